@@ -47,3 +47,13 @@ class InternalError(CommonwheelError):
 
     code = "internal"
     exit_status = 70
+
+
+class MetadataUnavailable(CommonwheelError):
+    """Say that the metadata of one version cannot be had or trusted: that version is unusable, and others may do.
+
+    The index room raises it and the solver tells it, and those two never import each other: hence its place here.
+    `message` completes the sentence "`name` 1.0 cannot be used: ..." in the explanation.
+    """
+
+    code = "metadata-unavailable"
