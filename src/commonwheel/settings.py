@@ -1,1 +1,546 @@
-"""Every setting, its value, and where the value came from."""
+"""Every setting: its names, its value, and where the value came from.
+
+One table, `OPTIONS`, is the whole surface: the command line, the variables, the keys of configuration files, `--help`,
+`cw config`, completion and `docs/reference.md` are all read off it, so they cannot disagree.
+
+Precedence, highest first: the command line; `CW_X`; `UV_X` (so that scripts written for uv work unchanged, except for
+the cache directory: `uv cache clean` must never empty our store); the project's `cw.toml` or `[tool.cw]`; the
+same directory's `uv.toml` or `[tool.uv]` for the keys marked so; the user's file; the system's file. Scalars: the first
+wins. Lists from files are joined, project first.
+
+Laws of this file: it parses no TOML itself (a reader is handed in, because `tomllib` costs as much as a whole no-op
+install), and it opens only configuration files.
+"""
+
+import os
+
+from commonwheel.errors import UsageError
+from commonwheel.model import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Final
+
+    Reader = Callable[[str, str], dict[str, object]]
+
+
+class Option(Value):
+    """One setting: `kind` is `flag`, `count`, `text`, `path`, `number`, `list` or `paths`.
+
+    `flags` are its spellings on the command line, the first is the one shown; `off` are spellings that set a flag to
+    false; `variables` are names without the `CW_`/`UV_` prefix; `separators` split a variable into a list; `uv` tells whether
+    `UV_X` is an alias; `config` is its key in configuration files ("" for none); `from_uv` is the key under
+    which uv's own files are read ("" for none).
+    """
+
+    __slots__ = (
+        "choices", "config", "flags", "from_uv", "help", "hidden", "key", "kind", "metavar", "off", "separators", "uv",
+        "variables",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913 - the columns of the table
+        self,
+        key: str,
+        flags: str = "",
+        kind: str = "flag",
+        help: str = "",  # noqa: A002 - the word that every parser uses
+        *,
+        metavar: str = "",
+        off: str = "",
+        choices: str = "",
+        variables: str = "",
+        separators: str = " ",
+        uv: bool = True,
+        config: str = "",
+        from_uv: str = "",
+        hidden: bool = False,
+    ) -> None:
+        self.key: Final = key
+        self.flags: Final = tuple(flags.split())
+        self.kind: Final = kind
+        self.help: Final = help
+        self.metavar: Final = metavar or key.upper()
+        self.off: Final = tuple(off.split())
+        self.choices: Final = tuple(choices.split())
+        self.variables: Final = tuple(variables.split())
+        self.separators: Final = separators
+        self.uv: Final = uv
+        self.config: Final = config
+        self.from_uv: Final = from_uv
+        self.hidden: Final = hidden
+
+    @property
+    def many(self) -> bool:
+        """Tell whether the option collects values."""
+        return self.kind in ("list", "paths")
+
+    @property
+    def takes_value(self) -> bool:
+        """Tell whether a word must follow the option."""
+        return self.kind not in ("flag", "count")
+
+
+_LINK_MODES = "auto clone hardlink copy symlink fold clone! hardlink! copy! symlink! fold!"
+
+_TABLE = (
+    # Output and behaviour, on every command.
+    Option("quiet", "-q --quiet", "count", "Say less: once hides progress, twice hides errors too"),
+    Option("verbose", "-v --verbose", "count", "Say more"),
+    Option("color", "--color", "text", "Colour output", metavar="WHEN", choices="auto always never"),
+    Option("offline", "--offline", "flag", "Use nothing but what is at hand", off="--no-offline", variables="OFFLINE", config="offline", from_uv="offline"),
+    Option("no-progress", "--no-progress", "flag", "Show no progress bars", variables="NO_PROGRESS", config="no-progress"),
+    Option("directory", "--directory", "path", "Change to DIR first", metavar="DIR", variables="WORKING_DIR"),
+    Option("project", "--project", "path", "Look for configuration from DIR upward", metavar="DIR", variables="PROJECT"),
+    Option("config-file", "--config-file", "path", "Read this configuration file and no other", metavar="FILE", variables="CONFIG_FILE"),
+    Option("no-config", "--no-config", "flag", "Read no configuration files, ours or pip's", variables="NO_CONFIG"),
+    Option("json", "--json", "flag", "Print the result as JSON"),
+    Option("format", "--format --output-format", "text", "Format of the result", metavar="FORMAT"),
+    Option("help", "-h --help", "flag", "Show help"),
+    # The store.
+    Option("cache-dir", "--cache-dir", "path", "The personal store", metavar="DIR", variables="CACHE_DIR", uv=False, config="cache-dir"),
+    Option("layers", "--layer", "paths", "A further store, read first; may be repeated", metavar="DIR", variables="LAYERS", separators=":", uv=False, config="layers"),
+    Option("trust", "--trust", "list", "A user whose entries may be used as they are; may be repeated", metavar="USER", variables="TRUST", uv=False, config="trust"),
+    Option("no-cache", "-n --no-cache --no-cache-dir", "flag", "Use a temporary store and drop it afterwards", variables="NO_CACHE", config="no-cache"),
+    Option("read-only-cache", "--read-only-cache --frozen-cache", "flag", "Fail up front when something is missing from the store", variables="READ_ONLY_CACHE", uv=False, config="read-only-cache"),
+    Option("refresh", "--refresh", "flag", "Ask the index again, whatever is remembered", off="--no-refresh"),
+    Option("refresh-package", "--refresh-package", "list", "The same for one package", metavar="PKG"),
+    Option("max-size", "--max-size", "text", "Keep the store below this size", metavar="SIZE", variables="MAX_SIZE", uv=False, config="max-size"),
+    Option("max-age", "--max-age", "text", "Drop entries that nobody used for so long", metavar="AGE", variables="MAX_AGE", uv=False, config="max-age"),
+    Option("keep-archives", "--keep-archives", "flag", "Keep the wheel beside its unpacked tree", off="--no-keep-archives", variables="KEEP_ARCHIVES", uv=False, config="keep-archives"),
+    # Which environment.
+    Option("python", "-p --python", "text", "Interpreter or environment: version, path or name", metavar="PYTHON", variables="PYTHON"),
+    Option("system", "--system", "flag", "Use the first Python on PATH, not a virtual environment", off="--no-system", variables="SYSTEM_PYTHON"),
+    Option("break-system-packages", "--break-system-packages", "flag", "Change an externally managed environment all the same", variables="BREAK_SYSTEM_PACKAGES"),
+    Option("target", "-t --target", "path", "Install into this directory", metavar="DIR"),
+    Option("prefix", "--prefix", "path", "Install below this prefix", metavar="DIR"),
+    Option("managed-python", "--managed-python --no-managed-python --no-python-downloads", "flag", "Accepted for uv's sake: cw never downloads interpreters", hidden=True),
+    Option("python-preference", "--python-preference", "text", "Accepted for uv's sake", hidden=True),
+    Option("lock-timeout", "--lock-timeout", "number", "Wait so many seconds for another writer", metavar="SECONDS", variables="LOCK_TIMEOUT", config="lock-timeout"),
+    # Where packages come from.
+    Option("index", "--index", "list", "An index to ask before the default one, as URL or NAME=URL", metavar="INDEX", variables="INDEX"),
+    Option("default-index", "--default-index", "text", "The index to ask last", metavar="URL", variables="DEFAULT_INDEX"),
+    Option("index-url", "-i --index-url --pypi-url", "text", "The same as --default-index", metavar="URL", variables="INDEX_URL", config="index-url", from_uv="index-url"),
+    Option("extra-index-url", "--extra-index-url", "list", "The same as --index", metavar="URL", variables="EXTRA_INDEX_URL", config="extra-index-url", from_uv="extra-index-url"),
+    Option("find-links", "-f --find-links", "list", "A folder or page of archives", metavar="PLACE", variables="FIND_LINKS", separators=", ", config="find-links", from_uv="find-links"),
+    Option("no-index", "--no-index", "flag", "Ask no index, only --find-links", variables="NO_INDEX", config="no-index", from_uv="no-index"),
+    Option("index-strategy", "--index-strategy", "text", "How several indexes are combined", metavar="STRATEGY", choices="first-index unsafe-first-match unsafe-best-match", variables="INDEX_STRATEGY", config="index-strategy", from_uv="index-strategy"),
+    Option("keyring-provider", "--keyring-provider", "text", "Ask the `keyring` command for credentials", metavar="PROVIDER", choices="disabled subprocess", variables="KEYRING_PROVIDER", config="keyring-provider", from_uv="keyring-provider"),
+    Option("allow-insecure-host", "--allow-insecure-host --trusted-host", "list", "Do not check the certificate of this host", metavar="HOST", variables="INSECURE_HOST", config="allow-insecure-host", from_uv="allow-insecure-host"),
+    Option("cert", "--cert", "path", "A bundle of CA certificates", metavar="FILE", config="cert"),
+    Option("client-cert", "--client-cert", "path", "A client certificate with its key", metavar="FILE", config="client-cert"),
+    Option("proxy", "--proxy", "text", "A proxy for all requests", metavar="URL", config="proxy"),
+    Option("system-certs", "--system-certs --native-tls", "flag", "Use the system's CA certificates (always so in cw)", variables="SYSTEM_CERTS NATIVE_TLS", hidden=True),
+    Option("timeout", "--timeout --default-timeout", "number", "Seconds without a byte before a request fails", metavar="SECONDS", variables="HTTP_TIMEOUT", config="timeout"),
+    Option("retries", "--retries", "number", "How often a failed request is tried again", metavar="N", variables="HTTP_RETRIES", config="retries"),
+    Option("concurrent-downloads", "", "number", "Downloads at a time", variables="CONCURRENT_DOWNLOADS", config="concurrent-downloads"),
+    Option("concurrent-builds", "", "number", "Builds at a time", variables="CONCURRENT_BUILDS", config="concurrent-builds"),
+    Option("concurrent-installs", "", "number", "Workers that place files", variables="CONCURRENT_INSTALLS", config="concurrent-installs"),
+    # What is asked.
+    Option("requirements", "-r --requirements --requirement", "list", "A file of requirements: requirements.txt, pyproject.toml, pylock.toml, a script, or `-`", metavar="FILE"),
+    Option("editable", "-e --editable", "list", "A project to install in editable form", metavar="PATH"),
+    Option("constraints", "-c --constraints --constraint", "list", "A file that narrows versions", metavar="FILE", variables="CONSTRAINT"),
+    Option("overrides", "--overrides --override", "list", "A file whose requirements replace all others on their names", metavar="FILE", variables="OVERRIDE"),
+    Option("excludes", "--excludes --exclude-dependencies", "list", "A file of names that are left out", metavar="FILE", variables="EXCLUDE"),
+    Option("build-constraints", "-b --build-constraints --build-constraint", "list", "A file that narrows what builds are made with", metavar="FILE", variables="BUILD_CONSTRAINT"),
+    Option("constraint-dependencies", "", "list", "Constraints, from a configuration file", config="constraint-dependencies", from_uv="constraint-dependencies"),
+    Option("override-dependencies", "", "list", "Overrides, from a configuration file", config="override-dependencies", from_uv="override-dependencies"),
+    Option("exclude-dependencies", "", "list", "Excluded names, from a configuration file", config="exclude-dependencies", from_uv="exclude-dependencies"),
+    Option("build-constraint-dependencies", "", "list", "Build constraints, from a configuration file", config="build-constraint-dependencies", from_uv="build-constraint-dependencies"),
+    Option("extra", "--extra", "list", "An extra of the projects named with -r", metavar="EXTRA"),
+    Option("all-extras", "--all-extras", "flag", "All of their extras", off="--no-all-extras"),
+    Option("group", "--group", "list", "A dependency group, as NAME or FILE:NAME", metavar="GROUP"),
+    Option("no-deps", "--no-deps --no-dependencies", "flag", "Leave dependencies out", off="--deps", config="no-deps"),
+    Option("require-hashes", "--require-hashes", "flag", "Every requirement must be pinned and hashed", off="--no-require-hashes", variables="REQUIRE_HASHES", config="require-hashes"),
+    Option("no-verify-hashes", "--no-verify-hashes", "flag", "Do not hold requirements' hashes against files", off="--verify-hashes", variables="NO_VERIFY_HASHES", config="no-verify-hashes"),
+    Option("no-verify-record", "--no-verify-record", "flag", "Accept wheels whose RECORD is wrong", variables="NO_VERIFY_RECORD", uv=False, config="no-verify-record"),
+    Option("upgrade", "-U --upgrade", "flag", "Prefer the newest over what is there", off="--no-upgrade", config="upgrade"),
+    Option("upgrade-package", "-P --upgrade-package", "list", "The same for one package, as NAME or NAME==VERSION", metavar="PKG"),
+    Option("resolution", "--resolution", "text", "Which versions to prefer", metavar="MODE", choices="highest lowest lowest-direct", variables="RESOLUTION", config="resolution", from_uv="resolution"),
+    Option("prerelease", "--prerelease", "text", "When pre-releases are taken", metavar="MODE", choices="if-necessary allow disallow explicit if-necessary-or-explicit", variables="PRERELEASE", config="prerelease", from_uv="prerelease"),
+    Option("pre", "--pre", "flag", "The same as --prerelease allow"),
+    Option("exclude-newer", "--exclude-newer --uploaded-prior-to", "text", "Ignore files uploaded after this date, time or age", metavar="WHEN", variables="EXCLUDE_NEWER", config="exclude-newer", from_uv="exclude-newer"),
+    Option("exclude-newer-package", "--exclude-newer-package", "list", "The same for one package, as NAME=WHEN or NAME=false", metavar="PKG=WHEN", config="exclude-newer-package", from_uv="exclude-newer-package"),
+    Option("fork-strategy", "--fork-strategy", "text", "What a universal resolution prefers", metavar="STRATEGY", choices="requires-python fewest", variables="FORK_STRATEGY", config="fork-strategy"),
+    Option("no-sources", "--no-sources", "flag", "Ignore the tool-specific sources of projects", variables="NO_SOURCES", config="no-sources"),
+    Option("python-version", "--python-version", "text", "Resolve for this Python", metavar="VERSION"),
+    Option("python-platform", "--python-platform", "text", "Resolve for this platform", metavar="PLATFORM"),
+    Option("torch-backend", "--torch-backend", "text", "Accepted with `auto` only", variables="TORCH_BACKEND", hidden=True),
+    # How it is built.
+    Option("config-settings", "-C --config-setting --config-settings", "list", "A setting for build backends, as KEY=VALUE", metavar="KEY=VALUE", config="config-settings"),
+    Option("config-settings-package", "--config-settings-package", "list", "The same for one package, as PKG:KEY=VALUE", metavar="PKG:KEY=VALUE"),
+    Option("no-build-isolation", "--no-build-isolation", "flag", "Build in the environment itself", off="--build-isolation", variables="NO_BUILD_ISOLATION", config="no-build-isolation"),
+    Option("no-build-isolation-package", "--no-build-isolation-package", "list", "The same for one package", metavar="PKG", config="no-build-isolation-package"),
+    Option("no-build", "--no-build", "flag", "Never build from source", off="--build", variables="NO_BUILD", config="no-build"),
+    Option("no-build-package", "--no-build-package", "list", "The same for one package", metavar="PKG", config="no-build-package"),
+    Option("no-binary", "--no-binary", "list", "Build this package from source, or `:all:`", metavar="PKG", variables="NO_BINARY", separators=", ", config="no-binary"),
+    Option("no-binary-package", "--no-binary-package", "list", "Build this package from source", metavar="PKG", config="no-binary-package"),
+    Option("only-binary", "--only-binary", "list", "Never build this package, or `:all:`", metavar="PKG", config="only-binary"),
+    # How it is installed.
+    Option("link-mode", "--link-mode", "text", "How files get into environments; `!` forbids falling back", metavar="MODE", choices=_LINK_MODES, variables="LINK_MODE", config="link-mode", from_uv="link-mode"),
+    Option("no-fold", "--no-fold", "list", "Place this package file by file", metavar="PKG", variables="NO_FOLD", uv=False, config="no-fold"),
+    Option("compile-bytecode", "--compile-bytecode --compile", "flag", "Compile modules after installing", off="--no-compile-bytecode --no-compile", variables="COMPILE_BYTECODE", config="compile-bytecode"),
+    Option("compile-timeout", "", "number", "Seconds before a compile worker is given up", variables="COMPILE_BYTECODE_TIMEOUT", config="compile-timeout"),
+    Option("durability", "--durability", "text", "When an installed state must be on disk", metavar="WHEN", choices="recover sync", variables="DURABILITY", uv=False, config="durability"),
+    Option("reinstall", "--reinstall --force-reinstall --ignore-installed", "flag", "Install again what is there", off="--no-reinstall", config="reinstall"),
+    Option("reinstall-package", "--reinstall-package", "list", "The same for one package", metavar="PKG"),
+    Option("exact", "--exact", "flag", "Remove what is not asked for"),
+    Option("strict", "--strict", "flag", "Check the environment afterwards"),
+    Option("dry-run", "--dry-run", "flag", "Say what would be done and do nothing"),
+    Option("check", "--check", "flag", "Exit with 1 if anything would change"),
+    Option("report", "--report", "text", "Write pip's installation report, `-` for stdout", metavar="FILE"),
+    Option("allow-empty-requirements", "--allow-empty-requirements", "flag", "Let an empty file remove everything"),
+    Option("yes", "-y --yes", "flag", "Accepted for pip's sake: cw never asks"),
+    Option("no-installer-metadata", "--no-installer-metadata", "flag", "Write no INSTALLER and REQUESTED", variables="NO_INSTALLER_METADATA"),
+    # compile.
+    Option("output-file", "-o --output-file", "path", "Write to FILE; its pins are preferred", metavar="FILE"),
+    Option("generate-hashes", "--generate-hashes", "flag", "Write the hashes of all files"),
+    Option("universal", "--universal", "flag", "Resolve for every platform and Python at once"),
+    Option("no-strip-extras", "--no-strip-extras", "flag", "Write extras", off="--strip-extras"),
+    Option("no-strip-markers", "--no-strip-markers", "flag", "Write markers", off="--strip-markers"),
+    Option("no-annotate", "--no-annotate", "flag", "Write no `via` comments", off="--annotate"),
+    Option("annotation-style", "--annotation-style", "text", "Where `via` comments stand", metavar="STYLE", choices="line split"),
+    Option("no-header", "--no-header", "flag", "Write no header", off="--header"),
+    Option("custom-compile-command", "--custom-compile-command", "text", "The command that the header names", metavar="COMMAND", variables="CUSTOM_COMPILE_COMMAND"),
+    Option("emit-index-url", "--emit-index-url", "flag", "Write index options", off="--no-emit-index-url"),
+    Option("emit-find-links", "--emit-find-links", "flag", "Write find-links options", off="--no-emit-find-links"),
+    Option("emit-build-options", "--emit-build-options", "flag", "Write build options"),
+    Option("emit-index-annotation", "--emit-index-annotation", "flag", "Write which index each package came from"),
+    Option("no-emit-package", "--no-emit-package --unsafe-package", "list", "Leave this package out of the output", metavar="PKG"),
+    # Looking.
+    Option("exclude", "--exclude", "list", "Leave this package out", metavar="PKG"),
+    Option("exclude-editable", "--exclude-editable", "flag", "Leave editable projects out"),
+    Option("only-editable", "-e --editable", "flag", "Only editable projects"),
+    Option("outdated", "-o --outdated", "flag", "Only what has a newer version"),
+    Option("not-required", "--not-required", "flag", "Only what nothing else depends on"),
+    Option("path", "--path", "paths", "Look into this directory instead", metavar="DIR"),
+    Option("files", "-f --files", "flag", "List the installed files"),
+    Option("all", "--all", "flag", "Everything"),
+    Option("depth", "-d --depth", "number", "How deep to show", metavar="N"),
+    Option("prune", "--prune", "list", "Leave this package and what hangs on it out", metavar="PKG"),
+    Option("package", "--package", "list", "Start at this package", metavar="PKG"),
+    Option("no-dedupe", "--no-dedupe", "flag", "Show repeated subtrees again"),
+    Option("invert", "--invert --reverse", "flag", "Show who depends on whom"),
+    Option("show-version-specifiers", "--show-version-specifiers", "flag", "Show what versions are asked for"),
+    Option("show-sizes", "--show-sizes", "flag", "Show installed sizes"),
+    # download, wheel, hash, index.
+    Option("dest", "-d --dest --destination-directory", "path", "Put files into DIR", metavar="DIR"),
+    Option("wheel-dir", "-w --wheel-dir", "path", "Put wheels into DIR", metavar="DIR"),
+    Option("algorithm", "-a --algorithm", "text", "Which hash", metavar="ALGORITHM", choices="sha256 sha384 sha512"),
+    Option("out-dir", "-o --out-dir", "path", "Put what is built into DIR", metavar="DIR"),
+    Option("sdist", "--sdist", "flag", "Build the source distribution"),
+    Option("wheel", "--wheel", "flag", "Build the wheel"),
+    # venv.
+    Option("seed", "--seed", "flag", "Install pip too", variables="VENV_SEED"),
+    Option("clear", "-c --clear", "flag", "Replace what is there", variables="VENV_CLEAR"),
+    Option("force", "--force", "flag", "Go on where cw would stop"),
+    Option("allow-existing", "--allow-existing", "flag", "Keep what is there"),
+    Option("prompt", "--prompt", "text", "What the activated shell shows", metavar="PROMPT"),
+    Option("system-site-packages", "--system-site-packages", "flag", "Import the base interpreter's packages too"),
+    Option("relocatable", "--relocatable", "flag", "Let the environment be moved", variables="VENV_RELOCATABLE"),
+    Option("no-project", "--no-project", "flag", "Accepted for uv's sake", hidden=True),
+    # cache, doctor, env.
+    Option("private", "--private", "flag", "A store of one user"),
+    Option("shared-group", "--group", "text", "A store whose group may add and use", metavar="NAME"),
+    Option("publish", "--publish", "flag", "A store that its owner fills and everybody reads"),
+    Option("repair", "--repair", "flag", "Fetch again what is damaged"),
+    Option("fix", "--fix", "flag", "Mend what can be mended"),
+    Option("older-than", "--older-than", "text", "Only what nobody used for so long", metavar="AGE"),
+    Option("unreferenced", "--unreferenced", "flag", "Only what no environment uses"),
+    Option("ci", "--ci", "flag", "Drop what is quickly downloaded again, keep what was built"),
+    Option("human", "-H --human --human-readable", "flag", "Sizes for people"),
+    Option("message", "-m --message", "text", "A remark to keep with the snapshot", metavar="TEXT"),
+    # python.
+    Option("only-installed", "--only-installed --all-versions --all-platforms", "flag", "Accepted for uv's sake", hidden=True),
+    Option("show-version", "--show-version", "flag", "Print the version, not the path"),
+    Option("resolve-links", "--resolve-links", "flag", "Print the path behind links"),
+    # pip's harmless words.
+    Option("ignored", "--no-warn-script-location --disable-pip-version-check --no-input --prefer-binary --use-pep517 --no-clean --no-python-version-warning --require-virtualenv --no-warn-conflicts --isolated --ignore-requires-python", "flag", "Accepted for pip's sake", hidden=True),
+    Option("ignored-value", "--progress-bar --root-user-action --exists-action --use-feature --use-deprecated --src --upgrade-strategy --resume-retries --log", "text", "Accepted for pip's sake", hidden=True),
+    Option("bash-completion", "--bash", "flag", "", hidden=True),
+)  # fmt: skip
+
+OPTIONS = {option.key: option for option in _TABLE}
+
+_TRUE = frozenset({"1", "true", "yes", "on", "t", "y"})
+_FALSE = frozenset({"0", "false", "no", "off", "f", "n", ""})
+
+
+class ConfigError(UsageError):
+    """Say that a configuration file or variable holds what no setting takes."""
+
+    code = "bad-configuration"
+
+
+class Setting(Value):
+    """A value and where it came from, as a person would say it."""
+
+    __slots__ = ("source", "value")
+
+    def __init__(self, value: object, source: str) -> None:
+        self.value: Final = value
+        self.source: Final = source
+
+
+def configuration_files(environ: "Mapping[str, str]", start: str) -> "tuple[tuple[str, str], ...]":
+    """Return the candidate files, highest precedence first, as (scope, path); they need not exist.
+
+    The project's are those of the nearest directory at or above `start` that has one of the four names.
+    """
+    found: list[tuple[str, str]] = []
+    directory = start
+    while True:
+        here = [
+            (scope, os.path.join(directory, name))
+            for scope, name in (("project", "cw.toml"), ("project", "pyproject.toml"), ("project", "uv.toml"))
+        ]
+        present = [(scope, path) for scope, path in here if os.path.isfile(path)]
+        if present:
+            found += present
+            break
+        parent = os.path.dirname(directory)
+        if parent == directory:
+            break
+        directory = parent
+    home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME", "/"), ".config")
+    found += [("user", os.path.join(home, "cw", "cw.toml")), ("user", os.path.join(home, "uv", "uv.toml"))]
+    system = [folder for folder in environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":") if folder]
+    found += [("system", os.path.join(folder, "cw", "cw.toml")) for folder in system]
+    found.append(("system", "/etc/cw/cw.toml"))
+    return tuple(found)
+
+
+class Settings:
+    """Answer for every key of `OPTIONS` with a value and its source; read files only when first asked."""
+
+    def __init__(
+        self,
+        given: "Mapping[str, object]",
+        environ: "Mapping[str, str]",
+        cwd: str,
+        read_toml: "Reader",
+        *,
+        pip_interface: bool = False,
+    ) -> None:
+        self.environ: Final = environ
+        self.cwd: Final = cwd
+        self._given = given
+        self._read_toml = read_toml
+        self._pip_interface = pip_interface
+        self._files: list[tuple[str, dict[str, object], bool]] | None = None
+        self._memo: dict[str, Setting] = {}
+
+    def flag(self, key: str) -> bool:
+        """Return a flag, False when nobody set it."""
+        return bool(self.setting(key).value)
+
+    def is_set(self, key: str) -> bool:
+        """Tell whether anybody set the key at all."""
+        return self.setting(key).value is not None
+
+    def count(self, key: str) -> int:
+        """Return how often a counted option was given."""
+        value = self.setting(key).value
+        return value if isinstance(value, int) else 0
+
+    def text(self, key: str) -> str | None:
+        """Return a text or path, None when nobody set it."""
+        value = self.setting(key).value
+        return value if isinstance(value, str) else None
+
+    def number(self, key: str) -> float | None:
+        """Return a number, None when nobody set it."""
+        value = self.setting(key).value
+        return float(value) if isinstance(value, (int, float)) else None
+
+    def many(self, key: str) -> "tuple[str, ...]":
+        """Return the values of a list option, () when nobody set it."""
+        value = self.setting(key).value
+        return tuple(str(item) for item in value) if isinstance(value, (list, tuple)) else ()
+
+    def source(self, key: str) -> str:
+        """Return where the value of `key` came from."""
+        return self.setting(key).source
+
+    def setting(self, key: str) -> Setting:
+        """Return the value and source of `key`.
+
+        Raises ConfigError when a variable or file holds what the option cannot take.
+        """
+        known = self._memo.get(key)
+        if known is None:
+            known = self._memo[key] = self._look_up(OPTIONS[key])
+        return known
+
+    def table(self, key: str) -> "list[tuple[dict[str, object], str]]":
+        """Return the tables `[[key]]` or `[key]` of all files with their file's path, project first."""
+        found: list[tuple[dict[str, object], str]] = []
+        for path, content, _ in self.files():
+            value = content.get(key)
+            if isinstance(value, dict):
+                found.append((value, path))
+            elif isinstance(value, list):
+                found += [(item, path) for item in value if isinstance(item, dict)]
+        return found
+
+    def files(self) -> "list[tuple[str, dict[str, object], bool]]":
+        """Return the configuration files that were read: path, content, and whether it is one of uv's."""
+        if self._files is None:
+            self._files = self._read_files()
+        return self._files
+
+    def _look_up(self, option: Option) -> Setting:
+        if option.key in self._given:
+            return Setting(self._given[option.key], "command line")
+        for name in option.variables:
+            prefixes = ("CW_", "UV_") if option.uv else ("CW_",)
+            for prefix in prefixes:
+                text = self.environ.get(prefix + name)
+                if text:
+                    return Setting(_from_text(option, text, prefix + name), f"variable {prefix}{name}")
+        if option.config or option.from_uv:
+            return self._from_files(option)
+        return Setting(None, "default")
+
+    def _from_files(self, option: Option) -> Setting:
+        joined: list[object] = []
+        places: list[str] = []
+        for path, content, is_uv in self.files():
+            key = option.from_uv if is_uv else option.config
+            value = content.get(key) if key else None
+            if value is None or (key == "exclude-newer" and value is False):
+                continue
+            value = _from_file(option, value, path)
+            if not option.many:
+                return Setting(value, path)
+            if isinstance(value, list):
+                joined += value
+                places.append(path)
+        return Setting(joined, ", ".join(places)) if places else Setting(None, "default")
+
+    def _read_files(self) -> "list[tuple[str, dict[str, object], bool]]":
+        given = (
+            self._given.get("config-file") or self.environ.get("CW_CONFIG_FILE") or self.environ.get("UV_CONFIG_FILE")
+        )
+        if isinstance(given, str):
+            path = os.path.join(self.cwd, given)
+            content = self._content(path, must_exist=True)
+            return [(path, self._flattened(content or {}), os.path.basename(path) == "uv.toml")]
+        if self._given.get("no-config") or _switched(
+            self.environ.get("CW_NO_CONFIG") or self.environ.get("UV_NO_CONFIG")
+        ):
+            return []
+        files: list[tuple[str, dict[str, object], bool]] = []
+        for _, path in configuration_files(self.environ, self.cwd):
+            content = self._content(path)
+            if content is None:
+                continue
+            if os.path.basename(path) == "pyproject.toml":
+                tool = content.get("tool")
+                tool = tool if isinstance(tool, dict) else {}
+                # As in uv, a uv.toml beside it silences the table of the project file.
+                names = ("cw",) if os.path.isfile(os.path.join(os.path.dirname(path), "uv.toml")) else ("cw", "uv")
+                for name in names:
+                    if isinstance(tool.get(name), dict):
+                        files.append((path, self._flattened(tool[name]), name == "uv"))
+            else:
+                files.append((path, self._flattened(content), os.path.basename(path) == "uv.toml"))
+        return files
+
+    def _content(self, path: str, *, must_exist: bool = False) -> "dict[str, object] | None":
+        try:
+            with open(path, "rb") as stream:
+                data = stream.read()
+        except OSError as error:
+            if must_exist:
+                raise ConfigError(f"the configuration file `{path}` cannot be read: {error.strerror}") from error
+            return None
+        # A project file without our tables is the common case: it must not cost the import of a TOML parser.
+        if path.endswith("pyproject.toml") and b"tool.cw" not in data and b"tool.uv" not in data:
+            return None
+        try:
+            return self._read_toml(data.decode(), path)
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"the configuration file `{path}` is not UTF-8") from error
+
+    def _flattened(self, content: "dict[str, object]") -> "dict[str, object]":
+        """Lay the `[pip]` table over the rest for the `pip` commands, as uv does."""
+        pip = content.get("pip")
+        if self._pip_interface and isinstance(pip, dict):
+            return {**content, **pip}
+        return content
+
+
+def _switched(text: str | None) -> bool:
+    return text is not None and text.lower() not in _FALSE
+
+
+def _from_text(option: Option, text: str, name: str) -> object:
+    """Turn the text of a variable into what the option holds."""
+    if option.kind in ("flag", "count"):
+        lowered = text.lower()
+        if lowered not in _TRUE and lowered not in _FALSE:
+            raise ConfigError(
+                f"the variable `{name}` is `{text}`, but it is a switch",
+                hint=f"set {name}=1 or {name}=0",
+            )
+        return lowered in _TRUE
+    if option.kind == "number":
+        return _number(text, f"the variable `{name}`")
+    if option.many:
+        items = [text]
+        for separator in option.separators:
+            items = [piece for item in items for piece in item.split(separator)]
+        return [item for item in items if item]
+    return _chosen(option, text, f"the variable `{name}`")
+
+
+def _from_file(option: Option, value: object, path: str) -> object:
+    where = f"`{option.config or option.from_uv}` in `{path}`"
+    if option.many:
+        if isinstance(value, dict):
+            return [f"{name}={'false' if item is False else item}" for name, item in value.items()]
+        if isinstance(value, str):
+            return [value]
+        if isinstance(value, list) and not any(isinstance(item, dict) for item in value):
+            return [_beside(option, str(item), path) for item in value]
+        raise ConfigError(f"{where} must be a list of texts")
+    if option.kind == "flag":
+        if isinstance(value, bool):
+            return value
+        raise ConfigError(f"{where} must be true or false")
+    if option.kind == "number":
+        return _number(str(value), where)
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        return _chosen(option, _beside(option, str(value), path), where)
+    raise ConfigError(f"{where} must be a text")
+
+
+def _beside(option: Option, text: str, path: str) -> str:
+    """Make a path of a file absolute: it is meant beside the file that names it."""
+    if option.kind not in ("path", "paths"):
+        return text
+    return os.path.join(os.path.dirname(path), os.path.expanduser(os.path.expandvars(text)))
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ConfigError(f"{where} is `{text}`, which is not a number") from error
+
+
+def _chosen(option: Option, text: str, where: str) -> str:
+    if option.choices and text not in option.choices:
+        raise ConfigError(f"{where} is `{text}`", hint=f"choose one of {', '.join(option.choices)}")
+    return text
+
+
+def checked(option: Option, words: "Sequence[str]", spelling: str) -> object:
+    """Turn words of the command line into what the option holds; raises ConfigError."""
+    text = words[-1]
+    if option.kind == "number":
+        return _number(text, f"`{spelling}`")
+    if option.many:
+        return list(words)
+    return _chosen(option, text, f"`{spelling}`")

@@ -1,9 +1,187 @@
-"""The command line: words to functions."""
+"""The command line: one table from words to functions.
+
+A row is four strings: where the arguments are declared, which function of `commands` does the work, what shows its
+value, and one line of help. Nothing is imported before the words are known, so `--version` and `help` load next to
+nothing, and a command loads only its own modules. `load` is the one place outside `session.py` that imports late.
+
+A command is a function `(session, parsed) -> value`; a shower is a function `(console, value, settings) -> exit status`.
+"""
 
 import sys
 
+from commonwheel import __version__
+from commonwheel.cli.console import Console
+from commonwheel.errors import CommonwheelError, UsageError
 
-def main() -> int:
-    """Run the command that the words name and return the exit status."""
-    sys.stdout.write("cw\n")
-    return 0
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from commonwheel.cli.words import Parsed
+
+COMMANDS = {
+    "pip install": ("pip:INSTALL", "install:install", "changes:show", "Install packages"),
+    "pip sync": ("pip:SYNC", "install:sync", "changes:show", "Make an environment match files of pins exactly"),
+    "pip uninstall": ("pip:UNINSTALL", "install:uninstall", "changes:show", "Remove packages"),
+    "pip compile": ("pip:COMPILE", "compile:compile_", "pip:show_text", "Resolve requirements to a file of pins"),
+    "pip freeze": ("pip:FREEZE", "look:freeze", "pip:show_lines", "List what is installed as requirements"),
+    "pip list": ("pip:LIST", "look:list_", "pip:show_list", "List what is installed"),
+    "pip show": ("pip:SHOW", "look:show", "pip:show_details", "Show what is known of installed packages"),
+    "pip tree": ("pip:TREE", "look:tree", "pip:show_lines", "Show installed packages as a tree"),
+    "pip check": ("pip:CHECK", "look:check", "pip:show_check", "Check that what is installed fits together"),
+    "pip download": ("pip:DOWNLOAD", "fetch:download", "pip:show_files", "Download packages and what they need"),
+    "pip wheel": ("pip:WHEEL", "fetch:wheel", "pip:show_files", "Make wheels of packages and what they need"),
+    "pip hash": ("pip:HASH", "look:hash_", "pip:show_hashes", "Hash files for requirements files"),
+    "pip inspect": ("pip:INSPECT", "look:inspect", "pip:show_json", "Describe an environment as JSON"),
+    "pip index versions": (
+        "pip:VERSIONS",
+        "fetch:versions",
+        "pip:show_versions",
+        "List the versions that an index offers",
+    ),
+    "pip debug": ("pip:DEBUG", "look:debug", "pip:show_lines", "Show tags, markers and configuration"),
+    "venv": ("environments:VENV", "venv:create", "environments:show_venv", "Create a virtual environment"),
+    "build": ("environments:BUILD", "build:build", "pip:show_files", "Build source distributions and wheels"),
+    "cache dir": ("cache:DIR", "cache:directory", "pip:show_line", "Print the personal store's directory"),
+    "cache size": ("cache:SIZE", "cache:size", "cache:show_size", "Tell how large the store is"),
+    "cache list": ("cache:LIST", "cache:list_", "cache:show_list", "List what the store holds"),
+    "cache info": ("cache:INFO", "cache:info", "cache:show_info", "Tell what the store has of one package"),
+    "cache clean": (
+        "cache:CLEAN",
+        "cache:clean",
+        "cache:show_removed",
+        "Remove everything, or some packages, from the store",
+    ),
+    "cache prune": ("cache:PRUNE", "cache:prune", "cache:show_removed", "Remove what nobody needs from the store"),
+    "cache init": ("cache:INIT", "cache:init", "cache:show_init", "Make a store that can be shared"),
+    "cache verify": ("cache:VERIFY", "cache:verify", "cache:show_verified", "Check every file of the store"),
+    "env log": ("environments:LOG", "history:log", "environments:show_log", "List the changes of an environment"),
+    "env undo": ("environments:UNDO", "history:undo", "changes:show", "Take the last change back"),
+    "env rollback": ("environments:ROLLBACK", "history:rollback", "changes:show", "Go back to an earlier state"),
+    "env diff": ("environments:DIFF", "history:diff", "environments:show_diff", "Compare two states"),
+    "env snapshot": ("environments:SNAPSHOT", "history:snapshot", "pip:show_line", "Give the present state a name"),
+    "env relocate": (
+        "environments:RELOCATE",
+        "history:relocate",
+        "pip:show_lines",
+        "Mend an environment that was moved",
+    ),
+    "verify": (
+        "environments:VERIFY",
+        "verify:verify",
+        "environments:show_verified",
+        "Check every file of an environment",
+    ),
+    "doctor": (
+        "cache:DOCTOR",
+        "doctor:doctor",
+        "cache:show_doctor",
+        "Tell what is wrong around stores and environments",
+    ),
+    "config": ("cache:CONFIG", "config:config", "cache:show_config", "Show every setting and where it came from"),
+    "python list": ("environments:PYTHON_LIST", "pythons:list_", "environments:show_pythons", "List interpreters"),
+    "python find": ("environments:PYTHON_FIND", "pythons:find", "pip:show_line", "Find an interpreter"),
+    "self version": ("cache:SELF_VERSION", "config:version", "pip:show_line", "Print the version"),
+    "generate-shell-completion": ("help:COMPLETION", "", "help:complete", "Write a completion script"),
+    "help": ("help:HELP", "", "help:explain", "Explain a command"),
+}
+
+_WORDS = 3  # the longest name of a command
+INTERRUPTED = 130
+INTERNAL = 70
+
+
+def load(name: str, room: str = "cli") -> "Any":
+    """Import `module:attribute` of a room (`""`: of the package) and return the attribute."""
+    module, _, attribute = name.partition(":")
+    path = f"commonwheel.{room}.{module}" if room else f"commonwheel.{module}"
+    return getattr(__import__(path, fromlist=[attribute]), attribute)
+
+
+def main(argv: "Sequence[str] | None" = None) -> int:
+    """Run the command that the words name and return the exit status.
+
+    0 done, 1 could not, 2 usage or surroundings, 130 interrupted, 70 a fault of Commonwheel itself.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    console = Console()
+    if words in (["--version"], ["-V"]):
+        console.out(f"cw {__version__}")
+        return 0
+    try:
+        return _run(words, console)
+    except CommonwheelError as error:
+        if error.exit_status == INTERNAL:
+            return _fault(console)
+        console.error(error)
+        return error.exit_status
+    except KeyboardInterrupt:
+        console.trouble("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        return 0
+    except Exception:  # noqa: BLE001 - the last stop: our own fault is told as such
+        return _fault(console)
+
+
+def _run(words: "list[str]", console: Console) -> int:
+    """Find the command, read its words, call it and show its value."""
+    everywhere = load("help:EVERYWHERE")
+    given, taken = load("words:leading")(everywhere, words)
+    name = _command(words[taken:])
+    if not name:
+        return _no_command(words[taken:], given, console)
+    rest = words[taken + name.count(" ") + 1 :]
+    arguments_name, function_name, shower_name, _ = COMMANDS[name]
+    arguments = load(arguments_name)
+    parsed: Parsed = load("words:parse")(arguments, rest, given)
+    if parsed.given.get("help"):
+        return int(load("help:command")(console, name, arguments, COMMANDS))
+    shower = load(shower_name)
+    if not function_name:
+        return int(shower(console, parsed, COMMANDS))
+    session = load("session:Session", "")(parsed.given, command=name, words=words)
+    settings = session.settings
+    console.adjust(settings.count("quiet"), settings.count("verbose"), settings.text("color") or "auto")
+    with load("watching:Watcher")(console, settings, load) as watcher:
+        session.reporter = watcher
+        with session:
+            value = load(function_name, "commands")(session, parsed)
+    return int(shower(console, value, settings))
+
+
+def _command(words: "list[str]") -> str:
+    """Return the longest name of a command that the words begin with, or ""."""
+    for count in range(min(_WORDS, len(words)), 0, -1):
+        name = " ".join(words[:count])
+        if name in COMMANDS:
+            return name
+    return ""
+
+
+def _no_command(words: "list[str]", given: "dict[str, object]", console: Console) -> int:
+    """Show the overview of a family, or say that there is no such command."""
+    if not words or words[-1] in ("-h", "--help"):
+        family = " ".join(word for word in words if not word.startswith("-"))
+        if not family or any(name.startswith(family + " ") for name in COMMANDS):
+            status = int(load("help:overview")(console, COMMANDS, family))
+            return status if not words or given.get("help") or words[-1] in ("-h", "--help") else 2
+    if any(name.startswith(words[0] + " ") for name in COMMANDS):
+        if len(words) == 1:
+            load("help:overview")(console, COMMANDS, words[0])
+            return 2
+        tried = " ".join(words[:2])
+    else:
+        tried = words[0]
+    raise UsageError(
+        f"there is no command `cw {tried}`",
+        hint=load("words:likely")(tried, COMMANDS) or "`cw help` lists the commands",
+    )
+
+
+def _fault(console: Console) -> int:
+    """Say that Commonwheel itself is wrong, with the traceback that a report needs."""
+    console.trouble(load("help:traceback_text")())
+    console.trouble(f"This is a fault of Commonwheel {__version__}, not yours. Please report it with the lines above.")
+    return INTERNAL

@@ -1,0 +1,36 @@
+"""How a change of an environment looks: the summary lines that uv's users know, or JSON."""
+
+import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from commonwheel.cli.console import Console
+    from commonwheel.commands.changes import Changes
+    from commonwheel.settings import Settings
+
+
+def show(console: "Console", value: "Changes", settings: "Settings") -> int:
+    """Print what changed, on stderr as uv does; status 1 for a --check that would change something."""
+    if settings.flag("json") or settings.text("format") == "json":
+        console.out(
+            json.dumps(
+                {
+                    "schema": {"version": "1"},
+                    "changes": [
+                        {"name": row.name, "version": row.version, "action": row.action} for row in value.rows
+                    ],
+                    "dry_run": value.dry_run,
+                    "link_mode": value.link_mode,
+                }
+            )
+        )
+        return value.status
+    signs = {"removed": ("-", "red"), "added": ("+", "green"), "reinstalled": ("~", "yellow")}
+    for row in value.rows:
+        sign, colour = signs[row.action]
+        suffix = f" ({row.place})" if row.place else ""
+        console.say(
+            f" {console.style(sign, colour)} {console.style(row.name, 'bold')}"
+            f"{console.style('==' + row.version, 'dim')}{suffix}"
+        )
+    return value.status

@@ -1,0 +1,269 @@
+"""The words of the `pip` family, and how its results look."""
+
+import json
+
+from commonwheel.cli.help import GLOBAL
+from commonwheel.cli.words import Arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from commonwheel.cli.console import Console
+    from commonwheel.commands.fetch import Fetched, Offered
+    from commonwheel.commands.look import Checked, Details, FileHash, Listed
+    from commonwheel.settings import Settings
+
+WHERE = ("Environment", "python system target prefix break-system-packages lock-timeout managed-python python-preference")
+INDEXES = (
+    "Indexes",
+    "default-index index index-url extra-index-url find-links no-index index-strategy keyring-provider allow-insecure-host "
+    "cert client-cert proxy timeout retries system-certs",
+)
+INPUTS = (
+    "Requirements",
+    "requirements editable constraints overrides excludes build-constraints extra all-extras group no-deps "
+    "require-hashes no-verify-hashes no-sources",
+)
+CHOICE = (
+    "Resolution",
+    "upgrade upgrade-package resolution prerelease pre exclude-newer exclude-newer-package python-version python-platform "
+    "fork-strategy torch-backend",
+)
+BUILDS = (
+    "Building",
+    "config-settings config-settings-package no-build-isolation no-build-isolation-package no-build no-build-package "
+    "no-binary no-binary-package only-binary",
+)
+PLACING = (
+    "Installing",
+    "link-mode no-fold compile-bytecode reinstall reinstall-package exact strict no-verify-record durability "
+    "no-installer-metadata read-only-cache",
+)
+OUTCOME = ("Outcome", "dry-run check report format")
+PIP = ("pip's words", "yes ignored ignored-value")
+LOOKING = ("Environment", "python system target prefix path managed-python")
+
+INSTALL = Arguments(
+    "Install packages into an environment",
+    "[REQUIREMENT]...",
+    0,
+    None,
+    (INPUTS, CHOICE, INDEXES, WHERE, BUILDS, PLACING, OUTCOME, PIP, GLOBAL),
+)
+SYNC = Arguments(
+    "Make an environment match files of pins exactly",
+    "FILE...",
+    1,
+    None,
+    (
+        ("Requirements", "constraints build-constraints extra all-extras group require-hashes no-verify-hashes no-sources allow-empty-requirements"),
+        CHOICE, INDEXES, WHERE, BUILDS, PLACING, OUTCOME, PIP, GLOBAL,
+    ),
+)  # fmt: skip
+UNINSTALL = Arguments(
+    "Remove packages from an environment",
+    "[PACKAGE]...",
+    0,
+    None,
+    (("Requirements", "requirements"), WHERE, ("Outcome", "dry-run format durability"), PIP, GLOBAL),
+)
+COMPILE = Arguments(
+    "Resolve requirements to a file of pins",
+    "[FILE]...",
+    0,
+    None,
+    (
+        INPUTS,
+        (
+            "Output",
+            "output-file format generate-hashes universal no-strip-extras no-strip-markers no-annotate annotation-style no-header "
+            "custom-compile-command emit-index-url emit-find-links emit-build-options emit-index-annotation no-emit-package",
+        ),
+        CHOICE, INDEXES, LOOKING, BUILDS, PIP, GLOBAL,
+    ),
+)  # fmt: skip
+FREEZE = Arguments(
+    "List what is installed as requirements",
+    groups=(("Output", "exclude exclude-editable all strict"), LOOKING, PIP, GLOBAL),
+)
+LIST = Arguments(
+    "List what is installed",
+    groups=(
+        ("Output", "only-editable exclude-editable exclude outdated not-required strict format"),
+        LOOKING,
+        INDEXES,
+        ("Resolution", "prerelease pre exclude-newer"),
+        PIP,
+        GLOBAL,
+    ),
+)
+SHOW = Arguments(
+    "Show what is known of installed packages", "PACKAGE...", 1, None, (("Output", "files strict"), LOOKING, PIP, GLOBAL)
+)
+TREE = Arguments(
+    "Show installed packages as a tree",
+    groups=(
+        ("Output", "depth prune package no-dedupe invert show-version-specifiers show-sizes outdated strict"),
+        LOOKING,
+        INDEXES,
+        PIP,
+        GLOBAL,
+    ),
+)
+CHECK = Arguments(
+    "Check that what is installed fits together",
+    groups=(LOOKING, ("Resolution", "python-version python-platform"), PIP, GLOBAL),
+)
+DOWNLOAD = Arguments(
+    "Download packages and what they need",
+    "[REQUIREMENT]...",
+    0,
+    None,
+    (("Output", "dest"), INPUTS, CHOICE, INDEXES, LOOKING, BUILDS, PIP, GLOBAL),
+)
+WHEEL = Arguments(
+    "Make wheels of packages and what they need",
+    "[REQUIREMENT]...",
+    0,
+    None,
+    (("Output", "wheel-dir"), INPUTS, CHOICE, INDEXES, LOOKING, BUILDS, PIP, GLOBAL),
+)
+HASH = Arguments("Hash files, as requirements files want it", "FILE...", 1, None, (("Output", "algorithm"), PIP, GLOBAL))
+INSPECT = Arguments("Describe an environment as JSON, as pip does", groups=(LOOKING, PIP, GLOBAL))
+VERSIONS = Arguments(
+    "List the versions of a package that an index offers",
+    "PACKAGE",
+    1,
+    1,
+    (("Resolution", "prerelease pre exclude-newer python-version python-platform no-binary only-binary"), INDEXES, LOOKING, PIP, GLOBAL),
+)
+DEBUG = Arguments("Show tags, markers and configuration", groups=(LOOKING, INDEXES, PIP, GLOBAL))
+
+
+def show_line(console: "Console", value: str, settings: "Settings") -> int:
+    """Print one line."""
+    console.out(value)
+    return 0
+
+
+def show_lines(console: "Console", value: "Iterable[str]", settings: "Settings") -> int:
+    """Print lines."""
+    console.lines(value)
+    return 0
+
+
+def show_text(console: "Console", value: str, settings: "Settings") -> int:
+    """Print text that has its own line ends; what went to a file is printed too unless -q, as uv does."""
+    if settings.text("output-file") is None or not settings.count("quiet"):
+        console.raw(value)
+    return 0
+
+
+def show_json(console: "Console", value: object, settings: "Settings") -> int:
+    """Print a value as JSON for people and scripts."""
+    console.out(json.dumps(value, indent=2, sort_keys=False))
+    return 0
+
+
+def wants_json(settings: "Settings") -> bool:
+    """Tell whether the result is to be JSON."""
+    return settings.flag("json") or settings.text("format") == "json"
+
+
+def table(console: "Console", head: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> None:
+    """Print columns with a head, as wide as they need to be."""
+    widths = [max(len(row[at]) for row in (head, *rows)) for at in range(len(head))]
+
+    def line(row: "Sequence[str]") -> str:
+        return " ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+
+    console.lines([console.style(line(head), "bold", out=True), " ".join("-" * width for width in widths), *map(line, rows)])
+
+
+def show_list(console: "Console", value: "Listed", settings: "Settings") -> int:
+    """Print installed packages as columns, requirements or JSON."""
+    style = "json" if settings.flag("json") else settings.text("format") or "columns"
+    if style == "json":
+        console.out(json.dumps([row.as_json() for row in value.rows], separators=(",", ":")))
+    elif style == "freeze":
+        console.lines(f"{row.name}=={row.version}" for row in value.rows)
+    elif value.rows:
+        columns = [("Package", [row.name for row in value.rows]), ("Version", [row.version for row in value.rows])]
+        if settings.flag("outdated"):
+            columns += [("Latest", [row.latest for row in value.rows]), ("Type", [row.latest_kind for row in value.rows])]
+        if any(row.editable for row in value.rows):
+            columns.append(("Editable project location", [row.editable for row in value.rows]))
+        table(console, [name for name, _ in columns], list(zip(*(cells for _, cells in columns), strict=True)))
+    return 0
+
+
+def show_details(console: "Console", value: "Details", settings: "Settings") -> int:
+    """Print a paragraph for each package; status 1 when none was found."""
+    if settings.flag("json"):
+        console.out(json.dumps([dict(fields) for fields in value.found], indent=2))
+    else:
+        blocks = []
+        for fields in value.found:
+            block = []
+            for name, text in fields:
+                if isinstance(text, list):
+                    block += [f"{name}:", *(f"  {line}" for line in text)]
+                else:
+                    block.append(f"{name}: {text}".rstrip())
+            blocks.append("\n".join(block))
+        console.lines(["\n---\n".join(blocks)] if blocks else [])
+    for name in value.missing:
+        console.warning(f"Package(s) not found for: {name}")
+    return 0 if value.found else 1
+
+
+def show_check(console: "Console", value: "Checked", settings: "Settings") -> int:
+    """Print what does not fit; status 1 when anything does not."""
+    if settings.flag("json"):
+        console.out(json.dumps({"checked": value.count, "problems": list(value.problems)}, indent=2))
+        return 1 if value.problems else 0
+    for problem in value.problems:
+        console.trouble(problem)
+    if value.problems:
+        console.say(f"Found {len(value.problems)} incompatibilit{'y' if len(value.problems) == 1 else 'ies'}")
+        return 1
+    console.say("All installed packages are compatible")
+    return 0
+
+
+def show_files(console: "Console", value: "Fetched", settings: "Settings") -> int:
+    """Print the files that were saved, one a line."""
+    if settings.flag("json"):
+        console.out(json.dumps([{"file": path, "sha256": digest} for path, digest in value.files], indent=2))
+    else:
+        console.lines(path for path, _ in value.files)
+    return 0
+
+
+def show_hashes(console: "Console", value: "Sequence[FileHash]", settings: "Settings") -> int:
+    """Print hashes in the form of requirements files."""
+    if settings.flag("json"):
+        console.out(json.dumps([{"file": row.path, "hash": row.digest} for row in value], indent=2))
+        return 0
+    for row in value:
+        console.lines([f"{row.path}:", f"--hash={row.digest}"])
+    return 0
+
+
+def show_versions(console: "Console", value: "Offered", settings: "Settings") -> int:
+    """Print the versions of a package; status 1 when there are none."""
+    if settings.flag("json"):
+        console.out(
+            json.dumps(
+                {"name": value.name, "versions": list(value.versions), "latest": value.latest, "installed_version": value.installed}
+            )
+        )
+        return 0 if value.versions else 1
+    if not value.versions:
+        console.trouble(f"error: no version of `{value.name}` fits{': ' + value.note if value.note else ''}")
+        return 1
+    console.lines([f"{value.name} ({value.latest})", f"Available versions: {', '.join(value.versions)}"])
+    if value.installed:
+        console.lines([f"  INSTALLED: {value.installed}", f"  LATEST:    {value.latest}"])
+    return 0

@@ -1,0 +1,54 @@
+"""Bars on a terminal, drawn by `rich` on stderr."""
+
+from rich.console import Console as Terminal
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TaskID, TextColumn, TransferSpeedColumn
+
+_VERBS = {
+    "resolve": "Resolving",
+    "download": "Downloading",
+    "build": "Building",
+    "prepare": "Preparing",
+    "install": "Installing",
+    "verify": "Checking",
+}
+_SHOWN = 8  # bars at a time: more would scroll
+
+
+class Bars:
+    """Draw one bar for each running task; bytes with a rate for downloads, counts for the rest."""
+
+    def __init__(self, color: bool) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[amount]}", markup=False),
+            DownloadColumn(binary_units=True),
+            TransferSpeedColumn(),
+            console=Terminal(stderr=True, no_color=not color),
+            transient=True,
+        )
+        self._ids: dict[int, TaskID] = {}
+        self._progress.start()
+
+    def begin(self, number: int, kind: str, label: str, total: int | None) -> None:
+        """Show a task, unless the screen is full."""
+        if len(self._ids) < _SHOWN:
+            text = f"{_VERBS.get(kind, kind)} {label}".strip()
+            self._ids[number] = self._progress.add_task(text, total=total, amount="")
+
+    def advance(self, number: int, amount: int) -> None:
+        """Move a shown task on."""
+        task = self._ids.get(number)
+        if task is not None:
+            self._progress.advance(task, amount)
+
+    def end(self, number: int) -> None:
+        """Take a task off the screen."""
+        task = self._ids.pop(number, None)
+        if task is not None:
+            self._progress.remove_task(task)
+
+    def stop(self) -> None:
+        """Take all bars off the screen."""
+        self._progress.stop()
