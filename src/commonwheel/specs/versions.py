@@ -11,7 +11,7 @@ function against `packaging.version` and `packaging.specifiers`, which are the r
 
 from bisect import bisect_left
 
-from commonwheel.errors import UsageError
+from commonwheel.specs.faults import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,16 +43,18 @@ LOWEST: "Final[Bound]" = ()
 HIGHEST: "Final[Bound]" = (_INFINITY,)
 
 
-class InvalidVersion(UsageError):
+class InvalidVersion(Malformed):
     """Say that a text is no PEP 440 version."""
 
     code = "invalid-version"
+    exit_status = 2
 
 
-class InvalidSpecifier(UsageError):
+class InvalidSpecifier(Malformed):
     """Say that a text is no list of PEP 440 version specifiers."""
 
     code = "invalid-specifier"
+    exit_status = 2
 
 
 # --- versions ------------------------------------------------------------------------------------------------------
