@@ -1,0 +1,268 @@
+"""What Linux does in its own way, behind the contract that `_darwin` and `_windows` share.
+
+Laws of this file: the same names and signatures in all three (tests/fs/test_platforms.py compares them); functions raise
+plain `OSError` and decide nothing; only `disk.py` calls those that change the disk. `ctypes` costs 4 ms of a 30 ms
+budget, so the two system calls that Python does not wrap load it when they are first needed.
+"""
+
+import errno
+import fcntl
+import os
+import pwd
+from grp import getgrgid, getgrnam
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FICLONE = 0x40049409
+RENAME_NOREPLACE = 1
+AT_FDCWD = -100
+O_PATH = os.O_PATH
+# one call copies at most this much, so that a signal is answered in the middle of a large file
+CHUNK = 1 << 26
+# below this a read and a write cost less than the splice inside copy_file_range
+SMALL = 1 << 16
+
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+NOFOLLOW = os.O_NOFOLLOW
+CLOEXEC = os.O_CLOEXEC
+# a named pipe in the place of a file must not block who opens it
+READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+DIRECTORY = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
+
+
+def clone_file(source: int, path: str, mode: int) -> int:
+    """Create `path` with the blocks of the open file `source`, shared, and return its descriptor (FICLONE).
+
+    Clones data alone: mode, times and attributes are the caller's. Nothing is left behind by a failure.
+    """
+    target = os.open(path, NEW, mode)
+    try:
+        fcntl.ioctl(target, FICLONE, source)
+    except BaseException:
+        os.close(target)
+        os.unlink(path)
+        raise
+    return target
+
+
+def copy_data(source: int, target: int, size: int) -> None:
+    """Copy `size` bytes between two open files, inside the kernel if it can.
+
+    `copy_file_range` may share blocks or copy on the server. It refuses some pairs (EXDEV, EINVAL, EOPNOTSUPP, EPERM), and
+    has answered 0 before the end on special file systems: whatever is missing is then read and written.
+    """
+    left = size
+    if left > SMALL:
+        try:
+            while left:
+                copied = os.copy_file_range(source, target, min(left, CHUNK))
+                if not copied:
+                    break
+                left -= copied
+        except OSError as error:
+            if error.errno in _LATE:
+                raise
+    while left:
+        data = os.read(source, min(left, 1 << 20))
+        if not data:
+            raise OSError(errno.EIO, "the file became shorter while it was read")
+        left -= len(data)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(target, view) :]
+
+
+_LATE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.ESTALE})
+
+
+def hard_link(source: str, path: str) -> None:
+    """Give the file `source` the further name `path`; a symbolic link is linked itself, not what it leads to."""
+    os.link(source, path, follow_symlinks=False)
+
+
+def replace(source: str, path: str) -> None:
+    """Rename, replacing a file (or an empty directory by a directory)."""
+    os.rename(source, path)
+
+
+def rename_exclusive(source: str, path: str) -> None:
+    """Rename a file where hard links do not work; FileExistsError if `path` exists (renameat2, RENAME_NOREPLACE).
+
+    NFS and some FUSE file systems refuse with EINVAL or ENOSYS.
+    """
+    _libc_call("renameat2", AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(path), RENAME_NOREPLACE)
+
+
+def sync_filesystem(fd: int) -> None:
+    """Write everything of the file system that holds the open `fd` to its medium (syncfs)."""
+    _libc_call("syncfs", fd)
+
+
+_libc: "Callable[[str], Callable[..., int]] | None" = None
+_errno: "Callable[[], int]" = int
+
+
+def _libc_call(name: str, *words: int | bytes) -> None:
+    global _libc, _errno
+    if _libc is None:
+        import ctypes  # noqa: PLC0415 - 4 ms, for file systems without hard links and for `sync` alone
+
+        library = ctypes.CDLL(None, use_errno=True)
+        _errno = ctypes.get_errno
+        _libc = library.__getattr__
+    try:
+        function = _libc(name)
+    except AttributeError:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from None
+    if function(*words) != 0:
+        number = _errno()
+        raise OSError(number, os.strerror(number))
+
+
+def lock_fd(fd: int, *, shared: bool) -> bool:
+    """Take the lock of an open file without waiting: False if somebody holds it, OSError if locks do not work.
+
+    `flock` and not `fcntl` locks: these are dropped as soon as any descriptor of the file is closed in this process.
+    """
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError as error:
+        # NFS clients answer EACCES for a held byte-range lock
+        if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
+            return False
+        raise
+    return True
+
+
+def unlock_fd(fd: int) -> None:
+    """Give the lock back."""
+    fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+def open_own_directory(name: str, parent: int | None) -> int:
+    """Open the directory `name` of `parent` to list and empty it, after giving its owner back the rights for that.
+
+    Never follows a link: what is opened is a directory (or OSError), and mode changes go to what was opened.
+    """
+    try:
+        fd = os.open(name, DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+    except PermissionError:
+        # unreadable: a handle without rights still lets its owner change the mode
+        handle = os.open(name, O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            os.chmod(f"/proc/self/fd/{handle}", 0o700)
+        finally:
+            os.close(handle)
+        return os.open(name, DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+    try:
+        facts = os.fstat(fd)
+        if facts.st_mode & 0o300 != 0o300 and facts.st_uid == os.geteuid():
+            os.fchmod(fd, facts.st_mode & 0o7777 | 0o700)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def long_path(path: str) -> str:
+    """Return the path in the form that takes any length."""
+    return path
+
+
+def mounts() -> "list[tuple[str, str, str, str, str]]":
+    """Return what is mounted as (device `major:minor`, mount point, type, flags of the mount, options), oldest first."""
+    found = []
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            before, _, after = line.partition(" - ")
+            head, tail = before.split(), after.split()
+            if len(head) > 5 and tail:
+                # space, tab, newline and backslash are written as octal
+                point = head[4].encode("utf-8", "surrogateescape").decode("unicode_escape").encode("latin-1")
+                found.append((head[2], os.fsdecode(point), tail[0], head[5], tail[2] if len(tail) > 2 else ""))
+    return found
+
+
+def has_acl(path: str) -> bool:
+    """Say whether rights beyond the mode bits apply: a POSIX access or default list, or one of NFSv4."""
+    try:
+        names = os.listxattr(path, follow_symlinks=False)
+    except OSError:
+        return False
+    return any(name in _ACLS for name in names)
+
+
+_ACLS = frozenset({"system.posix_acl_access", "system.posix_acl_default", "system.nfs4_acl", "system.richacl"})
+
+
+def user_name(uid: int) -> str:
+    """Return the name of a user, or "" when nobody knows it."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except (KeyError, OverflowError):
+        return ""
+
+
+def group_name(gid: int) -> str:
+    """Return the name of a group, or ""."""
+    try:
+        return getgrgid(gid).gr_name
+    except (KeyError, OverflowError):
+        return ""
+
+
+def group_id(name: str) -> int | None:
+    """Return the number of a group, or None."""
+    try:
+        return getgrnam(name).gr_gid
+    except KeyError:
+        return None
+
+
+def group_members(name: str) -> "frozenset[int]":
+    """Return the users of a group: those listed with it, and those whose primary group it is as far as they are listed."""
+    try:
+        group = getgrnam(name)
+    except KeyError:
+        return frozenset()
+    found = {entry.pw_uid for entry in pwd.getpwall() if entry.pw_gid == group.gr_gid}
+    for member in group.gr_mem:
+        try:
+            found.add(pwd.getpwnam(member).pw_uid)
+        except KeyError:
+            continue
+    return frozenset(found)
+
+
+def who() -> tuple[int, int, tuple[int, ...]]:
+    """Return the effective user, the effective group, and all groups of this process."""
+    return os.geteuid(), os.getegid(), tuple(sorted({os.getegid(), *os.getgroups()}))
+
+
+def boot_id() -> str:
+    """Return a text that changes with every boot of this machine, or ""."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def process_space() -> str:
+    """Return a text that differs where process numbers do not mean the same (pid namespaces of containers)."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
+def links_are_protected() -> bool:
+    """Say whether the kernel lets only those link a foreign file who may write it (fs.protected_hardlinks)."""
+    try:
+        with open("/proc/sys/fs/protected_hardlinks", encoding="ascii") as file:
+            return file.read().strip() != "0"
+    except OSError:
+        # unreadable for ordinary users on old kernels; main distributions switch it on
+        return True
