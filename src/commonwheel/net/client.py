@@ -1,0 +1,633 @@
+"""The network: the only file with sockets.
+
+Laws of this file:
+- One transfer thread runs libcurl's multi interface for everything; nobody else touches a curl handle.
+- Nothing in that thread blocks: bodies of downloads are written by whoever waits for them (`transfers.Download`).
+- Small requests have connections of their own and never queue behind large bodies.
+- Redirects, credentials and retries are decided in `transfers`, never by curl: it would send secrets to strangers.
+- No URL leaves in a message except through `urls.shown`.
+"""
+
+import atexit
+import os
+import select
+import sys
+from collections import deque
+from heapq import heappop, heappush
+from threading import Thread, get_ident
+from time import monotonic
+from urllib.parse import quote
+
+from commonwheel import __version__
+from commonwheel.events import Silence
+from commonwheel.model import SafeUrl, Value
+from commonwheel.net.certificates import client_certificate, trust
+from commonwheel.net.pending import Pending
+from commonwheel.net.responses import BodyTooLarge, Cancelled, NetworkError, Offline, Response
+from commonwheel.net.transfers import Download, Failure, Transfer
+from commonwheel.net.urls import Proxies, file_path, host_listed, origin, shown, take_login
+
+# pycurl 7.49 imports asyncio's needs (inspect, dataclasses: 35 of 60 ms) for a class that we have no use for.
+sys.modules.setdefault("pycurl.async_multi", type(sys)("pycurl.async_multi")).__dict__.setdefault("AsyncCurlMulti", None)
+import pycurl  # noqa: E402 - after the line above
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Final
+
+    from commonwheel.events import Reporter
+
+IN_MEMORY = 256 * 1024 * 1024  # the largest index page known has 40 MB; this only stops what is no page
+_NOTHING: "Mapping[str, str]" = {}
+_KNOCK = b"\0"
+# Requests under way at once to one server: that many connections if it speaks HTTP/1.1, streams if HTTP/2.
+_NARROW, _WIDE = 16, 100
+
+
+class ClientOptions(Value):
+    """How to behave on the network.
+
+    `timeout`: seconds without a byte (or below `slowest` bytes a second) before an attempt is given up;
+    `connect_timeout`: seconds to reach a server; `retries`: further attempts after the first; `backoff`: seconds
+    before the first of them; `patience`: the longest `Retry-After` that is waited for; `certificates`: `--cert`;
+    `client_certificate`: a PEM file with certificate and key; `insecure_hosts`: `--allow-insecure-host`;
+    `login`: gives user and password for a URL (`credentials.Credentials.find`), asked before a request is queued.
+    `environ` is read for proxies and certificates.
+    """
+
+    __slots__ = (
+        "backoff", "certificates", "client_certificate", "concurrent_downloads", "connect_timeout", "environ", "insecure_hosts",
+        "login", "offline", "patience", "redirects", "retries", "slowest", "timeout",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913 - settings are many
+        self,
+        *,
+        offline: bool = False,
+        timeout: float = 30.0,
+        connect_timeout: float = 10.0,
+        retries: int = 3,
+        backoff: float = 0.5,
+        patience: float = 120.0,
+        slowest: int = 100,
+        redirects: int = 20,
+        concurrent_downloads: int = 50,
+        certificates: str | None = None,
+        client_certificate: str | None = None,
+        insecure_hosts: "tuple[str, ...]" = (),
+        login: "Callable[[str], tuple[str, str] | None] | None" = None,
+        environ: "Mapping[str, str] | None" = None,
+    ) -> None:
+        self.offline: Final = offline
+        self.timeout: Final = timeout
+        self.connect_timeout: Final = connect_timeout
+        self.retries: Final = retries
+        self.backoff: Final = backoff
+        self.patience: Final = patience
+        self.slowest: Final = slowest
+        self.redirects: Final = redirects
+        self.concurrent_downloads: Final = max(1, concurrent_downloads)
+        self.certificates: Final = certificates
+        self.client_certificate: Final = client_certificate
+        self.insecure_hosts: Final = insecure_hosts
+        self.login: Final = login
+        self.environ: Final[Mapping[str, str]] = os.environ if environ is None else environ
+
+
+class _Rules:
+    """What transfers obey (`transfers.Rules`), from the options and the environment."""
+
+    __slots__ = ("_login", "_tolerated", "backoff", "patience", "proxies", "redirects", "retries")
+
+    def __init__(self, options: ClientOptions) -> None:
+        self.retries = options.retries
+        self.backoff = options.backoff
+        self.patience = options.patience
+        self.redirects = options.redirects
+        self.proxies = Proxies(options.environ)
+        self._login = options.login
+        self._tolerated = options.insecure_hosts
+
+    def login(self, url: str) -> "tuple[str, str] | None":
+        """Return user and password for a URL, or None."""
+        return None if self._login is None else self._login(url)
+
+    def tolerates(self, url: str) -> bool:
+        """Tell whether the host of a URL may go without TLS checks."""
+        return host_listed(url, self._tolerated)
+
+    def dice(self) -> float:
+        """Return a number in [0, 1); `random` costs 5 ms to import, this nothing."""
+        return int.from_bytes(os.urandom(2)) / 65536
+
+    def route(self, url: str) -> str:
+        """Return the proxy for a URL as it may be shown, or ""."""
+        proxy = self.proxies.of(url)
+        return take_login(proxy)[0] if proxy else ""
+
+
+class _Server:
+    """One server as one lane sees it: what waits, how much is under way, until when it asked to be left alone."""
+
+    __slots__ = ("active", "held_until", "urgent", "waiting", "width")
+
+    def __init__(self, width: int) -> None:
+        self.active = 0
+        self.width = width
+        self.held_until = 0.0
+        self.urgent: deque[Transfer] = deque()
+        self.waiting: deque[Transfer] = deque()
+
+    def next(self) -> "Transfer | None":
+        """Return the next request that nobody has begun, settled or given up yet."""
+        while self.urgent or self.waiting:
+            transfer = self.urgent.popleft() if self.urgent else self.waiting.popleft()
+            if not (transfer.started or transfer.done):
+                return transfer
+        return None
+
+
+class _Lane:
+    """A multi handle with connections of its own, and the queues before it."""
+
+    __slots__ = ("active", "deadline", "limit", "multi", "running", "servers")
+
+    def __init__(self, limit: int, streams: int) -> None:
+        self.multi = pycurl.CurlMulti()
+        self.multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
+        self.multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, streams)
+        self.multi.setopt(pycurl.M_TIMERFUNCTION, self._timer)
+        self.limit = limit
+        self.active = 0
+        self.deadline: float | None = None
+        self.running: dict[pycurl.Curl, Transfer] = {}
+        self.servers: dict[tuple[str, str, int], _Server] = {}
+
+    def _timer(self, milliseconds: int) -> None:
+        self.deadline = None if milliseconds < 0 else monotonic() + milliseconds / 1000
+
+    def server(self, transfer: Transfer) -> _Server:
+        """Return the queue of a transfer's server."""
+        found = self.servers.get(transfer.origin)
+        if found is None:
+            found = self.servers[transfer.origin] = _Server(_NARROW)
+        return found
+
+
+    def empty(self) -> "list[Transfer]":
+        """Close every handle, and return the transfers that were under way or waiting."""
+        orphans = list(self.running.values())
+        for server in self.servers.values():
+            orphans.extend((*server.urgent, *server.waiting))
+        for easy in self.running:
+            self.multi.remove_handle(easy)
+            easy.close()
+        self.running.clear()
+        self.multi.close()
+        return orphans
+
+
+class Client:
+    """Fetch things: `get` into memory, `download` to a writer; any thread may ask, one thread transfers."""
+
+    def __init__(self, options: ClientOptions | None = None, reporter: "Reporter | None" = None) -> None:
+        self.options = options or ClientOptions()
+        self._reporter = reporter or Silence()
+        self._rules = _Rules(self.options)
+        self._inbox: deque[tuple[str, Transfer | None]] = deque()
+        self._thread: Thread | None = None
+        self._ident = 0
+        self._closed = False
+        self._broken: BaseException | None = None
+        self._knocked = False
+
+    # ------------------------------------------------------------------ what callers use
+
+    def get(
+        self, url: SafeUrl, headers: "Mapping[str, str]" = _NOTHING, *, limit: int | None = None
+    ) -> "Pending[Response]":
+        """Fetch a small body (at most `limit` bytes after decoding) into memory.
+
+        Statuses that callers can use are values (304, 401, 403, 404 ...); only what still fails after all retries is a
+        NetworkError. A `file:` URL answers 200 or 404, and lists a directory as an HTML page of links.
+        """
+        if url.secret[:5].lower() == "file:":
+            return _local(url, limit or IN_MEMORY)
+        if self.options.offline:
+            return Pending.failed(_offline(url))
+        transfer = Transfer(url, headers, limit or IN_MEMORY, self._rules)
+        self._submit(transfer)
+        return transfer
+
+    def download(
+        self,
+        url: SafeUrl,
+        write: "Callable[[bytes], object] | None" = None,
+        *,
+        size: int | None = None,
+        label: str = "",
+        rewind: "Callable[[int], object] | None" = None,
+        headers: "Mapping[str, str]" = _NOTHING,
+    ) -> Download:
+        """Fetch a large body; `write` gets its pieces in the thread that calls `result()`.
+
+        The transfer begins at once and fills a buffer; `into(write, rewind)` may name the writer later. `size` is what
+        the index says: fewer bytes are a broken transfer. `rewind(0)` is called when the body begins anew. An answer
+        that is no success writes nothing: look at `status`. `label` names the task for the reporter.
+        """
+        kind = _FileDownload if url.secret[:5].lower() == "file:" else Download
+        transfer = kind(url, headers, self._rules, write, rewind, size=size, label=label, reporter=self._reporter)
+        if kind is Download:
+            if self.options.offline:
+                transfer.outcome = _offline(url)
+            else:
+                self._submit(transfer)
+        return transfer
+
+    def close(self) -> None:
+        """Stop the transfer thread and fail whatever is under way; safe to call twice and at exit."""
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self.close)
+        thread = self._thread
+        if thread is not None and self._ident != get_ident():
+            self._post("stop", None)
+            thread.join(5.0)
+
+    # ------------------------------------------------------------------ handing over
+
+    def _submit(self, transfer: Transfer) -> None:
+        transfer.promote = self._promote
+        transfer.poke = self._poke
+        if self._closed:
+            transfer.broke(Failure("final", "the client is closed"))
+            return
+        if self._thread is None:
+            self._start()
+        self._post("begin", transfer)
+
+    def _promote(self, transfer: Transfer) -> None:
+        self._post("promote", transfer)
+
+    def _poke(self, transfer: Transfer) -> None:
+        self._post("poke", transfer)
+
+    def _post(self, verb: str, transfer: Transfer | None) -> None:
+        self._inbox.append((verb, transfer))
+        if not self._knocked and get_ident() != self._ident:
+            self._knocked = True
+            try:
+                os.write(self._door, _KNOCK)
+            except OSError:  # the thread has gone; whoever waits has been told
+                pass
+
+    def _start(self) -> None:
+        options = self.options
+        self._trust = trust(options.environ, options.certificates)
+        self._client_certificate = client_certificate(options.environ, options.client_certificate)
+        self._ear, self._door = os.pipe()
+        os.set_blocking(self._ear, False)
+        os.set_blocking(self._door, False)
+        self._poll = select.poll()
+        self._poll.register(self._ear, select.POLLIN)
+        self._small = _Lane(limit=256, streams=_WIDE)
+        # Few streams on each connection: one TCP window for fifty wheels would be the slowest way to fetch them.
+        self._large = _Lane(limit=options.concurrent_downloads, streams=8)
+        self._sockets: dict[int, _Lane] = {}
+        for lane in (self._small, self._large):
+            lane.multi.setopt(pycurl.M_SOCKETFUNCTION, self._watcher(lane))
+        self._spare: dict[bool, list[pycurl.Curl]] = {False: [], True: []}
+        self._easies: dict[Transfer, pycurl.Curl] = {}
+        self._later: list[tuple[float, int, Transfer]] = []
+        self._serial = 0
+        self._thread = Thread(target=self._run, name="commonwheel-transfers", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def _watcher(self, lane: _Lane) -> "Callable[[int, int, object, object], None]":
+        poll, sockets = self._poll, self._sockets
+        masks = {
+            pycurl.POLL_IN: select.POLLIN,
+            pycurl.POLL_OUT: select.POLLOUT,
+            pycurl.POLL_INOUT: select.POLLIN | select.POLLOUT,
+        }
+
+        def watch(what: int, number: int, _multi: object, _data: object) -> None:
+            if what == pycurl.POLL_REMOVE:
+                if sockets.pop(number, None) is not None:
+                    poll.unregister(number)
+            else:
+                sockets[number] = lane
+                poll.register(number, masks.get(what, 0))
+
+        return watch
+
+    # ------------------------------------------------------------------ the transfer thread
+
+    def _run(self) -> None:
+        self._ident = get_ident()
+        try:
+            while self._turn():
+                pass
+        except BaseException as bug:  # noqa: BLE001 - nobody may wait for a dead thread
+            self._broken = bug
+        self._abandon()
+
+    def _turn(self) -> bool:
+        """Do what was asked, wait for the network, and hand out what arrived; False to stop."""
+        while self._inbox:
+            verb, transfer = self._inbox.popleft()
+            if transfer is None:
+                return False
+            self._obey(verb, transfer)
+        for number, events in self._poll.poll(self._patience()):
+            self._hear(number, events)
+        now = monotonic()
+        for lane in (self._small, self._large):
+            if lane.deadline is not None and lane.deadline <= now:
+                lane.deadline = None
+                lane.multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+            self._reap(lane)
+        while self._later and self._later[0][0] <= now:
+            self._queue(heappop(self._later)[2])
+        for transfer in self._large.running.values():
+            transfer.flush()
+        return True
+
+    def _hear(self, number: int, events: int) -> None:
+        """Pass on what happened to one file descriptor."""
+        if number == self._ear:
+            os.read(number, 512)
+            self._knocked = False
+            return
+        lane = self._sockets.get(number)
+        if lane is not None:
+            mask = pycurl.CSELECT_IN if events & (select.POLLIN | select.POLLHUP) else 0
+            mask |= pycurl.CSELECT_OUT if events & select.POLLOUT else 0
+            mask |= pycurl.CSELECT_ERR if events & (select.POLLERR | select.POLLNVAL) else 0
+            lane.multi.socket_action(number, mask)
+
+    def _patience(self) -> int:
+        """Return the milliseconds until something is due, rounded up; -1 for none."""
+        due = [lane.deadline for lane in (self._small, self._large) if lane.deadline is not None]
+        if self._later:
+            due.append(self._later[0][0])
+        if self._inbox:
+            return 0
+        return -1 if not due else max(0, int((min(due) - monotonic()) * 1000 + 0.999))
+
+    def _obey(self, verb: str, transfer: Transfer) -> None:
+        if verb == "begin":
+            self._queue(transfer)
+        elif verb == "promote":
+            if not transfer.started:
+                lane = self._lane(transfer)
+                server = lane.server(transfer)
+                server.urgent.append(transfer)
+                self._fill(lane, server)
+        else:
+            self._attend(transfer)
+
+    def _attend(self, transfer: Transfer) -> None:
+        """Unpause a download whose writer has caught up, or drop a transfer that was given up."""
+        easy = self._easies.get(transfer)
+        if easy is None:
+            return
+        if transfer.done:
+            self._release(self._lane(transfer), easy)
+        else:
+            easy.pause(pycurl.PAUSE_CONT)
+
+    def _lane(self, transfer: Transfer) -> _Lane:
+        return self._large if transfer.large else self._small
+
+    def _queue(self, transfer: Transfer) -> None:
+        if transfer.done:
+            return
+        transfer.started = False
+        lane = self._lane(transfer)
+        server = lane.server(transfer)
+        server.waiting.append(transfer)
+        self._fill(lane, server)
+
+    def _fill(self, lane: _Lane, server: _Server) -> None:
+        while lane.active < lane.limit and server.active < server.width:
+            transfer = server.next()
+            if transfer is None:
+                return
+            server.active += 1
+            lane.active += 1
+            easy = self._dress(transfer)
+            lane.running[easy] = transfer
+            self._easies[transfer] = easy
+            lane.multi.add_handle(easy)
+
+    def _dress(self, transfer: Transfer) -> pycurl.Curl:
+        """Return an easy handle that will carry out the next attempt of a transfer."""
+        spare = self._spare[transfer.large]
+        easy = spare.pop() if spare else self._fresh(transfer.large)
+        options = self.options
+        lines = transfer.request_headers()
+        easy.setopt(pycurl.URL, transfer.url)
+        easy.setopt(pycurl.HTTPHEADER, lines)
+        easy.setopt(pycurl.HEADERFUNCTION, transfer.lines.append)
+        easy.setopt(pycurl.WRITEFUNCTION, transfer.take)
+        easy.setopt(pycurl.PROXY, self._rules.proxies.of(transfer.url))
+        if options.insecure_hosts:
+            check = not self._rules.tolerates(transfer.url)
+            easy.setopt(pycurl.SSL_VERIFYPEER, 1 if check else 0)
+            easy.setopt(pycurl.SSL_VERIFYHOST, 2 if check else 0)
+        return easy
+
+    def _fresh(self, large: bool) -> pycurl.Curl:
+        easy = pycurl.Curl()
+        options = self.options
+        easy.setopt(pycurl.NOSIGNAL, 1)
+        easy.setopt(pycurl.USERAGENT, USER_AGENT)
+        easy.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
+        easy.setopt(pycurl.PIPEWAIT, 1)
+        easy.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+        easy.setopt(pycurl.FOLLOWLOCATION, 0)
+        easy.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
+        easy.setopt(pycurl.HEADEROPT, pycurl.HEADER_SEPARATE)
+        easy.setopt(pycurl.NOPROXY, self._rules.proxies.no_proxy)
+        easy.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(options.connect_timeout * 1000)))
+        easy.setopt(pycurl.LOW_SPEED_TIME, max(1, int(options.timeout + 0.5)))
+        easy.setopt(pycurl.LOW_SPEED_LIMIT, max(1, options.slowest))
+        easy.setopt(pycurl.BUFFERSIZE, 262_144 if large else 65_536)
+        easy.setopt(pycurl.TCP_KEEPALIVE, 1)
+        if not large:
+            easy.setopt(pycurl.ACCEPT_ENCODING, "")  # all that this libcurl can decode
+        for name, value in (
+            ("CAINFO", self._trust.bundle),
+            ("CAPATH", self._trust.directory),
+            ("CAINFO_BLOB", self._trust.pem),
+            ("SSLCERT", self._client_certificate),
+            ("SSLKEY", self._client_certificate),
+        ):
+            if value:
+                easy.setopt(getattr(pycurl, name), value)
+                if name.startswith("CA"):
+                    easy.setopt(getattr(pycurl, f"PROXY_{name}"), value)
+        return easy
+
+    def _reap(self, lane: _Lane) -> None:
+        """Judge the attempts that have ended."""
+        while True:
+            more, fine, broken = lane.multi.info_read(100)
+            for easy in fine:
+                self._judge(lane, easy, None)
+            for easy, number, text in broken:
+                self._judge(lane, easy, (number, text))
+            if not more:
+                return
+
+    def _judge(self, lane: _Lane, easy: pycurl.Curl, trouble: "tuple[int, str] | None") -> None:
+        transfer = lane.running[easy]
+        server = lane.server(transfer)
+        if trouble is None and server.width == _NARROW and easy.getinfo(pycurl.INFO_HTTP_VERSION) >= _HTTP_2:
+            server.width = _WIDE
+        self._release(lane, easy)
+        delay = transfer.ended() if trouble is None else transfer.broke(_failure(*trouble, transfer.url))
+        if delay is None:
+            return
+        if delay == 0.0:
+            self._queue(transfer)
+        else:
+            self._serial += 1
+            heappush(self._later, (monotonic() + delay, self._serial, transfer))
+
+    def _release(self, lane: _Lane, easy: pycurl.Curl) -> None:
+        """Take a handle off its lane and let the next request have the place."""
+        transfer = lane.running.pop(easy)
+        del self._easies[transfer]
+        lane.multi.remove_handle(easy)
+        self._spare[transfer.large].append(easy)
+        server = lane.server(transfer)
+        server.active -= 1
+        full = lane.active == lane.limit
+        lane.active -= 1
+        self._fill(lane, server)
+        if full:
+            for other in lane.servers.values():
+                self._fill(lane, other)
+
+    def _abandon(self) -> None:
+        """Fail everything that is not settled, and let go of the curl handles."""
+        self._closed = True
+        orphans = [transfer for _, _, transfer in self._later]
+        orphans.extend(transfer for _, transfer in self._inbox if transfer is not None)
+        for lane in (self._small, self._large):
+            orphans.extend(lane.empty())
+        for easies in self._spare.values():
+            for easy in easies:
+                easy.close()
+        for transfer in orphans:
+            if not transfer.done:
+                transfer.trouble = self._obituary(transfer)
+                transfer.broke(Failure("final", "closed"))
+
+    def _obituary(self, transfer: Transfer) -> NetworkError:
+        where = shown(transfer.asked)
+        if self._broken is None:
+            return Cancelled(f"the request for `{where}` was given up, since the client was closed")
+        error = NetworkError(f"the transfer thread died while it had `{where}` to fetch: {self._broken!r}")
+        error.__cause__ = self._broken
+        return error
+
+
+class _FileDownload(Download):
+    """A download of a `file:` URL: read by whoever waits for it."""
+
+    __slots__ = ()
+
+    def _pump(self) -> "Response | NetworkError":
+        write = self.write
+        assert write is not None
+        try:
+            with open(file_path(self.asked.secret), "rb") as file:
+                while piece := file.read(_PIECE):
+                    write(piece)
+        except (FileNotFoundError, NotADirectoryError):
+            return Response(404, {}, b"", self.asked)
+        except IsADirectoryError as error:
+            return _unreadable(self.asked, error)
+        return Response(200, {}, b"", self.asked)
+
+
+def _local(url: SafeUrl, limit: int) -> "Pending[Response]":
+    """Answer for a `file:` URL as a server would; a directory answers with its index.html or a page of links."""
+    path = file_path(url.secret)
+    if not path:
+        return Pending.failed(NetworkError(f"`{shown(url)}` names a file on another machine"))
+    try:
+        if os.path.isdir(path):
+            return Pending.of(Response(200, {"content-type": "text/html"}, _page(path), url))
+        with open(path, "rb") as file:
+            body = file.read(limit + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return Pending.of(Response(404, {}, b"", url))
+    except OSError as error:
+        return Pending.failed(_unreadable(url, error))
+    if len(body) > limit:
+        return Pending.failed(BodyTooLarge(f"`{shown(url)}` has more than {limit:,} bytes"))
+    kind = _KINDS.get(os.path.splitext(path)[1].lower(), "application/octet-stream")
+    return Pending.of(Response(200, {"content-length": str(len(body)), "content-type": kind}, body, url))
+
+
+def _page(path: str) -> bytes:
+    """Return a directory as a page of links."""
+    try:
+        with open(os.path.join(path, "index.html"), "rb") as file:
+            return file.read()
+    except (FileNotFoundError, IsADirectoryError):
+        pass
+    with os.scandir(path) as entries:
+        names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in entries)
+    links = "".join(f'<a href="{quote(name)}">{name.replace("&", "&amp;").replace("<", "&lt;")}</a><br>\n' for name in names)
+    return f"<!DOCTYPE html><html><body>\n{links}</body></html>\n".encode("utf-8", "surrogateescape")
+
+
+def _unreadable(url: SafeUrl, error: OSError) -> NetworkError:
+    failure = NetworkError(f"could not read `{shown(url)}`: {error.strerror}")
+    failure.__cause__ = error
+    return failure
+
+
+def _offline(url: SafeUrl) -> Offline:
+    return Offline(
+        f"`{shown(url)}` is needed, but `--offline` forbids to ask for it",
+        hint="run once without `--offline` (or without CW_OFFLINE / UV_OFFLINE) to fill the cache",
+    )
+
+
+def _failure(number: int, text: str, url: str) -> Failure:
+    """Say what a curl error means for the next attempt, and to people."""
+    text = text.rstrip(".") or pycurl.easy_strerror(number)
+    host = origin(url)[1]
+    if number == pycurl.E_OPERATION_TIMEDOUT:
+        return Failure("slow" if "too slow" in text.lower() else "fleeting", text)
+    if number in (pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY):
+        return Failure("lookup", text, f"check the name `{host}` and this machine's network, or use `--offline`")
+    if number == pycurl.E_PEER_FAILED_VERIFICATION:
+        return Failure(
+            "final",
+            text,
+            "if your organisation's proxy or index has a certificate of its own, name its authority with `--cert` or "
+            f"SSL_CERT_FILE; `--allow-insecure-host {host}` goes without any check",
+        )
+    return Failure("fleeting" if number in _FLEETING else "final", text)
+
+
+# Worth another attempt (curl's numbers are its ABI; pycurl names only some): no connection, a strange reply, HTTP/2
+# framing, a truncated body, a broken handshake, nothing at all, send, receive, one HTTP/2 stream, the proxy's handshake.
+_FLEETING = frozenset({7, 8, 16, 18, 35, 52, 55, 56, 92, 97})
+_HTTP_2 = 3  # CURL_HTTP_VERSION_2_0, as CURLINFO_HTTP_VERSION tells it
+_PIECE = 262_144
+_KINDS = {".html": "text/html", ".htm": "text/html", ".json": "application/json"}
+USER_AGENT = (
+    f"commonwheel/{__version__} {sys.implementation.name}/{sys.version_info[0]}.{sys.version_info[1]}"
+    f" {os.uname().sysname}/{os.uname().machine} libcurl/{pycurl.version_info()[1]}"
+)

@@ -1,0 +1,541 @@
+"""One request through all its attempts and redirects, without any I/O.
+
+Laws of this file: no curl and no sockets: `client` feeds a transfer header lines and chunks, tells it how an attempt
+ended, and is told when to try again. `Transfer` runs in the transfer thread; of `Download`, the methods below the line
+run in the thread that waits for the result.
+"""
+
+from _thread import allocate_lock
+from binascii import b2a_base64
+from collections import deque
+from time import time
+
+from commonwheel.model import SafeUrl
+from commonwheel.net.pending import Pending
+from commonwheel.net.responses import (
+    FLEETING,
+    REDIRECTS,
+    BodyTooLarge,
+    BodyTooSlow,
+    Cancelled,
+    NetworkError,
+    Response,
+    TooManyRedirects,
+    content_range,
+    parse_head,
+    status_hint,
+    status_text,
+    strong_validator,
+)
+from commonwheel.net.retries import backoff, retry_after
+from commonwheel.net.urls import origin, redirected, shown, split, take_login, wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Protocol, Self
+
+    from commonwheel.events import Reporter
+
+    class Rules(Protocol):
+        """What transfers obey; `client.ClientOptions` has all of it."""
+
+        retries: int
+        backoff: float
+        patience: float
+        redirects: int
+
+        def login(self, url: str) -> tuple[str, str] | None:
+            """Return user and password for a URL, from what is known without asking anybody."""
+
+        def tolerates(self, url: str) -> bool:
+            """Tell whether the user lets this host go without TLS checks."""
+
+        def dice(self) -> float:
+            """Return a number in [0, 1), another one each time."""
+
+        def route(self, url: str) -> str:
+            """Say which proxy the URL is fetched through, without credentials, or ""."""
+
+
+KEPT = 65_536  # bytes kept of the body of a download that is no success: enough for an explanation
+BUFFER = 1_048_576  # bytes of a download that may wait for their writer before the connection is paused
+PROGRESS = 1_048_576  # bytes after which a resumed download has earned its attempts again
+
+
+class Failure:
+    """Say how an attempt broke: the text of curl, and what kind of thing it is.
+
+    `kind` is `fleeting` (worth another attempt), `lookup` (worth one), `slow`, or `final`; `hint` is what to do.
+    """
+
+    __slots__ = ("hint", "kind", "text")
+
+    def __init__(self, kind: str, text: str, hint: str | None = None) -> None:
+        self.kind = kind
+        self.text = text
+        self.hint = hint
+
+
+class Transfer(Pending["Response"]):
+    """A GET whose body is kept in memory.
+
+    `lines` and `take` receive what arrives; `ended` and `broke` judge an attempt: None means that it is settled, a
+    number that it wants another attempt after so many seconds.
+    """
+
+    __slots__ = (
+        "asked", "attempts", "auth", "chain", "chunks", "headers", "history", "limit", "lines", "origin", "own", "poke",
+        "promote", "rules", "safe", "size", "started", "trouble", "url",
+    )  # fmt: skip
+
+    large = False
+    encodings = True
+
+    def __init__(self, url: SafeUrl, headers: "Mapping[str, str]", limit: int, rules: "Rules") -> None:
+        super().__init__()
+        self.rules = rules
+        self.asked = url
+        self.headers = {name.lower(): value for name, value in headers.items()}
+        self.own = self.headers.pop("authorization", "")
+        self.limit = limit
+        self.chain: list[SafeUrl] = []
+        self.attempts = 0
+        self.history: list[str] = []
+        self.lines: list[bytes] = []
+        self.chunks: list[bytes] = []
+        self.size = 0
+        self.trouble: NetworkError | None = None
+        self.promote: Callable[[Transfer], None] | None = None  # asks the client to send this one next
+        self.poke: Callable[[Transfer], None] | None = None  # asks the client to look at this one: unpause it, or drop it
+        self.started = False
+        self._aim(url)
+
+    def _aim(self, url: SafeUrl) -> None:
+        """Point the next attempt at `url`, with the credentials that belong there and no others."""
+        bare, user, password = take_login(url.secret)
+        self.safe = url
+        self.url = wire(bare)
+        self.origin = origin(self.url)
+        login = None
+        if user is None or password is None:
+            login = self.rules.login(url.secret)
+        if login is None and user is not None:
+            login = (user, password or "")
+        if self.own and self.origin == origin(self.asked.secret):
+            self.auth = self.own
+        elif login is not None:
+            self.auth = "Basic " + b2a_base64(f"{login[0]}:{login[1]}".encode(), newline=False).decode()
+        else:
+            self.auth = ""
+
+    def request_headers(self) -> list[str]:
+        """Return the header lines of the next attempt, which begins with this call."""
+        self.lines = []
+        self.chunks = []
+        self.size = 0
+        self.attempts += 1
+        self.started = True
+        lines = [f"{name}: {value}" for name, value in self.headers.items()]
+        if self.auth:
+            lines.append(f"authorization: {self.auth}")
+        return lines
+
+    def take(self, chunk: bytes) -> int | None:
+        """Take a piece of the body; 0 ends the attempt."""
+        self.size += len(chunk)
+        if self.size > self.limit:
+            self.trouble = BodyTooLarge(
+                f"`{shown(self.asked)}` sends more than {self.limit:,} bytes",
+                hint="an index page or metadata file is never that large; check the URL of the index",
+            )
+            return 0
+        self.chunks.append(chunk)
+        return None
+
+    def ended(self) -> float | None:
+        """Judge an attempt whose answer arrived whole."""
+        status, headers = parse_head(self.lines)
+        if status in REDIRECTS and "location" in headers:
+            return self._follow(headers["location"])
+        if status in FLEETING:
+            return self._wait_for(status, headers)
+        return self._finish(status, headers)
+
+    def _finish(self, status: int, headers: "dict[str, str]") -> float | None:
+        self.settle(Response(status, headers, b"".join(self.chunks), self.safe))
+        return None
+
+    def broke(self, failure: Failure) -> float | None:
+        """Judge an attempt that broke off."""
+        if self.trouble is not None:
+            self._fail(self.trouble)
+            return None
+        self.history.append(failure.text)
+        allowed = {"final": 0, "lookup": min(1, self.rules.retries)}.get(failure.kind, self.rules.retries)
+        if self.attempts > allowed:
+            self._fail(self._broken(failure))
+            return None
+        return backoff(self.attempts, self.rules.backoff, self.rules.dice())
+
+    def _broken(self, failure: Failure) -> NetworkError:
+        return NetworkError(
+            f"could not fetch `{shown(self.safe)}`: {failure.text}", context=self._context(), hint=failure.hint
+        )
+
+    def _fail(self, error: NetworkError) -> None:
+        self.fail(error)
+
+    def flush(self) -> None:
+        """Wake a writer, if this kind of transfer has one."""
+
+    def cancel(self) -> None:
+        """Give up; the connection is dropped."""
+        self.fail(Cancelled(f"the request for `{shown(self.asked)}` was given up"))
+        if self.poke is not None:
+            self.poke(self)
+
+    def _wait(self) -> None:
+        # Somebody needs this one now: it overtakes what was only requested ahead of need.
+        if not self.started and self.promote is not None:
+            self.promote(self)
+        super()._wait()
+
+    def _context(self) -> tuple[str, ...]:
+        lines = []
+        if self.attempts > 1:
+            different = list(dict.fromkeys(self.history))
+            what = f": {'; '.join(different)}" if len(different) > 1 else ""
+            lines.append(f"tried {self.attempts} times{what}")
+        if self.chain:
+            lines.append(f"after {len(self.chain)} redirects from `{shown(self.asked)}`")
+        proxy = self.rules.route(self.url)
+        if proxy:
+            lines.append(f"through the proxy `{proxy}`")
+        return tuple(lines)
+
+    def _wait_for(self, status: int, headers: "dict[str, str]") -> float | None:
+        """Return how long to wait after a fleeting refusal, or fail when patience or attempts are used up."""
+        text = f"answered {status_text(status)}"
+        self.history.append(text)
+        demanded = retry_after(headers, time())
+        if demanded is not None and demanded > self.rules.patience:
+            error = NetworkError(
+                f"`{shown(self.safe)}` {text} and asks to come back in {demanded:,.0f} seconds",
+                context=(f"that is longer than the {self.rules.patience:,.0f} seconds that are waited", *self._context()),
+                hint="try again later, or ask whoever runs the index why it limits you",
+            )
+            self._fail(error)
+            return None
+        if self.attempts > self.rules.retries:
+            error = NetworkError(
+                f"`{shown(self.safe)}` {text}", context=self._context(), hint=status_hint(status, self.safe)
+            )
+            self._fail(error)
+            return None
+        return max(demanded or 0.0, backoff(self.attempts, self.rules.backoff, self.rules.dice()))
+
+    def _follow(self, location: str) -> float | None:
+        target = SafeUrl(redirected(self.safe.bare, location))
+        here, there = origin(self.safe.secret), origin(target.secret)
+        scheme = there[0]
+        chain = (*(shown(url) for url in self.chain), shown(self.safe), shown(target))
+        if scheme not in ("http", "https") or not there[1]:
+            self._fail(NetworkError(f"`{shown(self.safe)}` redirects to `{shown(target)}`, which is no place for files"))
+            return None
+        if here[0] == "https" and scheme == "http" and not self.rules.tolerates(target.secret):
+            self._fail(
+                NetworkError(
+                    f"`{shown(self.safe)}` redirects from https to the unprotected `{shown(target)}`",
+                    context=(f"the way there: {' -> '.join(chain)}",),
+                    hint=f"if you trust the network in between, `--allow-insecure-host {there[1]}`",
+                )
+            )
+            return None
+        self.chain.append(self.safe)
+        circle = any(wire(url.bare) == wire(target.bare) for url in self.chain)
+        if circle or len(self.chain) > self.rules.redirects:
+            what = "in a circle" if circle else f"more than {self.rules.redirects} times"
+            self._fail(
+                TooManyRedirects(
+                    f"`{shown(self.asked)}` is redirected {what}",
+                    context=(f"the way: {' -> '.join(chain)}",),
+                    hint="check the URL of the index; some servers do this to requests without credentials",
+                )
+            )
+            return None
+        if here == there and "@" not in split(target.secret)[1]:
+            # Same server: the credentials of the URL that was asked still belong here.
+            login = split(self.safe.secret)[1].rpartition("@")
+            if login[1]:
+                target = SafeUrl(target.secret.replace("://", f"://{login[0]}@", 1))
+        self._aim(target)
+        self.attempts = 0
+        return 0.0
+
+
+class Rewind:
+    """Stand in the queue of a download where the body begins anew; `received` is the count of bytes up to here."""
+
+    __slots__ = ("received",)
+
+    def __init__(self, received: int) -> None:
+        self.received = received
+
+
+class Download(Transfer):
+    """A GET whose body goes to `write`, in the thread that calls `result()`.
+
+    At most BUFFER bytes wait in memory, then the connection is paused; so a slow disk slows its own download and no
+    other, and several downloads may be under way before somebody waits for the first. A broken attempt goes on where it
+    stopped (Range and If-Range) if the server can do that; otherwise `rewind(0)` tells the writer to start anew.
+    """
+
+    __slots__ = (
+        "claim", "consumed", "delivering", "expected", "first", "gate", "label", "mark", "outcome", "paused", "position",
+        "queue", "received", "reporter", "resume", "rewind", "skip", "total", "validator", "waiting", "whole_only", "write",
+    )  # fmt: skip
+
+    large = True
+    encodings = False
+
+    def __init__(
+        self,
+        url: SafeUrl,
+        headers: "Mapping[str, str]",
+        rules: "Rules",
+        write: "Callable[[bytes], object] | None",
+        rewind: "Callable[[int], object] | None",
+        *,
+        size: int | None,
+        label: str,
+        reporter: "Reporter",
+    ) -> None:
+        super().__init__(url, headers, KEPT, rules)
+        self.headers.setdefault("accept-encoding", "identity")
+        self.write = write
+        self.rewind = rewind
+        self.expected = size
+        self.label = label
+        self.reporter = reporter
+        self.queue: deque[bytes | Rewind] = deque()
+        self.received = 0  # bytes put into the queue, ever; only the transfer thread counts here
+        self.consumed = 0  # bytes taken from the queue, ever; only the waiting thread counts here
+        self.position = 0  # bytes of the body that are in the queue or written
+        self.mark = 0  # where the last attempt broke off
+        self.first = True
+        self.delivering = False
+        self.skip = 0
+        self.total: int | None = None
+        self.validator = ""
+        self.resume = False
+        self.whole_only = False
+        self.paused = False
+        self.outcome: Response | NetworkError | None = None
+        self.waiting = False
+        self.claim = allocate_lock()
+        self.gate = allocate_lock()
+        self.gate.acquire()
+
+    def request_headers(self) -> list[str]:
+        """Return the header lines of the next attempt: the rest of the body only, when that can be had."""
+        lines = super().request_headers()
+        self.first = True
+        self.delivering = False
+        self.skip = 0
+        self.paused = False
+        self.resume = bool(self.position and self.validator and not self.whole_only)
+        if self.resume:
+            lines.append(f"range: bytes={self.position}-")
+            lines.append(f"if-range: {self.validator}")
+        return lines
+
+    def take(self, chunk: bytes) -> int | None:
+        """Take a piece of the body; a number ends the attempt (0) or pauses it (the client's PAUSE)."""
+        if self.first and not self._begin():
+            return 0
+        if not self.delivering:
+            if self.size < self.limit:
+                self.chunks.append(chunk)
+            self.size += len(chunk)
+            return None
+        if self.skip:
+            skipped = min(self.skip, len(chunk))
+            self.skip -= skipped
+            chunk = chunk[skipped:]
+            if not chunk:
+                return None
+        if self.received - self.consumed >= BUFFER:
+            self.paused = True
+            if self.received - self.consumed >= BUFFER // 2:  # asked again: the writer may have caught up just now
+                return PAUSE
+            self.paused = False
+        self.queue.append(chunk)
+        self.received += len(chunk)
+        self.position += len(chunk)
+        return None
+
+    def _begin(self) -> bool:
+        """Look at the head of an answer before its first byte; False ends the attempt."""
+        self.first = False
+        status, headers = parse_head(self.lines)
+        if status == 206 and self.resume:  # noqa: PLR2004 - Partial Content
+            span = content_range(headers)
+            if span is None or span[0] != self.position or (self.total and span[2] not in (None, self.total)):
+                self.whole_only = True
+                return False
+            self.delivering = True
+        elif status == 200:  # noqa: PLR2004 - OK
+            self._whole(headers)
+            self.delivering = True
+        return True
+
+    def _whole(self, headers: "dict[str, str]") -> None:
+        """Begin a body from its first byte, though some of it may be there from an earlier attempt."""
+        length = headers.get("content-length", "")
+        total = int(length) if length.isdigit() else None
+        validator = strong_validator(headers)
+        if self.position:
+            same = validator.startswith('"') and validator == self.validator and total == self.total
+            if same:
+                self.skip = self.position
+            else:
+                self.queue.clear()
+                self.queue.append(Rewind(self.received))
+                self.position = 0
+        self.total = total
+        self.validator = validator if headers.get("accept-ranges", "").lower() != "none" else ""
+
+    def ended(self) -> float | None:
+        """Judge an attempt whose answer arrived whole."""
+        if self.first:
+            self._begin()  # an answer without a body
+        if self.delivering and self.expected is not None and self.position < self.expected:
+            text = f"the body ended after {self.position:,} of {self.expected:,} bytes"
+            return self.broke(Failure("fleeting", text))
+        if not self.delivering and self.resume and parse_head(self.lines)[0] == 416:  # noqa: PLR2004
+            self.whole_only = True
+            return self.broke(Failure("fleeting", "the rest of the body could not be had"))
+        return super().ended()
+
+    def _finish(self, status: int, headers: "dict[str, str]") -> float | None:
+        body = b"" if self.delivering else b"".join(self.chunks)
+        # A resumed answer is the whole to whoever asked.
+        self._conclude(Response(200 if self.delivering else status, headers, body, self.safe))
+        return None
+
+    def broke(self, failure: Failure) -> float | None:
+        """Judge an attempt that broke off; progress that can be built on buys new attempts."""
+        if self.trouble is not None:
+            return super().broke(failure)
+        builds = bool(self.validator) and not self.whole_only
+        if builds and self.position - self.mark >= PROGRESS:
+            self.attempts = 1
+        self.mark = self.position
+        if self.position and self.rewind is None and not builds:
+            self._fail(self._broken(failure))
+            return None
+        return super().broke(failure)
+
+    def _broken(self, failure: Failure) -> NetworkError:
+        plain = super()._broken(failure)
+        had = f"{self.position:,} of {self.total or self.expected or 0:,} bytes had arrived".replace(" of 0 bytes", " bytes")
+        if failure.kind == "slow" and self.delivering:
+            return BodyTooSlow(plain.message, context=(had, *plain.context), hint=failure.hint)
+        return NetworkError(plain.message, context=(had, *plain.context) if self.position else plain.context, hint=plain.hint)
+
+    def _fail(self, error: NetworkError) -> None:
+        self._conclude(error)
+
+    def _conclude(self, outcome: "Response | NetworkError") -> None:
+        if self.outcome is None:
+            self.outcome = outcome
+        self.flush(final=True)
+
+    def flush(self, *, final: bool = False) -> None:
+        """Wake the writer if there is something for it."""
+        if self.waiting and (self.queue or final):
+            self.waiting = False
+            try:
+                self.gate.release()
+            except RuntimeError:  # it was open already, which is as good
+                pass
+
+    # ------------------------------------------------------------------ the waiting thread
+
+    def into(self, write: "Callable[[bytes], object]", rewind: "Callable[[int], object] | None" = None) -> "Self":
+        """Name the writer, if it was not known when the download was started."""
+        self.write = write
+        self.rewind = rewind
+        return self
+
+    def cancel(self) -> None:
+        """Give up; the connection is dropped."""
+        error = Cancelled(f"the download of `{shown(self.asked)}` was given up")
+        self.outcome = error
+        self.fail(error)
+        if self.poke is not None:
+            self.poke(self)
+
+    def _wait(self) -> None:
+        if not self.started and self.promote is not None:
+            self.promote(self)
+        if self.write is None:
+            raise TypeError("a download without a writer has no result: call into() first")
+        with self.claim:
+            if self.done:
+                return
+            try:
+                outcome = self._pump()
+            except BaseException:  # of the writer, or Ctrl-C: in both cases nobody wants the rest
+                self.cancel()
+                raise
+            if isinstance(outcome, Response):
+                self.settle(outcome)
+            else:
+                self.fail(outcome)
+
+    def _pump(self) -> "Response | NetworkError":
+        task = None
+        moved = 0
+        queue = self.queue
+        while True:
+            while queue:
+                if task is None and self.label:
+                    task = self.reporter.begin("download", self.label, self.total or self.expected)
+                moved += self._move(queue)
+                if task is not None and moved >= 262_144:  # noqa: PLR2004 - a report per quarter MiB is often enough
+                    self.reporter.advance(task, moved)
+                    moved = 0
+            outcome = self.outcome
+            if outcome is not None and not queue:
+                if task is not None:
+                    self.reporter.advance(task, moved)
+                    self.reporter.end(task)
+                return outcome
+            self.waiting = True
+            if queue or self.outcome is not None:
+                continue
+            self.gate.acquire()
+
+    def _move(self, queue: "deque[bytes | Rewind]") -> int:
+        """Write one piece and return its size, negative when everything starts anew."""
+        try:
+            piece = queue.popleft()
+        except IndexError:  # cleared meanwhile for a new beginning
+            return 0
+        if isinstance(piece, Rewind):
+            self.consumed = piece.received
+            if self.rewind is not None:
+                self.rewind(0)
+            return 0
+        assert self.write is not None
+        self.write(piece)
+        self.consumed += len(piece)
+        if self.paused and self.received - self.consumed < BUFFER // 2 and self.poke is not None:
+            self.paused = False
+            self.poke(self)
+        return len(piece)
+
+
+PAUSE = 0x10000001  # CURL_WRITEFUNC_PAUSE
