@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from typing import Final, Self
 
 
-
 class Value:
     """Compare, hash and print a slotted class by its fields."""
 
@@ -22,9 +21,7 @@ class Value:
             yield getattr(self, name)
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and all(
-            getattr(self, name) == getattr(other, name) for name in self.__slots__
-        )
+        return type(other) is type(self) and all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
 
     def __hash__(self) -> int:
         return hash((type(self), *self._fields()))
@@ -113,9 +110,7 @@ class UrlSource(Value):
 
     __slots__ = ("digests", "subdirectory", "url")
 
-    def __init__(
-        self, url: SafeUrl, subdirectory: str | None = None, digests: "tuple[Digest, ...]" = ()
-    ) -> None:
+    def __init__(self, url: SafeUrl, subdirectory: str | None = None, digests: "tuple[Digest, ...]" = ()) -> None:
         self.url: Final = url
         self.subdirectory: Final = subdirectory
         self.digests: Final = digests
@@ -352,12 +347,13 @@ class Interpreter(Value):
     `executable` is the path as asked for (not resolved through links); `version` is `sys.version_info[:3]`;
     `paths` and `variables` are the install scheme of `sysconfig` (purelib, platlib, scripts, data, include, stdlib);
     `sys_path` is what it imports from, site directories included; `base_executable` is the interpreter behind a venv.
-    `externally_managed` is the path of the PEP 668 marker file, or "".
+    `externally_managed` is the path of the PEP 668 marker file, or ""; `venv_paths` is the scheme of a virtual environment
+    that is made from it (purelib, platlib, scripts, data, include), relative to its root.
     """
 
     __slots__ = (
         "base_executable", "base_prefix", "executable", "externally_managed", "implementation", "markers", "paths",
-        "prefix", "sys_path", "tags", "version",
+        "prefix", "sys_path", "tags", "venv_paths", "version",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - the answers of the probe
@@ -373,6 +369,7 @@ class Interpreter(Value):
         markers: "Mapping[str, str]",
         tags: "tuple[str, ...]",
         externally_managed: str = "",
+        venv_paths: "Mapping[str, str] | None" = None,
     ) -> None:
         self.executable: Final = executable
         self.version: Final = version
@@ -385,6 +382,7 @@ class Interpreter(Value):
         self.markers: Final = markers
         self.tags: Final = tags
         self.externally_managed: Final = externally_managed
+        self.venv_paths: Final[Mapping[str, str]] = venv_paths or {}
 
     @property
     def target(self) -> Target:
