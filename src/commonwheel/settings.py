@@ -282,6 +282,16 @@ class Setting(Value):
         self.source: Final = source
 
 
+class Parsed(Value):
+    """Positional words, and a value for each option that was given (key of `OPTIONS` -> value)."""
+
+    __slots__ = ("given", "positional")
+
+    def __init__(self, positional: "tuple[str, ...]", given: "Mapping[str, object]") -> None:
+        self.positional: Final = positional
+        self.given: Final = given
+
+
 def configuration_files(environ: "Mapping[str, str]", start: str) -> "tuple[tuple[str, str], ...]":
     """Return the candidate files, highest precedence first, as (scope, path); they need not exist.
 

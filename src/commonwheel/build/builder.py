@@ -7,12 +7,13 @@ shell; it installs nothing itself (an `Isolation` is handed in) and keeps nothin
 """
 
 import os
+import zipfile
 
 from commonwheel.build import static
 from commonwheel.build.backend import Backend, BuildFailed, Hooks
 from commonwheel.fs import disk
 from commonwheel.model import Value
-from commonwheel.specs import core_metadata
+from commonwheel.specs import core_metadata, versions
 from commonwheel.specs.names import normalize
 
 TYPE_CHECKING = False
@@ -35,7 +36,16 @@ if TYPE_CHECKING:
 
 
 # Belongs to the shell that cw runs in, not to a build: it would leak modules or another environment into the child.
-_SCRUBBED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "__PYVENV_LAUNCHER__")
+_SCRUBBED = (
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONSTARTUP",
+    "PYTHONEXECUTABLE",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "CONDA_DEFAULT_ENV",
+    "__PYVENV_LAUNCHER__",
+)
 
 
 class Tree(Value):
@@ -145,7 +155,8 @@ class Builder:
                 return core_metadata.parse(stream.read())
         except FileNotFoundError as error:
             raise BuildFailed(
-                f"`{tree.label}` could not be built: its backend wrote no METADATA", hint="this is a fault of the build backend"
+                f"`{tree.label}` could not be built: its backend wrote no METADATA",
+                hint="this is a fault of the build backend",
             ) from error
         finally:
             self._reporter.end(task)
@@ -195,7 +206,7 @@ class Builder:
                 f"`{tree.label}` was asked for as `{tree.name}`, but its metadata calls it `{name}`",
                 hint=f"write `{name} @ ...` if that is what you want",
             )
-        if tree.version and not core_metadata.same_version(version, tree.version):
+        if tree.version and not versions.same_version(version, tree.version):
             raise BuildFailed(
                 f"`{tree.label}` should have version {tree.version}, but its metadata says {version}",
                 hint="the file is named wrongly, or was made for another version: tell its authors",
@@ -203,10 +214,11 @@ class Builder:
 
 
 def _metadata_of_wheel(path: str, tree: Tree) -> "Metadata":
-    found = core_metadata.parse_wheel(path)
-    if found is None:
-        raise BuildFailed(f"the wheel that `{tree.label}` was built to holds no METADATA")
-    return found
+    with zipfile.ZipFile(path) as wheel:
+        for name in wheel.namelist():
+            if name.endswith(".dist-info/METADATA") and name.count("/") == 1:
+                return core_metadata.parse(wheel.read(name))
+    raise BuildFailed(f"the wheel that `{tree.label}` was built to holds no METADATA")
 
 
 __all__ = ["Backend", "BuildFailed", "Builder", "Options", "Tree"]

@@ -10,14 +10,12 @@ Laws of this file: it only reads, and answers None when in doubt.
 import os
 
 from commonwheel.build.backend import LEGACY, Backend
-from commonwheel.errors import CommonwheelError, UsageError
+from commonwheel.errors import UsageError
 from commonwheel.specs import core_metadata, pyproject
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from commonwheel.model import Metadata
-
-_NEEDED = frozenset({"name", "version", "requires-dist", "requires-python", "provides-extra"})
 
 
 class NotAProject(UsageError):
@@ -59,12 +57,8 @@ def _from_pkg_info(tree: str) -> "Metadata | None":
     if text is None:
         return None
     try:
-        full = core_metadata.read_full(text)
-        major, _, minor = full.metadata_version.partition(".")
-        if (int(major), int(minor)) < (2, 2) or _NEEDED & {name.lower() for name in full.dynamic}:
-            return None
-        return core_metadata.parse(text)
-    except (CommonwheelError, ValueError):
+        return core_metadata.parse_static(text)
+    except core_metadata.InvalidMetadata:
         return None
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from commonwheel.cli.words import Parsed
+    from commonwheel.settings import Parsed
 
 COMMANDS = {
     "pip install": ("pip:INSTALL", "install:install", "changes:show", "Install packages"),

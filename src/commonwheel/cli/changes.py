@@ -16,9 +16,7 @@ def show(console: "Console", value: "Changes", settings: "Settings") -> int:
             json.dumps(
                 {
                     "schema": {"version": "1"},
-                    "changes": [
-                        {"name": row.name, "version": row.version, "action": row.action} for row in value.rows
-                    ],
+                    "changes": [{"name": row.name, "version": row.version, "action": row.action} for row in value.rows],
                     "dry_run": value.dry_run,
                     "link_mode": value.link_mode,
                 }

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from commonwheel.cli.console import Console
-    from commonwheel.cli.words import Parsed
-    from commonwheel.settings import Option
+    from commonwheel.settings import Option, Parsed
 
     Row = tuple[str, str, str, str]
 

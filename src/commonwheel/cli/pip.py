@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from commonwheel.commands.look import Checked, Details, FileHash, Listed
     from commonwheel.settings import Settings
 
-WHERE = ("Environment", "python system target prefix break-system-packages lock-timeout managed-python python-preference")
+WHERE = (
+    "Environment",
+    "python system target prefix break-system-packages lock-timeout managed-python python-preference",
+)
 INDEXES = (
     "Indexes",
     "default-index index index-url extra-index-url find-links no-index index-strategy keyring-provider allow-insecure-host "
@@ -99,7 +102,11 @@ LIST = Arguments(
     ),
 )
 SHOW = Arguments(
-    "Show what is known of installed packages", "PACKAGE...", 1, None, (("Output", "files strict"), LOOKING, PIP, GLOBAL)
+    "Show what is known of installed packages",
+    "PACKAGE...",
+    1,
+    None,
+    (("Output", "files strict"), LOOKING, PIP, GLOBAL),
 )
 TREE = Arguments(
     "Show installed packages as a tree",
@@ -129,14 +136,22 @@ WHEEL = Arguments(
     None,
     (("Output", "wheel-dir"), INPUTS, CHOICE, INDEXES, LOOKING, BUILDS, PIP, GLOBAL),
 )
-HASH = Arguments("Hash files, as requirements files want it", "FILE...", 1, None, (("Output", "algorithm"), PIP, GLOBAL))
+HASH = Arguments(
+    "Hash files, as requirements files want it", "FILE...", 1, None, (("Output", "algorithm"), PIP, GLOBAL)
+)
 INSPECT = Arguments("Describe an environment as JSON, as pip does", groups=(LOOKING, PIP, GLOBAL))
 VERSIONS = Arguments(
     "List the versions of a package that an index offers",
     "PACKAGE",
     1,
     1,
-    (("Resolution", "prerelease pre exclude-newer python-version python-platform no-binary only-binary"), INDEXES, LOOKING, PIP, GLOBAL),
+    (
+        ("Resolution", "prerelease pre exclude-newer python-version python-platform no-binary only-binary"),
+        INDEXES,
+        LOOKING,
+        PIP,
+        GLOBAL,
+    ),
 )
 DEBUG = Arguments("Show tags, markers and configuration", groups=(LOOKING, INDEXES, PIP, GLOBAL))
 
@@ -178,7 +193,9 @@ def table(console: "Console", head: "Sequence[str]", rows: "Sequence[Sequence[st
     def line(row: "Sequence[str]") -> str:
         return " ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
 
-    console.lines([console.style(line(head), "bold", out=True), " ".join("-" * width for width in widths), *map(line, rows)])
+    console.lines(
+        [console.style(line(head), "bold", out=True), " ".join("-" * width for width in widths), *map(line, rows)]
+    )
 
 
 def show_list(console: "Console", value: "Listed", settings: "Settings") -> int:
@@ -191,7 +208,10 @@ def show_list(console: "Console", value: "Listed", settings: "Settings") -> int:
     elif value.rows:
         columns = [("Package", [row.name for row in value.rows]), ("Version", [row.version for row in value.rows])]
         if settings.flag("outdated"):
-            columns += [("Latest", [row.latest for row in value.rows]), ("Type", [row.latest_kind for row in value.rows])]
+            columns += [
+                ("Latest", [row.latest for row in value.rows]),
+                ("Type", [row.latest_kind for row in value.rows]),
+            ]
         if any(row.editable for row in value.rows):
             columns.append(("Editable project location", [row.editable for row in value.rows]))
         table(console, [name for name, _ in columns], list(zip(*(cells for _, cells in columns), strict=True)))
@@ -256,7 +276,12 @@ def show_versions(console: "Console", value: "Offered", settings: "Settings") ->
     if settings.flag("json"):
         console.out(
             json.dumps(
-                {"name": value.name, "versions": list(value.versions), "latest": value.latest, "installed_version": value.installed}
+                {
+                    "name": value.name,
+                    "versions": list(value.versions),
+                    "latest": value.latest,
+                    "installed_version": value.installed,
+                }
             )
         )
         return 0 if value.versions else 1

@@ -9,7 +9,7 @@ Laws of this file: pure. It knows no command and prints nothing.
 
 from commonwheel.errors import UsageError
 from commonwheel.model import Value
-from commonwheel.settings import OPTIONS, checked
+from commonwheel.settings import OPTIONS, Parsed, checked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,16 +56,6 @@ class Arguments(Value):
             for spelling in option.off:
                 found.setdefault(spelling, (option, False))
         return found
-
-
-class Parsed(Value):
-    """Positional words, and a value for each option that was given (key of `OPTIONS` -> value)."""
-
-    __slots__ = ("given", "positional")
-
-    def __init__(self, positional: "tuple[str, ...]", given: "Mapping[str, object]") -> None:
-        self.positional: Final = positional
-        self.given: Final = given
 
 
 class _Reader:

@@ -1,0 +1,79 @@
+"""The words of `venv` and `python`, and how their results look."""
+
+import json
+
+from commonwheel.cli.help import GLOBAL
+from commonwheel.cli.words import Arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from commonwheel.cli.console import Console
+    from commonwheel.commands.pythons import Found
+    from commonwheel.commands.venv import Created
+    from commonwheel.settings import Settings
+
+VENV = Arguments(
+    "Create a virtual environment",
+    "[PATH]",
+    0,
+    1,
+    (
+        (
+            "Environment",
+            "python system seed clear force allow-existing prompt system-site-packages relocatable link-mode no-project "
+            "managed-python python-preference",
+        ),
+        ("Indexes, for --seed", "default-index index index-url extra-index-url find-links no-index exclude-newer index-strategy keyring-provider allow-insecure-host"),
+        GLOBAL,
+    ),
+)  # fmt: skip
+PYTHON_LIST = Arguments(
+    "List the interpreters of this machine",
+    "[REQUEST]",
+    0,
+    1,
+    (("Output", "format only-installed managed-python python-preference"), GLOBAL),
+)
+PYTHON_FIND = Arguments(
+    "Find the interpreter that a request means",
+    "[REQUEST]",
+    0,
+    1,
+    (("Environment", "system show-version resolve-links no-project managed-python python-preference"), GLOBAL),
+)
+
+
+def show_venv(console: "Console", value: "Created", settings: "Settings") -> int:
+    """Say what was created and how to activate it, on stderr as uv does."""
+    if settings.flag("json"):
+        console.out(json.dumps({"path": value.path, "python": value.python, "version": value.version}))
+        return 0
+    console.say(f"Using {value.implementation} {value.version} interpreter at: {console.style(value.python, 'cyan')}")
+    seeded = f" with seed packages: {', '.join(value.seeded)}" if value.seeded else ""
+    console.say(f"Creating virtual environment{seeded} at: {console.style(value.shown, 'cyan')}")
+    console.say(f"Activate with: {console.style(value.activate, 'green')}")
+    return 0
+
+
+def show_pythons(console: "Console", value: "Sequence[Found]", settings: "Settings") -> int:
+    """Print interpreters, one a line, or as JSON."""
+    if settings.flag("json") or settings.text("format") == "json":
+        rows = [
+            {
+                "key": row.key,
+                "version": row.version,
+                "implementation": row.implementation,
+                "path": row.path,
+                "symlink": row.link or None,
+            }
+            for row in value
+        ]
+        console.out(json.dumps(rows, indent=2))
+        return 0
+    width = max((len(row.key) for row in value), default=0)
+    for row in value:
+        link = f" -> {row.link}" if row.link else ""
+        console.out(f"{row.key:<{width}}    {row.path}{link}")
+    return 0

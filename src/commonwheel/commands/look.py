@@ -1,0 +1,369 @@
+"""Look at an environment: list, freeze, show, tree, check, inspect, hash, debug. Nothing here changes anything.
+
+What only one of these commands needs, and costs to import (json, hashlib, the network), is asked of the session.
+"""
+
+import os
+
+from commonwheel.commands.graph import Graph, Node, problems
+from commonwheel.errors import UsageError
+from commonwheel.model import Value
+from commonwheel.specs import core_metadata, file_url, record, versions
+from commonwheel.specs import installed as specs_installed
+from commonwheel.specs.names import normalize
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Final
+
+    from commonwheel.settings import Parsed
+    from commonwheel.model import Environment, Installed
+    from commonwheel.session import Session
+
+# What pip leaves out of `freeze`, since it belongs to the environment's own tools.
+_TOOLS = frozenset({"pip", "setuptools", "wheel", "distribute"})
+
+
+class ListedRow(Value):
+    """One installed package; `latest` and `latest_kind` are filled in for `--outdated`."""
+
+    __slots__ = ("editable", "latest", "latest_kind", "name", "version")
+
+    def __init__(self, name: str, version: str, editable: str = "", latest: str = "", latest_kind: str = "") -> None:
+        self.name: Final = name
+        self.version: Final = version
+        self.editable: Final = editable
+        self.latest: Final = latest
+        self.latest_kind: Final = latest_kind
+
+    def as_json(self) -> dict[str, str]:
+        """Return the object of `--format json`, as uv and pip print it."""
+        row = {"name": self.name, "version": self.version}
+        if self.latest:
+            row |= {"latest_version": self.latest, "latest_filetype": self.latest_kind}
+        if self.editable:
+            row["editable_project_location"] = self.editable
+        return row
+
+
+class Listed(Value):
+    """The rows of `pip list`, sorted by name."""
+
+    __slots__ = ("rows",)
+
+    def __init__(self, rows: "tuple[ListedRow, ...]") -> None:
+        self.rows: Final = rows
+
+
+class Details(Value):
+    """What `pip show` found: fields (name, text or lines) for each package, and the names that are not installed."""
+
+    __slots__ = ("found", "missing")
+
+    def __init__(
+        self, found: "tuple[tuple[tuple[str, str | list[str]], ...], ...]", missing: "tuple[str, ...]"
+    ) -> None:
+        self.found: Final = found
+        self.missing: Final = missing
+
+
+class Checked(Value):
+    """How many packages were looked at, and a sentence for each thing that does not fit."""
+
+    __slots__ = ("count", "problems")
+
+    def __init__(self, count: int, problems: "tuple[str, ...]") -> None:
+        self.count: Final = count
+        self.problems: Final = problems
+
+
+class FileHash(Value):
+    """A file and its digest as `algorithm:hex`."""
+
+    __slots__ = ("digest", "path")
+
+    def __init__(self, path: str, digest: str) -> None:
+        self.path: Final = path
+        self.digest: Final = digest
+
+
+def list_(session: "Session", parsed: "Parsed") -> Listed:
+    """List what an environment holds; with `--outdated` only what the indexes have newer versions of."""
+    settings = session.settings
+    environment = session.environment(mutating=False)
+    found = [one for one in session.installed(environment) if not _left_out(session, one)]
+    if settings.flag("only-editable"):
+        found = [one for one in found if one.editable]
+    if settings.flag("not-required"):
+        needed = {child for node in Graph(found, environment).nodes.values() for child, _ in node.needs}
+        found = [one for one in found if one.name not in needed]
+    if settings.flag("strict"):
+        _warn_of_problems(session, environment)
+    rows = [ListedRow(one.name, one.version, one.editable) for one in found]
+    if settings.flag("outdated"):
+        rows = _outdated(session, environment, rows)
+    return Listed(tuple(rows))
+
+
+def freeze(session: "Session", parsed: "Parsed") -> "list[str]":
+    """List what an environment holds as requirements that bring it back."""
+    environment = session.environment(mutating=False)
+    if session.settings.flag("strict"):
+        _warn_of_problems(session, environment)
+    return [frozen(session, one) for one in session.installed(environment) if not _left_out(session, one)]
+
+
+def frozen(session: "Session", one: "Installed") -> str:
+    """Return the requirement that brings an installed distribution back, as pip and uv freeze it."""
+    if one.editable:
+        return f"-e {file_url.from_path(one.editable)}"
+    url = specs_installed.url_of(one.direct_url)
+    if url:
+        return f"{one.name} @ {session.direct_reference(one.direct_url)}"
+    return f"{one.name}=={one.version}"
+
+
+def show(session: "Session", parsed: "Parsed") -> Details:
+    """Show what is known of some installed packages."""
+    environment = session.environment(mutating=False)
+    everything = session.installed(environment)
+    by_name = {one.name: one for one in everything}
+    graph = Graph(everything, environment)
+    found, missing = [], []
+    for word in parsed.positional:
+        one = by_name.get(normalize(word))
+        if one is None:
+            missing.append(word)
+        else:
+            found.append(tuple(_fields(one, graph, with_files=session.settings.flag("files"))))
+    return Details(tuple(found), tuple(missing))
+
+
+def tree(session: "Session", parsed: "Parsed") -> "list[str]":
+    """Draw what depends on what, as uv does."""
+    environment = session.environment(mutating=False)
+    found = [one for one in session.installed(environment) if not _left_out(session, one)]
+    graph = Graph(found, environment)
+    if session.settings.flag("strict"):
+        _warn_of_problems(session, environment)
+    return list(_Drawing(session, graph).lines())
+
+
+def check(session: "Session", parsed: "Parsed") -> Checked:
+    """Find what is missing, too old or too new, broken scripts, and links that lead nowhere."""
+    environment = session.environment(mutating=False)
+    found = session.installed(environment)
+    sentences = problems(found, environment, session.target(environment))
+    sentences += session.scars(environment)
+    return Checked(len(found), tuple(sentences))
+
+
+def hash_(session: "Session", parsed: "Parsed") -> "list[FileHash]":
+    """Hash files for `--hash` options."""
+    algorithm = session.settings.text("algorithm") or "sha256"
+    rows = []
+    for path in parsed.positional:
+        try:
+            rows.append(FileHash(path, f"{algorithm}:{session.hash_file(path, algorithm)}"))
+        except OSError as error:
+            raise UsageError(f"`{path}` cannot be read: {error.strerror}", hint="name a file") from error
+    return rows
+
+
+def inspect(session: "Session", parsed: "Parsed") -> "dict[str, object]":
+    """Describe an environment in the format of `pip inspect` (version 1)."""
+    environment = session.environment(mutating=False)
+    rows: list[object] = []
+    for one in session.installed(environment):
+        document = core_metadata.read_all(_metadata_text(one))
+        metadata: dict[str, object] = {}
+        for name, values in document.fields.items():
+            many = name in _MULTIPLE
+            metadata[name.replace("-", "_")] = list(values) if many else values[0]
+        row: dict[str, object] = {"metadata": metadata, "metadata_location": one.location}
+        if one.direct_url:
+            row["direct_url"] = session.parse_json(one.direct_url)
+        row |= {"installer": one.installer, "requested": one.requested}
+        rows.append(row)
+    return {"version": "1", "pip_version": "", "installed": rows, "environment": dict(environment.interpreter.markers)}
+
+
+def debug(session: "Session", parsed: "Parsed") -> "Iterator[str]":
+    """Tell what decides which files fit: interpreter, markers, tags, indexes."""
+    environment = session.environment(mutating=False)
+    interpreter = environment.interpreter
+    yield f"cw: {session.version}"
+    yield f"interpreter: {interpreter.executable} ({interpreter.implementation} {'.'.join(map(str, interpreter.version))})"
+    yield f"environment: {environment.root} ({environment.kind})"
+    for name, path in sorted(environment.paths.items()):
+        yield f"  {name}: {path}"
+    yield "markers:"
+    for name, value in sorted(interpreter.markers.items()):
+        yield f"  {name}: {value}"
+    yield f"compatible tags: {len(interpreter.tags)}"
+    for tag in interpreter.tags if session.settings.count("verbose") else interpreter.tags[:10]:
+        yield f"  {tag}"
+
+
+_MULTIPLE = frozenset(
+    [
+        "classifier",
+        "dynamic",
+        "license-file",
+        "obsoletes-dist",
+        "platform",
+        "project-url",
+        "provides-dist",
+        "provides-extra",
+        "requires-dist",
+        "requires-external",
+        "supported-platform",
+        "import-name",
+        "import-namespace",
+    ]
+)
+
+
+def _left_out(session: "Session", one: "Installed") -> bool:
+    settings = session.settings
+    if settings.flag("exclude-editable") and one.editable:
+        return True
+    return one.name in {normalize(name) for name in settings.many("exclude")}
+
+
+def _warn_of_problems(session: "Session", environment: "Environment") -> None:
+    for sentence in problems(session.installed(environment), environment, session.target(environment)):
+        session.reporter.note("warning", sentence)
+
+
+def _outdated(session: "Session", environment: "Environment", rows: "Sequence[ListedRow]") -> "list[ListedRow]":
+    """Keep the rows that an index has a newer version of; all pages are asked for at once."""
+    catalogue = session.catalogue(session.target(environment))
+    catalogue.expect([row.name for row in rows])
+    found = []
+    for row in rows:
+        if row.editable:
+            continue
+        latest = session.latest(catalogue, row.name)
+        if latest and versions.version_key(latest) > versions.version_key(row.version):
+            kind = "wheel" if catalogue.candidate(row.name, latest).kind == "wheel" else "sdist"
+            found.append(ListedRow(row.name, row.version, row.editable, latest, kind))
+    return found
+
+
+def _metadata_text(one: "Installed") -> bytes:
+    """Return METADATA or PKG-INFO of an installed distribution, b"" when there is none to read."""
+    from_directory = {"dist-info": "METADATA", "egg-info": "PKG-INFO"}.get(one.form)
+    path = os.path.join(one.location, from_directory) if from_directory else one.location
+    if one.form == "egg-link":
+        path = os.path.join(one.editable, f"{one.name.replace('-', '_')}.egg-info", "PKG-INFO")
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except OSError:
+        return b""
+
+
+def _fields(one: "Installed", graph: Graph, *, with_files: bool) -> "Iterator[tuple[str, str | list[str]]]":
+    """Yield the fields of `pip show`, in its order."""
+    document = core_metadata.read_all(_metadata_text(one))
+    node = graph.nodes[one.name]
+    urls = dict(text.partition(", ")[::2] for text in document.every("project-url"))
+    home = document.first("home-page") or next(
+        (urls[label] for label in urls if label.lower() in ("homepage", "home", "home-page")), ""
+    )
+    yield "Name", document.first("name") or one.name
+    yield "Version", one.version
+    yield "Summary", document.first("summary")
+    yield "Home-page", home
+    yield "Author", document.first("author")
+    yield "Author-email", document.first("author-email")
+    yield "License", document.first("license-expression") or document.first("license").partition("\n")[0]
+    yield "Location", one.site
+    if one.editable:
+        yield "Editable project location", one.editable
+    yield "Requires", ", ".join(sorted({child for child, _ in node.needs}))
+    yield "Required-by", ", ".join(sorted(graph.wanted_by(one.name)))
+    if with_files:
+        yield "Files", _files(one)
+
+
+def _files(one: "Installed") -> "list[str]":
+    """Return the installed files relative to the site directory, or a sentence where nobody recorded them."""
+    try:
+        with open(os.path.join(one.location, "RECORD"), encoding="utf-8") as stream:
+            rows = record.parse(stream.read())
+    except OSError:
+        return ["Cannot locate RECORD or installed-files.txt"]
+    return sorted(path for path, _, _ in rows)
+
+
+class _Drawing:
+    """Draw a graph as a tree of lines."""
+
+    def __init__(self, session: "Session", graph: Graph) -> None:
+        settings = session.settings
+        depth = settings.number("depth")
+        self.graph = graph
+        self.inverted = settings.flag("invert")
+        self.deepest = 255 if depth is None else int(depth)
+        self.pruned = {normalize(name) for name in settings.many("prune")}
+        self.dedupe = not settings.flag("no-dedupe")
+        self.specifiers = settings.flag("show-version-specifiers")
+        self.sizes = settings.flag("show-sizes")
+        self.wanted = [normalize(name) for name in settings.many("package")]
+        self.seen: set[str] = set()
+        self.repeated = False
+
+    def lines(self) -> "Iterator[str]":
+        """Yield the lines, roots first; a star marks what is not repeated."""
+        for name in self.wanted or self.graph.roots(inverted=self.inverted):
+            if name not in self.pruned and name in self.graph.nodes:
+                yield self._title(name)
+                yield from self._below(name, "", 1, (name,))
+        if self.repeated:
+            yield "(*) Package tree already displayed"
+
+    def _title(self, name: str, note: str = "") -> str:
+        node = self.graph.nodes[name]
+        size = f" ({_size(self.graph.size(name))})" if self.sizes else ""
+        return f"{name} v{node.version}{note}{size}"
+
+    def _children(self, name: str) -> "list[tuple[str, str]]":
+        edges = self.graph.users(name) if self.inverted else self.graph.nodes[name].needs
+        return [(child, text) for child, text in edges if child not in self.pruned and child in self.graph.nodes]
+
+    def _below(self, name: str, indent: str, depth: int, path: "tuple[str, ...]") -> "Iterator[str]":
+        children = self._children(name)
+        if depth > self.deepest or not children:
+            return
+        if name in self.seen and self.dedupe:
+            return
+        self.seen.add(name)
+        for at, (child, specifier) in enumerate(children):
+            last = at == len(children) - 1
+            note = self._note(name, specifier)
+            starred = (child in self.seen and self.dedupe and bool(self._children(child))) or child in path
+            self.repeated |= starred
+            yield f"{indent}{'└── ' if last else '├── '}{self._title(child, note)}{' (*)' if starred else ''}"
+            if child not in path:
+                yield from self._below(child, indent + ("    " if last else "│   "), depth + 1, (*path, child))
+
+    def _note(self, parent: str, specifier: str) -> str:
+        if not self.specifiers:
+            return ""
+        if self.inverted:
+            return f" [requires: {parent} {specifier or '*'}]"
+        return f" [required: {specifier or '*'}]"
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024 or unit == "GiB":  # noqa: PLR2004 - binary units
+            return f"{count:.0f}{unit}" if unit == "B" else f"{count:.1f}{unit}"
+        count /= 1024
+    return ""
+
+
+__all__ = ["Node", "check", "debug", "freeze", "frozen", "hash_", "inspect", "list_", "show", "tree"]
