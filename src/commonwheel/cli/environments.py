@@ -22,8 +22,8 @@ VENV = Arguments(
     (
         (
             "Environment",
-            "python system seed clear force allow-existing prompt system-site-packages relocatable link-mode no-project "
-            "managed-python python-preference",
+            ("python system seed clear force allow-existing prompt system-site-packages relocatable link-mode no-project "
+            "managed-python python-preference"),
         ),
         ("Indexes, for --seed", "default-index index index-url extra-index-url find-links no-index exclude-newer index-strategy keyring-provider allow-insecure-host"),
         GLOBAL,

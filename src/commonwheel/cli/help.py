@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 GLOBAL = (
     "Everywhere",
-    "quiet verbose color json offline no-progress no-cache cache-dir layers trust refresh refresh-package directory project "
-    "config-file no-config help",
+    (
+        "quiet verbose color json offline no-progress no-cache cache-dir layers trust refresh refresh-package directory project "
+        "config-file no-config help"
+    ),
 )
 EVERYWHERE = Arguments("", groups=(GLOBAL,))
 HELP = Arguments("Explain a command", "[COMMAND]...", 0, None, (GLOBAL,))

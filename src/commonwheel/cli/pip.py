@@ -20,28 +20,38 @@ WHERE = (
 )
 INDEXES = (
     "Indexes",
-    "default-index index index-url extra-index-url find-links no-index index-strategy keyring-provider allow-insecure-host "
-    "cert client-cert proxy timeout retries system-certs",
+    (
+        "default-index index index-url extra-index-url find-links no-index index-strategy keyring-provider allow-insecure-host "
+        "cert client-cert proxy timeout retries system-certs"
+    ),
 )
 INPUTS = (
     "Requirements",
-    "requirements editable constraints overrides excludes build-constraints extra all-extras group no-deps "
-    "require-hashes no-verify-hashes no-sources",
+    (
+        "requirements editable constraints overrides excludes build-constraints extra all-extras group no-deps "
+        "require-hashes no-verify-hashes no-sources"
+    ),
 )
 CHOICE = (
     "Resolution",
-    "upgrade upgrade-package resolution prerelease pre exclude-newer exclude-newer-package python-version python-platform "
-    "fork-strategy torch-backend",
+    (
+        "upgrade upgrade-package resolution prerelease pre exclude-newer exclude-newer-package python-version python-platform "
+        "fork-strategy torch-backend"
+    ),
 )
 BUILDS = (
     "Building",
-    "config-settings config-settings-package no-build-isolation no-build-isolation-package no-build no-build-package "
-    "no-binary no-binary-package only-binary",
+    (
+        "config-settings config-settings-package no-build-isolation no-build-isolation-package no-build no-build-package "
+        "no-binary no-binary-package only-binary"
+    ),
 )
 PLACING = (
     "Installing",
-    "link-mode no-fold compile-bytecode reinstall reinstall-package exact strict no-verify-record durability "
-    "no-installer-metadata read-only-cache",
+    (
+        "link-mode no-fold compile-bytecode reinstall reinstall-package exact strict no-verify-record durability "
+        "no-installer-metadata read-only-cache"
+    ),
 )
 OUTCOME = ("Outcome", "dry-run check report format")
 PIP = ("pip's words", "yes ignored ignored-value")
@@ -80,8 +90,8 @@ COMPILE = Arguments(
         INPUTS,
         (
             "Output",
-            "output-file format generate-hashes universal no-strip-extras no-strip-markers no-annotate annotation-style no-header "
-            "custom-compile-command emit-index-url emit-find-links emit-build-options emit-index-annotation no-emit-package",
+            ("output-file format generate-hashes universal no-strip-extras no-strip-markers no-annotate annotation-style no-header "
+            "custom-compile-command emit-index-url emit-find-links emit-build-options emit-index-annotation no-emit-package"),
         ),
         CHOICE, INDEXES, LOOKING, BUILDS, PIP, GLOBAL,
     ),

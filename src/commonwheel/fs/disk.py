@@ -206,7 +206,9 @@ def write_new(path: str, data: "bytes | memoryview", mode: int = 0o666, mtime_ns
     _finish("write", fd, path, mode, data, mtime_ns)
 
 
-def write(path: str, data: "bytes | memoryview", mode: int = 0o666, *, replace: bool = True, durable: bool = False) -> bool:
+def write(
+    path: str, data: "bytes | memoryview", mode: int = 0o666, *, replace: bool = True, durable: bool = False
+) -> bool:
     """Write a file under a temporary name, then give it its name; False if not `replace` and somebody was first.
 
     A reader sees the old file, or nothing, or the whole new one: never a part, never a moment without. A file in the

@@ -246,7 +246,9 @@ def advice(path: str, errno: int) -> str | None:
 
 def _advice_on_room(path: str, errno: int, mount: Mount) -> str:
     if errno == numbers.EDQUOT:
-        return f"the quota of {user_name(my_user())} on `{mount.point}` is used up: delete files there, or see `quota -s`"
+        return (
+            f"the quota of {user_name(my_user())} on `{mount.point}` is used up: delete files there, or see `quota -s`"
+        )
     room = space(path)
     if room.inodes_free == 0:
         return f"`{mount.point}` has no inodes left: delete small files there (see `df -i`)"
