@@ -1,0 +1,228 @@
+"""Unpack a wheel into a directory of ours, and prove on the way that it is what it says.
+
+Two rounds. First everything that can be known without unpacking: the archive's directory, the names, the dist-info, the
+list of files. Only if nothing is wrong with these is anything written. Then each file is inflated, checked against its
+declared size and checksum, hashed, held against RECORD, and written once.
+
+Laws of this file: what is hashed is what is written, from one read of a file that only we can change; the directory is
+the caller's to publish or erase. Inflating, hashing and writing release the interpreter lock: two threads with a wheel
+each take little more than half the time.
+"""
+
+import hashlib
+import mmap
+import os
+
+from commonwheel.fs import disk
+from commonwheel.model import Value
+from commonwheel.store import archive, foldplan, layout, shared_objects, wheel
+from commonwheel.store.wheel import BadWheel, Described
+
+try:
+    from isal import isal_zlib as inflating
+except ImportError:  # no isal for this platform: a third slower
+    import zlib as inflating  # type: ignore[no-redef]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Final
+
+    from commonwheel.store.archive import Member
+    from commonwheel.store.filelist import Row
+    from commonwheel.store.foldplan import FoldPlan
+
+#: Members up to this size are inflated in one piece.
+PIECE = 16 << 20
+_RAW_DEFLATE = -15
+_SHOWN = 20
+#: Packages whose `__init__` says one of these are shared with other wheels (pkgutil and pkg_resources namespaces).
+_NAMESPACES = (b"extend_path", b"declare_namespace")
+_LONGEST_NAMESPACE = 4096
+
+
+class Unpacked(Value):
+    """What came out of a wheel: what it says of itself, its files, what may be folded, and faults that were let pass."""
+
+    __slots__ = ("described", "passed", "plan", "rows")
+
+    def __init__(self, described: Described, rows: "list[Row]", plan: "FoldPlan", passed: tuple[str, ...] = ()) -> None:
+        self.described: Final = described
+        self.rows: Final = rows
+        self.plan: Final = plan
+        self.passed: Final = passed
+
+
+def unpack(path: str, tree: str, filename: str, *, verify_record: bool = True) -> Unpacked:
+    """Unpack the wheel at `path`, called `filename`, into the new directory `tree`; raise BadWheel with all faults.
+
+    `path` must be a file that nobody else can change. With `verify_record` false, faults of RECORD alone are let
+    pass and returned. On any error `tree` may be there, unfinished.
+    """
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if not size:
+            raise _bad(filename, ["it is empty"], [])
+        with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as content:
+            return _Unpacking(content, tree, filename, verify_record=verify_record).run()
+
+
+def _bad(filename: str, issues: list[str], recorded: list[str]) -> BadWheel:
+    faults = issues + recorded
+    shown = faults[:_SHOWN] + ([f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else [])
+    hint = "tell whoever made the wheel; another version may be sound"
+    if not issues:
+        hint = f"{hint}; `--no-verify-record` installs it all the same"
+    kind = "a wheel that can be installed" if issues else "what its own RECORD says"
+    return BadWheel(f"`{filename}` is not {kind}", issues=shown, hint=hint)
+
+
+class _Unpacking:
+    def __init__(self, content: mmap.mmap, tree: str, filename: str, *, verify_record: bool) -> None:
+        self.content = content
+        self.tree = tree
+        self.filename = filename
+        self.verify_record = verify_record
+        self.issues: list[str] = []
+        self.passed: list[str] = []
+        self.shared: set[str] = set()
+        self.search_paths: dict[str, tuple[str, ...]] = {}
+
+    def run(self) -> Unpacked:
+        members = archive.members(self.content, self.issues)
+        self._stop_if_bad()
+        by_name = {member.name: member for member in members}
+
+        def read(name: str) -> bytes:
+            return self._inflated(by_name[name])
+
+        described = wheel.describe(self.filename, by_name, read, self.issues)
+        if described is None:
+            raise _bad(self.filename, self.issues, [])
+        recorded = wheel.recorded(described.dist_info, by_name, read, self.passed)
+        self._stop_if_bad()
+        directories = self._make_directories(by_name)
+        rows = sorted([self._write(member, recorded) for member in members])
+        self._stop_if_bad()
+        for directory in directories:
+            disk.set_mode(directory, layout.TREE_MODE)
+        placed = (described.dist_info, described.data)
+        plan = foldplan.plan(by_name, placed, frozenset(self.shared), self.search_paths)
+        return Unpacked(described, rows, plan, tuple(self.passed))
+
+    def _stop_if_bad(self) -> None:
+        if self.issues or (self.passed and self.verify_record):
+            raise _bad(self.filename, self.issues, self.passed)
+
+    def _make_directories(self, names: "dict[str, Member]") -> list[str]:
+        """Make every directory, and return them: they are closed (0555) when the files are in."""
+        inner = sorted({directory for name in names for directory in archive.parents(name)})
+        directories = [self.tree, *(f"{self.tree}/{directory}" for directory in inner)]
+        for directory in directories:
+            disk.make_directory(directory)
+        return directories
+
+    def _write(self, member: "Member", recorded: wheel.Recorded) -> "Row":
+        path = f"{self.tree}/{member.name}"
+        mode = layout.EXECUTABLE_MODE if member.executable else layout.FILE_MODE
+        if member.size > PIECE:
+            raw = self._write_large(member, path, mode)
+
+            def digest(algorithm: str) -> bytes:
+                with open(path, "rb") as file:
+                    return hashlib.file_digest(file, algorithm).digest()
+        else:
+            data = self._inflated(member)
+            raw = hashlib.sha256(data).digest()
+            disk.write_new(path, data, mode, member.mtime * 1_000_000_000)
+            self._look_inside(member, data)
+
+            def digest(algorithm: str) -> bytes:
+                return hashlib.new(algorithm, data).digest()
+
+        fault = recorded.fault(member.name, member.size, raw, digest)
+        if fault:
+            self.passed.append(fault)
+        return member.name, member.size, raw.hex(), member.executable, member.mtime
+
+    def _write_large(self, member: "Member", path: str, mode: int) -> bytes:
+        digest = hashlib.sha256()
+        with disk.create_new(path, mode) as file:
+            for piece in self._pieces(member):
+                digest.update(piece)
+                file.write(piece)
+            file.set_times(member.mtime * 1_000_000_000)
+            file.keep()
+        with open(path, "rb") as written:
+            found = os.pread(written.fileno(), 4, 0)
+            if found == shared_objects.MAGIC:
+                self._note_paths(member.name, lambda at, size: os.pread(written.fileno(), size, at))
+        return digest.digest()
+
+    def _look_inside(self, member: "Member", data: bytes) -> None:
+        """Note what decides whether the directory may be folded."""
+        if data[:4] == shared_objects.MAGIC:
+            self._note_paths(member.name, lambda at, size: data[at : at + size])
+        elif len(data) < _LONGEST_NAMESPACE and member.name.endswith("/__init__.py"):
+            shared = any(word in data for word in _NAMESPACES)
+            self.shared.update({member.name.rpartition("/")[0]} if shared else ())
+
+    def _note_paths(self, name: str, read: "Callable[[int, int], bytes]") -> None:
+        found = shared_objects.search_paths(read)
+        if found:
+            self.search_paths[name] = found
+
+    def _inflated(self, member: "Member") -> bytes:
+        """Return the content of a member; if it is not what was declared, an issue, and bytes that nobody will use."""
+        packed = self.content[member.start : member.start + member.packed_size]
+        if member.method == archive.STORED:
+            data = packed
+        else:
+            inflate = inflating.decompressobj(_RAW_DEFLATE)
+            try:
+                # one byte more than declared is all that a bomb gets
+                data = inflate.decompress(packed, member.size + 1)
+            except Exception as error:  # noqa: BLE001 - isal and zlib have an error class each
+                return self._issue(member, f"cannot be inflated: {error}")
+            if len(data) != member.size or not inflate.eof or inflate.unused_data:
+                return self._issue(member, f"does not inflate to the {member.size} bytes it declares")
+        if inflating.crc32(data) != member.crc:
+            return self._issue(member, "does not have the checksum it declares")
+        return bytes(data)
+
+    def _pieces(self, member: "Member") -> "Iterator[bytes]":
+        """Yield the content of a large member in pieces; what is wrong is an issue at the end."""
+        total = checksum = 0
+        for piece in self._inflated_pieces(member):
+            total += len(piece)
+            checksum = inflating.crc32(piece, checksum)
+            if total > member.size:
+                break
+            yield piece
+        if total != member.size:
+            self._issue(member, f"does not inflate to the {member.size} bytes it declares")
+        elif checksum != member.crc:
+            self._issue(member, "does not have the checksum it declares")
+
+    def _inflated_pieces(self, member: "Member") -> "Iterator[bytes]":
+        end = member.start + member.packed_size
+        inflate = None if member.method == archive.STORED else inflating.decompressobj(_RAW_DEFLATE)
+        for at in range(member.start, end, PIECE // 16):
+            packed = self.content[at : min(end, at + PIECE // 16)]
+            if inflate is None:
+                yield packed
+                continue
+            while packed:
+                try:
+                    piece = inflate.decompress(packed, PIECE)
+                except Exception as error:  # noqa: BLE001 - isal and zlib have an error class each
+                    self._issue(member, f"cannot be inflated: {error}")
+                    return
+                yield piece
+                packed = inflate.unconsumed_tail
+        if inflate is not None and (not inflate.eof or inflate.unused_data):
+            self._issue(member, "ends too early, or too late")
+
+    def _issue(self, member: "Member", fault: str) -> bytes:
+        self.issues.append(f"`{archive.shown(member.name)}` {fault}")
+        return b""
