@@ -1,0 +1,285 @@
+"""Tags against `packaging.tags`, which answers inside each interpreter, and against what uv says for named platforms."""
+
+import os
+
+import packaging
+import pytest
+from packaging import tags as reference
+
+from commonwheel.errors import UsageError
+from commonwheel.model import Target
+from commonwheel.python import tags
+from kit import pythons as kit
+
+INSIDE = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from packaging.tags import sys_tags
+print(json.dumps([str(tag) for tag in sys_tags()]))
+"""
+
+
+@pytest.mark.parametrize("python", list(kit.pythons().values()))
+def test_tags_are_those_that_packaging_finds_inside(python: str, tmp_path: object) -> None:
+    told = kit.probed(python)
+    if told.version < (3, 9):
+        platforms = tags.compose({**facts_of(python)})  # `packaging` itself needs 3.9: its functions, from outside
+        own = [tag.rpartition("-")[2] for tag in platforms if tag.startswith("cp38-cp38-")]
+        expected = [str(tag) for tag in reference.cpython_tags((3, 8), ["cp38"], own)]
+        expected += [str(tag) for tag in reference.compatible_tags((3, 8), "cp38", own)]
+        assert list(told.tags) == expected
+        return
+    os.symlink(os.path.dirname(packaging.__file__), f"{tmp_path}/packaging")
+    assert list(told.tags) == kit.says(python, INSIDE, str(tmp_path))
+
+
+def facts_of(python: str) -> dict[str, list[str]]:
+    version = kit.probed(python).version
+    return facts(version=".".join(map(str, version)), glibc="2.36")
+
+
+def facts(**changes: str | list[str]) -> dict[str, list[str]]:
+    found: dict[str, str | list[str]] = {
+        "version": "3.12.1",
+        "implementation": "cpython",
+        "platform": "linux-x86_64",
+        "bits": "64",
+        "glibc": "2.28",
+        "elf": "2 1 62 0",
+        "version-nodot": "",
+    }
+    found.update(changes)
+    return {key: [value] if isinstance(value, str) else value for key, value in found.items() if value}
+
+
+MODULE = {
+    "none": "def manylinux_compatible(*_, **__):\n    return False\n",
+    "old only": "def manylinux_compatible(major, minor, arch):\n    return minor <= 17 if minor != 5 else None\n",
+    "legacy": "manylinux1_compatible = False\nmanylinux2014_compatible = False\n",
+}
+
+
+@pytest.mark.parametrize("kind", list(MODULE))
+def test_a_manylinux_module_on_the_python_path_is_heeded(kind: str, tmp_path: object) -> None:
+    with open(f"{tmp_path}/_manylinux.py", "w", encoding="utf-8") as file:
+        file.write(MODULE[kind])
+    from commonwheel.python import interpreter
+
+    told = interpreter.probe(kit.newest(), kit.Remember(), kit.Counted(), search=(str(tmp_path),))
+    os.symlink(os.path.dirname(packaging.__file__), f"{tmp_path}/packaging")
+    assert list(told.tags) == kit.says(kit.newest(), INSIDE, str(tmp_path))
+    assert told.tags != kit.probed(kit.newest()).tags
+
+
+@pytest.mark.parametrize(
+    ("version", "abis", "changes"),
+    [
+        ((3, 13), ["cp313t"], {"free-threaded": "1"}),
+        ((3, 15), ["cp315t"], {"free-threaded": "1"}),
+        ((3, 12), ["cp312d", "cp312"], {"debug": "1"}),
+        ((3, 14), ["cp314td", "cp314t"], {"debug": "1", "free-threaded": "1"}),
+        ((3, 9), ["cp39"], {}),
+    ],
+)
+def test_abis_of_cpython(version: tuple[int, int], abis: list[str], changes: dict[str, str]) -> None:
+    told = tags.compose(facts(version=f"{version[0]}.{version[1]}.0", **changes))
+    places = list(tags.platforms(facts()))
+    expected = [str(tag) for tag in reference.cpython_tags(version, abis, places)]
+    expected += [str(tag) for tag in reference.compatible_tags(version, f"cp{version[0]}{version[1]}", places)]
+    assert list(told) == expected
+
+
+def test_free_threaded_builds_never_take_abi3() -> None:
+    told = tags.compose(facts(**{"version": "3.13.0", "free-threaded": "1"}))
+    assert "cp313-cp313t-manylinux_2_28_x86_64" in told
+    assert not any("-abi3-" in tag for tag in told)
+
+
+def test_pypy() -> None:
+    suffix = ".pypy310-pp73-x86_64-linux-gnu.so"
+    told = tags.compose(facts(implementation="pypy", version="3.10.14", **{"ext-suffix": suffix}))
+    places = list(tags.platforms(facts()))
+    expected = [str(tag) for tag in reference.generic_tags("pp310", ["pypy310_pp73"], places)]
+    expected += [str(tag) for tag in reference.compatible_tags((3, 10), "pp3", places)]
+    assert list(told) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "first", "some", "not_one"),
+    [
+        (
+            {"platform": "linux-aarch64", "elf": "2 1 183 0"},
+            "linux_aarch64",
+            "manylinux_2_17_aarch64",
+            "manylinux_2_16",
+        ),
+        ({"bits": "32", "elf": "1 1 3 0"}, "linux_i686", "manylinux1_i686", "x86_64"),
+        ({"bits": "32", "elf": "1 1 40 0"}, "linux_i686", "linux_i686", "manylinux"),
+        ({"platform": "linux-armv7l", "bits": "32", "elf": "1 1 40 83886080"}, "linux_armv7l", "linux_armv7l", "many"),
+        (
+            {"platform": "linux-armv7l", "bits": "32", "elf": "1 1 40 83887104"},
+            "linux_armv7l",
+            "manylinux2014_armv7l",
+            "x86",
+        ),
+        (
+            {"platform": "linux-aarch64", "bits": "32", "elf": "1 1 40 83887104"},
+            "linux_armv8l",
+            "linux_armv7l",
+            "aarch64",
+        ),
+        ({"glibc": "", "musl": "1.2"}, "linux_x86_64", "musllinux_1_1_x86_64", "manylinux"),
+        ({"platform": "linux-mips"}, "linux_mips", "linux_mips", "manylinux"),
+        ({"platform": "win-amd64", "glibc": ""}, "win_amd64", "win_amd64", "linux"),
+        (
+            {"platform": "freebsd-13.2-RELEASE-amd64"},
+            "freebsd_13_2_RELEASE_amd64",
+            "freebsd_13_2_RELEASE_amd64",
+            "linux",
+        ),
+    ],
+)
+def test_platforms(changes: dict[str, str], first: str, some: str, not_one: str) -> None:
+    told = list(tags.platforms(facts(**changes)))
+    assert told[0] == first
+    assert some in told
+    assert not any(not_one in tag for tag in told)
+    assert len(set(told)) == len(told)
+
+
+@pytest.mark.parametrize("arch", ["arm64", "x86_64", "i386", "ppc", "ppc64"])
+@pytest.mark.parametrize("version", [(10, 3), (10, 4), (10, 6), (10, 9), (10, 15), (11, 0), (13, 4), (26, 1)])
+def test_mac(version: tuple[int, int], arch: str) -> None:
+    assert list(tags.mac_platforms(version, arch)) == list(reference.mac_platforms(version, arch))
+
+
+def test_mobile() -> None:
+    assert list(tags.ios_platforms((13, 2), "arm64_iphoneos")) == list(
+        reference.ios_platforms((13, 2), "arm64_iphoneos")
+    )
+    assert list(tags.android_platforms(24, "x86_64")) == list(reference.android_platforms(24, "x86_64"))
+
+
+def test_mac_facts() -> None:
+    told = list(
+        tags.platforms(facts(**{"platform": "macosx-10.9-universal2", "mac-version": "14.5.1", "mac-machine": "arm64"}))
+    )
+    assert told == list(reference.mac_platforms((14, 5), "arm64"))
+
+
+NAMES = [
+    # name, platform_machine, platform_system, sys_platform, os_name, a tag that fits, one that does not
+    ("linux", "x86_64", "Linux", "linux", "posix", "manylinux_2_28_x86_64", "manylinux_2_29_x86_64"),
+    ("macos", "arm64", "Darwin", "darwin", "posix", "macosx_13_0_arm64", "macosx_14_0_arm64"),
+    ("windows", "AMD64", "Windows", "win32", "nt", "win_amd64", "win32"),
+    ("x86_64-unknown-linux-gnu", "x86_64", "Linux", "linux", "posix", "manylinux1_x86_64", "manylinux_2_29_x86_64"),
+    (
+        "aarch64-unknown-linux-gnu",
+        "aarch64",
+        "Linux",
+        "linux",
+        "posix",
+        "manylinux2014_aarch64",
+        "manylinux_2_5_aarch64",
+    ),
+    (
+        "aarch64-unknown-linux-musl",
+        "aarch64",
+        "Linux",
+        "linux",
+        "posix",
+        "musllinux_1_2_aarch64",
+        "musllinux_1_3_aarch64",
+    ),
+    ("riscv64-unknown-linux", "riscv64", "Linux", "linux", "posix", "manylinux_2_39_riscv64", "manylinux_2_40_riscv64"),
+    ("x86_64-manylinux2014", "x86_64", "Linux", "linux", "posix", "manylinux_2_17_x86_64", "manylinux_2_18_x86_64"),
+    ("x86_64-manylinux_2_34", "x86_64", "Linux", "linux", "posix", "manylinux_2_34_x86_64", "manylinux_2_35_x86_64"),
+    ("aarch64-musllinux_1_1", "aarch64", "Linux", "linux", "posix", "musllinux_1_1_aarch64", "musllinux_1_2_aarch64"),
+    ("x86_64-apple-darwin", "x86_64", "Darwin", "darwin", "posix", "macosx_10_9_x86_64", "macosx_13_0_arm64"),
+    ("aarch64-pc-windows-msvc", "ARM64", "Windows", "win32", "nt", "win_arm64", "win_amd64"),
+    ("i686-pc-windows-msvc", "x86", "Windows", "win32", "nt", "win32", "win_amd64"),
+    ("aarch64-linux-android", "aarch64", "Android", "android", "posix", "android_24_arm64_v8a", "android_25_arm64_v8a"),
+    ("wasm32-pyodide2025", "wasm32", "Emscripten", "emscripten", "posix", "pyodide_2025_0_wasm32", "linux_x86_64"),
+    (
+        "arm64-apple-ios-simulator",
+        "arm64",
+        "iOS",
+        "ios",
+        "posix",
+        "ios_13_0_arm64_iphonesimulator",
+        "ios_14_0_arm64_iphoneos",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "machine", "system", "sys_platform", "os_name", "fits", "fits_not"), NAMES)
+def test_named_platforms(
+    name: str, machine: str, system: str, sys_platform: str, os_name: str, fits: str, fits_not: str
+) -> None:
+    found = tags.platform_named(name, {})
+    assert fits in found.tags
+    assert fits_not not in found.tags
+    markers = found.markers
+    assert markers["platform_machine"] == machine
+    assert markers["platform_system"] == system
+    assert markers["sys_platform"] == sys_platform
+    assert markers["os_name"] == os_name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "beos", "x86_64-manylinux_2", "linux-gnu", "sparc-pc-windows-msvc", "x86_64-apple-ios"]
+)
+def test_unknown_platforms_are_refused(name: str) -> None:
+    with pytest.raises(tags.UnknownPlatform) as caught:
+        tags.platform_named(name, {})
+    assert caught.value.exit_status == 2
+    assert caught.value.hint
+
+
+def test_deployment_targets_set_versions() -> None:
+    told = tags.platform_named("macos", {"MACOSX_DEPLOYMENT_TARGET": "14.3"})
+    assert told.tags[0] == "macosx_14_0_arm64"
+    assert tags.platform_named("macos", {"MACOSX_DEPLOYMENT_TARGET": "x"}).tags[0] == "macosx_13_0_arm64"
+    assert tags.platform_named("x86_64-linux-android", {"ANDROID_API_LEVEL": "30"}).tags[0] == "android_30_x86_64"
+
+
+def test_another_version_of_python() -> None:
+    target = kit.probed(kit.newest()).target
+    other = tags.retarget(target, "3.9")
+    assert other.markers["python_version"] == "3.9"
+    assert other.markers["python_full_version"] == other.markers["implementation_version"] == "3.9.0"
+    assert other.markers["platform_machine"] == target.markers["platform_machine"]
+    own = [tag.rpartition("-")[2] for tag in other.tags if tag.startswith("cp39-cp39-")]
+    expected = [str(tag) for tag in reference.cpython_tags((3, 9), ["cp39"], own)]
+    expected += [str(tag) for tag in reference.compatible_tags((3, 9), "cp39", own)]
+    assert list(other.tags) == expected
+    assert [tag.rpartition("-")[2] for tag in target.tags][: len(own)] == own
+    assert tags.retarget(target, "3.10.7").markers["python_full_version"] == "3.10.7"
+
+
+def test_another_platform_keeps_the_version() -> None:
+    target = kit.probed(kit.newest()).target
+    other = tags.retarget(target, platform=tags.platform_named("windows", {}))
+    assert other.markers["python_full_version"] == target.markers["python_full_version"]
+    assert other.markers["sys_platform"] == "win32"
+    assert {tag.rpartition("-")[2] for tag in other.tags} == {"win_amd64", "any"}
+    assert other.tags[0].split("-")[:2] == target.tags[0].split("-")[:2]
+
+
+def test_a_free_threaded_target_stays_so() -> None:
+    threaded = Target(
+        kit.probed(kit.newest()).markers, tags.compose(facts(**{"version": "3.13.1", "free-threaded": "1"}))
+    )
+    assert tags.retarget(threaded, "3.14").tags[0] == "cp314-cp314t-linux_x86_64"
+    assert tags.retarget(threaded, "3.12").tags[0] == "cp312-cp312-linux_x86_64"
+
+
+def test_nothing_asked_changes_nothing() -> None:
+    target = kit.probed(kit.newest()).target
+    assert tags.retarget(target) is target
+
+
+@pytest.mark.parametrize("version", ["3", "x", "3.x", "."])
+def test_versions_that_are_none(version: str) -> None:
+    with pytest.raises(UsageError):
+        tags.retarget(kit.probed(kit.newest()).target, version)
