@@ -12,6 +12,7 @@ import atexit
 import os
 import select
 import sys
+from _thread import allocate_lock
 from collections import deque
 from heapq import heappop, heappush
 from threading import Thread, get_ident
@@ -19,11 +20,20 @@ from time import monotonic
 from urllib.parse import quote
 
 from commonwheel import __version__
+from commonwheel.errors import InternalError
 from commonwheel.events import Silence
 from commonwheel.model import SafeUrl, Value
 from commonwheel.net.certificates import client_certificate, trust
 from commonwheel.net.pending import Pending
-from commonwheel.net.responses import BodyTooLarge, Cancelled, NetworkError, Offline, Response
+from commonwheel.net.responses import (
+    BodyTooLarge,
+    Cancelled,
+    NetworkError,
+    Offline,
+    Response,
+    status_hint,
+    status_text,
+)
 from commonwheel.net.transfers import Download, Failure, Transfer
 from commonwheel.net.urls import Proxies, file_path, host_listed, origin, shown, take_login
 
@@ -33,7 +43,7 @@ import pycurl  # noqa: E402 - after the line above
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Final
 
     from commonwheel.events import Reporter
@@ -128,13 +138,19 @@ class _Rules:
 
 
 class _Server:
-    """One server as one lane sees it: what waits, how much is under way, until when it asked to be left alone."""
+    """One server as one lane sees it: what waits, how much is under way, until when it asked to be left alone.
 
-    __slots__ = ("active", "held_until", "urgent", "waiting", "width")
+    `width` is how much may be under way: it halves when the server says that this was too much, and grows again by one
+    with each answer, up to `most` (as TCP does, and for the same reason).
+    """
 
-    def __init__(self, width: int) -> None:
+    __slots__ = ("active", "held_until", "lane", "most", "origin", "urgent", "waiting", "width")
+
+    def __init__(self, lane: "_Lane", origin: tuple[str, str, int]) -> None:
+        self.lane = lane
+        self.origin = origin
         self.active = 0
-        self.width = width
+        self.width = self.most = _NARROW
         self.held_until = 0.0
         self.urgent: deque[Transfer] = deque()
         self.waiting: deque[Transfer] = deque()
@@ -143,9 +159,22 @@ class _Server:
         """Return the next request that nobody has begun, settled or given up yet."""
         while self.urgent or self.waiting:
             transfer = self.urgent.popleft() if self.urgent else self.waiting.popleft()
-            if not (transfer.started or transfer.done):
+            # One that was promoted stands in both queues, and may meanwhile have been redirected to another server.
+            if not (transfer.started or transfer.done) and transfer.origin == self.origin:
                 return transfer
         return None
+
+    def answered(self) -> None:
+        """Note that an answer came."""
+        self.width = min(self.width + 1, self.most)
+
+    def hold(self, now: float, until: float) -> bool:
+        """Leave the server alone until then; True for the first that says so, whom the others follow."""
+        first = now >= self.held_until
+        if first:
+            self.width = max(1, self.width // 2)
+        self.held_until = max(self.held_until, until)
+        return first
 
 
 class _Lane:
@@ -171,7 +200,7 @@ class _Lane:
         """Return the queue of a transfer's server."""
         found = self.servers.get(transfer.origin)
         if found is None:
-            found = self.servers[transfer.origin] = _Server(_NARROW)
+            found = self.servers[transfer.origin] = _Server(self, transfer.origin)
         return found
 
 
@@ -193,14 +222,19 @@ class Client:
 
     def __init__(self, options: ClientOptions | None = None, reporter: "Reporter | None" = None) -> None:
         self.options = options or ClientOptions()
+        self.rangeless: set[tuple[str, str, int]] = set()  # origins that give no ranges (`objects`)
         self._reporter = reporter or Silence()
         self._rules = _Rules(self.options)
         self._inbox: deque[tuple[str, Transfer | None]] = deque()
         self._thread: Thread | None = None
+        self._starting = allocate_lock()
         self._ident = 0
         self._closed = False
         self._broken: BaseException | None = None
-        self._knocked = False
+        self._sleeping = False  # the transfer thread is in poll, or about to be: only then it needs a knock
+        self._gone = False
+        self._door = -1
+        self._door_lock = allocate_lock()
 
     # ------------------------------------------------------------------ what callers use
 
@@ -255,6 +289,10 @@ class Client:
         if thread is not None and self._ident != get_ident():
             self._post("stop", None)
             thread.join(5.0)
+            with self._door_lock:  # a late knock must not reach whatever gets this number next
+                os.close(self._door)
+                self._door = -1
+            os.close(self._ear)
 
     # ------------------------------------------------------------------ handing over
 
@@ -262,26 +300,33 @@ class Client:
         transfer.promote = self._promote
         transfer.poke = self._poke
         if self._closed:
-            transfer.broke(Failure("final", "the client is closed"))
+            self._bury((transfer,))
             return
-        if self._thread is None:
-            self._start()
+        with self._starting:
+            if self._thread is None:
+                self._start()
         self._post("begin", transfer)
 
     def _promote(self, transfer: Transfer) -> None:
-        self._post("promote", transfer)
+        if get_ident() == self._ident:
+            raise InternalError(f"`{shown(transfer.asked)}` is waited for in the thread that is to fetch it")
+        if not transfer.started:
+            self._post("promote", transfer)
 
     def _poke(self, transfer: Transfer) -> None:
         self._post("poke", transfer)
 
     def _post(self, verb: str, transfer: Transfer | None) -> None:
         self._inbox.append((verb, transfer))
-        if not self._knocked and get_ident() != self._ident:
-            self._knocked = True
-            try:
-                os.write(self._door, _KNOCK)
-            except OSError:  # the thread has gone; whoever waits has been told
-                pass
+        if self._sleeping:
+            with self._door_lock:
+                if self._door >= 0:
+                    try:
+                        os.write(self._door, _KNOCK)
+                    except BlockingIOError:  # full of knocks that it has not heard yet
+                        pass
+        if self._gone:
+            self._bury(self._left_over())
 
     def _start(self) -> None:
         options = self.options
@@ -300,7 +345,7 @@ class Client:
             lane.multi.setopt(pycurl.M_SOCKETFUNCTION, self._watcher(lane))
         self._spare: dict[bool, list[pycurl.Curl]] = {False: [], True: []}
         self._easies: dict[Transfer, pycurl.Curl] = {}
-        self._later: list[tuple[float, int, Transfer]] = []
+        self._later: list[tuple[float, int, Transfer | _Server]] = []
         self._serial = 0
         self._thread = Thread(target=self._run, name="commonwheel-transfers", daemon=True)
         self._thread.start()
@@ -342,7 +387,10 @@ class Client:
             if transfer is None:
                 return False
             self._obey(verb, transfer)
-        for number, events in self._poll.poll(self._patience()):
+        self._sleeping = True
+        heard = self._poll.poll(self._patience())  # which looks into the inbox once more, now that knocks are sent
+        self._sleeping = False
+        for number, events in heard:
             self._hear(number, events)
         now = monotonic()
         for lane in (self._small, self._large):
@@ -351,7 +399,11 @@ class Client:
                 lane.multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
             self._reap(lane)
         while self._later and self._later[0][0] <= now:
-            self._queue(heappop(self._later)[2])
+            due = heappop(self._later)[2]
+            if isinstance(due, _Server):
+                self._fill(due)
+            else:
+                self._queue(due)
         for transfer in self._large.running.values():
             transfer.flush()
         return True
@@ -360,7 +412,6 @@ class Client:
         """Pass on what happened to one file descriptor."""
         if number == self._ear:
             os.read(number, 512)
-            self._knocked = False
             return
         lane = self._sockets.get(number)
         if lane is not None:
@@ -383,10 +434,9 @@ class Client:
             self._queue(transfer)
         elif verb == "promote":
             if not transfer.started:
-                lane = self._lane(transfer)
-                server = lane.server(transfer)
+                server = self._lane(transfer).server(transfer)
                 server.urgent.append(transfer)
-                self._fill(lane, server)
+                self._fill(server)
         else:
             self._attend(transfer)
 
@@ -396,7 +446,9 @@ class Client:
         if easy is None:
             return
         if transfer.done:
-            self._release(self._lane(transfer), easy)
+            lane = self._lane(transfer)
+            self._release(lane, easy)
+            self._refill(lane.server(transfer))
         else:
             easy.pause(pycurl.PAUSE_CONT)
 
@@ -407,12 +459,15 @@ class Client:
         if transfer.done:
             return
         transfer.started = False
-        lane = self._lane(transfer)
-        server = lane.server(transfer)
+        server = self._lane(transfer).server(transfer)
         server.waiting.append(transfer)
-        self._fill(lane, server)
+        self._fill(server)
 
-    def _fill(self, lane: _Lane, server: _Server) -> None:
+    def _fill(self, server: _Server) -> None:
+        """Begin as many requests to a server as it may have now."""
+        lane = server.lane
+        if server.held_until and server.held_until > monotonic():
+            return
         while lane.active < lane.limit and server.active < server.width:
             transfer = server.next()
             if transfer is None:
@@ -487,44 +542,70 @@ class Client:
     def _judge(self, lane: _Lane, easy: pycurl.Curl, trouble: "tuple[int, str] | None") -> None:
         transfer = lane.running[easy]
         server = lane.server(transfer)
-        if trouble is None and server.width == _NARROW and easy.getinfo(pycurl.INFO_HTTP_VERSION) >= _HTTP_2:
-            server.width = _WIDE
+        if trouble is None:
+            if server.most == _NARROW and easy.getinfo(pycurl.INFO_HTTP_VERSION) >= _HTTP_2:
+                server.width = server.most = _WIDE
+            server.answered()
         self._release(lane, easy)
         delay = transfer.ended() if trouble is None else transfer.broke(_failure(*trouble, transfer.url))
-        if delay is None:
-            return
+        if delay is not None:
+            self._again(server, transfer, delay)
+        self._refill(server)
+
+    def _again(self, server: _Server, transfer: Transfer, delay: float) -> None:
+        """Give a transfer another attempt after `delay` seconds."""
         if delay == 0.0:
             self._queue(transfer)
-        else:
-            self._serial += 1
-            heappush(self._later, (monotonic() + delay, self._serial, transfer))
+            return
+        now = monotonic()
+        if transfer.demanded and server.hold(now, now + transfer.demanded):
+            self._wake_later(server.held_until, server)
+        self._wake_later(now + delay, transfer)
+
+    def _wake_later(self, due: float, what: "Transfer | _Server") -> None:
+        self._serial += 1  # heapq would compare transfers if two were due at once
+        heappush(self._later, (due, self._serial, what))
 
     def _release(self, lane: _Lane, easy: pycurl.Curl) -> None:
-        """Take a handle off its lane and let the next request have the place."""
+        """Take a handle off its lane."""
         transfer = lane.running.pop(easy)
         del self._easies[transfer]
         lane.multi.remove_handle(easy)
         self._spare[transfer.large].append(easy)
-        server = lane.server(transfer)
-        server.active -= 1
-        full = lane.active == lane.limit
+        lane.server(transfer).active -= 1
         lane.active -= 1
-        self._fill(lane, server)
-        if full:
+
+    def _refill(self, server: _Server) -> None:
+        """Let the next requests have a place that was left: of the same server first, else of any."""
+        self._fill(server)
+        lane = server.lane
+        if lane.active == lane.limit - 1:  # it was full: others may have waited for it
             for other in lane.servers.values():
-                self._fill(lane, other)
+                self._fill(other)
 
     def _abandon(self) -> None:
         """Fail everything that is not settled, and let go of the curl handles."""
-        self._closed = True
-        orphans = [transfer for _, _, transfer in self._later]
-        orphans.extend(transfer for _, transfer in self._inbox if transfer is not None)
+        self._closed = self._gone = True
+        orphans = [due for _, _, due in self._later if isinstance(due, Transfer)]
         for lane in (self._small, self._large):
             orphans.extend(lane.empty())
         for easies in self._spare.values():
             for easy in easies:
                 easy.close()
-        for transfer in orphans:
+        self._bury((*orphans, *self._left_over()))
+
+    def _left_over(self) -> "Iterator[Transfer]":
+        """Take out of the inbox what nobody will read any more."""
+        while self._inbox:
+            try:
+                _, transfer = self._inbox.popleft()
+            except IndexError:  # another thread took the last one
+                return
+            if transfer is not None:
+                yield transfer
+
+    def _bury(self, transfers: "Iterable[Transfer]") -> None:
+        for transfer in transfers:
             if not transfer.done:
                 transfer.trouble = self._obituary(transfer)
                 transfer.broke(Failure("final", "closed"))
@@ -611,6 +692,10 @@ def _failure(number: int, text: str, url: str) -> Failure:
         return Failure("slow" if "too slow" in text.lower() else "fleeting", text)
     if number in (pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY):
         return Failure("lookup", text, f"check the name `{host}` and this machine's network, or use `--offline`")
+    tunnel = text.rpartition("CONNECT tunnel failed, response ")[2] if number == pycurl.E_RECV_ERROR else ""
+    if tunnel.startswith("4"):  # the proxy has made up its mind
+        text = f"the proxy answered {status_text(int(tunnel))}"
+        return Failure("final", text, status_hint(int(tunnel), SafeUrl(url)))
     if number == pycurl.E_PEER_FAILED_VERIFICATION:
         return Failure(
             "final",

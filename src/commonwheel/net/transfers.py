@@ -85,7 +85,7 @@ class Transfer(Pending["Response"]):
     """
 
     __slots__ = (
-        "asked", "attempts", "auth", "chain", "chunks", "headers", "history", "limit", "lines", "origin", "own", "poke",
+        "asked", "attempts", "auth", "chain", "chunks", "demanded", "headers", "history", "limit", "lines", "origin", "own", "poke",
         "promote", "rules", "safe", "size", "started", "trouble", "url",
     )  # fmt: skip
 
@@ -106,6 +106,7 @@ class Transfer(Pending["Response"]):
         self.chunks: list[bytes] = []
         self.size = 0
         self.trouble: NetworkError | None = None
+        self.demanded: float | None = None  # seconds of the last Retry-After
         self.promote: Callable[[Transfer], None] | None = None  # asks the client to send this one next
         self.poke: Callable[[Transfer], None] | None = None  # asks the client to look at this one: unpause it, or drop it
         self.started = False
@@ -134,6 +135,7 @@ class Transfer(Pending["Response"]):
         self.lines = []
         self.chunks = []
         self.size = 0
+        self.demanded = None
         self.attempts += 1
         self.started = True
         lines = [f"{name}: {value}" for name, value in self.headers.items()]
@@ -197,7 +199,7 @@ class Transfer(Pending["Response"]):
 
     def _wait(self) -> None:
         # Somebody needs this one now: it overtakes what was only requested ahead of need.
-        if not self.started and self.promote is not None:
+        if self.promote is not None:
             self.promote(self)
         super()._wait()
 
@@ -218,7 +220,7 @@ class Transfer(Pending["Response"]):
         """Return how long to wait after a fleeting refusal, or fail when patience or attempts are used up."""
         text = f"answered {status_text(status)}"
         self.history.append(text)
-        demanded = retry_after(headers, time())
+        self.demanded = demanded = retry_after(headers, time())
         if demanded is not None and demanded > self.rules.patience:
             error = NetworkError(
                 f"`{shown(self.safe)}` {text} and asks to come back in {demanded:,.0f} seconds",
@@ -478,7 +480,7 @@ class Download(Transfer):
             self.poke(self)
 
     def _wait(self) -> None:
-        if not self.started and self.promote is not None:
+        if self.promote is not None:
             self.promote(self)
         if self.write is None:
             raise TypeError("a download without a writer has no result: call into() first")

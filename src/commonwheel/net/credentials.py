@@ -1,0 +1,178 @@
+"""Which user and password belong to a URL: URL, netrc, named indexes, keyring, in this order.
+
+Laws of this file: it reads files of the user and asks what it is handed; nothing here prints or raises with a secret in it.
+Credentials belong to an origin (scheme, host, port): they go to the paths nearest to where they were given, and never to
+another origin.
+"""
+
+import netrc
+import os
+from _thread import RLock
+
+from commonwheel.model import Value
+from commonwheel.net.urls import origin, split, take_login
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Final
+
+    Origin = tuple[str, str, int]
+    Login = tuple[str, str]
+
+
+class _Known(Value):
+    """One login that was given for a URL; `password` is None when only the user is known."""
+
+    __slots__ = ("password", "path", "user")
+
+    def __init__(self, path: "tuple[str, ...]", user: str, password: str | None) -> None:
+        self.path: Final = path
+        self.user: Final = user
+        self.password: Final = password
+
+
+class Credentials:
+    """Find logins for URLs; one object serves all threads.
+
+    `urls` are those of the configured indexes, links and requirements: what stands in them holds for the rest of their
+    origin too, since the files of an index are linked without credentials. `indexes` maps names to URLs, for
+    `CW_INDEX_<NAME>_USERNAME` and `_PASSWORD` (or `UV_`) in `environ`. `keyring(service, user)` returns a password or None;
+    it is asked for the URL, then for the host, once per origin and user, and only when a user is known. `note(level, text)`
+    is told of a netrc file that cannot be read.
+    """
+
+    def __init__(
+        self,
+        *,
+        environ: "Mapping[str, str]",
+        urls: "Iterable[str]" = (),
+        indexes: "Mapping[str, str] | None" = None,
+        keyring: "Callable[[str, str], str | None] | None" = None,
+        note: "Callable[[str, str], None] | None" = None,
+    ) -> None:
+        self._environ = environ
+        self._keyring = keyring
+        self._note = note
+        self._given: dict[Origin, list[_Known]] = {}
+        self._named: dict[Origin, list[_Known]] = {}
+        self._asked: dict[tuple[Origin, str], str | None] = {}
+        self._netrc: netrc.netrc | None = None
+        self._netrc_read = False
+        self._lock = RLock()
+        for url in urls:
+            self.remember(url)
+        for name, url in (indexes or {}).items():
+            self.remember(url)
+            self._name(name, url)
+
+    def remember(self, url: str) -> None:
+        """Keep the credentials in a URL, if there are any, for the rest of its origin."""
+        _, user, password = take_login(url)
+        if user is not None:
+            self._given.setdefault(origin(url), []).append(_Known(_segments(url), user, password))
+
+    def find(self, url: str) -> "Login | None":
+        """Return user and password for a URL, or None. May ask the keyring, the first time."""
+        _, user, password = take_login(url)
+        if user is not None and password is not None:
+            return user, password
+        place = origin(url)
+        path = _segments(url)
+        given = _nearest(self._given.get(place, ()), path, user)
+        if given is not None and given.password is not None:
+            return given.user, given.password
+        user = user if user is not None or given is None else given.user
+        found = self._from_netrc(place[1], user)
+        if found is not None:
+            return found
+        named = _nearest(self._named.get(place, ()), path, user)
+        if named is not None and named.password is not None:
+            return named.user, named.password
+        if user is None and named is not None:
+            user = named.user
+        if user is None:
+            return None
+        secret = self._from_keyring(place, user, url)
+        # A user alone is how tokens are often given: it is sent with an empty password.
+        return user, secret or ""
+
+    def _name(self, name: str, url: str) -> None:
+        key = "".join(char if char.isascii() and char.isalnum() else "_" for char in name).upper()
+
+        def ask(what: str) -> str | None:
+            for prefix in ("CW", "UV"):
+                value = self._environ.get(f"{prefix}_INDEX_{key}_{what}")
+                if value is not None:
+                    return value
+            return None
+
+        user, password = ask("USERNAME"), ask("PASSWORD")
+        if user is not None or password is not None:
+            # A password alone is a token, for which indexes want some user or other.
+            known = _Known(_segments(url), user if user is not None else "", password)
+            self._named.setdefault(origin(url), []).append(known)
+
+    def _from_netrc(self, host: str, user: str | None) -> "Login | None":
+        with self._lock:
+            if not self._netrc_read:
+                self._netrc_read = True
+                self._netrc = self._read_netrc()
+        entry = self._netrc.authenticators(host) if self._netrc is not None else None
+        if entry is None or entry[2] is None:
+            return None
+        login, _, password = entry
+        if user is not None and user != login:
+            return None
+        return login, password
+
+    def _read_netrc(self) -> "netrc.netrc | None":
+        named = self._environ.get("NETRC", "")
+        home = self._environ.get("HOME") or os.path.expanduser("~")
+        for path in (named,) if named else (os.path.join(home, ".netrc"), os.path.join(home, "_netrc")):
+            try:
+                return netrc.netrc(path)
+            except FileNotFoundError:
+                if not named:
+                    continue
+                what = "does not exist"
+            except netrc.NetrcParseError as error:
+                what = f"has a mistake in line {error.lineno}"  # its message may quote a password
+            except (OSError, UnicodeDecodeError) as error:
+                what = f"cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}"
+            if self._note is not None:
+                self._note("warning", f"no credentials are taken from `{path}`, which {what}")
+            return None
+        return None
+
+    def _from_keyring(self, place: "Origin", user: str, url: str) -> str | None:
+        if self._keyring is None:
+            return None
+        key = (place, user)
+        with self._lock:  # one question, and one prompt of the user, though a hundred requests want the answer
+            if key not in self._asked:
+                bare = take_login(url)[0].partition("?")[0].partition("#")[0]
+                self._asked[key] = self._keyring(bare, user) or self._keyring(place[1], user)
+            return self._asked[key]
+
+
+def _segments(url: str) -> "tuple[str, ...]":
+    path = split(url)[2].partition("?")[0].partition("#")[0]
+    return tuple(segment for segment in path.split("/") if segment)
+
+
+def _nearest(known: "Iterable[_Known]", path: "tuple[str, ...]", user: str | None) -> "_Known | None":
+    """Return the login whose path shares most leading segments with `path` (the first of equals), of `user` if given."""
+    best: _Known | None = None
+    most = -1
+    for login in known:
+        if user is not None and login.user != user:
+            continue
+        shared = 0
+        for mine, theirs in zip(login.path, path, strict=False):
+            if mine != theirs:
+                break
+            shared += 1
+        if shared > most:
+            best, most = login, shared
+    return best
