@@ -79,7 +79,7 @@ def _quoted(word: str) -> str:
     return "'" + word.replace("'", "'\\''") + "'"
 
 
-def run(  # noqa: PLR0913 - what there is to say about a child
+def run(
     argv: "Sequence[str]",
     *,
     cwd: str | None = None,
@@ -100,12 +100,15 @@ def run(  # noqa: PLR0913 - what there is to say about a child
     child = _start(argv, cwd, env, own_session=not interactive, talks=input is not None)
     exchange = _Exchange(child, input or b"", on_output)
     try:
-        if not exchange.run(end):
-            raise ProcessTimeout(argv, timeout or 0.0, *exchange.taken())
-        return Finished(child.wait(), *exchange.taken())
+        ended = exchange.run(end)
     except BaseException:
         _end(child, group=not interactive)
         raise
+    else:
+        if not ended:
+            _end(child, group=not interactive)
+            raise ProcessTimeout(argv, timeout or 0.0, *exchange.taken())
+        return Finished(child.wait(), *exchange.taken())
     finally:
         exchange.close()
 
@@ -187,7 +190,7 @@ def workers(
     """Start `count` workers of one command line; all of them or, after a failure, none."""
     started: list[Worker] = []
     try:
-        for _ in range(count):
+        while len(started) < count:
             started.append(Worker(argv, env, cwd))
     except BaseException:
         for worker in started:

@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import pwd
+import stat
 from grp import getgrgid, getgrnam
 
 TYPE_CHECKING = False
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 FICLONE = 0x40049409
 RENAME_NOREPLACE = 1
 AT_FDCWD = -100
-O_PATH = os.O_PATH
+WRITE_AND_ENTER = stat.S_IWUSR | stat.S_IXUSR
 # one call copies at most this much, so that a signal is answered in the middle of a large file
 CHUNK = 1 << 26
 # below this a read and a write cost less than the splice inside copy_file_range
@@ -29,7 +30,7 @@ NOFOLLOW = os.O_NOFOLLOW
 CLOEXEC = os.O_CLOEXEC
 # a named pipe in the place of a file must not block who opens it
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-DIRECTORY = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
+DIRECTORY = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def clone_file(source: int, path: str, mode: int) -> int:
@@ -141,48 +142,74 @@ def unlock_fd(fd: int) -> None:
     fcntl.flock(fd, fcntl.LOCK_UN)
 
 
-def open_own_directory(name: str, parent: int | None) -> int:
+def unlink(path: str, parent: int | None = None) -> None:
+    """Remove the name of a file, relative to the open directory `parent` if there is one."""
+    os.unlink(path, dir_fd=parent)
+
+
+def open_own_directory(name: str, parent: int | None) -> int | None:
     """Open the directory `name` of `parent` to list and empty it, after giving its owner back the rights for that.
 
-    Never follows a link: what is opened is a directory (or OSError), and mode changes go to what was opened.
+    Never follows a link: what is opened is a directory (or OSError), and mode changes go to what was opened. None where
+    the system has no descriptors of directories.
     """
     try:
-        fd = os.open(name, DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+        fd = os.open(name, DIRECTORY, dir_fd=parent)
     except PermissionError:
         # unreadable: a handle without rights still lets its owner change the mode
-        handle = os.open(name, O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
         try:
-            os.chmod(f"/proc/self/fd/{handle}", 0o700)
+            os.chmod(f"/proc/self/fd/{handle}", stat.S_IRWXU)
         finally:
             os.close(handle)
-        return os.open(name, DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+        return os.open(name, DIRECTORY, dir_fd=parent)
     try:
         facts = os.fstat(fd)
-        if facts.st_mode & 0o300 != 0o300 and facts.st_uid == os.geteuid():
-            os.fchmod(fd, facts.st_mode & 0o7777 | 0o700)
+        if facts.st_mode & WRITE_AND_ENTER != WRITE_AND_ENTER and facts.st_uid == os.geteuid():
+            os.fchmod(fd, stat.S_IMODE(facts.st_mode) | stat.S_IRWXU)
     except BaseException:
         os.close(fd)
         raise
     return fd
 
 
-def long_path(path: str) -> str:
-    """Return the path in the form that takes any length."""
-    return path
+def set_mode(fd: int, mode: int) -> None:
+    """Set the mode bits of an open file or directory."""
+    os.fchmod(fd, mode)
 
 
-def mounts() -> "list[tuple[str, str, str, str, str]]":
-    """Return what is mounted as (device `major:minor`, mount point, type, flags of the mount, options), oldest first."""
+def set_times(fd: int, mtime_ns: int) -> None:
+    """Set both times of an open file."""
+    os.utime(fd, ns=(mtime_ns, mtime_ns))
+
+
+def touch(fd: int) -> None:
+    """Set both times of an open file to now, by the clock of whoever keeps the file system."""
+    os.utime(fd)
+
+
+def mounts() -> "list[tuple[str, str, str, str]]":
+    """Return what is mounted as (mount point, type, flags of the mount, options of the type), oldest first.
+
+    `/proc/self/mountinfo`: number, parent, device, root, point, flags, optional fields, `-`, type, source, options.
+    """
     found = []
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+    with open("/proc/self/mountinfo", "rb") as file:
         for line in file:
-            before, _, after = line.partition(" - ")
-            head, tail = before.split(), after.split()
-            if len(head) > 5 and tail:
-                # space, tab, newline and backslash are written as octal
-                point = head[4].encode("utf-8", "surrogateescape").decode("unicode_escape").encode("latin-1")
-                found.append((head[2], os.fsdecode(point), tail[0], head[5], tail[2] if len(tail) > 2 else ""))
+            before, _, after = line.partition(b" - ")
+            try:
+                _, _, _, _, point, flags, *_ = before.split()
+                kind, *_, options = after.split()  # the source may be empty
+            except ValueError:
+                continue
+            found.append((_plain(point), os.fsdecode(kind), os.fsdecode(flags), os.fsdecode(options)))
     return found
+
+
+def _plain(octal: bytes) -> str:
+    """Undo the octal numbers that stand for space, tab, newline and backslash."""
+    head, *parts = octal.split(b"\\")
+    return os.fsdecode(head + b"".join(bytes((int(part[:3], 8),)) + part[3:] for part in parts))
 
 
 def has_acl(path: str) -> bool:
@@ -246,14 +273,6 @@ def boot_id() -> str:
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
-    except OSError:
-        return ""
-
-
-def process_space() -> str:
-    """Return a text that differs where process numbers do not mean the same (pid namespaces of containers)."""
-    try:
-        return os.readlink("/proc/self/ns/pid")
     except OSError:
         return ""
 

@@ -21,7 +21,7 @@ else:
     from commonwheel.fs import _linux as platform
 
 __all__ = [
-    "Mount", "Space", "advice", "boot_id", "describe", "group_id", "group_members", "group_name", "host", "link_reasons",
+    "Mount", "Space", "advice", "boot_id", "describe", "group_id", "group_members", "group_name", "host", "is_shared", "link_reasons",
     "mount_of", "my_groups", "my_user", "owner_of", "platform", "read_only", "space", "user_name",
 ]  # fmt: skip
 
@@ -69,6 +69,7 @@ _host = ""
 _users: dict[int, str] = {}
 _groups: dict[int, str] = {}
 _members: dict[str, frozenset[int]] = {}
+_shared: dict[int, bool] = {}
 
 
 def boot_id() -> str:
@@ -132,20 +133,34 @@ def owner_of(fd: int) -> int:
 def mount_of(path: str) -> Mount:
     """Return the mount that holds `path`, or its nearest parent that exists; type "" when the system does not say."""
     real = os.path.realpath(_existing(path))
-    best: tuple[str, str, str, str, str] | None = None
+    best = ("", "", "", "")
     try:
         table = platform.mounts()
     except OSError:
         table = []
     for row in table:
-        point = row[1]
+        point = row[0]
         inside = real == point or real.startswith(point.rstrip("/\\") + os.sep)
         # a later mount on the same point hides the earlier one
-        if inside and (best is None or len(point) >= len(best[1])):
+        if inside and len(point) >= len(best[0]):
             best = row
-    if best is None:
-        return Mount("", "", ())
-    return Mount(best[1], best[2], tuple(best[3].split(",")), tuple(word for word in best[4].split(",") if word))
+    return Mount(best[0], best[1], _words(best[2]), _words(best[3]))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word for word in text.split(",") if word)
+
+
+def is_shared(path: str) -> bool:
+    """Say whether other machines may see the file system of `path`: asked once for each device."""
+    try:
+        device = os.stat(_existing(path)).st_dev
+    except OSError:
+        return False
+    if device not in _shared:
+        kind = mount_of(path).type
+        _shared[device] = kind in NETWORK or kind.startswith("fuse")
+    return _shared[device]
 
 
 def read_only(path: str) -> bool:
@@ -187,7 +202,7 @@ def link_reasons(source: str, target: str) -> dict[str, str]:
         elif from_mount.point != to_mount.point:
             reasons["hardlink"] = f"`{from_mount.point}` and `{to_mount.point}` are two mounts of one file system"
         uid = my_user()
-        if not reasons["hardlink"] and facts.st_uid != uid and uid != 0 and platform.links_are_protected():
+        if not reasons["hardlink"] and uid not in {facts.st_uid, 0} and platform.links_are_protected():
             reasons["hardlink"] = (
                 f"the files belong to {user_name(facts.st_uid)}, and the kernel links foreign files only for those "
                 "who may write them (fs.protected_hardlinks)"
@@ -201,7 +216,7 @@ def link_reasons(source: str, target: str) -> dict[str, str]:
     if to_mount.type in LINKLESS:
         reasons["hardlink"] = reasons["hardlink"] or f"{to_mount.type} has no hard links"
     if read_only(target):
-        reasons = {mode: f"`{to_mount.point}` is mounted read-only" for mode in reasons}
+        reasons = dict.fromkeys(reasons, f"`{to_mount.point}` is mounted read-only")
     return reasons
 
 
