@@ -9,7 +9,7 @@ errors.
 from posixpath import dirname, isabs, join, normpath
 
 from commonwheel.model import Origin, PathSource, Requirement, SafeUrl, Value, VcsSource
-from commonwheel.specs import digests, file_url, headers, requirement, sources
+from commonwheel.specs import digests, file_url, headers, requirement, sources, urls
 from commonwheel.specs.faults import Malformed
 from commonwheel.specs.names import normalize
 
@@ -284,21 +284,12 @@ class _File(Value):
     def include(self, target: str, origin: Origin, constraint: bool) -> "_File":
         """Describe the file that a line of this one includes."""
         if sources.scheme_of(self.base) or sources.scheme_of(target) in ("http", "https"):
-            url = _joined_url(self.base, target)
+            url = urls.join(self.base, target)
             return _File(SafeUrl(url).shown, url, url, constraint, self, origin)
         path = file_url.to_path(target) or target
         shown = path if isabs(path) else normpath(join(dirname(self.name), path))
         whole = normpath(join(self.base, path))
         return _File(shown, dirname(whole), whole, constraint, self, origin)
-
-
-def _joined_url(base: str, target: str) -> str:
-    """Resolve a reference against the URL of the file that has it."""
-    if sources.scheme_of(target):
-        return target
-    scheme, _, rest = base.partition("#")[0].partition("?")[0].partition("://")
-    host, _, path = rest.partition("/")
-    return f"{scheme}://{host}{normpath(join('/', dirname(path), target))}"
 
 
 class _Line:
@@ -499,7 +490,7 @@ def _place(value: str, line: _Line) -> str:
     if sources.scheme_of(value):
         return value
     if sources.scheme_of(line.file.base):
-        return _joined_url(line.file.base, value)
+        return urls.join(line.file.base, value)
     return normpath(join(line.file.base, value))
 
 
