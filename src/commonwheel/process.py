@@ -7,6 +7,7 @@ status is a value, not an error. Output is bytes: whoever knows the encoding dec
 """
 
 import os
+import select
 import selectors
 import signal
 import subprocess
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 GRACE = 2.0
 # how long output is awaited from those whom a finished child left behind with its pipes
 LINGER = 0.3
+# a pipe that is ready takes this much without blocking
+PIPE_BUF = getattr(select, "PIPE_BUF", 512)
 
 
 class ProcessError(CommonwheelError):
@@ -235,12 +238,13 @@ class _Exchange:
 
     def run(self, end: float | None) -> bool:
         """Serve the pipes until the child and its output have ended; False when the time is up."""
+        if not hasattr(os, "killpg"):
+            return self._communicate(end)
         with selectors.DefaultSelector() as selector:
             for name in ("stdout", "stderr"):
                 selector.register(getattr(self._child, name), selectors.EVENT_READ, name)
             stdin = self._child.stdin
             if stdin is not None and not stdin.closed:
-                os.set_blocking(stdin.fileno(), False)
                 selector.register(stdin, selectors.EVENT_WRITE, "stdin")
             exited: float | None = None
             while selector.get_map():
@@ -260,11 +264,24 @@ class _Exchange:
         self._flush()
         return self._wait(end)
 
+    def _communicate(self, end: float | None) -> bool:
+        """Do the same where pipes cannot be waited for together (Windows): output is passed on at the end."""
+        try:
+            outputs = self._child.communicate(
+                bytes(self._input) or None, None if end is None else end - time.monotonic()
+            )
+        except subprocess.TimeoutExpired:
+            return False
+        for name, data in zip(("stdout", "stderr"), outputs, strict=True):
+            self._take(name, data)
+        self._flush()
+        return True
+
     def _serve(self, name: str, fd: int) -> bool:
         """Do what a pipe is ready for; False when it is finished."""
         try:
             if name == "stdin":
-                self._input = self._input[os.write(fd, self._input[: 1 << 16]) :]
+                self._input = self._input[os.write(fd, self._input[:PIPE_BUF]) :]
                 return bool(self._input)
             data = os.read(fd, 1 << 16)
         except BlockingIOError:

@@ -7,10 +7,13 @@ budget, so the two system calls that Python does not wrap load it when they are 
 
 import errno
 import fcntl
+import grp
 import os
 import pwd
 import stat
-from grp import getgrgid, getgrnam
+import sys
+
+assert sys.platform == "linux"  # tells the type checker for which system it reads this file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -212,6 +215,16 @@ def _plain(octal: bytes) -> str:
     return os.fsdecode(head + b"".join(bytes((int(part[:3], 8),)) + part[3:] for part in parts))
 
 
+def volume(path: str) -> tuple[int | None, int | None, int | None, bool]:
+    """Return of a file system the bytes free for this user, all bytes, the inodes free, and whether it is read-only.
+
+    None for what it does not say: some make inodes as they go, and say 0 of 0.
+    """
+    facts = os.statvfs(path)
+    inodes = facts.f_favail if facts.f_files else None
+    return facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize, inodes, bool(facts.f_flag & os.ST_RDONLY)
+
+
 def has_acl(path: str) -> bool:
     """Say whether rights beyond the mode bits apply: a POSIX access or default list, or one of NFSv4."""
     try:
@@ -235,7 +248,7 @@ def user_name(uid: int) -> str:
 def group_name(gid: int) -> str:
     """Return the name of a group, or ""."""
     try:
-        return getgrgid(gid).gr_name
+        return grp.getgrgid(gid).gr_name
     except (KeyError, OverflowError):
         return ""
 
@@ -243,7 +256,7 @@ def group_name(gid: int) -> str:
 def group_id(name: str) -> int | None:
     """Return the number of a group, or None."""
     try:
-        return getgrnam(name).gr_gid
+        return grp.getgrnam(name).gr_gid
     except KeyError:
         return None
 
@@ -251,7 +264,7 @@ def group_id(name: str) -> int | None:
 def group_members(name: str) -> "frozenset[int]":
     """Return the users of a group: those listed with it, and those whose primary group it is as far as they are listed."""
     try:
-        group = getgrnam(name)
+        group = grp.getgrnam(name)
     except KeyError:
         return frozenset()
     found = {entry.pw_uid for entry in pwd.getpwall() if entry.pw_gid == group.gr_gid}

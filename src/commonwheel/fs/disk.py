@@ -988,7 +988,7 @@ class Lock:
         fd, writable = _open_lock(self._path)
         try:
             if not platform.lock_fd(fd, shared=self._shared):
-                self._holder = parse_holder(os.pread(fd, LOCK_LIMIT, 0))
+                self._holder = parse_holder(_start_of(fd))
                 self._bury(fd)
                 return False
             # a holder removes the file before it lets go: we may have locked what nobody finds any more
@@ -1010,7 +1010,8 @@ class Lock:
         )  # fmt: skip
         try:
             os.ftruncate(fd, 0)
-            os.pwrite(fd, holder.line(), 0)
+            os.lseek(fd, 0, os.SEEK_SET)
+            os.write(fd, holder.line())
         except OSError:
             return  # a full disk: the lock is held all the same, without a name
         if beats:
@@ -1091,10 +1092,15 @@ def _checked(fd: int) -> int:
     """Return the descriptor of a lock file; OSError if it may be anything else: two names, large, in another hand."""
     found = os.fstat(fd)
     fine = stat.S_ISREG(found.st_mode) and found.st_nlink <= 1 and found.st_size <= LOCK_LIMIT
-    if fine and os.pread(fd, len(LOCK_HEAD), 0) in {b"", LOCK_HEAD.encode()}:
+    if fine and _start_of(fd)[: len(LOCK_HEAD)] in {b"", LOCK_HEAD.encode()}:
         return fd
     os.close(fd)
     raise OSError(numbers.EBADF, "not a lock file")
+
+
+def _start_of(fd: int) -> bytes:
+    os.lseek(fd, 0, os.SEEK_SET)
+    return os.read(fd, LOCK_LIMIT)
 
 
 # --- journal -----------------------------------------------------------------------------------------------------------

@@ -166,21 +166,19 @@ def is_shared(path: str) -> bool:
 def read_only(path: str) -> bool:
     """Say whether `path` lies on a file system mounted read-only, whatever the mode bits claim."""
     try:
-        return bool(os.statvfs(_existing(path)).f_flag & os.ST_RDONLY)
-    except (OSError, AttributeError):
+        return platform.volume(_existing(path))[3]
+    except OSError:
         return False
 
 
 def space(path: str) -> Space:
     """Return how much room is left where `path` is, or would be."""
     try:
-        facts = os.statvfs(_existing(path))
-    except (OSError, AttributeError):
+        free, total, inodes, _ = platform.volume(_existing(path))
+    except OSError:
         return Space(None, None, None, "")
-    # file systems that make inodes as they go say 0 of 0
-    inodes = facts.f_favail if facts.f_files else None
     kept = [word for word in mount_of(path).options if "quota" in word and "noquota" not in word]
-    return Space(facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize, inodes, ", ".join(kept))
+    return Space(free, total, inodes, ", ".join(kept))
 
 
 def link_reasons(source: str, target: str) -> dict[str, str]:
