@@ -1,0 +1,178 @@
+"""Everything that is decided about a change before the first step: what goes, what comes, and how.
+
+Laws of this file: it reads the environment and changes nothing. What it finds is stamped, and the transaction refuses to act
+on a stamp that is no longer true.
+"""
+
+import os
+import time
+
+from commonwheel.fs import facts
+from commonwheel.install import distinfo, history, linking, spread, uninstall
+from commonwheel.install.ground import Ground
+from commonwheel.install.history import Package, Record
+from commonwheel.model import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from typing import Final
+
+    from commonwheel.install.linking import LinkChoice
+    from commonwheel.install.spread import Layout, Shelf
+    from commonwheel.install.uninstall import Clearing
+    from commonwheel.model import Entry, Environment, Installed, Plan
+
+    Stamp = frozenset[tuple[str, int]]
+
+_METADATA = (".dist-info", ".egg-info", ".egg-link", ".egg")
+
+
+class Changeset(Value):
+    """A plan with all that it means: entries by name, what is cleared away, what is laid out, how files are placed.
+
+    `owners` says which distribution that stays lists a path which will be replaced.
+    """
+
+    __slots__ = ("choice", "clearing", "entries", "layout", "owners", "plan", "shelf", "stamp")
+
+    def __init__(
+        self,
+        plan: "Plan",
+        entries: "Mapping[str, Entry]",
+        clearing: "Clearing",
+        layout: "Layout",
+        choice: "LinkChoice",
+        shelf: "Shelf",
+        stamp: "Stamp | None" = None,
+        owners: "Mapping[str, str] | None" = None,
+    ) -> None:
+        self.plan: Final = plan
+        self.entries: Final = entries
+        self.clearing: Final = clearing
+        self.layout: Final = layout
+        self.choice: Final = choice
+        self.shelf: Final = shelf
+        self.stamp: Final = stamp
+        self.owners: Final[Mapping[str, str]] = owners or {}
+
+
+def stamp(environment: "Environment") -> "Stamp":
+    """Return what tells one state of an environment's listing from another: metadata directories and their inodes.
+
+    Take it before reading what is installed. A reinstallation of the same version has a new inode; times of directories say
+    less, since some file systems count them in seconds.
+    """
+    found = set()
+    for site in {environment.paths["purelib"], environment.paths["platlib"]}:
+        try:
+            with os.scandir(site) as scan:
+                found |= {(f"{site}/{one.name}", one.inode()) for one in scan if one.name.endswith(_METADATA)}
+        except FileNotFoundError:
+            continue
+    return frozenset(found)
+
+
+def make(  # noqa: PLR0913 - the settings of an installation
+    environment: "Environment",
+    plan: "Plan",
+    entries: "Mapping[str, Entry]",
+    shelf: "Shelf",
+    *,
+    link_mode: str = "auto",
+    recommended: str = "",
+    no_fold: "Collection[str]" = (),
+    texts: "Mapping[str, Mapping[str, bytes]] | None" = None,
+    seen: "Stamp | None" = None,
+) -> Changeset:
+    """Return what carrying out `plan` means; `entries` has one for each pin in `plan.add`, by name.
+
+    `texts` are further files for the dist-info of a package; `seen` is the stamp taken before the plan was made. Raises
+    ClashError, CannotUninstall, LinkRefused, InvalidScript: nothing has changed then.
+    """
+    footprints = [uninstall.footprint(one, environment) for one in plan.remove]
+    clearing = uninstall.clearing(footprints, environment, plan.keep)
+    chosen = linking.choose(
+        link_mode, environment, [entries[pin.name] for pin in plan.add], recommended=recommended, no_fold=no_fold
+    )
+    incoming = [
+        spread.Incoming(
+            entries[pin.name], distinfo.texts(pin, entries[pin.name]) | dict((texts or {}).get(pin.name, {}))
+        )
+        for pin in plan.add
+    ]
+    ground = Ground((*clearing.listings, *clearing.paths))
+    layout = spread.placements(incoming, environment, ground, shelf, chosen.folded, plan.keep)
+    owners = uninstall.owners(layout.in_the_way, plan.keep) if layout.in_the_way else {}
+    return Changeset(plan, entries, clearing, layout, chosen, shelf, seen, owners)
+
+
+# --- records -------------------------------------------------------------------------------------------------------
+
+
+def record(change: Changeset, state: str, number: int, command: str, used: "Mapping[str, int]") -> Record:
+    """Return what the history is to tell of a change: what came, what went, what stays."""
+    before = history.read(state, number - 1)
+    known = {} if before is None else before.state
+    locations = {
+        one.path.rpartition("/")[2]: one.path for one in change.layout.placements if one.listing
+    }  # by the name of the dist-info, which an entry knows
+    added = []
+    for pin in change.plan.add:
+        entry = change.entries[pin.name]
+        direct_url = "" if pin.source is None else _direct_url(change, pin.name, locations[entry.dist_info])
+        location = locations[entry.dist_info]
+        added.append(
+            Package(pin.name, entry.version, entry.digest, location, "cw", direct_url, requested=pin.requested)
+        )
+    who = f"{facts.user_name(facts.my_user())} on {facts.host()}, process {os.getpid()}"
+    return Record(
+        number,
+        time.time(),
+        who,
+        command,
+        tuple(added),
+        tuple(_package(one, known) for one in change.plan.remove),
+        tuple(_package(one, known) for one in change.plan.keep if one.own),
+        max(used, key=lambda way: used[way], default=""),
+    )
+
+
+def _direct_url(change: Changeset, name: str, location: str) -> str:
+    """Return the direct_url.json that is laid out for a package."""
+    for one in change.layout.placements:
+        if one.path == location:
+            children = getattr(one.node, "children", {})
+            text = children.get("direct_url.json")
+            return "" if text is None else str(text.data, "utf-8")
+    raise KeyError(name)
+
+
+def _package(installed: "Installed", known: "Mapping[str, Package]") -> Package:
+    """Return what a record says of an installed distribution; its digest if cw installed it last."""
+    before = known.get(installed.name)
+    digest = ""
+    if before is not None and before.version == installed.version and installed.installer == "cw":
+        digest = before.digest
+    return Package(
+        installed.name,
+        installed.version,
+        digest,
+        installed.location,
+        installed.installer,
+        installed.direct_url,
+        requested=installed.requested,
+    )
+
+
+def warnings(change: Changeset) -> "tuple[str, ...]":
+    """Return what a user should hear of a change that was carried out all the same."""
+    found = [str(clash) for clash in change.layout.clashes]
+    for path in change.layout.in_the_way:
+        owner = change.owners.get(path)
+        found.append(
+            f"`{path}` of `{owner}` was replaced" if owner else f"`{path}`, which no package listed, was replaced"
+        )
+    found += [f"`{path}` stays, since another package lists it" for path in change.clearing.shared]
+    found += [f"`{path}` stays, since it lies outside the environment" for path in change.clearing.outside]
+    return tuple(found)

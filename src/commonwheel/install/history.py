@@ -1,0 +1,266 @@
+"""What happened to an environment: one file for each committed transaction, and the state that it left.
+
+    <state>/history/000012        a transaction; that this name exists *is* its being committed (transaction.py)
+    <state>/snapshots/<name>      the number of a state that somebody gave a name
+
+A record holds the whole list of distributions after the change, by the sha256 of their wheels: to go back to any of
+them is a plan like every other, and needs no earlier record.
+
+Format: lines of fields separated by TAB (`store.lines` has the escapes), the first `commonwheel-history`, 1. Unknown words are
+passed over; a file that does not begin so is no record.
+"""
+
+import os
+
+from commonwheel.fs import disk
+from commonwheel.model import Value
+from commonwheel.store.lines import joined, unescape
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Final
+
+    from commonwheel.model import Environment
+
+STATE = ".cw"
+_FORMAT = "commonwheel-history\t1"
+_WIDTH = 6
+
+
+class Package(Value):
+    """One distribution as a record tells it; `digest` is the sha256 of its wheel, "" when another tool installed it.
+
+    `direct_url` is the text of that file or ""; `location` its metadata directory.
+    """
+
+    __slots__ = ("digest", "direct_url", "installer", "location", "name", "requested", "version")
+
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        digest: str = "",
+        location: str = "",
+        installer: str = "cw",
+        direct_url: str = "",
+        *,
+        requested: bool = False,
+    ) -> None:
+        self.name: Final = name
+        self.version: Final = version
+        self.digest: Final = digest
+        self.location: Final = location
+        self.installer: Final = installer
+        self.direct_url: Final = direct_url
+        self.requested: Final = requested
+
+
+class Record(Value):
+    """One committed transaction: what came and went, and the state that it left.
+
+    `when` is seconds since the epoch; `who` is user, host and process; `command` what the user typed, without secrets;
+    `mode` how the files were placed.
+    """
+
+    __slots__ = ("added", "command", "kept", "mode", "number", "removed", "when", "who")
+
+    def __init__(
+        self,
+        number: int,
+        when: float,
+        who: str,
+        command: str,
+        added: "tuple[Package, ...]" = (),
+        removed: "tuple[Package, ...]" = (),
+        kept: "tuple[Package, ...]" = (),
+        mode: str = "",
+    ) -> None:
+        self.number: Final = number
+        self.when: Final = when
+        self.who: Final = who
+        self.command: Final = command
+        self.added: Final = added
+        self.removed: Final = removed
+        self.kept: Final = kept
+        self.mode: Final = mode
+
+    @property
+    def state(self) -> "dict[str, Package]":
+        """Return what the environment held after it, by name."""
+        return {one.name: one for one in sorted((*self.kept, *self.added), key=lambda one: one.name)}
+
+
+class Difference(Value):
+    """What has to come and to go between two states; a changed version is in both."""
+
+    __slots__ = ("added", "removed")
+
+    def __init__(self, added: "tuple[Package, ...]", removed: "tuple[Package, ...]") -> None:
+        self.added: Final = added
+        self.removed: Final = removed
+
+
+# --- text ----------------------------------------------------------------------------------------------------------
+
+
+def encode(record: Record) -> bytes:
+    """Return the text of a record."""
+    lines = [
+        _FORMAT,
+        joined("number", str(record.number)),
+        joined("when", repr(record.when)),
+        joined("who", record.who),
+        joined("command", record.command),
+        joined("mode", record.mode),
+    ]
+    for word, packages in (("add", record.added), ("remove", record.removed), ("keep", record.kept)):
+        lines += [_line(word, one) for one in packages]
+    return "".join([f"{line}\n" for line in lines]).encode("utf-8", "surrogateescape")
+
+
+def _line(word: str, one: Package) -> str:
+    flag = "requested" if one.requested else "-"
+    return joined(word, one.name, one.version, one.digest, flag, one.installer, one.location, one.direct_url)
+
+
+def decode(data: bytes) -> Record | None:
+    """Return what a record says, or None if this is none."""
+    lines = str(data, "utf-8", "surrogateescape").split("\n")
+    if lines[0] != _FORMAT:
+        return None
+    facts: dict[str, str] = {}
+    packages: dict[str, list[Package]] = {"add": [], "remove": [], "keep": []}
+    for line in lines[1:]:
+        word, _, rest = line.partition("\t")
+        if word in packages:
+            package = _package([unescape(field) for field in rest.split("\t")])
+            if package is None:
+                return None
+            packages[word].append(package)
+        else:
+            facts[word] = unescape(rest)
+    try:
+        number, when = int(facts["number"]), float(facts["when"])
+    except (KeyError, ValueError):
+        return None
+    return Record(
+        number,
+        when,
+        facts.get("who", ""),
+        facts.get("command", ""),
+        tuple(packages["add"]),
+        tuple(packages["remove"]),
+        tuple(packages["keep"]),
+        facts.get("mode", ""),
+    )
+
+
+def _package(fields: "list[str]") -> Package | None:
+    if len(fields) < 7:  # noqa: PLR2004 - those of _line
+        return None
+    name, version, digest, flag, installer, location, direct_url = fields[:7]
+    return Package(name, version, digest, location, installer, direct_url, requested=flag == "requested")
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+def state_directory(environment: "Environment") -> str:
+    """Return where an environment keeps what cw knows of it: on the file system of its packages, below what it may change.
+
+    A system's Python has `/usr` for a root, which is not ours to put things into: there it stands beside the packages.
+    """
+    base = environment.paths["purelib"] if environment.kind == "system" else environment.root
+    return f"{base}/{STATE}"
+
+
+def path_of(state: str, number: int) -> str:
+    """Return the file of a record."""
+    return f"{state}/history/{number:0{_WIDTH}d}"
+
+
+def numbers(state: str) -> "list[int]":
+    """Return the numbers of all records below a state directory, ascending."""
+    try:
+        return sorted(int(name) for name in os.listdir(f"{state}/history") if name.isdigit())
+    except FileNotFoundError:
+        return []
+
+
+def last_number(state: str) -> int:
+    """Return the number of the last record, 0 for none."""
+    return max(numbers(state), default=0)
+
+
+def load(environment: "Environment", number: int) -> Record | None:
+    """Return one record, or None if it is not there or cannot be read."""
+    return read(state_directory(environment), number)
+
+
+def read(state: str, number: int) -> Record | None:
+    """Return one record below a state directory, or None if it is not there or cannot be read."""
+    try:
+        with open(path_of(state, number), "rb") as file:
+            return decode(file.read())
+    except FileNotFoundError:
+        return None
+
+
+def log(environment: "Environment") -> "tuple[Record, ...]":
+    """Return all records, oldest first; those that cannot be read are left out."""
+    found = [load(environment, number) for number in numbers(state_directory(environment))]
+    return tuple(one for one in found if one is not None)
+
+
+def current(environment: "Environment") -> Record | None:
+    """Return the last record, or None for an environment that cw has not changed."""
+    number = last_number(state_directory(environment))
+    return load(environment, number) if number else None
+
+
+def recorded_digests(environment: "Environment") -> "dict[str, str]":
+    """Return name -> sha256 of the wheel that cw installed last under it: for `plan.Wishes.recorded`."""
+    record = current(environment)
+    return {} if record is None else {name: one.digest for name, one in record.state.items() if one.digest}
+
+
+def difference(before: "Mapping[str, Package]", after: "Mapping[str, Package]") -> Difference:
+    """Return what has to be added and removed to get from one state to another."""
+    added = tuple(one for name, one in after.items() if not _same(before.get(name), one))
+    removed = tuple(one for name, one in before.items() if not _same(after.get(name), one))
+    return Difference(added, removed)
+
+
+def foreign_changes(record: "Record | None", present: "Iterable[Package]") -> Difference:
+    """Return what other tools did since a record: what they added, and what they took away."""
+    return difference({} if record is None else record.state, {one.name: one for one in present})
+
+
+def _same(one: Package | None, other: Package | None) -> bool:
+    if one is None or other is None or one.version != other.version or one.installer != other.installer:
+        return False
+    return one.direct_url == other.direct_url and (not one.digest or not other.digest or one.digest == other.digest)
+
+
+def save_snapshot(environment: "Environment", name: str, number: int) -> bool:
+    """Give a state a name; False if the name is taken."""
+    directory = f"{state_directory(environment)}/snapshots"
+    disk.make_directory(directory, parents=True)
+    return disk.write(f"{directory}/{name}", f"{number}\n".encode(), replace=False)
+
+
+def snapshots(environment: "Environment") -> "dict[str, int]":
+    """Return the named states."""
+    directory = f"{state_directory(environment)}/snapshots"
+    found = {}
+    try:
+        names: Sequence[str] = sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return {}
+    for name in names:
+        with open(f"{directory}/{name}", "rb") as file:
+            text = file.read().strip()
+        if text.isdigit():
+            found[name] = int(text)
+    return found

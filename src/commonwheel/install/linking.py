@@ -1,0 +1,151 @@
+"""How files get into an environment: which ways to try for which package, and why.
+
+Laws of this file: it decides what to *try*; each file falls back by itself (`disk.place`), since a file system that can
+link need not link this file. A strict choice (`hardlink!`) has one way only, and fails instead.
+"""
+
+from commonwheel.errors import CommonwheelError
+from commonwheel.fs import facts
+from commonwheel.model import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from typing import Final
+
+    from commonwheel.model import Entry, Environment
+
+MODES = ("auto", "clone", "hardlink", "copy", "symlink", "fold")
+
+
+class LinkRefused(CommonwheelError):
+    """Say why a strict link mode cannot be kept to."""
+
+    code = "link-refused"
+
+
+class LinkChoice(Value):
+    """What to try: `ways` for the files of each package (by name, in order), and which packages are `folded`.
+
+    `mode` is what was asked for, without `!`; `why` says, for each way that was left out, the reason.
+    """
+
+    __slots__ = ("folded", "mode", "strict", "ways", "why")
+
+    def __init__(
+        self,
+        mode: str,
+        ways: "Mapping[str, tuple[str, ...]]",
+        folded: "Collection[str]" = (),
+        why: "tuple[str, ...]" = (),
+        *,
+        strict: bool = False,
+    ) -> None:
+        self.mode: Final = mode
+        self.ways: Final = ways
+        self.folded: Final = frozenset(folded)
+        self.why: Final = why
+        self.strict: Final = strict
+
+
+def choose(
+    setting: str,
+    environment: "Environment",
+    entries: "Sequence[Entry]",
+    *,
+    recommended: str = "",
+    no_fold: "Collection[str]" = (),
+) -> LinkChoice:
+    """Return what to try for each entry under a setting of MODES, with `!` for its strict form.
+
+    `auto` is clone, else hard link if the entry is mine, else what the store recommends, else copy. `no_fold` exempts
+    packages from folding; so does an entry that says itself why it cannot be folded.
+    """
+    mode, strict = setting.removesuffix("!"), setting.endswith("!")
+    if mode not in MODES:
+        raise LinkRefused(f"`{setting}` is no link mode", hint=f"choose one of {', '.join(MODES)}")
+    reasons = _Reasons(environment.paths["purelib"])
+    exempt = frozenset(no_fold)
+    ways: dict[str, tuple[str, ...]] = {}
+    folded = []
+    for entry in entries:
+        wanted = recommended or "copy" if mode == "auto" else mode
+        folds = wanted == "fold" and not reasons.against_folding(entry, exempt)
+        if folds:
+            folded.append(entry.name)
+        ways[entry.name] = _strict_way(mode, entry, exempt) if strict else _ways(mode, wanted, entry, reasons)
+    return LinkChoice(mode, ways, folded, reasons.told(), strict=strict)
+
+
+def _ways(mode: str, wanted: str, entry: "Entry", reasons: "_Reasons") -> tuple[str, ...]:
+    if mode == "auto":
+        tried = ["clone", "hardlink", "symlink" if wanted in {"fold", "symlink"} else wanted, "copy"]
+        if wanted == "fold":
+            tried = ["symlink", "clone", "hardlink", "copy"]
+    elif mode == "hardlink":
+        tried = ["hardlink", "clone", "copy"]
+    elif mode in {"symlink", "fold"}:
+        tried = ["symlink", "clone", "copy"]
+    else:
+        # who asks for clones wants files of her own: a hard link would be the opposite
+        tried = ["clone", "copy"] if mode == "clone" else ["copy"]
+    return tuple(dict.fromkeys(way for way in tried if way == "copy" or not reasons.against(way, entry)))
+
+
+def _strict_way(mode: str, entry: "Entry", exempt: "Collection[str]") -> tuple[str, ...]:
+    reason = ""
+    if mode == "hardlink" and not entry.mine:
+        reason = "its files in the store belong to another user"
+    elif mode in {"symlink", "fold"} and not entry.trusted:
+        reason = "its entry in the store was made by somebody whom you do not trust"
+    elif mode == "fold" and entry.unfolded and entry.name not in exempt:
+        reason = entry.unfolded
+    if reason:
+        raise LinkRefused(
+            f"`{entry.name}` cannot be installed with `{mode}!`: {reason}",
+            hint=f"use `{mode}` without `!`, which falls back package by package",
+        )
+    if mode == "auto":
+        return ("clone", "hardlink", "copy") if entry.mine else ("clone", "copy")
+    return ("symlink",) if mode == "fold" else (mode,)
+
+
+class _Reasons:
+    """What is known against a way before it is tried: asked once for each store, since the answer reads the mount table."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._known: dict[str, dict[str, str]] = {}
+        self._told: dict[str, None] = {}
+
+    def against(self, way: str, entry: "Entry") -> str:
+        """Return why a way is not worth trying for the files of an entry, or ""."""
+        reason = ""
+        if way == "hardlink" and not entry.mine:
+            reason = "the files in the store belong to another user"
+        elif way == "symlink" and not entry.trusted:
+            reason = "the entry was made by somebody whom you do not trust"
+        elif way in {"clone", "hardlink"}:
+            # entries of one store lie in one file system: three directories up is its root
+            store = entry.root.rsplit("/", 3)[0]
+            if store not in self._known:
+                self._known[store] = facts.link_reasons(store, self._target)
+            reason = self._known[store][way]
+        if reason:
+            self._told[f"no {way}: {reason}"] = None
+        return reason
+
+    def against_folding(self, entry: "Entry", exempt: "Collection[str]") -> str:
+        """Return why an entry is not folded, or ""."""
+        reason = entry.unfolded
+        if not entry.trusted:
+            reason = "its entry was made by somebody whom you do not trust"
+        elif entry.name in exempt:
+            reason = "exempted by --no-fold"
+        if reason:
+            self._told[f"`{entry.name}` is not folded: {reason}"] = None
+        return reason
+
+    def told(self) -> tuple[str, ...]:
+        """Return all reasons that mattered."""
+        return tuple(self._told)

@@ -1,0 +1,168 @@
+"""What a transaction is to do: pins held against what is installed.
+
+Laws of this file: pure. It reads no disk and decides nothing about files; `direct_url` texts are compared as values.
+"""
+
+from commonwheel.model import PathSource, Plan, UrlSource, Value, VcsSource
+from commonwheel.specs import file_url, versions
+from commonwheel.specs import installed as specs_installed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from typing import Final
+
+    from commonwheel.model import Installed, Pin, Requirement
+
+
+class Wishes(Value):
+    """What the user wants beside the pins.
+
+    `exact`: what no pin names is removed, except the names in `preserve` (pip in a seeded environment). `reinstall` are
+    names, or everything when `reinstall_all`. `recorded` is the sha256 of the wheel that cw installed under a name, as the
+    history tells it: it answers lines with hashes, which an installed distribution cannot.
+    """
+
+    __slots__ = ("exact", "preserve", "recorded", "reinstall", "reinstall_all")
+
+    def __init__(
+        self,
+        *,
+        exact: bool = False,
+        preserve: "Collection[str]" = (),
+        reinstall: "Collection[str]" = (),
+        reinstall_all: bool = False,
+        recorded: "Mapping[str, str] | None" = None,
+    ) -> None:
+        self.exact: Final = exact
+        self.preserve: Final = frozenset(preserve)
+        self.reinstall: Final = frozenset(reinstall)
+        self.reinstall_all: Final = reinstall_all
+        self.recorded: Final[Mapping[str, str]] = recorded or {}
+
+
+def make(installed: "Sequence[Installed]", pins: "Iterable[Pin]", wishes: Wishes | None = None) -> Plan:
+    """Return what to remove, to keep and to add so that the environment holds the pins.
+
+    Only distributions of the environment itself (`own`) are ever removed; one of a layer below counts as installed when
+    it is what the pin says, and is covered by an own one otherwise. A name that is installed twice is put in order.
+    """
+    wishes = wishes or Wishes()
+    own: dict[str, list[Installed]] = {}
+    below: dict[str, Installed] = {}
+    for one in installed:
+        if one.own:
+            own.setdefault(one.name, []).append(one)
+        else:
+            below.setdefault(one.name, one)
+    remove: list[Installed] = []
+    keep: list[Installed] = []
+    add: list[Pin] = []
+    reinstalled: list[str] = []
+    named = set()
+    for pin in pins:
+        named.add(pin.name)
+        present = own.get(pin.name, [])
+        candidates = present or ([below[pin.name]] if pin.name in below else [])
+        wanted_anew = wishes.reinstall_all or pin.name in wishes.reinstall
+        if len(candidates) == 1 and not wanted_anew and satisfies(pin, candidates[0], wishes):
+            keep.append(candidates[0])
+            continue
+        remove += present
+        add.append(pin)
+        if any(versions.same_version(one.version, pin.version) for one in present):
+            reinstalled.append(pin.name)
+    if wishes.exact:
+        for name, present in own.items():
+            if name not in named and name not in wishes.preserve:
+                remove += present
+    leaving = {one.location for one in remove}
+    keep += [one for one in installed if one.own and one.name not in named and one.location not in leaving]
+    return Plan(tuple(remove), tuple(keep), tuple(add), tuple(reinstalled))
+
+
+def removal(installed: "Sequence[Installed]", names: "Collection[str]") -> Plan:
+    """Return the plan that uninstalls `names` (normalised), as far as the environment itself holds them."""
+    wanted = set(names)
+    remove = tuple(one for one in installed if one.own and one.name in wanted)
+    keep = tuple(one for one in installed if one.own and one.name not in wanted)
+    return Plan(remove, keep)
+
+
+def satisfies(pin: "Pin", installed: "Installed", wishes: Wishes | None = None) -> bool:
+    """Say whether what is installed is what the pin says: version, source, and hashes where they are demanded.
+
+    A pin from an index is content with the same version from a direct source, as pip and uv are; an exact plan (`sync`)
+    is not, since its result would be frozen as something else.
+    """
+    wishes = wishes or Wishes()
+    if not versions.same_version(pin.version, installed.version):
+        return False
+    if pin.source is not None:
+        if not came_from(pin.source, installed.direct_url):
+            return False
+    elif wishes.exact and installed.direct_url:
+        return False
+    if pin.digests and not isinstance(pin.source, VcsSource):
+        recorded = wishes.recorded.get(pin.name, "") if installed.installer == "cw" else ""
+        return any(digest.algorithm == "sha256" and digest.hex == recorded for digest in pin.digests)
+    return True
+
+
+def meets(requirement: "Requirement", installed: "Installed") -> bool:
+    """Say whether an installed distribution is what a requirement asks for: version range and direct source.
+
+    Markers and extras are the caller's; a requirement with hashes is never met here, since they bind a file.
+    """
+    if requirement.digests:
+        return False
+    if requirement.source is not None:
+        return came_from(requirement.source, installed.direct_url)
+    # what is there was chosen by somebody: a pre-release that is installed counts, as with pip and uv
+    return not requirement.specifier or versions.contains(requirement.specifier, installed.version, prereleases=True)
+
+
+def came_from(source: "UrlSource | VcsSource | PathSource", direct_url: str) -> bool:
+    """Say whether the text of a `direct_url.json` (PEP 610) tells the same source.
+
+    A directory that is not editable is never the same: nobody knows what changed in it since. A revision that is not
+    resolved to a commit matches by its requested name.
+    """
+    url = specs_installed.url_of(direct_url)
+    if not url or _member(direct_url, "subdirectory") != (source.subdirectory or ""):
+        return False
+    editable = bool(specs_installed.editable_path(direct_url))
+    if isinstance(source, PathSource):
+        if '"dir_info"' in direct_url and not (editable and source.editable):
+            return False
+        return (
+            file_url.to_path(url) == source.path and editable == source.editable and _hashes_agree(source, direct_url)
+        )
+    if isinstance(source, VcsSource):
+        if _member(direct_url, "vcs") != source.kind or editable != source.editable:
+            return False
+        if source.commit:
+            revision_agrees = _member(direct_url, "commit_id") == source.commit
+        else:
+            revision_agrees = _member(direct_url, "requested_revision") == (source.revision or "")
+        return revision_agrees and url in {source.url.bare, source.url.secret}
+    return (
+        '"archive_info"' in direct_url
+        and url in {source.url.bare, source.url.secret}
+        and _hashes_agree(source, direct_url)
+    )
+
+
+def _hashes_agree(source: "UrlSource | PathSource", direct_url: str) -> bool:
+    return not source.digests or any(
+        f'"{one.hex}"' in direct_url or f"{one.algorithm}={one.hex}" in direct_url for one in source.digests
+    )
+
+
+def _member(text: str, key: str) -> str:
+    """Return a string member of the flat JSON of PEP 610, "" if there is none; `json` itself costs 9 ms."""
+    at = text.find(f'"{key}"')
+    if at < 0:
+        return ""
+    rest = text[at + len(key) + 2 :].lstrip().removeprefix(":").lstrip()
+    return rest[1 : rest.find('"', 1)].replace("\\/", "/") if rest.startswith('"') else ""

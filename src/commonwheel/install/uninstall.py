@@ -1,0 +1,440 @@
+"""What an installed distribution holds of an environment, and what can be taken away with it.
+
+Laws of this file: it reads and changes nothing; the transaction sets aside what stands in a `Clearing`. Nothing outside
+the environment's own directories is ever named there, nothing behind a symbolic link, no file that a distribution which
+stays lists as well, no file that nobody listed. Missing files are no news: they are gone already.
+"""
+
+import os
+
+from commonwheel.errors import CommonwheelError
+from commonwheel.model import Value
+from commonwheel.specs import installed as specs_installed
+from commonwheel.specs import record
+from commonwheel.specs.faults import Malformed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from typing import Final
+
+    from commonwheel.model import Environment, Installed
+
+CACHE = "__pycache__"
+EASY_INSTALL = "easy-install.pth"
+
+
+class CannotUninstall(CommonwheelError):
+    """Say why a distribution cannot be taken out of an environment without breaking something."""
+
+    code = "cannot-uninstall"
+
+
+class Footprint(Value):
+    """What one distribution holds: absolute `files` (or links), whole `directories`, and lines in `.pth` files.
+
+    `outside` are the paths that it lists outside the environment, which stay.
+    """
+
+    __slots__ = ("directories", "files", "installed", "outside", "pth_lines")
+
+    def __init__(
+        self,
+        installed: "Installed",
+        files: "tuple[str, ...]" = (),
+        directories: "tuple[str, ...]" = (),
+        pth_lines: "tuple[tuple[str, str], ...]" = (),
+        outside: "tuple[str, ...]" = (),
+    ) -> None:
+        self.installed: Final = installed
+        self.files: Final = files
+        self.directories: Final = directories
+        self.pth_lines: Final = pth_lines
+        self.outside: Final = outside
+
+
+class Clearing(Value):
+    """What a transaction takes away, as few paths as possible: a directory that is wholly ours is one of them.
+
+    `listings` are the metadata directories, which go first, `paths` the rest; `rewrites` are files that get another
+    content (None: go); `shared` are paths that stay since another distribution lists them; `outside` stay as well.
+    """
+
+    __slots__ = ("listings", "outside", "paths", "rewrites", "shared")
+
+    def __init__(
+        self,
+        listings: "tuple[str, ...]" = (),
+        paths: "tuple[str, ...]" = (),
+        rewrites: "tuple[tuple[str, bytes], ...]" = (),
+        shared: "tuple[str, ...]" = (),
+        outside: "tuple[str, ...]" = (),
+    ) -> None:
+        self.listings: Final = listings
+        self.paths: Final = paths
+        self.rewrites: Final = rewrites
+        self.shared: Final = shared
+        self.outside: Final = outside
+
+
+# --- one distribution ----------------------------------------------------------------------------------------------
+
+
+def footprint(installed: "Installed", environment: "Environment") -> Footprint:
+    """Return what an installed distribution holds; raise CannotUninstall when nobody can know that."""
+    if installed.form == "dist-info":
+        return _by_record(installed, environment)
+    if installed.form == "egg-link":
+        return _of_egg_link(installed)
+    if installed.form == "egg-info":
+        return _of_egg_info(installed, environment)
+    raise CannotUninstall(
+        f"`{installed.name}` {installed.version} was installed by distutils, which keeps no list of files",
+        context=(f"installed as: {installed.location}",),
+        hint=f"delete the files of `{installed.name}` by hand, or make a new environment",
+    )
+
+
+def _by_record(installed: "Installed", environment: "Environment") -> Footprint:
+    path = f"{installed.location}/RECORD"
+    try:
+        data = _read(path)
+    except FileNotFoundError:
+        raise _without_record(installed) from None
+    try:
+        rows = own_paths(data, installed.site)
+    except Malformed as error:
+        raise CannotUninstall(
+            f"the RECORD of `{installed.name}` cannot be read: {error.message}",
+            context=(path, *error.context),
+            hint=f"cw pip install --reinstall {installed.name}=={installed.version}",
+        ) from error
+    files, outside = _placed(rows, installed.site, environment)
+    return Footprint(installed, files, (installed.location,), (), outside)
+
+
+def _without_record(installed: "Installed") -> CannotUninstall:
+    who = installed.installer or "another installer"
+    hint = f"delete `{installed.location}` and the files of `{installed.name}` by hand, or make a new environment"
+    if who == "conda":
+        hint = f"conda remove {installed.name}"
+    elif installed.site.startswith("/usr/lib/"):
+        who, hint = "the operating system", "use the system's package manager, or a virtual environment"
+    return CannotUninstall(
+        f"`{installed.name}` {installed.version} was installed by {who} without RECORD, so nobody knows its files",
+        context=(f"installed as: {installed.location}",),
+        hint=hint,
+    )
+
+
+def own_paths(data: bytes, site: str) -> "list[str]":
+    """Return the paths of a RECORD as they stand there, without those that lie behind a folded directory's link.
+
+    cw writes the links of a folded distribution first, with neither hash nor size: whatever is listed below them belongs
+    to the store.
+    """
+    if b'"' in data or b"\r" in data or b"\\" in data:
+        return _not_behind([row[0] for row in record.parse(data)], site)
+    lines = str(data, "utf-8", "surrogateescape").split("\n")
+    return _not_behind([line.split(",", 1)[0] for line in _after_links(lines, site) if line], site, checked=True)
+
+
+def folded_links(data: bytes) -> "list[str]":
+    """Return the paths that may be links of folded directories: the rows without hash at the head of a RECORD."""
+    links = []
+    for line in data.split(b"\n"):
+        if not line.endswith(b",,") or b'"' in line or line.endswith(b".dist-info/RECORD,,"):
+            break
+        links.append(str(line[:-2], "utf-8", "surrogateescape"))
+    return links
+
+
+def _after_links(lines: "list[str]", site: str) -> "list[str]":
+    count = 0
+    while count < len(lines) and lines[count].endswith(",,"):
+        count += 1
+    links = [line[:-2] for line in lines[:count] if os.path.islink(f"{site}/{line[:-2]}")]
+    if not links:
+        return lines
+    behind = tuple([f"{link}/" for link in links])
+    return [line for line in lines if not line.startswith(behind)]
+
+
+def _not_behind(paths: "list[str]", site: str, *, checked: bool = False) -> "list[str]":
+    if checked:
+        return paths
+    links = tuple([f"{path}/" for path in paths if os.path.islink(f"{site}/{path}")])
+    return [path for path in paths if not path.startswith(links)] if links else paths
+
+
+def _placed(paths: "Iterable[str]", site: str, environment: "Environment") -> "tuple[tuple[str, ...], tuple[str, ...]]":
+    """Return the absolute paths inside the environment, and those that are not."""
+    inside: list[str] = []
+    outside: list[str] = []
+    roots = _roots(environment)
+    for path in paths:
+        if ".." not in path and not path.startswith("/"):
+            inside.append(f"{site}/{path}")
+            continue
+        absolute = os.path.normpath(os.path.join(site, path))
+        # the parents as they are on the disk: `share -> /usr/share` is not the environment's any more
+        real = f"{os.path.realpath(os.path.dirname(absolute))}/{os.path.basename(absolute)}"
+        found = next((f"{root}{real[len(own) :]}" for root, own in roots if real.startswith(f"{own}/")), "")
+        if found:
+            inside.append(found)
+        else:
+            outside.append(absolute)
+    return tuple(inside), tuple(outside)
+
+
+def _roots(environment: "Environment") -> "list[tuple[str, str]]":
+    """Return the directories that are the environment's, as spelt and as resolved; the deepest first."""
+    spelt = sorted({environment.root, *environment.paths.values()}, key=len, reverse=True)
+    return [(path, os.path.realpath(path)) for path in spelt]
+
+
+def _of_egg_link(installed: "Installed") -> Footprint:
+    project = specs_installed.parse_egg_link(str(_read(installed.location), "utf-8", "replace"))
+    project = project or installed.editable
+    return Footprint(
+        installed, (installed.location,), (), ((f"{installed.site}/{EASY_INSTALL}", project),) if project else ()
+    )
+
+
+def _of_egg_info(installed: "Installed", environment: "Environment") -> Footprint:
+    """Read `installed-files.txt` (pip's legacy installs), else `top_level.txt` (easy_install's)."""
+    location = installed.location
+    if location.endswith("/EGG-INFO"):
+        egg = os.path.dirname(location)
+        line = (f"{installed.site}/{EASY_INSTALL}", f"./{os.path.basename(egg)}")
+        return Footprint(installed, (), (egg,), (line,))
+    try:
+        listed = str(_read(f"{location}/installed-files.txt"), "utf-8", "surrogateescape").splitlines()
+    except FileNotFoundError:
+        pass
+    else:
+        relative = [os.path.normpath(os.path.join(os.path.basename(location), path)) for path in listed if path]
+        files, outside = _placed(relative, installed.site, environment)
+        return Footprint(installed, files, (location,), (), outside)
+    names = _lines(f"{location}/top_level.txt")
+    if not names:
+        raise CannotUninstall(
+            f"`{installed.name}` {installed.version} keeps no list of its files",
+            context=(f"installed as: {location}",),
+            hint=f"delete the files of `{installed.name}` by hand, or make a new environment",
+        )
+    shared = set(_lines(f"{location}/namespace_packages.txt"))
+    modules = [name for name in names if name not in shared and "/" not in name and name not in {".", ".."}]
+    site = installed.site
+    return Footprint(
+        installed,
+        tuple(f"{site}/{name}{suffix}" for name in modules for suffix in (".py", ".pyc", ".so")),
+        (location, *(f"{site}/{name}" for name in modules)),
+    )
+
+
+def _lines(path: str) -> "list[str]":
+    try:
+        return str(_read(path), "utf-8", "surrogateescape").split()
+    except FileNotFoundError:
+        return []
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+# --- many of them --------------------------------------------------------------------------------------------------
+
+
+def clearing(
+    footprints: "Sequence[Footprint]", environment: "Environment", kept: "Sequence[Installed]" = ()
+) -> Clearing:
+    """Return what goes with the distributions of `footprints`, while those in `kept` stay whole.
+
+    Costs one `scandir` for each directory that they hold, and one read for each RECORD in `kept`.
+    """
+    if not footprints:
+        return Clearing()
+    files = [path for one in footprints for path in one.files]
+    listings = {one.installed.location for one in footprints}
+    whole = {path for one in footprints for path in one.directories}
+    shared = _also_listed(files, kept)
+    if shared:
+        files = [path for path in files if path not in shared]
+    sweep = _Sweep(files, whole, protected(environment))
+    paths = sweep.paths()
+    rewrites = tuple(_without_lines([line for one in footprints for line in one.pth_lines]).items())
+    return Clearing(
+        tuple(path for path in paths if path in listings),
+        tuple(path for path in paths if path not in listings),
+        rewrites,
+        tuple(sorted(shared)),
+        tuple(path for one in footprints for path in one.outside),
+    )
+
+
+def protected(environment: "Environment") -> "frozenset[str]":
+    """Return the directories that stay even when they are empty: those of the schemes, and what leads to them."""
+    schemes = [environment.root, environment.paths["purelib"], environment.paths["platlib"], environment.paths["data"]]
+    if environment.kind not in {"target", "prefix"}:
+        schemes += [environment.paths["scripts"], environment.paths["include"]]
+    found = set()
+    for path in schemes:
+        while path not in found:
+            found.add(path)
+            path = os.path.dirname(path)
+    return frozenset(found)
+
+
+def _also_listed(files: "Sequence[str]", kept: "Sequence[Installed]") -> "set[str]":
+    """Return those of `files` that a distribution lists which stays: two packages may own one `tests/__init__.py`."""
+    by_site: dict[str, set[bytes]] = {}
+    for one in kept:
+        if one.form == "dist-info" and one.own and one.site not in by_site:
+            by_site[one.site] = _tops(files, one.site)
+    wanted: set[str] = set()
+    known = frozenset(files)
+    for one in kept:
+        tops = by_site.get(one.site)
+        if not tops or one.form != "dist-info":
+            continue
+        try:
+            data = b"\n" + _read(f"{one.location}/RECORD")
+        except OSError:
+            continue
+        # a substring search in the whole rules out nearly every RECORD before a line is looked at
+        if not any(top in data for top in tops):
+            continue
+        for line in data.split(b"\n"):
+            path = f"{one.site}/{str(line.partition(b',')[0], 'utf-8', 'surrogateescape')}"
+            path = os.path.normpath(path) if ".." in path else path
+            if path in known:
+                wanted.add(path)
+    return wanted
+
+
+def _tops(files: "Iterable[str]", site: str) -> "set[bytes]":
+    """Return how the lines of a RECORD in `site` would start that lists one of `files`."""
+    start = f"{site}/"
+    tops = set()
+    for path in files:
+        if path.startswith(start):
+            head, slash, _ = path[len(start) :].partition("/")
+            tops.add(f"\n{head}{slash or ','}")
+        else:
+            tops.add(f"\n{os.path.relpath(path, site)},")
+    return {top.encode("utf-8", "surrogateescape") for top in tops if not top.endswith(".dist-info/")}
+
+
+def owners(paths: "Collection[str]", kept: "Sequence[Installed]") -> "dict[str, str]":
+    """Return which of the distributions `kept` lists each of `paths`, for those that one does."""
+    found: dict[str, str] = {}
+    for one in kept:
+        if one.form == "dist-info":
+            for path in _also_listed(tuple(paths), (one,)):
+                found[path] = one.name
+    return found
+
+
+def _without_lines(lines: "Sequence[tuple[str, str]]") -> "Mapping[str, bytes]":
+    """Return the content that `.pth` files have without some lines."""
+    found: dict[str, bytes] = {}
+    for path, line in lines:
+        try:
+            data = found[path] if path in found else _read(path)
+        except FileNotFoundError:
+            continue
+        unwanted = line.encode("utf-8", "surrogateescape").rstrip(b"/")
+        left = [one for one in data.splitlines(keepends=True) if one.strip().rstrip(b"/") != unwanted]
+        found[path] = b"".join(left)
+    return found
+
+
+class _Sweep:
+    """Walk the directories that are claimed, top down, and gather what is wholly claimed in as few paths as possible."""
+
+    def __init__(self, files: "Iterable[str]", whole: "Iterable[str]", protected: "frozenset[str]") -> None:
+        self._protected = protected
+        self._names: dict[str, set[str]] = {}
+        self._below: dict[str, set[str]] = {}
+        self._whole = frozenset(whole)
+        for path in files:
+            directory, _, name = path.rpartition("/")
+            names = self._names.get(directory)
+            if names is None:
+                names = self._names[directory] = set()
+                self._lead_to(directory)
+            names.add(name)
+        for path in self._whole:
+            self._lead_to(path)
+
+    def _lead_to(self, directory: str) -> None:
+        while directory and directory not in self._protected:
+            parent, _, name = directory.rpartition("/")
+            names = self._below.setdefault(parent, set())
+            if name in names:
+                return
+            names.add(name)
+            directory = parent
+
+    def paths(self) -> "list[str]":
+        """Return the paths that go."""
+        starts = sorted(path for path in self._protected if path in self._names or path in self._below)
+        found: list[str] = []
+        for path in starts:
+            self._walk(path, found)
+        return found
+
+    def _walk(self, directory: str, found: "list[str]") -> bool:
+        """Add to `found` what goes in `directory`; True when nothing else is there, and then only the directory was added."""
+        names = self._names.get(directory, set())
+        below = self._below.get(directory, set())
+        guarded = directory in self._protected
+        mine: list[str] = []
+        alone = not guarded
+        try:
+            with os.scandir(directory) as scan:
+                entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in scan]
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        for name, is_directory in entries:
+            path = f"{directory}/{name}"
+            if not is_directory:
+                if name in names:
+                    mine.append(path)
+                else:
+                    alone = False
+            elif path in self._protected:
+                alone = False
+            elif name in below or (name == CACHE and names):
+                alone &= self._inside(path, names, mine)
+            elif alone:
+                alone = _bare(path)
+        if alone:
+            found.append(directory)
+            return True
+        found += mine
+        return False
+
+    def _inside(self, path: str, names: "set[str]", mine: "list[str]") -> bool:
+        if path in self._whole:
+            mine.append(path)
+            return True
+        if path.endswith(f"/{CACHE}"):
+            self._claim_compiled(path, names)
+        return self._walk(path, mine)
+
+    def _claim_compiled(self, directory: str, sources: "set[str]") -> None:
+        """Claim `x.cpython-311.opt-1.pyc` where `x.py` is claimed: whoever imported the module wrote it, nobody listed it."""
+        claimed = self._names.setdefault(directory, set())
+        for name in os.listdir(directory):
+            if name.endswith(".pyc") and f"{name.partition('.')[0]}.py" in sources:
+                claimed.add(name)
+
+
+def _bare(directory: str) -> bool:
+    """Say whether a directory holds nothing but empty directories."""
+    with os.scandir(directory) as scan:
+        return all(entry.is_dir(follow_symlinks=False) and _bare(entry.path) for entry in scan)
