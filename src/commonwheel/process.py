@@ -328,8 +328,8 @@ def _close(child: "subprocess.Popen[bytes]") -> None:
 
 def _end(child: "subprocess.Popen[bytes]", *, group: bool) -> None:
     """Ask the child, and all that it started, to end; after a moment of grace, end them."""
-    if child.returncode is not None and not group:
-        return
+    if child.returncode is not None:
+        return  # its number may be somebody else's by now
     try:
         _signal(child, signal.SIGTERM, group=group)
         child.wait(GRACE)
@@ -342,6 +342,8 @@ def _end(child: "subprocess.Popen[bytes]", *, group: bool) -> None:
 
 
 def _signal(child: "subprocess.Popen[bytes]", number: int, *, group: bool) -> None:
+    if child.returncode is not None and not group:
+        return
     try:
         if group and hasattr(os, "killpg"):
             os.killpg(child.pid, number)

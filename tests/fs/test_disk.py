@@ -1,0 +1,989 @@
+"""The verbs of disk.py on an ordinary disk: what they make, what a reader sees, what every failure and crash leaves."""
+
+import errno
+import os
+import signal
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from commonwheel.fs import disk
+from commonwheel.fs._linux import SMALL
+from kit.mounts import bind, image, tmpfs
+
+OLD, NEW = b"old\n", b"the new content\n"
+MTIME = 1_234_567_890_123_456_000
+
+
+@pytest.fixture(params=[0o022, 0o000, 0o027, 0o077], ids=lambda mask: f"umask-{mask:03o}")
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    previous = os.umask(request.param)
+    yield request.param
+    os.umask(previous)
+
+
+@pytest.fixture(autouse=True)
+def nobody_watches() -> Iterator[None]:
+    yield
+    disk.observe(None)
+    disk._refused.clear()
+
+
+def mode_of(path: str) -> int:
+    return stat.S_IMODE(os.lstat(path).st_mode)
+
+
+def content(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
+def names(directory: str) -> list[str]:
+    return sorted(os.listdir(directory))
+
+
+def leftovers(directory: str) -> list[str]:
+    return [name for name in names(directory) if disk.maker(name) is not None]
+
+
+# --- names
+
+
+def test_a_temporary_name_tells_its_maker_and_is_never_made_twice(place: str) -> None:
+    found = {disk.temporary(place) for _ in range(1000)}
+    assert len(found) == 1000
+    assert {disk.maker(os.path.basename(path)) for path in found} == {(os.uname().nodename, os.getpid())}
+    assert names(place) == []
+
+
+@pytest.mark.parametrize("name", ["tree", ".tmp-", ".tmp-x", ".tmp-host-abc-12", "x.tmp-host-12-ab", ".hidden"])
+def test_other_names_have_no_maker(name: str) -> None:
+    assert disk.maker(name) is None
+
+
+def test_a_host_name_with_dashes_is_told_from_the_numbers() -> None:
+    assert disk.maker(".trash-node-12-a-77-0123456789abcdef") == ("node-12-a", 77)
+
+
+# --- write
+
+
+def test_write_makes_a_file_as_the_umask_says(place: str, umask: int) -> None:
+    path = os.path.join(place, "file")
+    assert disk.write(path, NEW) is True
+    assert (content(path), mode_of(path)) == (NEW, 0o666 & ~umask)
+    assert names(place) == ["file"]
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o600, 0o664, 0o755])
+def test_a_literal_mode_is_set_whatever_the_umask_is(place: str, umask: int, mode: int) -> None:
+    path = os.path.join(place, "file")
+    disk.write(path, NEW, mode)
+    assert mode_of(path) == mode, umask
+
+
+def test_write_replaces_the_name_and_leaves_the_old_file_to_its_other_names(place: str) -> None:
+    path, other = os.path.join(place, "file"), os.path.join(place, "other name")
+    Path(path).write_bytes(OLD)
+    os.chmod(path, 0o444)
+    os.link(path, other)
+    with open(path, "rb") as reader:
+        disk.write(path, NEW)
+        assert reader.read() == OLD
+    assert (content(path), content(other), mode_of(other)) == (NEW, OLD, 0o444)
+
+
+def test_write_replaces_a_link_and_not_what_it_leads_to(place: str) -> None:
+    path, target = os.path.join(place, "link"), os.path.join(place, "target")
+    Path(target).write_bytes(OLD)
+    os.symlink(target, path)
+    disk.write(path, NEW)
+    assert not os.path.islink(path)
+    assert (content(path), content(target)) == (NEW, OLD)
+
+
+def test_of_two_first_writers_one_wins(place: str) -> None:
+    path = os.path.join(place, "file")
+    assert disk.write(path, OLD, replace=False) is True
+    assert disk.write(path, NEW, replace=False) is False
+    assert content(path) == OLD
+    assert names(place) == ["file"]
+
+
+def test_of_many_first_writers_at_once_exactly_one_wins(place: str) -> None:
+    path = os.path.join(place, "file")
+    barrier = threading.Barrier(8)
+    won: list[int] = []
+
+    def contend(number: int) -> None:
+        barrier.wait()
+        if disk.write(path, b"%d" % number, replace=False):
+            won.append(number)
+
+    threads = [threading.Thread(target=contend, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [content(path)] == [b"%d" % number for number in won]
+
+
+def test_a_lost_reply_to_the_link_is_no_loss(place: str) -> None:
+    """NFS repeats a request whose reply was lost, and then finds its own work in the way."""
+    path = os.path.join(place, "file")
+
+    def link_twice(operation: str, _path: str) -> None:
+        if operation == "link":
+            (temp,) = leftovers(place)
+            os.link(os.path.join(place, temp), path)
+
+    disk.observe(link_twice)
+    assert disk.write(path, NEW, replace=False) is True
+    assert names(place) == ["file"]
+
+
+def test_a_lost_reply_to_the_rename_is_no_loss(place: str) -> None:
+    path = os.path.join(place, "file")
+
+    def rename_before(operation: str, _path: str) -> None:
+        if operation == "rename":
+            os.rename(os.path.join(place, leftovers(place)[0]), path)
+
+    disk.observe(rename_before)
+    assert disk.write(path, NEW) is True
+    disk.observe(None)
+    disk.write(path, OLD)
+    source = os.path.join(place, "source")
+    os.rename(path, source)
+
+    def rename_source_before(operation: str, _path: str) -> None:
+        if operation == "rename":
+            os.rename(source, path)
+
+    disk.observe(rename_source_before)
+    disk.rename(source, path)
+    assert content(path) == OLD
+
+
+def test_a_reader_never_sees_a_part(place: str) -> None:
+    path = os.path.join(place, "file")
+    versions = [b"%d" % number * 100_000 for number in range(2)]
+    disk.write(path, versions[0])
+    stop = threading.Event()
+    seen: set[bytes] = set()
+
+    def read() -> None:
+        while not stop.is_set():
+            seen.add(content(path))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(200):
+        disk.write(path, versions[number % 2])
+    stop.set()
+    reader.join()
+    assert seen <= set(versions)
+
+
+def test_write_speaks_of_the_final_name_in_its_errors(place: str) -> None:
+    path = os.path.join(place, "missing", "file")
+    with pytest.raises(disk.DiskError, match="could not write") as caught:
+        disk.write(path, NEW)
+    assert (caught.value.verb, caught.value.path, caught.value.errno) == ("write", path, errno.ENOENT)
+    assert caught.value.code == "disk"
+    assert f"missing  : {os.path.dirname(path)}" in caught.value.context
+
+
+def test_write_refuses_to_replace_a_directory(place: str) -> None:
+    path = os.path.join(place, "directory")
+    os.mkdir(path)
+    with pytest.raises(disk.DiskError):
+        disk.write(path, NEW)
+    assert names(place) == ["directory"]
+
+
+def test_durable_syncs_the_data_before_the_name_and_the_directory_after(place: str) -> None:
+    seen: list[tuple[str, str]] = []
+    disk.observe(lambda operation, path: seen.append((operation, os.path.basename(path))))
+    disk.write(os.path.join(place, "file"), NEW, durable=True)
+    operations = [operation for operation, _ in seen]
+    assert operations == ["create", "write", "sync", "close", "rename", "sync"]
+    assert seen[-1] == ("sync", os.path.basename(place))
+
+
+def test_names_that_are_no_text_are_names(place: str) -> None:
+    path = os.path.join(place, os.fsdecode(b"\xff\xfe\n\t"))
+    disk.write(path, NEW)
+    assert content(path) == NEW
+    disk.rename(path, path + "2")
+    retired = disk.retire(path + "2")
+    assert retired is not None
+    with pytest.raises(disk.DiskError):
+        disk.write_new(retired, b"")
+    assert disk.erase(retired)
+
+
+# --- write_new and NewFile
+
+
+def test_write_new_keeps_mode_and_time_and_takes_no_existing_name(place: str, umask: int) -> None:
+    path = os.path.join(place, "file")
+    disk.write_new(path, NEW, 0o555, MTIME)
+    facts = os.stat(path)
+    assert (content(path), mode_of(path), facts.st_mtime_ns) == (NEW, 0o555, MTIME), umask
+    with pytest.raises(disk.DiskError) as caught:
+        disk.write_new(path, OLD)
+    assert caught.value.errno == errno.EEXIST
+    assert content(path) == NEW
+
+
+def test_write_new_does_not_write_through_a_link(place: str) -> None:
+    path, target = os.path.join(place, "link"), os.path.join(place, "target")
+    os.symlink(target, path)
+    with pytest.raises(disk.DiskError):
+        disk.write_new(path, NEW)
+    assert not os.path.exists(target)
+
+
+def test_an_empty_file_costs_no_write(place: str) -> None:
+    seen: list[str] = []
+    disk.observe(lambda operation, _path: seen.append(operation))
+    disk.write_new(os.path.join(place, "empty"), b"")
+    assert seen == ["create", "close"]
+
+
+def test_a_new_file_is_written_in_parts_and_published(place: str) -> None:
+    final = os.path.join(place, "final")
+    with disk.create(place, 0o444) as file:
+        file.write(b"one ")
+        file.write(memoryview(b"wrong"))
+        file.rewind(4)
+        file.write(bytearray(b"two"))
+        file.set_times(MTIME)
+        assert os.fstat(file.fileno()).st_size == 7
+        assert file.publish(final) is True
+        assert file.path == final
+    assert (content(final), mode_of(final), os.stat(final).st_mtime_ns) == (b"one two", 0o444, MTIME)
+    with disk.create(place) as file:
+        file.write(b"late")
+        assert file.publish(final) is False
+    with disk.create(place) as file:
+        file.write(b"later")
+        assert file.publish(final, replace=True) is True
+    assert content(final) == b"later"
+    assert names(place) == ["final"]
+
+
+@pytest.mark.parametrize("close", [False, True])
+def test_a_new_file_that_is_not_published_is_gone(place: str, close: bool) -> None:
+    def write_and_fail() -> None:
+        with disk.create(place) as file:
+            file.write(NEW)
+            if close:
+                file.close()
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        write_and_fail()
+    assert names(place) == []
+
+
+def test_a_new_file_can_stay_at_its_own_name(place: str) -> None:
+    path = os.path.join(place, "file")
+    with disk.create_new(path, 0o640) as file:
+        file.write(NEW)
+        file.keep()
+    assert (content(path), mode_of(path)) == (NEW, 0o640)
+    with pytest.raises(disk.DiskError):
+        disk.create_new(path)
+
+
+# --- one file from another
+
+
+@pytest.fixture
+def source(place: str) -> str:
+    path = os.path.join(place, "source file")
+    disk.write_new(path, NEW, 0o444, MTIME)
+    return path
+
+
+def test_copies_are_files_of_their_own_with_the_time_of_the_source(place: str, source: str, umask: int) -> None:
+    path = os.path.join(place, "copy")
+    disk.copy(source, path)
+    facts = os.stat(path)
+    assert (content(path), mode_of(path), facts.st_nlink, facts.st_mtime_ns) == (NEW, 0o666 & ~umask, 1, MTIME)
+
+
+@pytest.mark.parametrize("size", [0, 1, SMALL, SMALL + 1, 3_000_001])
+def test_copies_of_every_size(place: str, size: int) -> None:
+    data = os.urandom(size)
+    source, path = os.path.join(place, "source"), os.path.join(place, "copy")
+    disk.write_new(source, data)
+    disk.copy(source, path, 0o755)
+    assert (content(path), mode_of(path)) == (data, 0o755)
+
+
+def test_a_source_that_became_shorter_is_an_error_and_leaves_nothing(place: str) -> None:
+    source, path = os.path.join(place, "source"), os.path.join(place, "copy")
+    disk.write_new(source, b"x" * 200_000)
+
+    def truncate(operation: str, _path: str) -> None:
+        if operation == "copy":
+            os.truncate(source, 100_000)
+
+    disk.observe(truncate)
+    with pytest.raises(disk.DiskError, match="shorter"):
+        disk.copy(source, path)
+    assert names(place) == ["source"]
+
+
+@pytest.mark.parametrize("kind", ["directory", "link", "pipe"])
+def test_only_regular_files_are_copied(place: str, source: str, kind: str) -> None:
+    odd = os.path.join(place, kind)
+    {"directory": os.mkdir, "link": lambda path: os.symlink(source, path), "pipe": os.mkfifo}[kind](odd)
+    with pytest.raises(disk.DiskError):
+        disk.copy(odd, os.path.join(place, "copy"))
+    assert not os.path.lexists(os.path.join(place, "copy"))
+
+
+@pytest.mark.parametrize("way", ["copy", "hardlink", "symlink"])
+def test_no_way_takes_an_existing_name(place: str, source: str, way: str) -> None:
+    path = os.path.join(place, "there")
+    Path(path).write_bytes(OLD)
+    with pytest.raises(disk.DiskError) as caught:
+        disk.place(source, path, (way, "copy"))
+    assert (caught.value.errno, caught.value.path) == (errno.EEXIST, path)
+    assert content(path) == OLD
+
+
+def test_a_hard_link_that_is_there_already_is_what_was_asked_for(place: str, source: str) -> None:
+    path = os.path.join(place, "link")
+    disk.hard_link(source, path)
+    disk.hard_link(source, path)
+    assert os.path.samefile(source, path)
+
+
+def test_a_missing_source_is_named_and_never_becomes_a_dangling_link(place: str) -> None:
+    missing = os.path.join(place, "missing")
+    with pytest.raises(disk.DiskError) as caught:
+        disk.place(missing, os.path.join(place, "path"), ("clone", "copy", "symlink"))
+    assert (caught.value.errno, caught.value.path) == (errno.ENOENT, missing)
+    assert names(place) == []
+
+
+def test_place_takes_the_first_way_that_works(place: str, source: str) -> None:
+    made = os.path.join(place, "made")
+    assert disk.place(source, made, ("hardlink", "copy")) == "hardlink"
+    assert disk.place(source, made + "2", ("symlink",)) == "symlink"
+    assert os.readlink(made + "2") == source
+    assert disk.place(source, made + "3", ("copy", "symlink"), 0o600) == "copy"
+    assert mode_of(made + "3") == 0o600
+
+
+def test_place_all_counts_the_ways(place: str, source: str) -> None:
+    files = [(source, os.path.join(place, str(number)), 0o666) for number in range(3)]
+    assert disk.place_all(files, ("hardlink", "copy")) == {"hardlink": 3}
+    assert os.stat(source).st_nlink == 4
+
+
+def test_one_file_that_cannot_be_linked_is_copied_alone(place: str, source: str) -> None:
+    def too_many(operation: str, path: str) -> None:
+        if operation == "link" and path.endswith("1"):
+            raise OSError(errno.EMLINK, "Too many links")
+
+    disk.observe(too_many)
+    files = [(source, os.path.join(place, str(number)), 0o666) for number in range(3)]
+    assert disk.place_all(files, ("hardlink", "copy")) == {"hardlink": 2, "copy": 1}
+
+
+@pytest.mark.parametrize(
+    "number", [errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.EOPNOTSUPP, errno.EDQUOT]
+)
+def test_whatever_a_link_answers_a_copy_is_tried(place: str, source: str, number: int) -> None:
+    def refuse(operation: str, _path: str) -> None:
+        if operation == "link":
+            raise OSError(number, os.strerror(number))
+
+    disk.observe(refuse)
+    assert disk.place(source, os.path.join(place, "path"), ("hardlink", "copy")) == "copy"
+
+
+def test_what_a_file_system_never_does_is_tried_once(place: str, source: str) -> None:
+    tried: list[str] = []
+
+    def refuse(operation: str, path: str) -> None:
+        if operation == "clone":
+            tried.append(path)
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    disk.observe(refuse)
+    files = [(source, os.path.join(place, str(number)), 0o666) for number in range(5)]
+    assert disk.place_all(files, ("clone", "copy")) == {"copy": 5}
+    assert len(tried) == 1
+
+
+def test_what_one_file_answers_is_not_held_against_the_next(place: str, source: str) -> None:
+    tried: list[str] = []
+
+    def refuse(operation: str, path: str) -> None:
+        if operation == "clone":
+            tried.append(path)
+            raise OSError(errno.EAGAIN, "ZFS has not written it yet")
+
+    disk.observe(refuse)
+    files = [(source, os.path.join(place, str(number)), 0o666) for number in range(5)]
+    assert disk.place_all(files, ("clone", "copy")) == {"copy": 5}
+    assert len(tried) == 5
+
+
+def test_a_stale_handle_is_opened_again(place: str, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [OSError(errno.ESTALE, "Stale file handle", source)] * 2
+    real = os.open
+
+    def stale(path: str, flags: int, *rest: int) -> int:
+        if path == source and answers:
+            raise answers.pop()
+        return real(path, flags, *rest)
+
+    monkeypatch.setattr(os, "open", stale)
+    disk.copy(source, os.path.join(place, "copy"))
+    assert content(os.path.join(place, "copy")) == NEW
+
+
+# --- directories and trees
+
+
+def test_make_directory_is_content_with_what_is_there(place: str, umask: int) -> None:
+    path = os.path.join(place, "one", "two")
+    with pytest.raises(disk.DiskError):
+        disk.make_directory(path)
+    assert disk.make_directory(path, parents=True) is True
+    assert mode_of(path) == 0o777 & ~umask
+    assert disk.make_directory(path) is False
+    os.symlink(path, os.path.join(place, "link"))
+    assert disk.make_directory(os.path.join(place, "link")) is False
+    Path(place, "file").write_bytes(b"")
+    with pytest.raises(disk.DiskError):
+        disk.make_directory(os.path.join(place, "file"))
+
+
+@pytest.mark.root
+def test_a_setgid_directory_hands_its_group_on(place: str, umask: int) -> None:
+    shared = os.path.join(place, "shared")
+    disk.make_directory(shared, 0o2775)
+    os.chown(shared, -1, 4242)
+    os.chmod(shared, 0o2775)
+    staged = disk.staging(shared, 0o2775)
+    disk.write_new(os.path.join(staged, "file"), NEW, 0o664)
+    assert disk.publish_tree(staged, os.path.join(shared, "entry"))
+    for name, mode in (("entry", 0o2775), ("entry/file", 0o664)):
+        facts = os.stat(os.path.join(shared, name))
+        assert (facts.st_gid, stat.S_IMODE(facts.st_mode)) == (4242, mode), umask
+
+
+def staged_tree(place: str) -> str:
+    staged = disk.staging(place)
+    disk.make_directory(os.path.join(staged, "inner"))
+    disk.write_new(os.path.join(staged, "inner", "file"), NEW)
+    return staged
+
+
+def test_a_tree_appears_whole_and_the_second_gives_way(place: str) -> None:
+    final = os.path.join(place, "entry")
+    assert disk.publish_tree(staged_tree(place), final) is True
+    inode = os.stat(final).st_ino
+    assert disk.publish_tree(staged_tree(place), final) is False
+    assert (os.stat(final).st_ino, names(place)) == (inode, ["entry"])
+
+
+def test_a_tree_does_not_replace_a_file(place: str) -> None:
+    final = os.path.join(place, "entry")
+    Path(final).write_bytes(OLD)
+    with pytest.raises(disk.DiskError):
+        disk.publish_tree(staged_tree(place), final)
+    assert content(final) == OLD
+
+
+def test_a_tree_that_is_missing_is_an_error(place: str) -> None:
+    with pytest.raises(disk.DiskError):
+        disk.publish_tree(os.path.join(place, ".tmp-x"), os.path.join(place, "entry"))
+
+
+# --- names of what exists
+
+
+def test_rename_of_two_names_of_one_file_leaves_one(place: str) -> None:
+    one, two = os.path.join(place, "one"), os.path.join(place, "two")
+    Path(one).write_bytes(NEW)
+    os.link(one, two)
+    disk.rename(one, two)
+    assert names(place) == ["two"]
+
+
+def test_rename_keeps_the_other_names_of_what_it_moves(place: str) -> None:
+    one, two, three = (os.path.join(place, name) for name in ("one", "two", "three"))
+    Path(one).write_bytes(NEW)
+    os.link(one, two)
+    disk.rename(one, three)
+    assert names(place) == ["three", "two"]
+
+
+def test_rename_names_what_is_missing(place: str) -> None:
+    with pytest.raises(disk.DiskError) as caught:
+        disk.rename(os.path.join(place, "missing"), os.path.join(place, "there"))
+    assert caught.value.path == os.path.join(place, "missing")
+
+
+def test_swap_link_replaces_a_link_or_file(place: str) -> None:
+    path = os.path.join(place, "link")
+    for target in ("one", "two"):
+        disk.swap_link(target, path)
+        assert os.readlink(path) == target
+    assert names(place) == ["link"]
+
+
+def test_retired_things_keep_their_readers_and_free_their_name(place: str) -> None:
+    path = os.path.join(place, "tree")
+    os.mkdir(path)
+    Path(path, "file").write_bytes(OLD)
+    retired = disk.retire(path)
+    assert retired is not None
+    assert os.path.basename(retired).startswith(".trash-")
+    assert os.path.dirname(retired) == place
+    assert content(os.path.join(retired, "file")) == OLD
+    assert disk.retire(path) is None
+
+
+def test_retiring_into_another_directory_falls_back_to_the_parent(place: str) -> None:
+    path, trash = os.path.join(place, "file"), os.path.join(place, "trash")
+    Path(path).write_bytes(OLD)
+    retired = disk.retire(path, trash)
+    assert retired is not None
+    assert os.path.dirname(retired) == place
+    os.mkdir(trash)
+    Path(path).write_bytes(OLD)
+    retired = disk.retire(path, trash)
+    assert retired is not None
+    assert os.path.dirname(retired) == trash
+    assert disk.retire(path, trash) is None
+
+
+def test_remove_says_whether_something_was_there(place: str) -> None:
+    path = os.path.join(place, "file")
+    Path(path).write_bytes(b"")
+    assert disk.remove(path) is True
+    assert disk.remove(path) is False
+    with pytest.raises(disk.DiskError):
+        disk.remove(path, missing_ok=False)
+    with pytest.raises(disk.DiskError):
+        disk.remove(place)
+
+
+def test_remove_directory_leaves_what_is_not_empty(place: str) -> None:
+    path = os.path.join(place, "directory")
+    assert disk.remove_directory(path) is False
+    os.mkdir(path)
+    Path(path, ".nfs0001").write_bytes(b"")
+    assert disk.remove_directory(path) is False
+    os.unlink(os.path.join(path, ".nfs0001"))
+    assert disk.remove_directory(path) is True
+    Path(path).write_bytes(b"")
+    with pytest.raises(disk.DiskError):
+        disk.remove_directory(path)
+
+
+def test_erase_deletes_trees_however_deep_and_follows_no_link(place: str) -> None:
+    outside = os.path.join(place, "outside")
+    os.mkdir(outside)
+    Path(outside, "precious").write_bytes(OLD)
+    tree = os.path.join(place, "tree")
+    os.mkdir(tree)
+    os.symlink(outside, os.path.join(tree, "link"))
+    for number in range(3):
+        path = os.path.join(tree, str(number))
+        for _ in range(200):
+            path += "/d"
+        os.makedirs(path)
+        Path(path, "file").write_bytes(b"")
+    assert disk.erase(tree) is True
+    assert names(place) == ["outside"]
+    assert content(os.path.join(outside, "precious")) == OLD
+    assert disk.erase(tree) is True
+
+
+def test_erase_of_a_link_removes_the_link(place: str) -> None:
+    target = os.path.join(place, "target")
+    os.mkdir(target)
+    os.symlink(target, os.path.join(place, "link"))
+    assert disk.erase(os.path.join(place, "link")) is True
+    assert names(place) == ["target"]
+
+
+def test_erase_is_not_led_astray_by_a_link_that_appears_meanwhile(place: str) -> None:
+    """Somebody replaces a directory by a link to a precious one between the listing and the deleting."""
+    outside, tree = os.path.join(place, "outside"), os.path.join(place, ".trash-tree")
+    os.mkdir(outside)
+    Path(outside, "precious").write_bytes(OLD)
+    os.makedirs(os.path.join(tree, "a", "inner"))
+    Path(tree, "a", "inner", "file").write_bytes(b"")
+    os.mkdir(os.path.join(tree, "b"))
+    Path(tree, "b", "x").write_bytes(b"")
+    struck: list[str] = []
+
+    def swap(operation: str, path: str) -> None:
+        other = os.path.join(tree, "b" if "/a" in path.removeprefix(tree) else "a")
+        if operation == "unlink" and path.startswith(tree + "/") and not struck and os.path.isdir(other):
+            struck.append(other)
+            os.rename(other, os.path.join(place, "moved"))
+            os.symlink(outside, other)
+
+    disk.observe(swap)
+    disk.erase(tree)
+    assert struck
+    assert names(outside) == ["precious"]
+
+
+def test_a_mount_inside_a_tree_stays_as_trash(place: str) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    tree = os.path.join(place, "tree")
+    os.makedirs(os.path.join(tree, "inner"))
+    with tmpfs(os.path.join(tree, "mount")) as mounted:
+        Path(mounted, "file").write_bytes(OLD)
+        assert disk.erase(tree) is False
+        (left,) = names(place)
+        assert left.startswith(".trash-")
+        assert names(os.path.join(place, left)) == ["mount"]
+        mounted = os.path.join(place, left, "mount")
+        os.rename(os.path.join(place, left), tree)
+    assert disk.erase(tree) is True
+
+
+# --- modes and times
+
+
+def test_modes_of_what_has_other_names_are_refused(place: str, source: str) -> None:
+    assert disk.set_mode(source, 0o640) is True
+    os.link(source, os.path.join(place, "other"))
+    with pytest.raises(disk.DiskError, match="further names"):
+        disk.set_mode(source, 0o600)
+    assert mode_of(source) == 0o640
+    os.symlink(source, os.path.join(place, "link"))
+    with pytest.raises(disk.DiskError):
+        disk.set_mode(os.path.join(place, "link"), 0o600)
+    os.mkdir(os.path.join(place, "directory"))
+    assert disk.set_mode(os.path.join(place, "directory"), 0o2750)
+    assert mode_of(os.path.join(place, "directory")) == 0o2750
+
+
+def test_times_of_links_are_their_own(place: str, source: str) -> None:
+    link = os.path.join(place, "link")
+    os.symlink(source, link)
+    assert disk.set_times(link, 5_000_000_000) is True
+    assert (os.lstat(link).st_mtime_ns, os.stat(source).st_mtime_ns) == (5_000_000_000, MTIME)
+
+
+@pytest.mark.parametrize("operation", ["chmod", "utime"])
+def test_a_file_system_without_modes_or_times_is_no_error(place: str, source: str, operation: str) -> None:
+    def refuse(found: str, _path: str) -> None:
+        if found == operation:
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    previous = os.umask(0o077)
+    try:
+        disk.observe(refuse)
+        disk.write_new(os.path.join(place, "new"), NEW, 0o666 - 0o002, MTIME)
+        disk.copy(source, os.path.join(place, "copy"), 0o644)
+        disk.make_directory(os.path.join(place, "directory"), 0o2775)
+        assert disk.set_times(os.path.join(place, "new"), 1) is (operation == "chmod")
+        assert disk.set_mode(os.path.join(place, "new"), 0o640) is (operation == "utime")
+    finally:
+        os.umask(previous)
+
+
+# --- durability
+
+
+def test_syncs_reach_files_directories_and_file_systems(place: str, source: str) -> None:
+    disk.sync_file(source)
+    disk.sync_directory(place)
+    disk.sync_filesystem(place)
+    with pytest.raises(disk.DiskError):
+        disk.sync_file(os.path.join(place, "missing"))
+
+
+# --- every step fails, is interrupted, is the last
+
+
+def scene_write(place: str) -> None:
+    disk.write(os.path.join(place, "final"), NEW, 0o640, durable=True)
+
+
+def scene_write_first(place: str) -> None:
+    os.unlink(os.path.join(place, "final"))
+    disk.write(os.path.join(place, "final"), NEW, 0o640, replace=False)
+
+
+def scene_new_file(place: str) -> None:
+    with disk.create(place, 0o444) as file:
+        file.write(NEW)
+        file.set_times(MTIME)
+        file.publish(os.path.join(place, "final"), replace=True)
+
+
+def scene_rename(place: str) -> None:
+    source = disk.temporary(place)
+    disk.write_new(source, NEW)
+    disk.rename(source, os.path.join(place, "final"))
+
+
+def scene_copy(place: str) -> None:
+    temp = disk.temporary(place)
+    disk.copy(os.path.join(place, "original"), temp, 0o640)
+    disk.rename(temp, os.path.join(place, "final"))
+
+
+def scene_place(place: str) -> None:
+    temp = disk.temporary(place)
+    disk.place(os.path.join(place, "original"), temp, ("clone", "hardlink", "copy"), 0o640)
+    disk.rename(temp, os.path.join(place, "final"))
+
+
+def scene_publish_tree(place: str) -> None:
+    disk.retire(os.path.join(place, "final"))
+    disk.publish_tree(staged_tree(place), os.path.join(place, "final"))
+
+
+SCENES = [scene_write, scene_write_first, scene_new_file, scene_rename, scene_copy, scene_place, scene_publish_tree]
+
+
+def prepare(place: str) -> None:
+    disk._refused.clear()
+    for name, data in (("final", OLD), ("original", NEW)):
+        Path(place, name).write_bytes(data)
+
+
+def steps_of(scene: Callable[[str], None], place: str) -> int:
+    seen: list[str] = []
+    prepare(place)
+    disk.observe(lambda operation, _path: seen.append(operation))
+    scene(place)
+    disk.observe(None)
+    assert leftovers(place) == [name for name in leftovers(place) if name.startswith(".trash-")]
+    for name in names(place):
+        disk.erase(os.path.join(place, name))
+    return len(seen)
+
+
+def check_old_or_new(place: str) -> None:
+    final = os.path.join(place, "final")
+    if os.path.isdir(final):
+        assert content(os.path.join(final, "inner", "file")) == NEW
+    elif os.path.exists(final):
+        assert content(final) in (OLD, NEW)
+    assert content(os.path.join(place, "original")) == NEW
+    assert {name for name in names(place) if disk.maker(name) is None} <= {"final", "original"}
+
+
+def at_step(number: int, act: Callable[[], None]) -> None:
+    count = 0
+
+    def hook(_operation: str, _path: str) -> None:
+        nonlocal count
+        count += 1
+        if count == number:
+            act()
+
+    disk.observe(hook)
+
+
+def failure_of(scene: Callable[[str], None], place: str) -> disk.DiskError | None:
+    """Run a scene; a step whose failure has no consequence (to remove a temporary name) ends well."""
+    try:
+        scene(place)
+    except disk.DiskError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__[6:])
+def test_every_step_can_fail(place: str, scene: Callable[[str], None]) -> None:
+    for number in range(1, steps_of(scene, place) + 1):
+        for cause in (errno.ENOSPC, errno.EIO, errno.ESTALE):
+            prepare(place)
+
+            def fail(cause: int = cause) -> None:
+                raise OSError(cause, os.strerror(cause))
+
+            at_step(number, fail)
+            found = failure_of(scene, place)
+            assert found is None or found.errno == cause
+            disk.observe(None)
+            check_old_or_new(place)
+            for name in names(place):
+                assert disk.erase(os.path.join(place, name))
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__[6:])
+def test_ctrl_c_at_any_step_leaves_temporary_names_at_most(place: str, scene: Callable[[str], None]) -> None:
+    for number in range(1, steps_of(scene, place) + 1):
+        prepare(place)
+        at_step(number, lambda: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            scene(place)
+        disk.observe(None)
+        check_old_or_new(place)
+        for name in names(place):
+            assert disk.erase(os.path.join(place, name))
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__[6:])
+def test_a_kill_at_any_step_leaves_old_or_new(place: str, scene: Callable[[str], None]) -> None:
+    for number in range(1, steps_of(scene, place) + 1):
+        prepare(place)
+        child = os.fork()
+        if child == 0:
+            at_step(number, lambda: os.kill(os.getpid(), signal.SIGKILL))
+            scene(place)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+        check_old_or_new(place)
+        for name in names(place):
+            assert disk.erase(os.path.join(place, name))
+
+
+def test_no_descriptor_is_left_open_by_failures(place: str) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for scene in SCENES:
+        for number in range(1, steps_of(scene, place) + 1):
+            prepare(place)
+
+            def fail() -> None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+            at_step(number, fail)
+            failure_of(scene, place)
+            disk.observe(None)
+            for name in names(place):
+                disk.erase(os.path.join(place, name))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+# --- other file systems
+
+
+@pytest.mark.root
+def test_a_full_disk_is_told_with_a_remedy_and_leaves_the_old_file(place: str) -> None:
+    with tmpfs(os.path.join(place, "small"), "64k") as small:
+        path = os.path.join(small, "file")
+        disk.write(path, OLD)
+        with pytest.raises(disk.DiskError, match="ENOSPC") as caught:
+            disk.write(path, b"x" * 200_000)
+        assert caught.value.hint is not None
+        assert "is full" in caught.value.hint
+        assert any(line.startswith("mount    :") and "tmpfs" in line for line in caught.value.context)
+        assert (content(path), names(small)) == (OLD, ["file"])
+        big = os.path.join(place, "big")
+        disk.write_new(big, b"x" * 200_000)
+        with pytest.raises(disk.DiskError, match="ENOSPC"):
+            disk.copy(big, os.path.join(small, "copy"))
+        assert disk.place(big, os.path.join(small, "link"), ("copy", "symlink")) == "symlink"
+        assert names(small) == ["file", "link"]
+
+
+@pytest.mark.root
+def test_a_disk_without_inodes_is_told_as_such(place: str) -> None:
+    with tmpfs(os.path.join(place, "small"), "1m", inodes=4) as small:
+        for number in range(3):
+            disk.write(os.path.join(small, str(number)), b"")
+        with pytest.raises(disk.DiskError) as caught:
+            disk.write(os.path.join(small, "3"), b"")
+        assert "no inodes" in str(caught.value.hint)
+        assert leftovers(small) == []
+
+
+@pytest.mark.root
+def test_a_read_only_mount_is_told_as_such_and_existing_directories_are_fine(place: str) -> None:
+    os.makedirs(os.path.join(place, "real", "inner"))
+    with bind(os.path.join(place, "real"), os.path.join(place, "bound"), read_only=True) as bound:
+        assert disk.make_directory(os.path.join(bound, "inner")) is False
+        with pytest.raises(disk.DiskError, match="EROFS") as caught:
+            disk.write(os.path.join(bound, "file"), NEW)
+        assert caught.value.hint == f"`{bound}` is mounted read-only; choose a place that you can write"
+        with disk.lock(os.path.join(bound, "lock"), timeout=1, who="testing") as held:
+            assert held is False
+        assert disk.erase(os.path.join(bound, "inner")) is False
+
+
+@pytest.mark.root
+def test_links_across_file_systems_become_copies(place: str, source: str) -> None:
+    with tmpfs(os.path.join(place, "other")) as other:
+        assert disk.place(source, os.path.join(other, "file"), ("clone", "hardlink", "copy")) == "copy"
+        with pytest.raises(disk.DiskError, match="EXDEV"):
+            disk.hard_link(source, os.path.join(other, "file2"))
+        with pytest.raises(disk.DiskError, match="EXDEV"):
+            disk.rename(source, os.path.join(other, "file3"))
+        retired = disk.retire(source, other)
+        assert retired is not None
+        assert os.path.dirname(retired) == place
+
+
+@pytest.mark.root
+def test_two_mounts_of_one_file_system_do_not_link_either(place: str, source: str) -> None:
+    real = os.path.join(place, "real")
+    os.mkdir(real)
+    with bind(real, os.path.join(place, "bound")) as bound:
+        assert os.stat(bound).st_dev == os.stat(source).st_dev
+        assert disk.place(source, os.path.join(bound, "file"), ("hardlink", "copy")) == "copy"
+        assert disk.place(source, os.path.join(real, "file2"), ("hardlink", "copy")) == "hardlink"
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("kind", ["btrfs", "xfs"])
+def test_clones_share_blocks_and_have_modes_and_times_of_their_own(place: str, kind: str, umask: int) -> None:
+    with image(os.path.join(place, kind), kind) as mounted:
+        source = os.path.join(mounted, "source")
+        disk.write_new(source, os.urandom(3_000_000), 0o444, MTIME)
+        os.sync()
+        free = os.statvfs(mounted).f_bavail
+        for number in range(5):
+            path = os.path.join(mounted, str(number))
+            assert disk.place(source, path, ("clone", "hardlink", "copy"), 0o777) == "clone"
+            assert (mode_of(path), os.stat(path).st_mtime_ns) == (0o777 & ~umask, MTIME)
+        disk.clone(source, os.path.join(mounted, "exact"), 0o555)
+        assert mode_of(os.path.join(mounted, "exact")) == 0o555
+        os.sync()
+        used = (free - os.statvfs(mounted).f_bavail) * os.statvfs(mounted).f_frsize
+        assert used < 3_000_000
+        with open(os.path.join(mounted, "0"), "r+b") as own:
+            own.write(b"changed")
+        assert content(source)[:7] != b"changed"
+        empty = os.path.join(mounted, "empty")
+        disk.write_new(empty, b"")
+        assert disk.place(empty, empty + "2", ("clone", "copy")) == "clone"
+
+
+@pytest.mark.root
+def test_a_clone_that_is_refused_leaves_nothing(place: str) -> None:
+    with image(os.path.join(place, "ext4"), "ext4") as mounted:
+        source = os.path.join(mounted, "source")
+        disk.write_new(source, NEW)
+        with pytest.raises(disk.DiskError, match="could not clone"):
+            disk.clone(source, os.path.join(mounted, "clone"))
+        assert names(mounted) == ["lost+found", "source"]
+
+
+@pytest.mark.root
+def test_the_last_hard_link_of_a_file_system_is_followed_by_copies(place: str) -> None:
+    with image(os.path.join(place, "ext4"), "ext4") as mounted:
+        source, made = os.path.join(mounted, "source"), os.path.join(mounted, "d")
+        disk.write_new(source, NEW)
+        os.mkdir(made)
+        for number in range(64_997):  # ext4 takes 65,000 names of one file
+            os.link(source, f"{made}/{number}")
+        files = [(source, os.path.join(mounted, str(number)), 0o666) for number in range(5)]
+        assert disk.place_all(files, ("hardlink", "copy")) == {"hardlink": 2, "copy": 3}
+        assert disk.write(os.path.join(mounted, "first"), NEW, replace=False)
