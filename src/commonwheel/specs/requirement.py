@@ -24,10 +24,11 @@ _specifiers: dict[str, str] = {"": ""}
 
 
 class InvalidRequirement(Malformed):
-    """Say that a text is no requirement, and where in it."""
+    """Say that a text is no requirement, and where in it; `what` is the fault alone, without text and origin."""
 
     code = "invalid-requirement"
     exit_status = 2
+    what = ""
 
 
 class _Fault(Exception):
@@ -266,4 +267,6 @@ def _error(text: str, origin: "Origin | None", fault: _Fault) -> InvalidRequirem
     shown = sources.mask(text)
     # where credentials were masked the columns no longer fit
     drawn = (shown,) if shown != text else fault.drawn or underline(text, *fault.span)
-    return InvalidRequirement(f"cannot read the requirement{where}: {fault.message}", context=drawn, hint=fault.hint)
+    error = InvalidRequirement(f"cannot read the requirement{where}: {fault.message}", context=drawn, hint=fault.hint)
+    error.what = fault.message
+    return error
