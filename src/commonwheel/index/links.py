@@ -76,16 +76,9 @@ class Links:
         sdists = [line for stem, line in self._sdists if stem.startswith(start)]
         for line in (*self._wheels.get(project, ()), *sdists):
             filename, url, requires_python, yanked, size, uploaded, digests, metadata = line.split("\t")
-            draft.add(
-                filename,
-                url,
-                requires_python,
-                yanked[1:] if yanked else None,
-                int(size) if size else None,
-                float(uploaded) if uploaded else None,
-                digests,
-                metadata,
-            )
+            reason = yanked[1:] if yanked else None
+            numbers = (int(size) if size else None, float(uploaded) if uploaded else None)
+            draft.add((filename, url, requires_python, reason, *numbers, digests, metadata))
         return draft.finish(self.provenance)
 
 
@@ -191,8 +184,12 @@ class Hashes:
             self.changed = False
 
 
-def stamp_of(status: os.stat_result) -> str:
-    """Return what changes when a file does: size and time."""
+def stamp_of(path: str) -> str:
+    """Return what changes when a file does: size and time; raises OSError."""
+    return _stamp(os.stat(path))
+
+
+def _stamp(status: os.stat_result) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 
@@ -221,7 +218,7 @@ def _file_line(name: str, url: str, path: str, hashes: Hashes | None) -> str:
         status = os.stat(path)
     except OSError:  # a dangling link, or gone since the directory was read
         return ""
-    stamp = stamp_of(status)
+    stamp = _stamp(status)
     known = hashes.find(path, stamp) if hashes is not None else None
     return line_of(name, url, size=status.st_size, digests=f"sha256:{known}" if known else f"{STAMP}:{stamp}")
 
@@ -262,7 +259,7 @@ class Tree:
         for name in _PAGE_FILES:
             path = f"{directory}/{name}"
             try:
-                return path, stamp_of(os.stat(path))
+                return path, stamp_of(path)
             except OSError:
                 continue
         return None

@@ -6,9 +6,11 @@ missing, damaged or of another index is a miss.
 
 from zlib import crc32
 
+from commonwheel.errors import MetadataUnavailable
 from commonwheel.index import bundle as bundles
 from commonwheel.index import packed
-from commonwheel.model import SafeUrl, Value
+from commonwheel.model import Metadata, SafeUrl, Value
+from commonwheel.specs.versions import same_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,10 +35,11 @@ class Index(Value):
 
     `explicit` indexes serve only the names bound to them; `flat` ones are a single page (or folder) of files;
     `ignored` are statuses that count as "no such project"; `cache_control` replaces that header of its pages;
-    `newest` replaces `--exclude-newer` for this index: seconds since the epoch, or False for no limit.
+    `newest` replaces `--exclude-newer` for this index: seconds since the epoch, or False for no limit; `private` says
+    that it is asked with credentials, so that its answers are remembered for this user alone.
     """
 
-    __slots__ = ("cache_control", "explicit", "flat", "ignored", "name", "newest", "url")
+    __slots__ = ("cache_control", "explicit", "flat", "ignored", "name", "newest", "private", "url")
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Index(Value):
         ignored: frozenset[int] = frozenset(),
         cache_control: str = "",
         newest: float | bool | None = None,
+        private: bool = False,
     ) -> None:
         self.url: Final = url
         self.name: Final = name
@@ -56,6 +60,7 @@ class Index(Value):
         self.ignored: Final = ignored
         self.cache_control: Final = cache_control
         self.newest: Final = newest
+        self.private: Final = private or url.secret != url.bare
 
     @property
     def identity(self) -> str:
@@ -81,40 +86,93 @@ class Index(Value):
 class Shelf:
     """The records of one index."""
 
-    __slots__ = ("_identity", "_key", "_pages", "index")
+    __slots__ = ("_identity", "_key", "_pages", "_private", "index")
 
     def __init__(self, index: Index, pages: "Pages") -> None:
         self.index: Final = index
         self._pages = pages
         self._identity = index.identity
         self._key = index.key
+        self._private = "private-" if index.private else ""
+
+    def _get(self, space: str, name: str) -> bytes | None:
+        return self._pages.get(self._private + space, f"{self._key}/{name}")
+
+    def _put(self, space: str, name: str, data: bytes) -> None:
+        self._pages.put(self._private + space, f"{self._key}/{name}", data)
 
     def page(self, project: str) -> "packed.Page | None":
         """Return the remembered page of a project, fresh or not; its rows may lie apart (`rows`)."""
-        data = self._pages.get("pages", f"{self._key}/{project}")
+        data = self._get("pages", project)
         return packed.decode(data, self._identity, project) if data else None
 
     def rows(self, page: "packed.Page") -> bool:
         """See to it that a page has its rows, and tell whether it has."""
         if page.rows is not None:
             return True
-        data = self._pages.get("pages", f"{self._key}/{page.project}.files")
+        data = self._get("pages", f"{page.project}.files")
         return data is not None and page.attach(data)
 
     def keep(self, page: "packed.Page") -> None:
         """Remember a page; a page without its rows (a renewed one) leaves those where they are."""
         if page.rows is not None and packed.lies_apart(page):
             # Rows first: a head whose rows are not there yet would send its next reader to the network.
-            self._pages.put("pages", f"{self._key}/{page.project}.files", page.rows)
-        self._pages.put("pages", f"{self._key}/{page.project}", packed.encode_head(page))
+            self._put("pages", f"{page.project}.files", page.rows)
+        self._put("pages", page.project, packed.encode_head(page))
 
     def bundle(self, project: str) -> "bundles.Bundle":
         """Return the metadata remembered for a project."""
-        return bundles.decode(self._pages.get("metadata", f"{self._key}/{project}"), self._identity, project)
+        return bundles.decode(self._get("metadata", project), self._identity, project)
 
     def keep_bundle(self, learned: "bundles.Bundle") -> None:
         """Remember metadata, together with what other processes learned since it was read."""
         if learned.changed:
             learned.merge(self.bundle(learned.project))
-            self._pages.put("metadata", f"{self._key}/{learned.project}", learned.encode())
+            self._put("metadata", learned.project, learned.encode())
             learned.changed = False
+
+    def links(self) -> bytes | None:
+        """Return the record of an index that is one page of links."""
+        return self._get("pages", "links")
+
+    def keep_links(self, data: bytes) -> None:
+        """Remember a page of links."""
+        self._put("pages", "links", data)
+
+
+class Reply(Value):
+    """What an index said about a project.
+
+    `page` is None when it does not know the name, or gave no page; `note` says why then. `refused` stops the search at
+    this index: to go on would let a stranger's index supply a name that may well exist here.
+    """
+
+    __slots__ = ("note", "page", "refused")
+
+    def __init__(self, page: "packed.Page | None", note: str = "", refused: bool = False) -> None:
+        self.page: Final = page
+        self.note: Final = note
+        self.refused: Final = refused
+
+
+class OutOfReach(Exception):
+    """Say that metadata can only be had from the whole file: there is no PEP 658 file, and no part of it is served."""
+
+
+def reply_for(page: "packed.Page", index: Index) -> Reply:
+    """Return the reply that a page stands for."""
+    return Reply(None, unknown(index)) if page.absent else Reply(page)
+
+
+def unknown(index: Index) -> str:
+    """Say that an index does not know a name."""
+    return f"`{index}` does not have it"
+
+
+def check(metadata: Metadata, name: str, version: str, filename: str) -> Metadata:
+    """Return metadata if it is of this project and version; raise MetadataUnavailable when it is not."""
+    if metadata.name != name:
+        raise MetadataUnavailable(f"the metadata of `{filename}` is of another project, `{metadata.name}`")
+    if not same_version(metadata.version, version):
+        raise MetadataUnavailable(f"the metadata of `{filename}` is of another version, {metadata.version}")
+    return metadata

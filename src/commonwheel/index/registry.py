@@ -1,0 +1,362 @@
+"""Asking an index: pages by the simple API, metadata by PEP 658 or from pieces of a wheel. Cold.
+
+Pages are asked for with the validators of the remembered ones; what comes is parsed in a thread of its own, packed,
+remembered, and delivered. A network that fails is survived by a stale page, with a warning.
+
+Laws of this file: every answer goes through `Pending` and nothing here is waited for, except by the crew; URLs in
+messages are masked; what names another project than was asked for is refused.
+"""
+
+import hashlib
+import zipfile
+
+from commonwheel.errors import CommonwheelError, MetadataUnavailable
+from commonwheel.events import Silence
+from commonwheel.index import links
+from commonwheel.index.chain import Chained, at_once, settle
+from commonwheel.index.crew import Crew
+from commonwheel.index.packed import Draft, Page, Provenance
+from commonwheel.index.shelf import Index, OutOfReach, Reply, Shelf, check, reply_for, unknown
+from commonwheel.model import Metadata, SafeUrl
+from commonwheel.net.freshness import freshness, storable
+from commonwheel.net.responses import NetworkError, refusal, status_hint, status_text
+from commonwheel.specs import core_metadata, file_url, simple_api
+from commonwheel.specs.faults import Malformed
+from commonwheel.specs.names import normalize
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Protocol, TypeVar
+
+    from commonwheel.events import Reporter
+    from commonwheel.index.packed import Row
+    from commonwheel.index.shelf import Pages
+    from commonwheel.net.pending import Pending
+    from commonwheel.net.responses import Response
+
+    T = TypeVar("T")
+
+    class Fetcher(Protocol):
+        """Fetch small bodies: `net.client.Client`."""
+
+        def get(self, url: SafeUrl, headers: Mapping[str, str] = ..., *, limit: int | None = None) -> Pending[Response]:
+            """Return an answer that is on its way; statuses are values."""
+
+
+_OK, _UNCHANGED = 200, 304
+_GONE = frozenset((404, 410))
+_REFUSED = frozenset((401, 403))
+_LARGEST_METADATA = 16 * 1024 * 1024
+#: Threads that parse (more would only share one interpreter lock), and threads that wait for pieces of wheels.
+_PARSERS, _READERS = 2, 16
+
+
+class IndexPageMismatch(CommonwheelError):
+    """Say that an index answered with the page of another project."""
+
+    code = "index-page-mismatch"
+    exit_status = 2
+
+
+class Registry:
+    """Ask indexes and keep what they say.
+
+    `clock` returns seconds since the epoch; `ranges` reads METADATA out of a remote wheel of a known size by pieces, or
+    returns None (`net.objects.wheel_metadata`).
+    """
+
+    def __init__(
+        self,
+        fetcher: "Fetcher",
+        pages: "Pages",
+        clock: "Callable[[], float]",
+        *,
+        ranges: "Callable[[SafeUrl, int | None], bytes | None] | None" = None,
+        reporter: "Reporter | None" = None,
+    ) -> None:
+        self._fetcher = fetcher
+        self._pages = pages
+        self._clock = clock
+        self._ranges = ranges
+        self._reporter: Reporter = reporter or Silence()
+        self._parsers = Crew("cw-index-parse", _PARSERS)
+        self._readers = Crew("cw-index-read", _READERS)
+
+    def close(self) -> None:
+        """End the threads; what is still on its way is not delivered."""
+        self._parsers.close()
+        self._readers.close()
+
+    def sha256(self, path: str) -> str:
+        """Return the hash of a local file in hexadecimal; raises OSError."""
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    # --- pages --------------------------------------------------------------------------------------------------------
+
+    def page(self, index: Index, project: str, known: Page | None) -> "Pending[Reply]":
+        """Ask for a project's page, with the validators of the remembered one; a `file:` index is read."""
+        path = file_url.to_path(index.identity)
+        if path is not None:
+            return at_once(lambda: self._page_in(index, path, project))
+        source = known.provenance if known is not None else None
+        return self._ask(
+            index.page_url(project),
+            source,
+            lambda response: self._received(index, project, known, response),
+            lambda error: self._stale(index, project, known, error),
+        )
+
+    def _ask(
+        self,
+        url: SafeUrl,
+        source: "Provenance | None",
+        use: "Callable[[Response], T]",
+        despite: "Callable[[CommonwheelError], T]",
+    ) -> "Pending[T]":
+        """Ask for a page; `use` makes of the answer what is wanted, `despite` of an answer that did not come."""
+        headers = {"accept": simple_api.ACCEPT}
+        if source is not None:
+            headers |= {"if-none-match": source.etag} if source.etag else {}
+            headers |= {"if-modified-since": source.modified} if source.modified else {}
+        transfer = self._fetcher.get(url, headers)
+        result: Chained[T] = Chained(transfer)
+
+        def make() -> "T":
+            try:
+                return use(transfer.result())
+            except (NetworkError, Malformed) as error:
+                return despite(error)
+
+        transfer.then(lambda _: self._parsers.add(lambda: settle(result, make)))
+        return result
+
+    def _received(self, index: Index, project: str, known: Page | None, response: "Response") -> Reply:
+        """Make a reply of what an index answered, and remember it."""
+        status = response.status
+        if status == _UNCHANGED and known is not None:
+            known.provenance = self._provenance(index, response, known.provenance)
+            Shelf(index, self._pages).keep(known)
+            return reply_for(known, index)
+        if status in _GONE or status in index.ignored:
+            absent = Draft(index.identity, project).finish(self._provenance(index, response), absent=True)
+            self._keep(index, absent, response)
+            return Reply(None, unknown(index))
+        if status in _REFUSED:
+            hint = status_hint(status, response.url)
+            said = f"`{index}` answered {status_text(status)}{f' ({hint})' if hint else ''}"
+            return Reply(None, said, refused=True)
+        if status != _OK:
+            raise refusal(response)
+        page = self._parse(index, project, response.body, response.url, response.headers.get("content-type", ""))
+        made = self._pack(index, project, page, self._provenance(index, response))
+        self._keep(index, made, response)
+        return reply_for(made, index)
+
+    def _parse(
+        self, index: Index, project: str, body: bytes, url: SafeUrl, content_type: str
+    ) -> "simple_api.ProjectPage":
+        """Parse a page; credentials do not travel into what it links to: the network room adds them where they belong."""
+        page = simple_api.parse(body, url.bare, content_type)
+        if project and page.name and normalize(page.name) != project:
+            raise IndexPageMismatch(
+                f"`{index}` answered with the page of `{page.name}` when it was asked for `{project}`",
+                hint="tell whoever runs the index; a file of another project must not be installed under this name",
+            )
+        for note in page.notes:
+            self._reporter.note("debug", note)
+        return page
+
+    @staticmethod
+    def _pack(index: Index, project: str, page: "simple_api.ProjectPage", source: Provenance) -> Page:
+        draft = Draft(index.identity, project)
+        draft.extend(page.files)
+        status = "" if page.status == "active" else page.status
+        return draft.finish(source.replaced(status=status, reason=page.reason))
+
+    def _provenance(self, index: Index, response: "Response", before: Provenance | None = None) -> Provenance:
+        now = self._clock()
+        headers: Mapping[str, str] = response.headers
+        if index.cache_control:
+            others = {name: text for name, text in headers.items() if name not in ("expires", "age", "pragma")}
+            headers = {**others, "cache-control": index.cache_control}
+        fresh = freshness(headers, now)
+        return Provenance(
+            int(now),
+            int(fresh.until),
+            response.url.bare,
+            fresh.etag or (before.etag if before else ""),
+            fresh.modified or (before.modified if before else ""),
+            before.status if before else "",
+            before.reason if before else "",
+        )
+
+    def _keep(self, index: Index, page: Page, response: "Response") -> None:
+        if index.cache_control or storable(response.headers):
+            Shelf(index, self._pages).keep(page)
+
+    def _stale(self, index: Index, project: str, known: Page | None, error: CommonwheelError) -> Reply:
+        """Go on with a remembered page when no new one can be had; without one, fail."""
+        if known is None:
+            raise error
+        age = max(0, int(self._clock()) - known.provenance.fetched) // 60
+        self._reporter.note(
+            "warning", f"using what `{index}` said of `{project}` {age} minutes ago, since it cannot be asked now: {error.message}"
+        )
+        return reply_for(known, index)
+
+    def _page_in(self, index: Index, path: str, project: str) -> Reply:
+        """Read a project's page in a `file:` index, and remember it with the stamp of the file."""
+        tree = links.Tree(path)
+        directory = tree.directory(project)
+        file = tree.page_file(directory) if directory else None
+        if file is None:
+            return Reply(None, unknown(index))
+        url = file_url.from_path(file[0])
+        parsed = self._parse(index, project, _read(file[0]), SafeUrl(url), "")
+        page = self._pack(index, project, parsed, Provenance(int(self._clock()), 0, url, file[1]))
+        Shelf(index, self._pages).keep(page)
+        return reply_for(page, index)
+
+    # --- links --------------------------------------------------------------------------------------------------------
+
+    def links_page(self, index: Index, known: links.Links | None) -> "Pending[links.Links]":
+        """Ask for a page of links, or read it from its file."""
+        path = file_url.to_path(index.identity)
+        if path is not None:
+            return at_once(lambda: self._links_in(index, path))
+        source = known.provenance if known is not None else None
+        return self._ask(
+            index.url,
+            source,
+            lambda response: self._links_received(index, known, response),
+            lambda error: self._links_stale(index, known, error),
+        )
+
+    def _links_received(self, index: Index, known: links.Links | None, response: "Response") -> links.Links:
+        if response.status == _UNCHANGED and known is not None:
+            found = links.Links(index.identity, known.lines(), self._provenance(index, response, known.provenance))
+        elif response.status == _OK:
+            page = self._parse(index, "", response.body, response.url, response.headers.get("content-type", ""))
+            found = _links_of(index, page, self._provenance(index, response))
+        else:
+            raise refusal(response)
+        if index.cache_control or storable(response.headers):
+            Shelf(index, self._pages).keep_links(links.encode(found))
+        return found
+
+    def _links_stale(self, index: Index, known: links.Links | None, error: CommonwheelError) -> links.Links:
+        if known is None:
+            raise error
+        self._reporter.note("warning", f"using the links that `{index}` had before, since it cannot be asked now: {error.message}")
+        return known
+
+    def _links_in(self, index: Index, path: str) -> links.Links:
+        try:
+            stamp = links.stamp_of(path)
+        except OSError as error:
+            raise links.unreadable(path, error) from error
+        page = self._parse(index, "", _read(path), SafeUrl(file_url.from_path(path)), "")
+        found = _links_of(index, page, Provenance(int(self._clock()), 0, "", stamp))
+        Shelf(index, self._pages).keep_links(links.encode(found))
+        return found
+
+    # --- metadata -----------------------------------------------------------------------------------------------------
+
+    def metadata(self, project: str, version: str, row: "Row") -> "Pending[Metadata]":
+        """Get a file's metadata without downloading it whole; fails with OutOfReach where that cannot be.
+
+        A metadata file whose hash is wrong is not believed, and the wheel itself is asked.
+        """
+        path = file_url.to_path(row.url)
+        result: Chained[Metadata] = Chained()
+        if path is not None and not row.metadata:
+            self._readers.add(lambda: settle(result, lambda: self._from_local(path, project, version, row)))
+        elif row.metadata:
+            transfer = self._fetcher.get(SafeUrl(f"{row.url}.metadata"), limit=_LARGEST_METADATA)
+            result.upon = transfer
+            transfer.then(lambda _: self._parsers.add(lambda: self._from_file(transfer, result, project, version, row)))
+        else:
+            self._from_pieces(result, project, version, row)
+        return result
+
+    def _from_file(
+        self, transfer: "Pending[Response]", result: "Pending[Metadata]", project: str, version: str, row: "Row"
+    ) -> None:
+        """Use a metadata file, or go on to the wheel when there is none after all."""
+        try:
+            response = transfer.result()
+        except Exception as error:  # noqa: BLE001 - delivered to whoever waits
+            result.fail(error)
+            return
+        if response.status in _REFUSED:
+            result.fail(refusal(response))
+        elif response.status == _OK and self._is_true(response.body, row):
+            settle(result, lambda: _understood(response.body, project, version, row))
+        else:
+            self._from_pieces(result, project, version, row)
+
+    def _is_true(self, body: bytes, row: "Row") -> bool:
+        """Tell whether a metadata file has the hash that the page gave it."""
+        for word in row.metadata.split(","):
+            algorithm, _, digest = word.partition(":")
+            if digest and algorithm in hashlib.algorithms_available:
+                if hashlib.new(algorithm, body, usedforsecurity=False).hexdigest() == digest:
+                    continue
+                self._reporter.note(
+                    "warning", f"the metadata file of `{row.filename}` does not have the hash that its index says; it is not used"
+                )
+                return False
+        return True
+
+    def _from_pieces(self, result: "Pending[Metadata]", project: str, version: str, row: "Row") -> None:
+        ranges = self._ranges
+        if row.sdist or ranges is None or row.url.startswith("file:"):
+            result.fail(OutOfReach())
+            return
+
+        def make() -> Metadata:
+            body = ranges(SafeUrl(row.url), row.size)
+            if body is None:
+                raise OutOfReach
+            return _understood(body, project, version, row)
+
+        self._readers.add(lambda: settle(result, make))
+
+    @staticmethod
+    def _from_local(path: str, project: str, version: str, row: "Row") -> Metadata:
+        if row.sdist:
+            raise OutOfReach
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA") and name.count("/") == 1]
+                if len(names) != 1:
+                    raise MetadataUnavailable(f"`{row.filename}` has {len(names) or 'no'} METADATA files")
+                body = archive.read(names[0])
+        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
+            raise MetadataUnavailable(f"`{row.filename}` cannot be read: {error}") from error
+        return _understood(body, project, version, row)
+
+
+def _understood(body: bytes, project: str, version: str, row: "Row") -> Metadata:
+    """Parse metadata and check whose it is; of a sdist only what its build cannot change is believed."""
+    try:
+        found = core_metadata.parse_static(body) if row.sdist else core_metadata.parse(body)
+    except Malformed as error:
+        raise MetadataUnavailable(f"{error.message} (`{row.filename}`)", context=error.context) from error
+    if found is None:
+        raise OutOfReach
+    return check(found, project, version, row.filename)
+
+
+def _links_of(index: Index, page: "simple_api.ProjectPage", source: Provenance) -> links.Links:
+    return links.Links(index.identity, [links.line_of(*row[:8]) for row in page.files], source)
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise links.unreadable(path, error) from error
