@@ -60,7 +60,7 @@ class Header(Value):
         "wheel_size",
     )  # fmt: skip
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the lines of the file
+    def __init__(  # noqa: PLR0913 - the lines of the file
         self,
         digest: str,
         name: str,

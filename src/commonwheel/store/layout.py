@@ -50,7 +50,7 @@ LEASES = f"{VERSION}/leases"
 
 #: Rooms of plain records, `Store.get` and `Store.put`: true for those that describe this machine or this user, and are
 #: therefore kept in a personal layer and never shared.
-SPACES = {"pages": False, "metadata": False, "interpreters": True, "defaults": True}
+SPACES = {"pages": False, "metadata": False, "interpreters": True, "defaults": True, "settled": True}
 
 # ---- inside one entry ----------------------------------------------------------------------------------------------
 
@@ -228,7 +228,7 @@ SHAPE = (
     (1, f"images/ab/{_EXAMPLE}-cpython-312/", "the tree again, with the bytecode of one interpreter"),
     (1, "pages/<index>/<project>", "an index page as it was parsed, with its HTTP validators"),
     (1, "metadata/<key>", "METADATA of wheels that were not downloaded"),
-    (1, "interpreters/<key>  defaults/<key>", "what was learnt about this machine; only in a personal store"),
+    (1, "interpreters/…  defaults/…  settled/…", "what was learnt about this machine; only in a personal store"),
     (1, "pointers/ab/<url or source>", "which entry a URL or a source led to"),
     (1, "builds/<source>/  git/<repository>/", "where sources are built; private"),
     (1, "roots/<uid>/<sha256 of a path>", "an environment, and the entries that it lives on"),

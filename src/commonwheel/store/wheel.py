@@ -38,7 +38,7 @@ class Described(Value):
         "version",
     )  # fmt: skip
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what the files of a dist-info say
+    def __init__(  # noqa: PLR0913 - what the files of a dist-info say
         self,
         name: str,
         version: str,

@@ -1,0 +1,371 @@
+"""One store root: how it is shared, what may be believed in it, and what it takes.
+
+    sharing     by store.toml, else by the root's own mode          directories made in it
+    private     nobody else may write                               0755, and the root as the umask of its maker had it
+    group       setgid and writable by its group                    as the store's `v1` is: 02770 by `cw cache init`
+    publish     one owner writes, everybody reads                   0755
+    open        anybody may write, or a group that is not mine      as the root is, and sticky if for all the world
+
+Laws of this file: reading goes from one open directory to the next, never through a link, and asks each for its owner
+(trust.py); so the answer is about the very thing that is then read. Nothing is written to find out whether it could be:
+the first change that is refused says why, and from then on this process leaves the layer alone. A fault of a layer is a
+reason for `cw doctor` and a miss for everybody else, never an error.
+"""
+
+import errno
+import os
+import stat
+
+from commonwheel.errors import CommonwheelError
+from commonwheel.fs import disk, facts
+from commonwheel.store import layout, policy
+from commonwheel.store.policy import GROUP, PRIVATE, InvalidPolicy, Policy
+from commonwheel.store.trust import Trust
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    from commonwheel.store.policy import ReadToml
+
+OPEN = "open"
+RECORD_MODE = 0o644
+_SHARED_WRITES = 0o022
+
+# O_PATH needs only the right to search, and opens nothing that could answer back; elsewhere a plain descriptor does
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW | getattr(os, "O_PATH", 0)
+_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_PART = 1 << 20
+
+#: What a layer answers that will answer so all day: no rights, no room, no medium.
+HOPELESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOTDIR})
+
+
+class Refused(CommonwheelError):
+    """Say why a layer takes nothing: for whoever asks the next one."""
+
+    code = "layer-refused"
+
+
+class Untrusted(OSError):
+    """Say that something is there, and cannot be believed."""
+
+
+class Place:
+    """An open directory of a layer, and why what is in it cannot be relied on ("" if it can)."""
+
+    __slots__ = ("fd", "found", "reason")
+
+    def __init__(self, fd: int, found: os.stat_result, reason: str) -> None:
+        self.fd: Final = fd
+        self.found: Final = found
+        self.reason: Final = reason
+
+
+class Layer:
+    """A store root as this user sees it. Nothing is opened before the first question."""
+
+    def __init__(
+        self, root: str, trust: Trust, *, read_only: bool = False, read_toml: "ReadToml | None" = None
+    ) -> None:
+        self.root: Final = root
+        self.trust = trust
+        self.policy = Policy()
+        #: `private`, `group`, `publish` or `open`
+        self.sharing = PRIVATE
+        #: the group whose members are believed, if I am one
+        self.group: int | None = None
+        self.owner: int | None = None
+        self.notes: list[str] = []
+        self._read_toml = read_toml
+        self._refusal = "it is set to be read only" if read_only else ""
+        self._fault = ""
+        self._opened = False
+        self._mode = 0o755
+        self._places: dict[str, Place] = {}
+
+    # --- what it is ----------------------------------------------------------------------------------------------
+
+    @property
+    def fault(self) -> str:
+        """Return why nothing can be read here, or ""; a store that does not exist yet has nothing, and no fault."""
+        self.open()
+        return self._fault
+
+    @property
+    def refusal(self) -> str:
+        """Return why nothing is written here, as far as is known; "" until something was refused."""
+        self.open()
+        return self._refusal or self._fault
+
+    @property
+    def exists(self) -> bool:
+        """Say whether there is a directory."""
+        self.open()
+        return "" in self._places
+
+    @property
+    def mine(self) -> bool:
+        """Say whether the store is mine alone: its owner, and shared with nobody (or not made yet)."""
+        self.open()
+        return self.sharing == PRIVATE and self.owner in {None, self.trust.me}
+
+    @property
+    def keeps_archives(self) -> bool:
+        """Say whether wheels are kept beside their trees, for readers who do not trust whoever unpacked them."""
+        self.open()
+        kept = self.policy.keep_archives
+        return self.sharing != PRIVATE if kept is None else kept
+
+    def refuse(self, reason: str) -> None:
+        """Leave the layer alone from now on, for this reason."""
+        if not self._refusal:
+            self._refusal = reason
+            self.note(f"nothing is added to the store `{self.root}`: {reason}")
+
+    def note(self, text: str) -> None:
+        """Remember something for `cw doctor`."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def path(self, relative: str) -> str:
+        """Return where something lies."""
+        return f"{self.root}/{relative}" if relative else self.root
+
+    def open(self) -> None:
+        """Look at the root and its store.toml, once."""
+        if self._opened:
+            return
+        self._opened = True
+        try:
+            fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._fail(f"it cannot be opened: {error.strerror}")
+            return
+        found = os.fstat(fd)
+        self.owner = found.st_uid
+        try:
+            self._learn(fd, found)
+        except (OSError, InvalidPolicy) as error:
+            os.close(fd)
+            self._fail(str(error))
+            return
+        self._places[""] = Place(fd, found, self.trust.place(found, self.group))
+
+    def _fail(self, reason: str) -> None:
+        self._fault = reason
+        self.note(f"the store `{self.root}` is passed over: {reason}")
+
+    def _learn(self, fd: int, root: os.stat_result) -> None:
+        """Find out how the store is shared."""
+        self.policy = self._read_policy(fd, root)
+        inner = _stat_at(layout.VERSION, fd) or root
+        self.sharing = self.policy.sharing or self._implied(root)
+        if self.sharing == GROUP:
+            believed = inner.st_gid if self.policy.sharing else root.st_gid
+            self.group = believed if believed in self.trust.my_groups else None
+        if self.sharing == GROUP and self.policy.sharing:
+            self._mode = stat.S_IMODE(inner.st_mode)
+        elif self.sharing in {GROUP, OPEN}:
+            shared_by_all = root.st_mode & 0o002
+            self._mode = stat.S_IMODE(root.st_mode) | (stat.S_ISVTX if shared_by_all else 0)
+        elif root.st_uid != self.trust.me:
+            # root could write into anybody's store, and would leave there what its owner cannot remove
+            self.refuse(f"it belongs to {facts.user_name(root.st_uid)}")
+
+    def _implied(self, root: os.stat_result) -> str:
+        """Return the sharing of a store without store.toml: among whoever can write there."""
+        if not self.trust.open_to(root):
+            return PRIVATE
+        if root.st_mode & 0o002 or not root.st_mode & stat.S_ISGID:
+            return OPEN
+        return GROUP
+
+    def _read_policy(self, fd: int, root: os.stat_result) -> Policy:
+        try:
+            file = os.open(layout.POLICY, _FILE, dir_fd=fd)
+        except FileNotFoundError:
+            return Policy()
+        try:
+            found = os.fstat(file)
+            believed = self.trust.owner(found.st_uid)
+            # who owns the directory says how it is shared; who merely could write there does not
+            if not stat.S_ISREG(found.st_mode) or not (believed or found.st_uid == root.st_uid):
+                self.note(
+                    f"`{self.path(layout.POLICY)}` is not believed: it belongs to {facts.user_name(found.st_uid)}"
+                )
+                return Policy()
+            text = _read_all(file).decode("utf-8", "replace")
+        finally:
+            os.close(file)
+        said = policy.parse(text, self._read_toml)
+        if said.trust and believed:
+            self.trust = self.trust.extended(said.trust)
+        return said
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def place(self, relative: str) -> Place:
+        """Return an open directory that is kept open: the few that everything else is in. OSError if it is not there."""
+        self.open()
+        known = self._places.get(relative)
+        if known is None:
+            if not relative:
+                raise FileNotFoundError(errno.ENOENT, "no store", self.root)
+            above, _, name = relative.rpartition("/")
+            known = self._places[relative] = self.inner(self.place(above), name)
+        return known
+
+    def inner(self, place: Place, name: str) -> Place:
+        """Open a directory in a place; whoever asks closes it."""
+        fd = os.open(name, _DIRECTORY, dir_fd=place.fd)
+        found = os.fstat(fd)
+        return Place(fd, found, place.reason or self.trust.place(found, self.group))
+
+    def read_in(self, place: Place, name: str) -> bytes:
+        """Return the content of a file in a place; Untrusted unless the file and its place can be believed."""
+        fd = os.open(name, _FILE, dir_fd=place.fd)
+        try:
+            found = os.fstat(fd)
+            reason = place.reason or self.trust.file(found, self.group)
+            if reason:
+                raise Untrusted(reason)
+            return _read_all(fd, found.st_size)
+        finally:
+            os.close(fd)
+
+    def read(self, relative: str) -> bytes | None:
+        """Return the content of a believed file, None if there is none."""
+        above, _, name = relative.rpartition("/")
+        for _ in range(2):
+            try:
+                return self.read_in(self.place(above), name)
+            except FileNotFoundError:
+                return None
+            except Untrusted as error:
+                self.note(f"`{self.path(relative)}` is not used: {error}")
+                return None
+            except OSError as error:
+                # another client of a file server replaced a directory that is open here
+                if error.errno != errno.ESTALE:
+                    return None
+                self.reopen()
+        return None
+
+    def read_newer(self, relative: str, than: float | None) -> tuple[float, bytes] | None:
+        """Return when a believed file was written, and its content, if it was later than `than`; None if there is none."""
+        above, _, name = relative.rpartition("/")
+        try:
+            place = self.place(above)
+            if than is not None and os.stat(name, dir_fd=place.fd, follow_symlinks=False).st_mtime <= than:
+                return None
+            fd = os.open(name, _FILE, dir_fd=place.fd)
+        except OSError:
+            return None
+        try:
+            found = os.fstat(fd)
+            reason = place.reason or self.trust.file(found, self.group)
+            if reason:
+                self.note(f"`{self.path(relative)}` is not used: {reason}")
+                return None
+            return found.st_mtime, _read_all(fd, found.st_size)
+        except OSError:
+            return None
+        finally:
+            os.close(fd)
+
+    def reopen(self) -> None:
+        """Forget what is open, without closing it: another thread may be reading there."""
+        self._places = {}
+        self._opened = False
+
+    def close(self) -> None:
+        """Close every directory."""
+        places = self._places
+        self.reopen()
+        for place in places.values():
+            os.close(place.fd)
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    def prepare(self, relative: str) -> str:
+        """Return a directory to write into, made with the store's own rights if it was missing.
+
+        Raises Refused for a layer that takes nothing, DiskError when the disk refuses now.
+        """
+        if self.refusal:
+            raise Refused(f"the store `{self.root}` takes nothing: {self.refusal}")
+        if not self.exists:
+            self._make_root()
+        path = self.path(relative)
+        if not os.path.isdir(path):
+            self._make(relative)
+        return path
+
+    def _make(self, relative: str) -> None:
+        above = relative.rpartition("/")[0]
+        if above and not os.path.isdir(self.path(above)):
+            self._make(above)
+        disk.make_directory(self.path(relative), self._mode)
+
+    def _make_root(self) -> None:
+        """Make the store itself: never writable for others, whatever the umask; whether they may look is the umask's."""
+        if disk.make_directory(self.root, parents=True):
+            mode = stat.S_IMODE(os.stat(self.root).st_mode)
+            if mode & _SHARED_WRITES:
+                disk.set_mode(self.root, mode & ~_SHARED_WRITES)
+            self.mark()
+        self.reopen()
+        if self.refusal:
+            raise Refused(f"the store `{self.root}` takes nothing: {self.refusal}")
+
+    def mark(self) -> None:
+        """Tell backup programs and git that this is a cache."""
+        for name, text in ((layout.CACHE_TAG, layout.CACHE_TAG_TEXT), (layout.GITIGNORE, layout.GITIGNORE_TEXT)):
+            disk.write(self.path(name), text, RECORD_MODE, replace=False)
+
+    def write(self, relative: str, data: bytes) -> bool:
+        """Write a record; False if the layer does not take it."""
+        try:
+            self.prepare(relative.rpartition("/")[0])
+            disk.write(self.path(relative), data, RECORD_MODE)
+        except Refused:
+            return False
+        except disk.DiskError as error:
+            self.failed(error)
+            return False
+        return True
+
+    def failed(self, error: disk.DiskError) -> None:
+        """Take note of what the disk refused; of what it will refuse again, for good."""
+        if error.errno in HOPELESS:
+            self.refuse(error.message)
+        else:
+            self.note(error.message)
+
+
+def _stat_at(name: str, fd: int) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=fd, follow_symlinks=False)
+    except OSError:
+        return None
+
+
+def _read_all(fd: int, size: int = 0) -> bytes:
+    data = os.read(fd, size + 1)
+    if len(data) <= size and size:
+        return data
+    parts = [data]
+    while parts[-1]:
+        parts.append(os.read(fd, _PART))
+    return b"".join(parts)
+
+
+def open_layers(
+    roots: "list[tuple[str, bool]]", names: tuple[str, ...] = (), read_toml: "ReadToml | None" = None
+) -> "tuple[Layer, ...]":
+    """Return the layers of these roots, each with whether it is read only, believing the users of these names."""
+    trust = Trust(names)
+    return tuple(Layer(root, trust, read_only=read_only, read_toml=read_toml) for root, read_only in roots)

@@ -1,0 +1,100 @@
+"""Is a tree still what was published? Cheaply, before it is linked: names, sizes, stamps and modes.
+
+Nothing in a tree ever changes. So a file that has the size, the time and the mode of its publication is the file that was
+hashed then (an editor that keeps all three is found by `cw cache verify`, which hashes). A file that differs in stamp or
+mode alone is a doubt, for whoever can hash it; one that is missing, has another size, or was never there, is a fault.
+
+Laws of this file: it reads names and inodes, never content; 30,000 files cost a tenth of a second.
+"""
+
+import os
+import stat
+
+from commonwheel.model import Value
+from commonwheel.store.layout import BYTECODE, EXECUTABLE_MODE, FILE_MODE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Final
+
+    from commonwheel.store.filelist import Row
+
+
+class Findings(Value):
+    """What is wrong with a tree: `faults` as (path, what is wrong), and `doubts`, the rows of files to be hashed."""
+
+    __slots__ = ("doubts", "faults")
+
+    def __init__(self, faults: "tuple[tuple[str, str], ...]" = (), doubts: "tuple[Row, ...]" = ()) -> None:
+        self.faults: Final = faults
+        self.doubts: Final = doubts
+
+    def __bool__(self) -> bool:
+        return bool(self.faults or self.doubts)
+
+
+def examine(tree: str, rows: "Iterable[Row]") -> Findings:
+    """Compare a tree with its list of files."""
+    directories: dict[str, dict[str, Row]] = {"": {}}
+    for row in rows:
+        directory, _, name = row[0].rpartition("/")
+        there = directories.get(directory)
+        if there is None:
+            _add(directories, directory)
+            there = directories[directory]
+        there[name] = row
+    faults: list[tuple[str, str]] = []
+    doubts: list[Row] = []
+    for directory, names in directories.items():
+        _examine_directory(tree, directory, names, directories, faults, doubts)
+    faults.sort()
+    return Findings(tuple(faults), tuple(doubts))
+
+
+def _add(directories: "dict[str, dict[str, Row]]", directory: str) -> None:
+    while directory not in directories:
+        directories[directory] = {}
+        directory = directory.rpartition("/")[0]
+
+
+def _examine_directory(
+    tree: str,
+    directory: str,
+    names: "dict[str, Row]",
+    directories: "dict[str, dict[str, Row]]",
+    faults: list[tuple[str, str]],
+    doubts: "list[Row]",
+) -> None:
+    prefix = f"{directory}/" if directory else ""
+    seen = 0
+    try:
+        with os.scandir(f"{tree}/{directory}") as entries:
+            for entry in entries:
+                row = names.get(entry.name)
+                if row is not None:
+                    seen += 1
+                    _compare(row, entry.stat(follow_symlinks=False), faults, doubts)
+                elif not _is_expected(prefix + entry.name, entry, directories):
+                    faults.append((prefix + entry.name, "is not part of the wheel"))
+    except OSError as error:
+        faults.append((directory, f"cannot be read: {error.strerror}"))
+        return
+    if seen != len(names):
+        faults += [(row[0], "is missing") for name, row in names.items() if not os.path.lexists(f"{tree}/{row[0]}")]
+
+
+def _compare(row: "Row", found: os.stat_result, faults: list[tuple[str, str]], doubts: "list[Row]") -> None:
+    path, size, _, executable, mtime = row
+    if found.st_size != size or not stat.S_ISREG(found.st_mode):
+        is_file = stat.S_ISREG(found.st_mode)
+        faults.append((path, f"has {found.st_size} bytes instead of {size}" if is_file else "is not a file"))
+    elif int(found.st_mtime) != mtime or found.st_mode & 0o777 != (EXECUTABLE_MODE if executable else FILE_MODE):
+        doubts.append(row)
+
+
+def _is_expected(path: str, entry: "os.DirEntry[str]", directories: "dict[str, dict[str, Row]]") -> bool:
+    """Say whether what is not in the list belongs here: a directory of listed files, or bytecode that root's Python left."""
+    if not entry.is_dir(follow_symlinks=False):
+        return entry.name.startswith(".nfs")
+    return path in directories or entry.name == BYTECODE

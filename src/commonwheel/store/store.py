@@ -1,0 +1,472 @@
+"""The store: ordered layers, of which the first valid hit wins, and the first that takes it gets what is new.
+
+    find(digest)    the entry, if a layer has it and it can be believed: three opens and one read
+    ready(digest)   the same, and everything that would be linked is still as published
+    admit(...)      a wheel that somebody fetches comes in: hashed, unpacked, proved, published
+
+Laws of this file: it is on the way of every warm install, so it imports neither `hashlib` nor anything that unpacks; what
+that is needed for, the session hands in (`admission`) and loads when it is asked for. A hit writes nothing. What is found
+damaged is renamed away, told in one line, and looked for in the next layer, so that the same command heals it.
+"""
+
+import errno
+import os
+import time
+
+from commonwheel.events import Silence
+from commonwheel.fs import disk, facts
+from commonwheel.model import Entry
+from commonwheel.store import filelist, header, layout, soundness
+from commonwheel.store.layers import OPEN, Layer, Place, Refused, Untrusted
+from commonwheel.store.lines import joined, seal, unescape, unseal
+from commonwheel.store.policy import GROUP
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Final, Protocol
+
+    from commonwheel.events import Reporter
+    from commonwheel.fs.disk import NewFile
+    from commonwheel.model import Digest
+    from commonwheel.store.filelist import Row
+    from commonwheel.store.header import Header
+
+    class Admission(Protocol):
+        """What a store needs beyond finding: `admission.Admission`, loaded when something is missing or in doubt."""
+
+        def admit(
+            self,
+            fill: "Callable[[NewFile], None]",
+            filename: str,
+            expected: "tuple[Digest, ...]",
+            *,
+            origin: str,
+            private: bool,
+        ) -> Entry:
+            """Let a wheel in."""
+
+        def admit_file(
+            self, path: str, filename: str, expected: "tuple[Digest, ...]", *, origin: str, private: bool
+        ) -> Entry:
+            """Let a wheel in that lies somewhere."""
+
+        def hash_faults(self, tree: str, rows: "Iterable[Row]") -> "list[tuple[str, str]]":
+            """Return the files whose content is not what it was, and why."""
+
+
+POINTER = "pointer"
+SHA256 = "sha256"
+#: Hashes that prove nothing any more; they count where an index gives no others.
+WEAK = frozenset({"md5", "sha1"})
+_DAY = 86_400
+
+
+class Kept:
+    """What is known of an entry that was found: where, and what its header says."""
+
+    __slots__ = ("entry", "header", "layer", "relative", "rows")
+
+    def __init__(self, layer: Layer, relative: str, header: "Header", entry: Entry) -> None:
+        self.layer: Final = layer
+        self.relative: Final = relative
+        self.header: Final = header
+        self.entry: Final = entry
+        self.rows: list[Row] | None = None
+
+
+class Store:
+    """The layers as one."""
+
+    def __init__(
+        self,
+        layers: "tuple[Layer, ...]",
+        reporter: "Reporter | None" = None,
+        admission: "Callable[[Store], Admission] | None" = None,
+    ) -> None:
+        self.layers: Final = layers
+        self.reporter: Final[Reporter] = reporter or Silence()
+        self._make_admission: Final = admission
+        self._admission: Admission | None = None
+        self._kept: dict[str, Kept] = {}
+        self._spoiled: set[str] = set()
+        #: where entries lie that were taken out of use by this process, by digest: their wheels may still be good
+        self.retired: Final[dict[str, list[str]]] = {}
+
+    # --- entries -------------------------------------------------------------------------------------------------
+
+    def find(self, digest: str) -> Entry | None:
+        """Return the entry of the wheel with this sha256 (hexadecimal), or None.
+
+        Its header is whole and its owner believed; the first use after the host that published it has booted again hashes
+        it. Its files are not looked at: `ready` does. A damaged entry is renamed away, and a miss.
+        """
+        kept = self._kept.get(digest)
+        if kept is not None:
+            return kept.entry
+        if not layout.is_digest(digest):
+            return None
+        for layer in self.layers:
+            kept = self._find_in(layer, digest)
+            if kept is not None and self._is_settled(kept):
+                self._kept[digest] = kept
+                return kept.entry
+        return None
+
+    def find_file(self, filename: str, digests: "tuple[Digest, ...]") -> Entry | None:
+        """Return the entry of the wheel of this name that has one of these digests, of whatever kind they are.
+
+        The name is asked for, because a user's list of hashes allows the other files of a release too, for other platforms.
+        """
+        for digest in strongest(digests):
+            sha256 = digest.hex.lower() if digest.algorithm == SHA256 else self.pointer(str(digest))
+            entry = None if sha256 is None else self.find(sha256)
+            if entry is not None:
+                said = self._kept[entry.digest].header
+                is_it = digest.algorithm == SHA256 or (digest.algorithm, digest.hex.lower()) in said.hashes
+                if is_it and said.filename == filename:
+                    return entry
+        return None
+
+    def ready(self, digest: str) -> Entry | None:
+        """Return the entry once all its files have been checked by size and stamp, and by hash where these differ.
+
+        A bad file means that the entry is renamed away and the next layer is asked; None when none has a good one.
+        """
+        while True:
+            entry = self.find(digest)
+            if entry is None:
+                return None
+            faults = self.check(entry)
+            if not faults:
+                return entry
+            path, what = faults[0]
+            more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+            self.quarantine(entry, f"`{path}` {what}{more}")
+
+    def check(self, entry: Entry) -> "list[tuple[str, str]]":
+        """Return what is wrong with the files of an entry, as (path in the tree, what); nothing is changed."""
+        rows = self.rows(entry)
+        if rows is None:
+            return [(layout.FILES, "is damaged")]
+        findings = soundness.examine(entry.tree, rows)
+        faults = list(findings.faults)
+        if findings.doubts and not faults:
+            faults += self._cold().hash_faults(entry.tree, findings.doubts)
+        return faults
+
+    def quarantine(self, entry: Entry, reason: str) -> str | None:
+        """Take an entry out of use, because of `reason`; return where it lies now, None if it could not be moved.
+
+        Environments that have linked it keep their files.
+        """
+        kept = self._kept.pop(entry.digest, None)
+        layer = next((layer for layer in self.layers if entry.root.startswith(f"{layer.root}/")), None)
+        if layer is None:
+            return None
+        self._warn(f"{entry.name} {entry.version}", layer, reason)
+        return self._retire(layer, kept.relative if kept is not None else entry.root[len(layer.root) + 1 :])
+
+    def rows(self, entry: Entry) -> "list[Row] | None":
+        """Return every file of an entry (path, size, sha256, executable, mtime); None if the list is damaged."""
+        kept = self._kept_of(entry)
+        if kept is None:
+            return None
+        if kept.rows is None:
+            try:
+                kept.rows = filelist.decode(_read_in_entry(kept, layout.FILES))
+            except OSError:
+                return None
+        return kept.rows
+
+    def files(self, entry: Entry) -> "list[tuple[str, int, str, bool]]":
+        """Return every file of an entry as (path in the tree, size, sha256 in hexadecimal, executable), sorted."""
+        return [row[:4] for row in self.rows(entry) or ()]
+
+    def loose(self, entry: Entry) -> "list[tuple[str, int, str, bool]]":
+        """Return the files outside of `entry.foldable`, without reading the list of all."""
+        kept = self._kept_of(entry)
+        return [] if kept is None else [row[:4] for row in kept.header.loose]
+
+    def metadata(self, digest: str) -> str | None:
+        """Return the core metadata of an entry that resolution needs, as the text of a METADATA file."""
+        entry = self.find(digest)
+        return None if entry is None else self._kept[digest].header.metadata()
+
+    def header(self, entry: Entry) -> "Header | None":
+        """Return all that is known of an entry."""
+        kept = self._kept_of(entry)
+        return None if kept is None else kept.header
+
+    def recommended_link_mode(self, entry: Entry) -> str:
+        """Return how the entry's store wants it to be linked, "" if it does not say."""
+        kept = self._kept_of(entry)
+        return "" if kept is None else kept.layer.policy.link_mode
+
+    def wheel_of(self, digest: str) -> str | None:
+        """Return the path of the wheel itself where a believed entry keeps it."""
+        entry = self.find(digest)
+        kept = self._kept.get(digest)
+        if entry is None or kept is None:
+            return None
+        path = f"{entry.root}/{layout.WHEEL}/{kept.header.filename}"
+        return path if os.path.isfile(path) else None
+
+    def admit(
+        self,
+        fill: "Callable[[NewFile], None]",
+        *,
+        filename: str,
+        expected: "tuple[Digest, ...]" = (),
+        origin: str = "index",
+        private: bool = False,
+    ) -> Entry:
+        """Let a wheel in and return its entry.
+
+        `fill` writes the wheel into the new file that it is handed, and may be called again with another one when a layer
+        is full; it is not called at all if a layer keeps that wheel. Any of `expected` must fit (one that is weak only
+        if there is no strong one). `private` keeps it out of stores that are shared: for what was built here.
+        Raises DigestMismatch, BadWheel, NoLayer, and whatever `fill` raises. Nothing is left behind by a failure.
+        """
+        return self._cold().admit(fill, filename, expected, origin=origin, private=private)
+
+    def admit_file(
+        self,
+        path: str,
+        filename: str,
+        expected: "tuple[Digest, ...]" = (),
+        *,
+        origin: str = "file",
+        private: bool = False,
+    ) -> Entry:
+        """Let a wheel in that lies at `path`: it is copied first, and what is hashed is the copy. Raises as `admit`."""
+        return self._cold().admit_file(path, filename, expected, origin=origin, private=private)
+
+    # --- records -------------------------------------------------------------------------------------------------
+
+    def get(self, space: str, key: str) -> bytes | None:
+        """Return a record (an index page, metadata, what a probe said): of several layers the newest; None if none has it."""
+        relative = layout.record(space, key)
+        personal = layout.SPACES[space]
+        newest: tuple[float, bytes] | None = None
+        for layer in self.layers:
+            if personal and not layer.mine:
+                continue
+            found = layer.read_newer(relative, None if newest is None else newest[0])
+            if found is not None:
+                newest = found
+        return None if newest is None else newest[1]
+
+    def put(self, space: str, key: str, data: bytes) -> bool:
+        """Keep a record in the first layer that takes it; False if none does."""
+        return self._keep(layout.record(space, key), data, personal=layout.SPACES[space])
+
+    def pointer(self, key: str) -> str | None:
+        """Return the sha256 of the wheel that a URL or source led to, None if nobody who is believed has noted it."""
+        relative = layout.pointer(key)
+        for layer in self.layers:
+            data = layer.read(relative)
+            lines = None if data is None else unseal(POINTER, data)
+            if lines and len(lines) > 1 and unescape(lines[0]) == key and layout.is_digest(lines[1]):
+                return lines[1]
+        return None
+
+    def point(self, key: str, digest: str, *, private: bool = False) -> bool:
+        """Note where a URL or source led; False if no layer takes it."""
+        return self._keep(layout.pointer(key), seal(POINTER, (joined(key), digest)), personal=private)
+
+    def scratch(self) -> str:
+        """Return a new empty directory for building, that nobody else can look into; the caller erases it."""
+        for layer in sorted(self.layers, key=lambda layer: not layer.mine):
+            try:
+                return disk.staging(layer.prepare(layout.BUILDS), 0o700)
+            except Refused:
+                continue
+            except disk.DiskError as error:
+                layer.failed(error)
+        raise Refused("no store takes a directory to build in", context=self.reasons())
+
+    def reasons(self) -> tuple[str, ...]:
+        """Return for each layer that does not take anything why, and for each that cannot be read."""
+        return tuple(f"`{layer.root}`: {layer.refusal}" for layer in self.layers if layer.refusal)
+
+    # --- use -----------------------------------------------------------------------------------------------------
+
+    def used(self, entries: "Iterable[Entry]") -> None:
+        """Note that entries were used today, for `cache prune` to know; at most once a day for each, and best effort.
+
+        Only in stores of mine and of my group; what was published today needs no note.
+        """
+        today = int(time.time()) // _DAY
+        by_layer: dict[Layer, set[str]] = {}
+        for entry in entries:
+            kept = self._kept_of(entry)
+            if kept is not None and kept.header.published.at // _DAY != today:
+                by_layer.setdefault(kept.layer, set()).add(entry.digest)
+        for layer, digests in by_layer.items():
+            if (layer.mine or layer.sharing == GROUP) and not layer.refusal:
+                self._note_use(layer, digests, time.strftime("%Y-%m-%d", time.gmtime(today * _DAY)))
+
+    @staticmethod
+    def _note_use(layer: Layer, digests: set[str], day: str) -> None:
+        relative = layout.used_on(layer.trust.me, day)
+        noted = {line for line in (layer.read(relative) or b"").decode("ascii", "replace").split("\n") if line}
+        if not digests <= noted:
+            layer.write(relative, "".join(f"{digest}\n" for digest in sorted(noted | digests)).encode())
+
+    # --- inner ---------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close what is open."""
+        for layer in self.layers:
+            layer.close()
+
+    def forget(self, digest: str) -> None:
+        """Look for an entry anew when it is asked for next."""
+        self._kept.pop(digest, None)
+
+    def _cold(self) -> "Admission":
+        if self._admission is None:
+            if self._make_admission is None:
+                raise Refused("this store was opened for reading alone")
+            self._admission = self._make_admission(self)
+        return self._admission
+
+    def _keep(self, relative: str, data: bytes, *, personal: bool) -> bool:
+        # in a store open to all, a record could not be believed when it is read back
+        return any(
+            layer.write(relative, data)
+            for layer in self.layers
+            if layer.mine or not (personal or layer.sharing == OPEN or layer.refusal)
+        )
+
+    def _kept_of(self, entry: Entry) -> Kept | None:
+        kept = self._kept.get(entry.digest)
+        if kept is None and self.find(entry.digest) is not None:
+            kept = self._kept.get(entry.digest)
+        return kept
+
+    def _find_in(self, layer: Layer, digest: str) -> Kept | None:
+        """Return what a layer has under this digest, if it can be believed; rename away what is damaged."""
+        for _ in range(2):
+            try:
+                shard = layer.inner(layer.place(layout.ENTRIES), digest[:2])
+            except OSError as error:
+                if error.errno != errno.ESTALE:
+                    return None
+                layer.reopen()
+                continue
+            try:
+                return self._find_at(layer, shard, layout.entry(digest), digest) or self._find_at(
+                    layer, shard, layout.entry(digest, layer.trust.me), digest
+                )
+            finally:
+                os.close(shard.fd)
+        return None
+
+    def _find_at(self, layer: Layer, shard: Place, relative: str, digest: str) -> Kept | None:
+        """Return the entry at one name; None if there is none, or none of use."""
+        name = relative.rpartition("/")[2]
+        if layer.path(relative) in self._spoiled:
+            return None
+        try:
+            place = layer.inner(shard, name)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            layer.note(f"`{layer.path(relative)}` is not used: {error.strerror}")
+            return None
+        try:
+            data = layer.read_in(place, layout.HEADER)
+        except Untrusted as error:
+            layer.note(f"`{layer.path(relative)}` is not used: {error}")
+            return None
+        except OSError as error:
+            self._damaged(layer, relative, place, f"its header cannot be read: {error.strerror}")
+            return None
+        finally:
+            os.close(place.fd)
+        said = header.decode(data)
+        if said is None or said.digest != digest:
+            self._damaged(layer, relative, place, "its header is damaged")
+            return None
+        return Kept(layer, relative, said, _entry(layer, relative, said, place))
+
+    def _damaged(self, layer: Layer, relative: str, place: Place, reason: str) -> None:
+        """Rename away what is damaged, unless it is somebody's whom I do not believe: then it is his."""
+        if place.reason:
+            layer.note(f"`{layer.path(relative)}` is not used: {place.reason}")
+            return
+        self._warn(relative.rpartition("/")[2][:16] + "…", layer, reason)
+        self._retire(layer, relative)
+
+    def _warn(self, what: str, layer: Layer, reason: str) -> None:
+        self.reporter.note("warning", f"{what} in the store `{layer.root}` is damaged and not used: {reason}")
+
+    def _retire(self, layer: Layer, relative: str) -> str | None:
+        path = layer.path(relative)
+        digest = layout.digest_of_entry(relative.rpartition("/")[2]) or ""
+        try:
+            retired = disk.retire(path)
+        except disk.DiskError as error:
+            layer.note(error.message)
+            self._spoiled.add(path)
+            self.retired.setdefault(digest, []).append(path)
+            return None
+        if retired is not None:
+            self.retired.setdefault(digest, []).append(retired)
+        return retired
+
+    def _is_settled(self, kept: Kept) -> bool:
+        """Hash an entry at its first use after the host that published it has booted: its data may never have got to disk."""
+        published = kept.header.published
+        if published.boot in {"", facts.boot_id()} or published.host != facts.host():
+            return True
+        if (
+            os.path.lexists(f"{kept.entry.root}/{layout.SETTLED}")
+            or self.get("settled", kept.header.digest) is not None
+        ):
+            return True
+        self._kept[kept.header.digest] = kept
+        rows = self.rows(kept.entry)
+        faults = [(layout.FILES, "is damaged")] if rows is None else self._cold().hash_faults(kept.entry.tree, rows)
+        if faults:
+            self.quarantine(kept.entry, f"`{faults[0][0]}` {faults[0][1]}")
+            return False
+        self.settle(kept.entry)
+        return True
+
+    def settle(self, entry: Entry) -> None:
+        """Note that the data of an entry is known to be on disk: beside it if it is mine, else among my own records."""
+        try:
+            if entry.mine and disk.write(f"{entry.root}/{layout.SETTLED}", b"", layout.FILE_MODE, replace=False):
+                return
+        except disk.DiskError:
+            pass
+        self.put("settled", entry.digest, b"")
+
+
+def strongest(digests: "tuple[Digest, ...]") -> "tuple[Digest, ...]":
+    """Return those digests that are to be held against a file: the strong ones, or the weak if there are no others."""
+    return tuple([digest for digest in digests if digest.algorithm not in WEAK]) or digests
+
+
+def _read_in_entry(kept: Kept, name: str) -> bytes:
+    shard = kept.layer.inner(kept.layer.place(layout.ENTRIES), kept.header.digest[:2])
+    try:
+        place = kept.layer.inner(shard, kept.relative.rpartition("/")[2])
+    finally:
+        os.close(shard.fd)
+    try:
+        return kept.layer.read_in(place, name)
+    finally:
+        os.close(place.fd)
+
+
+def _entry(layer: Layer, relative: str, said: "Header", place: Place) -> Entry:
+    root = layer.path(relative)
+    return Entry(
+        said.digest, root, f"{root}/{layout.TREE}", said.name, said.version, said.dist_info, said.data, said.purelib,
+        said.console, said.gui, said.foldable, said.unfolded, said.files, said.size,
+        trusted=True, mine=place.found.st_uid == layer.trust.me,
+    )  # fmt: skip

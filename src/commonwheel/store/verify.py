@@ -1,0 +1,47 @@
+"""Hash what lies in a tree, and compare it with what was published.
+
+Laws of this file: it reads and never changes anything; nothing is followed and nothing waited for, whatever lies there.
+"""
+
+import hashlib
+import os
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from commonwheel.store.filelist import Row
+
+_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+def hash_faults(tree: str, rows: "Iterable[Row]") -> list[tuple[str, str]]:
+    """Return the files of a tree whose content is not what their rows say, as (path, what is wrong)."""
+    return [(row[0], fault) for row in rows if (fault := hash_fault(f"{tree}/{row[0]}", row[2]))]
+
+
+def hash_fault(path: str, sha256: str) -> str:
+    """Return why the content of a file is not what it was, or ""."""
+    try:
+        fd = os.open(path, _OPEN)
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return "is not a file"
+        with open(fd, "rb", closefd=False) as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    finally:
+        os.close(fd)
+    return "" if found == sha256 else "was changed"
+
+
+def sha256_of(path: str) -> str:
+    """Return the sha256 of a file in hexadecimal; OSError if it cannot be read."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
