@@ -1,66 +1,38 @@
-"""Versions, metadata and files of any project, from several indexes, on demand: what the solver asks (`Catalogue`).
-
-Every project is searched for once, whoever asks first; the search goes from index to index until the strategy says
-enough, and continues in whichever thread brings the next answer. Warm, everything comes from packed records in the
-asking thread, and neither a thread nor the network room is ever loaded: those stand behind `Remote`, which is made
-when the first record is missing.
+"""Versions, metadata and files of any project, on demand: what the solver asks (`Catalogue`).
 
 Laws of this file: the answers depend on the indexes and the rules, never on the order of arrival; look-ahead fills
-what will be asked for and nothing else. No parser of pages, no json, re or packaging. The clock is handed in.
+what will be asked for and nothing else. No parser of pages, no json, re or packaging: warm, an answer is a record that
+is read (`packed`, `bundle`), and what asks indexes is not even imported.
 """
 
-import os
-from _thread import allocate_lock, get_ident
+from __future__ import annotations
 
-from commonwheel.errors import CommonwheelError, MetadataUnavailable, UsageError
-from commonwheel.events import Silence
+from _thread import allocate_lock
+
+from commonwheel.errors import CommonwheelError, MetadataUnavailable
 from commonwheel.index import bundle as bundles
 from commonwheel.index import links
-from commonwheel.index.chain import Chained, mapped
+from commonwheel.index.chain import Chained
 from commonwheel.index.lookahead import Lookahead
-from commonwheel.index.packed import Row
-from commonwheel.index.selection import Formats, Judge, Terms
-from commonwheel.index.shelf import Index, OutOfReach, Reply, Shelf, check, reply_for, unknown
+from commonwheel.index.rules import FIRST_MATCH
+from commonwheel.index.search import Search
+from commonwheel.index.selection import Judge
+from commonwheel.index.shelf import OutOfReach, check
 from commonwheel.index.union import Offer, Union
-from commonwheel.model import Candidate, Digest, Listing, Metadata, SafeUrl, Value
-from commonwheel.net.pending import Pending
+from commonwheel.model import Candidate, Digest, Listing, Metadata, SafeUrl
 from commonwheel.specs import file_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Final, Protocol
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Final
 
-    from commonwheel.events import Reporter
-    from commonwheel.index.packed import Page
-    from commonwheel.index.shelf import Pages
+    from commonwheel.index.packed import Row
+    from commonwheel.index.search import Project
     from commonwheel.model import Requirement, Target
+    from commonwheel.net.pending import Pending
 
-    class Remote(Protocol):
-        """Ask indexes: `registry.Registry`."""
-
-        def page(self, index: Index, project: str, known: Page | None) -> Pending[Reply]:
-            """Ask for a project's page, with the validators of the remembered one; a `file:` index is read."""
-
-        def links_page(self, index: Index, known: links.Links | None) -> Pending[links.Links]:
-            """Ask for a page of links, or read it from its file."""
-
-        def metadata(self, project: str, version: str, row: Row) -> Pending[Metadata]:
-            """Get a file's metadata without downloading it whole; fails with OutOfReach where that cannot be."""
-
-        def sha256(self, path: str) -> str:
-            """Return the hash of a local file in hexadecimal; raises OSError."""
-
-
-STRATEGIES = ("first-index", "unsafe-first-match", "unsafe-best-match")
-#: How far the clock of another machine may be ahead before its records are doubted, in seconds.
-_SKEW = 60.0
-
-
-class UnknownIndex(UsageError):
-    """Say that a name is bound to an index that is not configured."""
-
-    code = "unknown-index"
+_TOLD = 10  # files that an error lists; the rest would not help
 
 
 class NoSuchFile(CommonwheelError):
@@ -75,138 +47,35 @@ class NoAllowedHash(CommonwheelError):
     code = "hash-not-offered"
 
 
-class Rules(Value):
-    """What of the indexes' offers is wanted.
-
-    `newest`: files must have been uploaded before (seconds since the epoch), `newest_of` by project (None: no limit);
-    `bound`: projects and the name of the one index that serves them; `allowed`: projects and the hashes demanded
-    (`sha256:...`); `refresh`: True or the names whose pages are asked for again; `lowest`: what to guess first;
-    `build_python`: the version of the interpreter that would build, where that is not the target's.
-    """
-
-    __slots__ = (
-        "allowed", "bound", "build_python", "formats", "lowest", "newest", "newest_of", "offline", "refresh", "strategy",
-        "universal",
-    )  # fmt: skip
-
-    def __init__(  # noqa: PLR0913 - each is an option of the command line
-        self,
-        *,
-        strategy: str = "first-index",
-        formats: "Formats | None" = None,
-        newest: float | None = None,
-        newest_of: "Mapping[str, float | None] | None" = None,
-        bound: "Mapping[str, str] | None" = None,
-        allowed: "Mapping[str, frozenset[str]] | None" = None,
-        refresh: "bool | frozenset[str]" = False,
-        offline: bool = False,
-        universal: bool = False,
-        lowest: bool = False,
-        build_python: str = "",
-    ) -> None:
-        self.strategy: Final = strategy
-        self.formats: Final = formats or Formats()
-        self.newest: Final = newest
-        self.newest_of: Final[Mapping[str, float | None]] = newest_of or {}
-        self.bound: Final[Mapping[str, str]] = bound or {}
-        self.allowed: Final[Mapping[str, frozenset[str]]] = allowed or {}
-        self.refresh: Final = refresh
-        self.offline: Final = offline
-        self.universal: Final = universal
-        self.lowest: Final = lowest
-        self.build_python: Final = build_python
-
-    def refreshes(self, project: str) -> bool:
-        """Tell whether a project's page is to be asked for again, whatever is remembered."""
-        return self.refresh if isinstance(self.refresh, bool) else project in self.refresh
-
-    def terms(self, project: str, index: Index) -> Terms:
-        """Return what holds for a project at an index."""
-        newest = self.newest
-        if index.newest is not None:
-            newest = None if index.newest is False else float(index.newest)
-        newest = self.newest_of.get(project, newest)
-        return Terms(self.formats.wheels(project), self.formats.sdists(project), newest)
-
-
-class Project:
-    """All that is known of one project in this run."""
-
-    __slots__ = ("asked", "chosen", "known", "misses", "name", "notes", "offers", "ready", "todo", "union")
-
-    def __init__(self, name: str, todo: "list[Index]") -> None:
-        self.name: Final = name
-        self.todo = todo
-        self.offers: list[Offer] = []
-        self.notes: list[str] = []
-        self.ready: Final[Chained[Project]] = Chained()
-        self.union: Union | None = None
-        self.chosen: dict[str, tuple[Offer, Row]] = {}
-        self.asked: dict[str, Pending[Metadata]] = {}
-        self.known: dict[str, Metadata | MetadataUnavailable] = {}
-        self.misses = 0
-
-
 class Catalogue:
     """Answer the solver's questions, and tell afterwards which files were chosen.
 
-    `indexes` in the order of preference; `find_links` are flat ones whose files are merged with whatever index is
-    used; `remote` makes the `Remote` when it is first needed. `wheel_metadata` and `sdist_metadata` get metadata from a
-    whole file (download it, build it) and are called only from `metadata`, in the solver's thread.
+    `wheel_metadata` and `sdist_metadata` get metadata from a whole file (download it, build it); they are called only
+    from `metadata`, in the solver's thread.
     """
 
-    def __init__(  # noqa: PLR0913 - what a catalogue lacks is handed in
+    def __init__(
         self,
-        target: "Target",
-        indexes: "Sequence[Index]",
-        pages: "Pages",
-        remote: "Callable[[], Remote]",
+        target: Target,
+        search: Search,
         *,
-        now: float,
-        find_links: "Sequence[Index]" = (),
-        rules: Rules | None = None,
-        wheel_metadata: "Callable[[Candidate], Metadata] | None" = None,
-        sdist_metadata: "Callable[[Candidate], Metadata] | None" = None,
-        reporter: "Reporter | None" = None,
+        wheel_metadata: Callable[[Candidate], Metadata] | None = None,
+        sdist_metadata: Callable[[Candidate], Metadata] | None = None,
     ) -> None:
         self.target: Final = target
-        self.rules: Final = rules or Rules()
-        self.indexes: Final = tuple(indexes)
-        self.find_links: Final = tuple(find_links)
-        self.hashes: Final = links.Hashes(pages)
-        self.statistics: Final = dict.fromkeys(
-            ("pages asked", "pages remembered", "metadata asked", "metadata remembered"), 0
-        )
-        self._judge = Judge(target, self.rules.build_python)
-        self._pages = pages
-        self._make_remote = remote
-        self._remote: Remote | None = None
-        self._now = now
+        self.rules: Final = search.rules
+        self.rules.check(search.indexes)
+        self._search: Final = search
+        self._judge: Final = Judge(target, self.rules.build_python)
         self._wheel_metadata = wheel_metadata
         self._sdist_metadata = sdist_metadata
-        self._reporter: Reporter = reporter or Silence()
         self._lock = allocate_lock()
-        self._owner = get_ident()
-        self._projects: dict[str, Project] = {}
-        self._shelves: dict[str, Shelf] = {}
         self._bundles: dict[tuple[str, str], bundles.Bundle] = {}
-        self._flat: dict[str, Pending[links.Links]] = {}
-        self._trees: dict[str, links.Tree] = {}
+        # what a build says may depend on where it ran
         self._builder = target.tags[0] if target.tags else "universal"
-        self._lookahead = Lookahead(self)
-        self._check()
-
-    def _check(self) -> None:
-        if self.rules.strategy not in STRATEGIES:
-            raise UsageError(f"`{self.rules.strategy}` is not an index strategy", hint=f"use one of {', '.join(STRATEGIES)}")
-        names = [index.name for index in self.indexes if index.name]
-        for project, name in self.rules.bound.items():
-            if name not in names:
-                raise UnknownIndex(
-                    f"`{project}` is to come from the index `{name}`, and no index has this name",
-                    context=(f"configured: {', '.join(names)}" if names else "no index has a name",),
-                    hint=f"define it, as `--index {name}=URL` or in the settings",
-                )
+        self._lookahead: Final = Lookahead(self)
+        self.metadata_asked = 0
+        self.metadata_remembered = 0
 
     # --- what the solver asks -------------------------------------------------------------------------------------
 
@@ -225,13 +94,13 @@ class Catalogue:
         self._lookahead.follow(name, known)
         return known
 
-    def expect(self, name: str, versions: "Sequence[str]" = ()) -> None:
+    def expect(self, name: str, versions: Sequence[str] = ()) -> None:
         """Take a hint that a project, and the metadata of some of its versions, will be asked for; never waits."""
         project = self.project(name)
-        if versions and self._remote is not None:
+        if versions and self.online:
             self._lookahead.versions(project, versions)
 
-    def crawl(self, requirements: "Iterable[Requirement]", constraints: "Iterable[Requirement]" = ()) -> None:
+    def crawl(self, requirements: Iterable[Requirement], constraints: Iterable[Requirement] = ()) -> None:
         """Begin to fetch what these requirements will lead to, guessing the versions; constraints steer the guesses."""
         self._lookahead.begin(requirements, constraints)
 
@@ -292,185 +161,29 @@ class Catalogue:
         """End the look-ahead and write down what was learned; the catalogue can still answer from what it has."""
         self._lookahead.stop()
         with self._lock:
-            learned = [(self._shelf_by(identity), known) for (identity, _), known in self._bundles.items() if known.changed]
+            learned = [(self._search.shelf(identity), known) for (identity, _), known in self._bundles.items() if known.changed]
         for shelf, known in learned:
             shelf.keep_bundle(known)
-        self.hashes.keep()
-
-    # --- searching a project ----------------------------------------------------------------------------------------
-
-    def project(self, name: str) -> Project:
-        """Return a project, searched for or being so."""
-        project = self._projects.get(name)
-        if project is not None:
-            return project
-        with self._lock:
-            project = self._projects.get(name)
-            if project is not None:
-                return project
-            project = self._projects[name] = Project(name, self._places(name))
-        self._search(project, None)
-        return project
+        self._search.hashes.keep()
 
     @property
-    def abroad(self) -> bool:
-        """Tell whether this is a thread that brings answers, not the solver's."""
-        return get_ident() != self._owner
+    def statistics(self) -> dict[str, int]:
+        """Return how many answers were asked of indexes, and how many were remembered."""
+        return {
+            "pages asked": self._search.pages_asked,
+            "pages remembered": self._search.pages_remembered,
+            "metadata asked": self.metadata_asked,
+            "metadata remembered": self.metadata_remembered,
+        }
 
     @property
     def online(self) -> bool:
-        """Tell whether anything had to be asked of an index yet."""
-        return self._remote is not None
+        """Tell whether anything had to be asked yet."""
+        return self._search.online
 
-    def remote(self) -> "Remote":
-        """Return what asks the indexes, made at the first call."""
-        with self._lock:
-            if self._remote is None:
-                self._remote = self._make_remote()
-            return self._remote
-
-    def note(self, level: str, message: str) -> None:
-        """Tell the reporter."""
-        self._reporter.note(level, message)
-
-    def _places(self, name: str) -> list[Index]:
-        bound = self.rules.bound.get(name)
-        if bound:
-            return [index for index in self.indexes if index.name == bound]
-        return [index for index in self.indexes if not index.explicit]
-
-    def _search(self, project: Project, answer: "Pending[Reply] | None") -> None:
-        """Go on with a search, in the thread that brought `answer`, until it has to wait again or is done."""
-        try:
-            while project.todo:
-                if answer is None:
-                    answer = self._consult(project.todo[0], project.name)
-                    if not answer.done:
-                        project.ready.upon = answer
-                        answer.then(lambda pending: self._search(project, pending))
-                        return
-                self._take(project, project.todo.pop(0), answer.result())
-                answer = None
-            self._merge_links(project)
-        except Exception as error:  # noqa: BLE001 - whoever waits gets it, whatever it is
-            project.ready.fail(error)
-
-    def _consult(self, index: Index, name: str) -> "Pending[Reply]":
-        """Return what an index says about a name: from its record, from its folder, or by asking it."""
-        if index.flat:
-            return mapped(self._links_of(index), lambda found: _flat_reply(found.page(name), index))
-        path = file_url.to_path(index.identity)
-        if path is not None:
-            return Pending.of(self._consult_tree(index, path, name))
-        shelf = self._shelf(index)
-        known = shelf.page(name)
-        if known is not None and self._fresh(known, name):
-            self.statistics["pages remembered"] += 1
-            return Pending.of(reply_for(known, index))
-        if self.rules.offline:
-            return Pending.of(self._offline(known, index, name))
-        self.statistics["pages asked"] += 1
-        return self.remote().page(index, name, known)
-
-    def _fresh(self, page: "Page", name: str) -> bool:
-        source = page.provenance
-        if self.rules.refreshes(name) and not self.rules.offline:
-            return False
-        return source.fetched <= self._now + _SKEW and self._now < source.expires
-
-    def _offline(self, known: "Page | None", index: Index, name: str) -> Reply:
-        if known is None:
-            return Reply(None, f"it is not in the cache, and the network is not to be used (`--offline`) to ask `{index}`")
-        age = max(0, int(self._now - known.provenance.fetched))
-        self.note("debug", f"the page of `{name}` at `{index}` was fetched {age // 60} minutes ago; offline, it is taken as it is")
-        return reply_for(known, index)
-
-    def _consult_tree(self, index: Index, path: str, name: str) -> Reply:
-        """Look into a `file:` index: a page that is still the file it was made from, or the files beside it."""
-        tree = self._trees.setdefault(path, links.Tree(path))
-        directory = tree.directory(name)
-        if directory is None:
-            return Reply(None, unknown(index))
-        file = tree.page_file(directory)
-        if file is None:
-            return _flat_reply(links.folder(directory, self.hashes, index.identity).page(name), index)
-        shelf = self._shelf(index)
-        known = shelf.page(name)
-        if known is not None and known.provenance.etag == file[1] and known.provenance.page == file_url.from_path(file[0]):
-            return reply_for(known, index)
-        return self.remote().page(index, name, None).result()
-
-    def _take(self, project: Project, index: Index, reply: Reply) -> None:
-        """Take what an index said, and end the search if that is enough."""
-        if reply.note:
-            project.notes.append(reply.note)
-        if reply.page is not None:
-            terms = self.rules.terms(project.name, index)
-            project.offers.append(Offer(index, reply.page, terms, local=index.identity.startswith("file:")))
-        if self.rules.strategy == "first-index" and (reply.page is not None or reply.refused):
-            project.todo.clear()
-
-    # --- links --------------------------------------------------------------------------------------------------------
-
-    def _merge_links(self, project: Project) -> None:
-        """Add what the find-links places offer, waiting for those that are on their way, then deliver the project."""
-        for index in self.find_links:
-            pending = self._links_of(index)
-            if not pending.done:
-                project.ready.upon = pending
-                pending.then(lambda _: self._search(project, None))
-                return
-        for index in self.find_links:
-            page = self._links_of(index).result().page(project.name)
-            if page.versions:
-                # uploads of links carry no time, and the user put them there
-                terms = Terms(self.rules.formats.wheels(project.name), self.rules.formats.sdists(project.name))
-                project.offers.append(Offer(index, page, terms, local=page.index.startswith("file:"), linked=True))
-        if not self.indexes:
-            project.notes.append("no index is used (`--no-index`)" if self.find_links else "no index is configured")
-        project.ready.settle(project)
-
-    def _links_of(self, index: Index) -> "Pending[links.Links]":
-        found = self._flat.get(index.identity)
-        if found is None:
-            try:
-                found = self._read_links(index)
-            except CommonwheelError as error:
-                found = Pending.failed(error)
-            found = self._flat.setdefault(index.identity, found)
-        return found
-
-    def _read_links(self, index: Index) -> "Pending[links.Links]":
-        identity = index.identity
-        path = file_url.to_path(identity)
-        if path is None:
-            return self._read_remote_links(index)
-        if os.path.isdir(path):
-            return Pending.of(links.folder(path, self.hashes))
-        if not path.endswith((".html", ".htm", ".json")):
-            return Pending.of(links.single_file(path, self.hashes))
-        try:
-            stamp = links.stamp_of(path)
-        except OSError as error:
-            raise links.unreadable(path, error) from error
-        known = links.decode(self._shelf(index).links(), identity)
-        if known is not None and known.provenance.etag == stamp:
-            return Pending.of(known)
-        return self.remote().links_page(index, None)
-
-    def _read_remote_links(self, index: Index) -> "Pending[links.Links]":
-        identity = index.identity
-        filename = file_url.unquote(identity.rpartition("/")[2])
-        if filename.endswith((".whl", ".tar.gz", ".zip")):
-            return Pending.of(links.Links(identity, [links.line_of(filename, identity)]))
-        known = links.decode(self._shelf(index).links(), identity)
-        fresh = known is not None and known.provenance.fetched <= self._now + _SKEW and self._now < known.provenance.expires
-        if known is not None and (self.rules.offline or (fresh and self.rules.refresh is not True)):
-            return Pending.of(known)
-        if self.rules.offline:
-            self.note("warning", f"the links of `{index}` are not in the cache, and the network is not to be used (`--offline`)")
-            return Pending.of(links.Links(identity, ()))
-        return self.remote().links_page(index, known)
+    def project(self, name: str) -> Project:
+        """Return a project that is found, or is being searched for."""
+        return self._search.project(name)
 
     # --- versions and files -------------------------------------------------------------------------------------------
 
@@ -486,18 +199,17 @@ class Catalogue:
         if at is None:
             return []
         page = offer.page
-        if self._shelf(offer.index).rows(page):
+        if page.rows is not None or self._search.shelf(page.index).rows(page):
             found = page.files(at)
             if found is not None:
                 return found
-        return self._refetched(project, offer, page.versions[at])
+        return self._refetched(offer, page.versions[at])
 
-    def _refetched(self, project: Project, offer: Offer, version: str) -> list[Row]:
+    def _refetched(self, offer: Offer, version: str) -> list[Row]:
         if self.rules.offline:
             raise MetadataUnavailable(f"the list of its files is damaged in the cache, and `{offer.index}` cannot be asked offline")
         if offer.spare is None:
-            self.statistics["pages asked"] += 1
-            offer.spare = self.remote().page(offer.index, project.name, None).result().page
+            offer.spare = self._search.refetch(offer)
         spare = offer.spare
         if spare is None or version not in spare.versions:
             return []
@@ -511,7 +223,7 @@ class Catalogue:
         allowed = self.rules.allowed.get(project.name, frozenset())
         offers = project.offers
         terms = [offer.terms for offer in offers]
-        if self.rules.strategy == "unsafe-first-match" and len(offers) > 1:
+        if self.rules.strategy == FIRST_MATCH and len(offers) > 1:
             found = self._choose_first(project, version, allowed)
         else:
             every = ((n, row) for n, offer in enumerate(offers) for row in self._known(project, offer, version, allowed))
@@ -549,10 +261,10 @@ class Catalogue:
         return row.replaced(digests=f"sha256:{digest}")
 
     def _hash(self, path: str, stamp: str) -> str:
-        known = self.hashes.find(path, stamp)
+        known = self._search.hashes.find(path, stamp)
         if known is None:
-            known = self.remote().sha256(path)
-            self.hashes.learn(path, stamp, known)
+            known = self._search.remote().sha256(path)
+            self._search.hashes.learn(path, stamp, known)
         return known
 
     def _candidate(self, project: Project, version: str, offer: Offer, row: Row) -> Candidate:
@@ -560,7 +272,7 @@ class Catalogue:
         if row.metadata:
             algorithm, _, digest = row.metadata.partition(":")
             metadata = Digest(algorithm, digest) if digest else Digest("sha256", "")
-        known = self.hashes.find(file_url.to_path(row.url) or "", row.digests.partition(":")[2]) if offer.local else None
+        known = self._search.hashes.find(file_url.to_path(row.url) or "", row.digests.partition(":")[2]) if offer.local else None
         digests = (Digest("sha256", known),) if known else digests_of(row.digests)
         return Candidate(
             project.name,
@@ -592,7 +304,7 @@ class Catalogue:
 
     # --- metadata -----------------------------------------------------------------------------------------------------
 
-    def _get(self, project: Project, version: str) -> "Metadata | MetadataUnavailable":
+    def _get(self, project: Project, version: str) -> Metadata | MetadataUnavailable:
         """Get the metadata that is not known yet, waiting for it; any way to it is taken, the cheapest first."""
         pending = self.ask(project, version)
         if pending is not None:
@@ -607,7 +319,7 @@ class Catalogue:
                 project.known[version] = error
         return project.known[version]
 
-    def ask(self, project: Project, version: str) -> "Pending[Metadata] | None":
+    def ask(self, project: Project, version: str) -> Pending[Metadata] | None:
         """Begin to get metadata; None when it is known now, from the bundle or from before. Any thread."""
         if version in project.known:
             return None
@@ -630,7 +342,7 @@ class Catalogue:
         self._request(project, version, offer, row, mine)
         return mine
 
-    def _request(self, project: Project, version: str, offer: Offer, row: Row, mine: "Chained[Metadata]") -> None:
+    def _request(self, project: Project, version: str, offer: Offer, row: Row, mine: Chained[Metadata]) -> None:
         local = row.url.startswith("file:")
         if row.sdist and not row.metadata:
             mine.fail(OutOfReach())
@@ -638,9 +350,9 @@ class Catalogue:
         if self.rules.offline and not local:
             mine.fail(OutOfReach())
             return
-        self.statistics["metadata asked"] += 1
+        self.metadata_asked += 1
 
-        def arrived(pending: "Pending[Metadata]") -> None:
+        def arrived(pending: Pending[Metadata]) -> None:
             try:
                 mine.settle(self._learn(project, version, offer, row, pending.result()))
             except Exception as error:  # noqa: BLE001 - whoever waits gets it, whatever it is
@@ -650,7 +362,7 @@ class Catalogue:
                     )
                 mine.fail(error)
 
-        mine.upon = asked = self.remote().metadata(project.name, version, row)
+        mine.upon = asked = self._search.remote().metadata(project.name, version, row)
         asked.then(arrived)
 
     def _recall(self, project: Project, version: str, offer: Offer, row: Row) -> bool:
@@ -662,7 +374,7 @@ class Catalogue:
             found = error
         if found is None:
             return False
-        self.statistics["metadata remembered"] += 1
+        self.metadata_remembered += 1
         project.known[version] = found
         return True
 
@@ -691,29 +403,15 @@ class Catalogue:
         except MetadataUnavailable as error:
             project.known[version] = error
 
-    def _bundle(self, identity: str, name: str) -> "bundles.Bundle":
+    def _bundle(self, identity: str, name: str) -> bundles.Bundle:
         known = self._bundles.get((identity, name))
         if known is None:
-            read = self._shelf_by(identity).bundle(name)
+            read = self._search.shelf(identity).bundle(name)
             known = self._bundles.setdefault((identity, name), read)
         return known
 
-    def _shelf(self, index: Index) -> Shelf:
-        identity = index.identity
-        shelf = self._shelves.get(identity)
-        if shelf is None:
-            shelf = self._shelves[identity] = Shelf(index, self._pages)
-        return shelf
-
-    def _shelf_by(self, identity: str) -> Shelf:
-        return self._shelves.get(identity) or self._shelf(Index(SafeUrl(identity)))
-
 
 # --- small answers ----------------------------------------------------------------------------------------------------
-
-
-def _flat_reply(page: "Page", index: Index) -> Reply:
-    return Reply(page) if page.versions else Reply(None, unknown(index))
 
 
 def digests_of(text: str) -> tuple[Digest, ...]:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Final
 
-    from commonwheel.index.catalogue import Catalogue, Project
+    from commonwheel.index.catalogue import Catalogue
+    from commonwheel.index.search import Project
     from commonwheel.model import Metadata, Requirement
     from commonwheel.net.pending import Pending
 

@@ -1,0 +1,315 @@
+"""Finding a project: from index to index until the strategy says enough, and in the find-links places.
+
+Every project is searched for once, whoever asks first; a search goes on in whichever thread brings the next answer.
+As long as records answer, neither a thread nor the network room is loaded: those stand behind `Remote`, which is made
+when the first record is missing.
+
+Laws of this file: what is found depends on the indexes and the rules, never on the order of arrival; whoever waits
+gets an answer or an error, always. The clock is handed in.
+"""
+
+import os
+from _thread import allocate_lock
+
+from commonwheel.errors import CommonwheelError
+from commonwheel.events import Silence
+from commonwheel.index import links
+from commonwheel.index.chain import Chained, at_once, mapped
+from commonwheel.index.rules import FIRST_INDEX, Rules
+from commonwheel.index.selection import Terms
+from commonwheel.index.shelf import Index, Reply, Shelf, reply_for, unknown
+from commonwheel.index.union import Offer
+from commonwheel.model import SafeUrl
+from commonwheel.net.pending import Pending
+from commonwheel.specs import file_url
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Final, Protocol
+
+    from commonwheel.errors import MetadataUnavailable
+    from commonwheel.events import Reporter
+    from commonwheel.index.packed import Page, Row
+    from commonwheel.index.shelf import Pages
+    from commonwheel.index.union import Union
+    from commonwheel.model import Metadata
+
+    class Remote(Protocol):
+        """Ask indexes: `registry.Registry`."""
+
+        def page(self, index: Index, project: str, known: Page | None) -> Pending[Reply]:
+            """Ask for a project's page, with the validators of the remembered one; a `file:` index is read."""
+
+        def links_page(self, index: Index, known: links.Links | None) -> Pending[links.Links]:
+            """Ask for a page of links, or read it from its file."""
+
+        def metadata(self, project: str, version: str, row: Row) -> Pending[Metadata]:
+            """Get a file's metadata without downloading it whole; fails with OutOfReach where that cannot be."""
+
+        def sha256(self, path: str) -> str:
+            """Return the hash of a local file in hexadecimal; raises OSError."""
+
+
+#: How far the clock of another machine may be ahead before its records are doubted, in seconds.
+_SKEW = 60.0
+_ARCHIVES = (".whl", ".tar.gz", ".zip")
+
+
+class Project:
+    """All that is known of one project in this run; `ready` is delivered when its search is done.
+
+    By version: `chosen` the file that stands for it, `asked` the metadata that is on its way, `known` what came of it.
+    """
+
+    __slots__ = ("asked", "chosen", "known", "misses", "name", "notes", "offers", "ready", "todo", "union")
+
+    def __init__(self, name: str, todo: "list[Index]") -> None:
+        self.name: Final = name
+        self.todo: Final = todo
+        self.offers: Final[list[Offer]] = []
+        self.notes: Final[list[str]] = []
+        self.ready: Final[Chained[Project]] = Chained()
+        self.union: Union | None = None
+        self.chosen: Final[dict[str, tuple[Offer, Row]]] = {}
+        self.asked: Final[dict[str, Chained[Metadata]]] = {}
+        self.known: Final[dict[str, Metadata | MetadataUnavailable]] = {}
+        self.misses = 0
+
+
+class Search:
+    """Find projects in the order and by the rules that are configured."""
+
+    def __init__(
+        self,
+        indexes: "Sequence[Index]",
+        find_links: "Sequence[Index]",
+        pages: "Pages",
+        remote: "Callable[[], Remote]",
+        rules: Rules,
+        now: float,
+        *,
+        reporter: "Reporter | None" = None,
+    ) -> None:
+        self.indexes: Final = tuple(indexes)
+        self.find_links: Final = tuple(find_links)
+        self.hashes: Final = links.Hashes(pages)
+        self.rules: Final = rules
+        self.pages_asked = 0
+        self.pages_remembered = 0
+        self._pages = pages
+        self._make_remote = remote
+        self._remote: Remote | None = None
+        self._now = now
+        self._reporter: Reporter = reporter or Silence()
+        self._lock = allocate_lock()
+        self._projects: dict[str, Project] = {}
+        self._shelves: dict[str, Shelf] = {}
+        self._links: dict[str, Pending[links.Links]] = {}
+        self._trees: dict[str, links.Tree] = {}
+
+    def project(self, name: str) -> Project:
+        """Return a project that is found, or is being searched for."""
+        project = self._projects.get(name)
+        if project is not None:
+            return project
+        with self._lock:
+            project = self._projects.get(name)
+            if project is not None:
+                return project
+            project = self._projects[name] = Project(name, self._places(name))
+        self._go_on(project, None)
+        return project
+
+    @property
+    def online(self) -> bool:
+        """Tell whether anything had to be asked yet."""
+        return self._remote is not None
+
+    def remote(self) -> "Remote":
+        """Return what asks the indexes, made at the first call."""
+        with self._lock:
+            if self._remote is None:
+                self._remote = self._make_remote()
+            return self._remote
+
+    def refetch(self, offer: Offer) -> "Page | None":
+        """Return the page of an offer, fetched anew: it has lost its rows."""
+        self.pages_asked += 1
+        return self.remote().page(offer.index, offer.page.project, None).result().page
+
+    def shelf(self, identity: str) -> Shelf:
+        """Return the records of an index, by its identity."""
+        return self._shelves.get(identity) or self._shelf(Index(SafeUrl(identity)))
+
+    def _shelf(self, index: Index) -> Shelf:
+        identity = index.identity
+        found = self._shelves.get(identity)
+        return found if found is not None else self._shelves.setdefault(identity, Shelf(index, self._pages))
+
+    def _places(self, name: str) -> list[Index]:
+        bound = self.rules.bound.get(name)
+        if bound:
+            return [index for index in self.indexes if index.name == bound]
+        return [index for index in self.indexes if not index.explicit]
+
+    # --- from index to index ------------------------------------------------------------------------------------------
+
+    def _go_on(self, project: Project, answer: "Pending[Reply] | None") -> None:
+        """Go on with a search, in the thread that brought `answer`, until it has to wait again or is done."""
+        try:
+            while project.todo:
+                if answer is None:
+                    answer = self._consult(project.todo[0], project.name)
+                    if not answer.done:
+                        project.ready.upon = answer
+                        answer.then(lambda pending: self._go_on(project, pending))
+                        return
+                self._take(project, project.todo.pop(0), answer.result())
+                answer = None
+            self._add_links(project)
+        except Exception as error:  # noqa: BLE001 - whoever waits gets it, whatever it is
+            project.ready.fail(error)
+
+    def _take(self, project: Project, index: Index, reply: Reply) -> None:
+        """Take what an index said, and end the search if that is enough."""
+        if reply.note:
+            project.notes.append(reply.note)
+        if reply.page is not None:
+            terms = self.rules.terms(project.name, index)
+            project.offers.append(Offer(index, reply.page, terms, local=_path(index) is not None))
+        if reply.refused or (self.rules.strategy == FIRST_INDEX and reply.page is not None):
+            project.todo.clear()
+
+    def _consult(self, index: Index, name: str) -> "Pending[Reply]":
+        """Return what an index says about a name: from its record, from its folder, or by asking it."""
+        if index.flat:
+            return mapped(self._links_of(index), lambda found: _flat_reply(found.page(name), index))
+        path = _path(index)
+        if path is not None:
+            return at_once(lambda: self._consult_tree(index, path, name))
+        known = self._shelf(index).page(name)
+        if known is not None and not self._doubted(name) and self._fresh(known.provenance.fetched, known.provenance.expires):
+            self.pages_remembered += 1
+            return Pending.of(reply_for(known, index))
+        if self.rules.offline:
+            return Pending.of(self._offline(known, index, name))
+        self.pages_asked += 1
+        return self.remote().page(index, name, known)
+
+    def _doubted(self, name: str) -> bool:
+        return self.rules.refreshes(name) and not self.rules.offline
+
+    def _fresh(self, fetched: int, expires: int) -> bool:
+        return fetched <= self._now + _SKEW and self._now < expires
+
+    def _offline(self, known: "Page | None", index: Index, name: str) -> Reply:
+        if known is None:
+            return Reply(None, f"it is not in the cache, and the network is not to be used (`--offline`) to ask `{index}`")
+        age = max(0, int(self._now - known.provenance.fetched)) // 60
+        self._reporter.note("debug", f"offline: using what `{index}` said of `{name}` {age} minutes ago")
+        self.pages_remembered += 1
+        return reply_for(known, index)
+
+    def _consult_tree(self, index: Index, path: str, name: str) -> Reply:
+        """Look into a `file:` index: a page that is still the file it was made from, or the files beside it."""
+        tree = self._trees.setdefault(path, links.Tree(path))
+        directory = tree.directory(name)
+        if directory is None:
+            return Reply(None, unknown(index))
+        file = tree.page_file(directory)
+        if file is None:
+            return _flat_reply(links.folder(directory, self.hashes, index.identity).page(name), index)
+        known = self._shelf(index).page(name)
+        source = known.provenance if known is not None else None
+        if known is not None and source is not None and (source.page, source.etag) == (file_url.from_path(file[0]), file[1]):
+            self.pages_remembered += 1
+            return reply_for(known, index)
+        self.pages_asked += 1
+        return self.remote().page(index, name, None).result()
+
+    # --- links --------------------------------------------------------------------------------------------------------
+
+    def _add_links(self, project: Project) -> None:
+        """Add what the find-links places offer, waiting for those that are on their way, then deliver the project."""
+        for index in self.find_links:
+            pending = self._links_of(index)
+            if not pending.done:
+                project.ready.upon = pending
+                pending.then(lambda _: self._go_on(project, None))
+                return
+        # What a user put into a folder has no upload time, and is not what `--exclude-newer` is about.
+        terms = Terms(self.rules.formats.wheels(project.name), self.rules.formats.sdists(project.name))
+        for index in self.find_links:
+            page = self._links_of(index).result().page(project.name)
+            if page.versions:
+                project.offers.append(Offer(index, page, terms, local=_path(index) is not None, linked=True))
+        if not self.indexes:
+            project.notes.append("no index is used, and no file of it is among the links" if self.find_links else "no index is used")
+        project.ready.settle(project)
+
+    def _links_of(self, index: Index) -> "Pending[links.Links]":
+        with self._lock:
+            found = self._links.get(index.identity)
+            if found is not None:
+                return found
+            mine: Chained[links.Links] = Chained()
+            self._links[index.identity] = mine
+        read = _caught(lambda: self._read_links(index))
+        mine.upon = read
+        read.then(lambda done: _forward(done, mine))
+        return mine
+
+    def _read_links(self, index: Index) -> "Pending[links.Links]":
+        path = _path(index)
+        if path is None:
+            return self._read_remote_links(index)
+        if os.path.isdir(path):
+            return Pending.of(links.folder(path, self.hashes))
+        if path.endswith(_ARCHIVES):
+            return Pending.of(links.single_file(path, self.hashes))
+        try:
+            stamp = links.stamp_of(path)
+        except OSError as error:
+            raise links.unreadable(path, error) from error
+        known = links.decode(self._shelf(index).links(), index.identity)
+        if known is not None and known.provenance.etag == stamp:
+            return Pending.of(known)
+        return self.remote().links_page(index, None)
+
+    def _read_remote_links(self, index: Index) -> "Pending[links.Links]":
+        identity = index.identity
+        filename = file_url.unquote(identity.rpartition("/")[2])
+        if filename.endswith(_ARCHIVES):
+            return Pending.of(links.Links(identity, [links.line_of(filename, identity)]))
+        known = links.decode(self._shelf(index).links(), identity)
+        if known is not None:
+            fresh = self.rules.refresh is not True and self._fresh(known.provenance.fetched, known.provenance.expires)
+            if fresh or self.rules.offline:
+                return Pending.of(known)
+        if self.rules.offline:
+            self._reporter.note("warning", f"the links of `{index}` are not in the cache, and cannot be asked for offline")
+            return Pending.of(links.Links(identity, ()))
+        return self.remote().links_page(index, known)
+
+
+def _path(index: Index) -> str | None:
+    return file_url.to_path(index.identity)
+
+
+def _flat_reply(page: "Page", index: Index) -> Reply:
+    return Reply(page) if page.versions else Reply(None, unknown(index))
+
+
+def _caught(make: "Callable[[], Pending[links.Links]]") -> "Pending[links.Links]":
+    try:
+        return make()
+    except CommonwheelError as error:
+        return Pending.failed(error)
+
+
+def _forward(done: "Pending[links.Links]", to: "Pending[links.Links]") -> None:
+    try:
+        to.settle(done.result())
+    except Exception as error:  # noqa: BLE001 - whoever waits gets it, whatever it is
+        to.fail(error)
