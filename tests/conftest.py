@@ -5,9 +5,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from kit import users as kit_users
+
+# a slow machine is no failure
+hypothesis.settings.register_profile("project", deadline=None)
+hypothesis.settings.load_profile("project")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

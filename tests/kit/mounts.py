@@ -47,7 +47,8 @@ def tmpfs(point: str, size: str = "1m", inodes: int = 0) -> Iterator[str]:
 @contextlib.contextmanager
 def image(point: str, kind: str, size: int = 0, options: str = "") -> Iterator[str]:
     """Mount a new file system of `kind` (ext4, xfs, btrfs) in a file of `size` bytes (0: as small as it gets)."""
-    handle, path = tempfile.mkstemp(prefix=f"cw-{kind}-", suffix=".img")
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    handle, path = tempfile.mkstemp(prefix=f"cw-{kind}-", suffix=".img", dir=memory)
     os.close(handle)
     try:
         os.truncate(path, max(size, _SMALLEST[kind]))

@@ -1,0 +1,130 @@
+"""The text of a journal, whatever happens to it."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commonwheel.fs import disk, journal
+from commonwheel.fs.journal import Record
+
+# anything a path can be on Linux, and more: every character, and bytes that are no UTF-8
+words = st.lists(
+    st.one_of(st.text(), st.binary(max_size=20).map(lambda raw: raw.decode("utf-8", "surrogateescape"))).filter(
+        lambda word: not any("\ud800" <= letter <= "\udfff" and not "\udc80" <= letter <= "\udcff" for letter in word)
+    ),
+    max_size=4,
+).map(tuple)
+events = st.lists(
+    st.one_of(st.tuples(st.just("intend"), words), st.tuples(st.just("done"), st.integers(0, 5))), max_size=12
+)
+
+
+def written(history: list[tuple[str, object]]) -> tuple[bytes, list[list[Record]]]:
+    """Return a journal, and what it said after the head and after each of its lines."""
+    data, chain = journal.HEAD, journal.start()
+    intents: list[tuple[str, ...]] = []
+    done: set[int] = set()
+    said: list[list[Record]] = [[]]
+    for kind, what in history:
+        if kind == "intend":
+            assert isinstance(what, tuple)
+            line, chain = journal.line(chain, journal.INTEND, len(intents), what)
+            intents.append(what)
+        else:
+            assert isinstance(what, int)
+            line, chain = journal.line(chain, journal.DONE, what)
+            done.add(what)
+        data += line
+        said.append([Record(number, found, number in done) for number, found in enumerate(intents)])
+    return data, said
+
+
+@given(events)
+def test_what_is_written_is_read(history: list[tuple[str, object]]) -> None:
+    data, said = written(history)
+    assert journal.records(data) == said[-1]
+
+
+@given(events, st.data())
+def test_a_torn_tail_takes_nothing_with_it(history: list[tuple[str, object]], draw: st.DataObject) -> None:
+    data, said = written(history)
+    cut = draw.draw(st.integers(0, len(data)))
+    lines = data[:cut].count(b"\n")
+    assert journal.records(data[:cut]) == (said[lines - 1] if lines else [])
+
+
+@given(events, st.data(), st.binary(min_size=1, max_size=200))
+def test_a_mangled_tail_takes_nothing_with_it(
+    history: list[tuple[str, object]], draw: st.DataObject, noise: bytes
+) -> None:
+    data, said = written(history)
+    cut = draw.draw(st.integers(len(journal.HEAD), len(data)))
+    for mangled in (data[:cut] + b"\0" * (len(data) - cut), data[:cut] + noise):
+        length = min(len(data), len(mangled))
+        intact = next((at for at in range(length) if data[at] != mangled[at]), length)
+        assert journal.records(mangled) == said[data[:intact].count(b"\n") - 1]
+
+
+@given(events.filter(lambda history: len(history) > 2), st.data())
+def test_a_lost_or_repeated_line_ends_the_journal_there(history: list[tuple[str, object]], draw: st.DataObject) -> None:
+    data, said = written(history)
+    head, *lines = data.splitlines(keepends=True) if b"\r" not in data else split(data)
+    which = draw.draw(st.integers(0, len(lines) - 2))
+    without = b"".join((head, *lines[:which], *lines[which + 1 :]))
+    twice = b"".join((head, *lines[: which + 1], *lines[which:]))
+    assert journal.records(without) == said[which]
+    assert journal.records(twice) == said[which + 1]
+
+
+def split(data: bytes) -> list[bytes]:
+    return [line + b"\n" for line in data.split(b"\n")[:-1]]
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_can_be_read(data: bytes) -> None:
+    assert journal.records(data) == []
+    assert isinstance(journal.records(journal.HEAD + data), list)
+
+
+def test_a_line_with_a_good_checksum_and_no_sense_is_passed_over() -> None:
+    line, _ = journal.line(journal.start(), "done", 0)
+    nonsense = line.replace(b"done\t0", b"done\tx")
+    assert journal.records(journal.HEAD + nonsense) == []
+
+
+def test_a_journal_on_disk(place: str) -> None:
+    path = os.path.join(place, "journal")
+    with disk.Journal.create(path) as book:
+        assert book.intend("rename", "/a b", "/c\td\n") == 0
+        assert book.intend_all([("one",), ("two", "")]) == 1
+        book.done(1)
+        # with the system at once: who reads now, finds it
+        assert [record.done for record in disk.Journal.records(path)] == [False, True, False]
+        book.sync()
+        book.done(0)
+    assert disk.Journal.records(path) == [
+        Record(0, ("rename", "/a b", "/c\td\n"), True),
+        Record(1, ("one",), True),
+        Record(2, ("two", ""), False),
+    ]
+    assert os.stat(path).st_mode & 0o777 == 0o600
+
+
+def test_a_second_journal_is_refused_until_the_first_is_gone(place: str) -> None:
+    path = os.path.join(place, "journal")
+    disk.Journal.create(path).close()
+    with pytest.raises(disk.DiskError):
+        disk.Journal.create(path)
+    disk.remove(path)
+    disk.Journal.create(path).close()
+
+
+def test_no_journal_has_no_records(place: str) -> None:
+    assert disk.Journal.records(os.path.join(place, "missing")) == []
+    Path(place, "other").write_bytes(b"something else\n")
+    assert disk.Journal.records(os.path.join(place, "other")) == []
+    with pytest.raises(disk.DiskError):
+        disk.Journal.records(place)
