@@ -318,8 +318,8 @@ def _clause(part: str, whole: str) -> Clause:
         return Clause(operator, version, False, ())
     wildcard = version.endswith(".*") and operator in ("==", "!=")
     version = version[:-2] if wildcard else version
-    key = _full_key(version)
-    # `str.strip` in the key reader would let `1.* ` or `== 1 .*` through
+    key = parsed_key(version)
+    # the key reader strips blanks, which would let `== 1 .*` through
     if not operator or key is None or version != version.strip():
         raise InvalidSpecifier(
             f"`{part}` is not a valid version specifier (PEP 440)",
@@ -350,19 +350,19 @@ def _intervals(operator: str, version: str, key: "Key") -> "tuple[tuple[Bound, B
     """Turn a comparison into intervals (packaging's `standard_ranges` is the reference); None when they do not fit."""
     if key[6] and operator not in ("==", "!="):
         return None
+    if operator == ">=":
+        return ((key, HIGHEST),)
+    if operator == "<":
+        return ((LOWEST, _below(key)),)
     after: Bound = (*key[:6], key[6] + _NEXT_LOCAL if key[6] else _AFTER_LOCALS)
     if operator == "==":
         return ((key, after),)
     if operator == "!=":
         return ((LOWEST, key), (after, HIGHEST))
-    if operator == ">=":
-        return ((key, HIGHEST),)
     if operator == "<=":
         return ((LOWEST, after),)
     if operator == ">":
         return ((_above(key), HIGHEST),)
-    if operator == "<":
-        return ((LOWEST, _below(key)),)
     numbers = release(version)  # ~=
     if len(numbers) == 1:
         return None
@@ -443,6 +443,40 @@ def lower_bound(specifier: str) -> str:
         if clause.operator in (">=", ">", "~=", "==") and parsed_key(clause.version)
     ]
     return max(bounds, key=version_key, default="")
+
+
+_pythons: dict[tuple[str, str], bool] = {}
+
+
+def admits_python(requires_python: str, python: str) -> bool:
+    """Tell whether a `Requires-Python` text allows a Python version, by its lower bounds alone.
+
+    Upper bounds are ignored, as uv does: `<4` and `<3.12` say what was tested, not what fails, and taken at their word
+    they make resolvers dig up old releases that happened not to say it. A pre-release of Python counts as its release.
+    A text that is no specifier, and cannot be repaired, forbids nothing.
+    """
+    try:
+        return _pythons[requires_python, python]
+    except KeyError:
+        answer = _pythons[requires_python, python] = _admits_python(requires_python, python)
+        return answer
+
+
+def _admits_python(requires_python: str, python: str) -> bool:
+    mended = repaired(requires_python)
+    key = parsed_key(python)
+    if not mended or key is None:
+        return True
+    actual = (key[0], key[1])
+    for clause in clauses(mended):
+        bound = parsed_key(clause.version)
+        if bound is None:
+            continue
+        if clause.operator == ">" and actual <= (bound[0], bound[1]):
+            return False
+        if clause.operator in (">=", "~=", "==", "===") and actual < (bound[0], bound[1]):
+            return False
+    return True
 
 
 _repairs: dict[str, str | None] = {}
