@@ -193,14 +193,14 @@ class Catalogue:
             project.union = Union(project.name, project.offers, self._judge, project.notes, self.rules.strategy)
         return project.union
 
-    def _rows(self, project: Project, offer: Offer, version: str) -> list[Row]:
-        """Return the files of a version in one offer; a page that lost its rows is fetched anew."""
+    def _rows(self, project: Project, offer: Offer, version: str, *, fitting: bool = False) -> list[Row]:
+        """Return the files of a version in one offer, or those that may be usable; a page that lost its rows is fetched anew."""
         at = self.union_of(project).position(offer, version)
         if at is None:
             return []
         page = offer.page
         if page.rows is not None or self._search.shelf(page.index).rows(page):
-            found = page.files(at)
+            found = page.files(at, offer.fitting if fitting else None)
             if found is not None:
                 return found
         return self._refetched(offer, page.versions[at])
@@ -244,8 +244,8 @@ class Catalogue:
         return None
 
     def _known(self, project: Project, offer: Offer, version: str, allowed: frozenset[str]) -> list[Row]:
-        """Return the files of a version; local ones are hashed when hashes decide."""
-        rows = self._rows(project, offer, version)
+        """Return the files of a version that may be usable; local ones are hashed when hashes decide."""
+        rows = self._rows(project, offer, version, fitting=True)
         if not allowed or not offer.local:
             return rows
         return [self._hashed(row) for row in rows]
@@ -301,6 +301,30 @@ class Catalogue:
             context=(f"demanded: {', '.join(sorted(allowed))}", *offered[:10]),
             hint="add the hash of the file that is meant, or check who changed it",
         )
+
+    def presumed(self, project: Project, pick: Callable[[Listing], str]) -> Metadata | None:
+        """Return what is remembered of the version that a page, whose time is over, would lead to.
+
+        Whatever the index says meanwhile, most of what was needed last time will be needed again, and can be asked for
+        at once instead of step by step.
+        """
+        if not project.stale:
+            return None
+        offer = project.stale[-1]
+        union = Union(project.name, (offer,), self._judge, ())
+        version = pick(union.listing)
+        at = union.position(offer, version) if version else None
+        if at is None or not self._search.shelf(offer.page.index).rows(offer.page):
+            return None
+        rows = offer.page.files(at, offer.fitting) or []
+        best = self._judge.best(((0, row) for row in rows), lambda _: offer.terms)
+        if best is None:
+            return None
+        key = bundles.identity(best[1], self._builder)
+        try:
+            return self._bundle(offer.page.index, project.name).find(key, version)
+        except MetadataUnavailable:
+            return None
 
     # --- metadata -----------------------------------------------------------------------------------------------------
 

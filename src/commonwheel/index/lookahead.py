@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.index.search import Project
-    from commonwheel.model import Metadata, Requirement
+    from commonwheel.model import Listing, Metadata, Requirement
     from commonwheel.net.pending import Pending
 
 #: Guesses in one run; a large application has some 400 packages, and beyond this something wanders.
@@ -111,6 +111,8 @@ class Lookahead:
 
     def _seek(self, requirement: "Requirement") -> None:
         project = self._catalogue.project(requirement.name)
+        if project.stale and not project.ready.done:
+            self._soon(lambda: self._presume(project, requirement))
         project.ready.then(lambda _: self._soon(lambda: self._found(project, requirement)))
 
     def _found(self, project: "Project", requirement: "Requirement") -> None:
@@ -118,18 +120,26 @@ class Lookahead:
         if not self._running or not self._catalogue.online:
             return
         try:
-            version = self._best(project, requirement.specifier)
+            version = self._best(self._catalogue.union_of(project).listing, requirement.specifier)
             if version:
                 self._fetch(project, (version,))
         except CommonwheelError:  # the solver will meet it, and knows whether it matters
             return
 
-    def _best(self, project: "Project", specifier: str) -> str:
+    def _presume(self, project: "Project", requirement: "Requirement") -> None:
+        """Go on from the page of last time while the index is being asked: all pages are then asked for at once."""
+        try:
+            found = self._catalogue.presumed(project, lambda listing: self._best(listing, requirement.specifier))
+        except CommonwheelError:
+            return
+        if found is not None:
+            self._follow(project.name, found)
+
+    def _best(self, listing: "Listing", specifier: str) -> str:
         """Return the version that will probably be chosen, or ""."""
-        listing = self._catalogue.union_of(project).listing
         pool = (2 << len(listing.versions)) - 2
         try:
-            for text in (specifier, *self._hints.get(project.name, ())):
+            for text in (specifier, *self._hints.get(listing.name, ())):
                 pool &= select(text, listing.versions)
         except InvalidSpecifier:
             return ""

@@ -7,7 +7,7 @@ per file, cut by version; only the versions that are chosen are ever looked at.
 
     head   cw-page <format> <crc32> <head length> <token> <rows length, or - when they lie apart>
            index URL, project
-           fetched, expires, page URL, ETag, Last-Modified, status, reason of the status
+           fetched, expires, page URL, ETag, Last-Modified, checksum of the body, status, reason of the status
            versions
            pre-releases (as runs)
            distinct Requires-Python texts
@@ -31,7 +31,7 @@ from commonwheel.specs.wheel_file import SDIST_SUFFIXES, parse_sdist_filename, s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
     from typing import Any, Final
 
     from commonwheel.specs.versions import Key
@@ -48,6 +48,7 @@ _CELL = 8
 _COLUMNS = 10
 _TAG_BITS = 24
 _HEAD_LINES = 6
+_TEXTS = 6
 
 
 class Row(Value):
@@ -96,10 +97,10 @@ class Provenance(Value):
     """Where a page came from and how long it may be believed.
 
     `fetched` and `expires` are seconds since the epoch; `page` is the URL after redirects, without credentials;
-    `status` and `reason` are those of PEP 792 ("" for active).
+    `checksum` tells whether another answer is the same text; `status` and `reason` are those of PEP 792 ("" for active).
     """
 
-    __slots__ = ("etag", "expires", "fetched", "modified", "page", "reason", "status")
+    __slots__ = ("checksum", "etag", "expires", "fetched", "modified", "page", "reason", "status")
 
     def __init__(
         self,
@@ -108,6 +109,7 @@ class Provenance(Value):
         page: str = "",
         etag: str = "",
         modified: str = "",
+        checksum: str = "",
         status: str = "",
         reason: str = "",
     ) -> None:
@@ -116,6 +118,7 @@ class Provenance(Value):
         self.page: Final = page
         self.etag: Final = etag
         self.modified: Final = modified
+        self.checksum: Final = checksum
         self.status: Final = status
         self.reason: Final = reason
 
@@ -177,13 +180,19 @@ class Page:
         start = at * 2 * _CELL
         return int(self.times[start : start + _CELL], 16), int(self.times[start + _CELL : start + 2 * _CELL], 16)
 
-    def files(self, at: int) -> "list[Row] | None":
-        """Return the files of version number `at`, or None when the rows are missing or damaged."""
+    def files(self, at: int, tags: "Container[str] | None" = None) -> "list[Row] | None":
+        """Return the files of version number `at`, or None when the rows are missing or damaged.
+
+        `tags` are the numbers (as text) of the tag sets that are wanted; None for all.
+        """
         text = self._slice(at)
         if text is None:
             return None
+        lines = text.split("\n")
         try:
-            return [self._row(line.split("\t")) for line in text.split("\n")]
+            if tags is not None:
+                lines = [line for line in lines if line[: line.index("\t")] in tags]
+            return [self._row(line.split("\t")) for line in lines]
         except (ValueError, IndexError):
             return None
 
@@ -292,7 +301,7 @@ def _decode(data: bytes, index: str, project: str) -> Page | None:
 
 
 def _page(index: str, project: str, lines: list[str], token: str, body: str) -> Page:
-    fetched, expires, page, etag, modified, status, reason = lines[1].split("\t")
+    fetched, expires, *texts = lines[1].split("\t")
     versions = tuple(lines[2].split("\t")) if lines[2] else ()
     last = lines.index("", _HEAD_LINES)
     count = len(versions)
@@ -306,7 +315,7 @@ def _page(index: str, project: str, lines: list[str], token: str, body: str) -> 
     return Page(
         index,
         project,
-        Provenance(int(fetched), int(expires), page, etag, modified, status, reason),
+        Provenance(int(fetched), int(expires), *_exactly(texts, _TEXTS)),
         versions,
         mask_of(lines[3], count),
         tuple(lines[4].split("\t")),
@@ -318,6 +327,12 @@ def _page(index: str, project: str, lines: list[str], token: str, body: str) -> 
     )
 
 
+def _exactly(cells: list[str], count: int) -> list[str]:
+    if len(cells) != count:
+        raise ValueError(cells)
+    return cells
+
+
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
@@ -325,7 +340,7 @@ def encode_head(page: Page) -> bytes:
     """Return the bytes to keep for a page: the head, and the rows too if they are few."""
     source = page.provenance
     rest = page.body.split("\n", 2)[2]
-    words = (source.page, source.etag, source.modified, source.status, source.reason)
+    words = (source.page, source.etag, source.modified, source.checksum, source.status, source.reason)
     stamps = "\t".join((str(source.fetched), str(source.expires), *map(_flat, words)))
     body = f"{page.index}\t{page.project}\n{stamps}\n{rest}".encode("utf-8", "replace")
     rows = page.rows if page.rows is not None and not lies_apart(page) else None
@@ -478,7 +493,7 @@ class Draft:
             together.setdefault(release.groups(), []).append(at)
         lines = [
             f"{self.index}\t{self.project}",
-            "0\t0\t\t\t\t\t",
+            "0\t0" + "\t" * _TEXTS,
             "\t".join(versions),
             runs(prereleases),
             "\t".join(map(_flat, self._requires)),

@@ -9,6 +9,7 @@ messages are masked; what names another project than was asked for is refused.
 
 import hashlib
 import zipfile
+from zlib import crc32
 
 from commonwheel.errors import CommonwheelError, MetadataUnavailable
 from commonwheel.events import Silence
@@ -135,9 +136,10 @@ class Registry:
     def _received(self, index: Index, project: str, known: Page | None, response: "Response") -> Reply:
         """Make a reply of what an index answered, and remember it."""
         status = response.status
-        if status == _UNCHANGED and known is not None:
+        same = status == _OK and known is not None and known.provenance.checksum == _checksum(response.body)
+        if known is not None and (same or status == _UNCHANGED):
             known.provenance = self._provenance(index, response, known.provenance)
-            Shelf(index, self._pages).keep(known)
+            Shelf(index, self._pages).renew(known)
             return reply_for(known, index)
         if status in _GONE or status in index.ignored:
             absent = Draft(index.identity, project).finish(self._provenance(index, response), absent=True)
@@ -188,6 +190,7 @@ class Registry:
             response.url.bare,
             fresh.etag or (before.etag if before else ""),
             fresh.modified or (before.modified if before else ""),
+            before.checksum if before else _checksum(response.body),
             before.status if before else "",
             before.reason if before else "",
         )
@@ -337,6 +340,11 @@ class Registry:
         except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
             raise MetadataUnavailable(f"`{row.filename}` cannot be read: {error}") from error
         return _understood(body, project, version, row)
+
+
+def _checksum(body: bytes) -> str:
+    """Tell one body from another: of an index without validators, a page that did not change need not be read again."""
+    return f"{len(body):x}-{crc32(body):08x}"
 
 
 def _understood(body: bytes, project: str, version: str, row: "Row") -> Metadata:

@@ -59,10 +59,10 @@ _ARCHIVES = (".whl", ".tar.gz", ".zip")
 class Project:
     """All that is known of one project in this run; `ready` is delivered when its search is done.
 
-    By version: `chosen` the file that stands for it, `asked` the metadata that is on its way, `known` what came of it.
+    `stale` are remembered pages that are being asked for again: good for guesses only. By version: `chosen` the file that stands for it, `asked` the metadata that is on its way, `known` what came of it.
     """
 
-    __slots__ = ("asked", "chosen", "known", "misses", "name", "notes", "offers", "ready", "todo", "union")
+    __slots__ = ("asked", "chosen", "known", "misses", "name", "notes", "offers", "ready", "stale", "todo", "union")
 
     def __init__(self, name: str, todo: "list[Index]") -> None:
         self.name: Final = name
@@ -74,6 +74,7 @@ class Project:
         self.chosen: Final[dict[str, tuple[Offer, Row]]] = {}
         self.asked: Final[dict[str, Chained[Metadata]]] = {}
         self.known: Final[dict[str, Metadata | MetadataUnavailable]] = {}
+        self.stale: Final[list[Offer]] = []
         self.misses = 0
 
 
@@ -160,7 +161,7 @@ class Search:
         try:
             while project.todo:
                 if answer is None:
-                    answer = self._consult(project.todo[0], project.name)
+                    answer = self._consult(project.todo[0], project)
                     if not answer.done:
                         project.ready.upon = answer
                         answer.then(lambda pending: self._go_on(project, pending))
@@ -181,8 +182,9 @@ class Search:
         if reply.refused or (self.rules.strategy == FIRST_INDEX and reply.page is not None):
             project.todo.clear()
 
-    def _consult(self, index: Index, name: str) -> "Pending[Reply]":
+    def _consult(self, index: Index, project: Project) -> "Pending[Reply]":
         """Return what an index says about a name: from its record, from its folder, or by asking it."""
+        name = project.name
         if index.flat:
             return mapped(self._links_of(index), lambda found: _flat_reply(found.page(name), index))
         path = _path(index)
@@ -195,6 +197,8 @@ class Search:
         if self.rules.offline:
             return Pending.of(self._offline(known, index, name))
         self.pages_asked += 1
+        if known is not None and not known.absent:
+            project.stale.append(Offer(index, known, self.rules.terms(name, index)))
         return self.remote().page(index, name, known)
 
     def _doubted(self, name: str) -> bool:

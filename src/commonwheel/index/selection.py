@@ -52,14 +52,16 @@ class Formats(Value):
 class Verdict(Value):
     """What the files of a page allow: masks with bit i for `page.versions[i]`.
 
-    `barred` has a reason for each version that cannot be used at all; `yanked` those whose usable files are all yanked.
+    `barred` has a reason for each version that cannot be used at all; `yanked` those whose usable files are all yanked;
+    `fitting` are the numbers of the page's tag sets (as text) that a usable file may have.
     """
 
-    __slots__ = ("barred", "yanked")
+    __slots__ = ("barred", "fitting", "yanked")
 
-    def __init__(self, yanked: int, barred: "Mapping[str, int]") -> None:
+    def __init__(self, yanked: int, barred: "Mapping[str, int]", fitting: "frozenset[str]") -> None:
         self.yanked: Final = yanked
         self.barred: Final = barred
+        self.fitting: Final = fitting
 
 
 class Terms(Value):
@@ -141,6 +143,7 @@ class Judge:
         return Verdict(
             outcomes.get(_YANKED, 0),
             {_REASONS[outcome]: mask for outcome, mask in outcomes.items() if outcome < len(_REASONS) and mask},
+            frozenset(wheels | sdists if terms.sdists else wheels),
         )
 
     def _cut(self, page: "Page", terms: Terms, outcomes: dict[int, int]) -> None:

@@ -114,10 +114,14 @@ class Shelf:
         return data is not None and page.attach(data)
 
     def keep(self, page: "packed.Page") -> None:
-        """Remember a page; a page without its rows (a renewed one) leaves those where they are."""
+        """Remember a page."""
         if page.rows is not None and packed.lies_apart(page):
             # Rows first: a head whose rows are not there yet would send its next reader to the network.
             self._put("pages", f"{page.project}.files", page.rows)
+        self.renew(page)
+
+    def renew(self, page: "packed.Page") -> None:
+        """Remember that a page is still right; rows that lie apart stay where they are."""
         self._put("pages", page.project, packed.encode_head(page))
 
     def bundle(self, project: str) -> "bundles.Bundle":

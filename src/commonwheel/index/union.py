@@ -25,10 +25,10 @@ class Offer:
     """A page, where it came from, and what holds there.
 
     `local`: its files lie on this machine; `linked`: it is one of `--find-links`; `spare` is a page that was fetched
-    anew because this one had lost its rows.
+    anew because this one had lost its rows; `fitting` are the tag sets that a usable file may have, once it is judged.
     """
 
-    __slots__ = ("index", "linked", "local", "page", "spare", "terms")
+    __slots__ = ("fitting", "index", "linked", "local", "page", "spare", "terms")
 
     def __init__(self, index: "Index", page: "Page", terms: "Terms", *, local: bool = False, linked: bool = False) -> None:
         self.index: Final = index
@@ -37,6 +37,7 @@ class Offer:
         self.local: Final = local
         self.linked: Final = linked
         self.spare: Page | None = None
+        self.fitting: frozenset[str] | None = None
 
 
 class Union:
@@ -76,6 +77,7 @@ class Union:
             page = offer.page
             every = (1 << len(page.versions)) - 1
             verdict = judge.verdict(page, offer.terms)
+            offer.fitting = verdict.fitting
             bars = verdict.barred
             if page.provenance.status == "quarantined":
                 bars = {"quarantined": every}
