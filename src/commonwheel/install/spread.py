@@ -437,7 +437,7 @@ class _Spreading:
         if free:
             folder.children[name] = tree
             return
-        if name not in folder.children and self._ground.kind(path) == FILE:
+        if name not in folder.children and self._may_go(path, tree):
             self._replace(path)
             folder.children[name] = tree
             return
@@ -449,6 +449,11 @@ class _Spreading:
                 self._put_tree(f"{path}/{inner}", node)
             else:
                 self._put(f"{path}/{inner}", node, tree.entry.name)
+
+    def _may_go(self, path: str, tree: Tree) -> bool:
+        """Say whether what is in the way of a directory can go as a whole: a file, or this very link of a lost RECORD."""
+        kind = self._ground.kind(path)
+        return kind == FILE or (kind == LINK and self._ground.target(path) == f"{tree.entry.tree}/{tree.path}")
 
     def _put(self, path: str, node: "Node", owner: str) -> None:
         """Put a file at a path."""

@@ -11,7 +11,7 @@ import _thread
 import os
 
 from commonwheel.fs import disk
-from commonwheel.install.spread import File, Folder, Link, Placement, Text, Tree
+from commonwheel.install.spread import File, Folder, Link, Text, Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,12 +57,6 @@ class Staging:
                 if count:
                     total[way] = total.get(way, 0) + count
         return total
-
-    def build(self, placements: "Sequence[Placement]") -> "dict[str, str]":
-        """Make the nodes of all placements; return final path -> staged path."""
-        staged = {one.path: self.begin(one.node) for one in placements}
-        self.finish()
-        return staged
 
     def begin(self, node: "Node", path: str = "") -> str:
         """Start to make one node, at `path` or at a new place below `home`; return where. Complete after `finish`."""

@@ -124,14 +124,14 @@ def apply(
     options, reporter = options or Options(), reporter or Silence()
     moves = _moves(change)
     _check_rights(environment, moves)
-    state = _made_state(environment)
-    with recovery.lock(environment, state, options.lock_timeout, reporter) as held:
-        recovery.sweep(state, reporter, held=held)
-        if change.stamp is not None and change.stamp != changeset.stamp(environment):
-            raise EnvironmentChanged(
-                f"`{environment.root}` was changed by another command in the meantime", hint="run the command again"
-            )
-        with _Terminable():
+    with _Terminable():
+        state = _made_state(environment)
+        with recovery.lock(environment, state, options.lock_timeout, reporter) as held:
+            recovery.sweep(state, reporter, held=held)
+            if change.stamp is not None and change.stamp != changeset.stamp(environment):
+                raise EnvironmentChanged(
+                    f"`{environment.root}` was changed by another command in the meantime", hint="run the command again"
+                )
             return _Transaction(environment, state, change, options, reporter).carry_out(moves)
 
 
@@ -205,18 +205,23 @@ class _Transaction:
 
     # -- the five steps --
 
-    def _stage(self, moves: "Sequence[Move]") -> "dict[str, str]":
-        """Build everything new; return final path -> staged path."""
+    def _stage(self, moves: "Sequence[Move]") -> "list[str]":
+        """Build everything new; return for each move where that stands, "" for those that bring nothing."""
         home = f"{self._work}/new"
         disk.make_directory(home)
         disk.make_directory(f"{self._work}/old")
-        self._staging = Staging(
-            home, self._change.choice, self._change.shelf, self._reporter, threads=self._options.threads
-        )
-        staged = self._staging.build([move.placement for move in moves if move.placement is not None])
-        for number, move in enumerate(move for move in moves if move.data is not None):
-            path = staged[move.path] = f"{home}/pth-{number}"
-            disk.write_new(path, move.data or b"")
+        choice, shelf = self._change.choice, self._change.shelf
+        self._staging = Staging(home, choice, shelf, self._reporter, threads=self._options.threads)
+        staged: list[str] = []
+        for move in moves:
+            path = ""
+            if move.placement is not None:
+                path = self._staging.begin(move.placement.node)
+            elif move.data is not None:
+                path = f"{home}/text-{len(staged)}"
+                disk.write_new(path, move.data)
+            staged.append(path)
+        self._staging.finish()
         return staged
 
     def _describe(self) -> "Record":
@@ -230,15 +235,15 @@ class _Transaction:
         self._record.sync()
         return record
 
-    def _write_journal(self, moves: "Sequence[Move]", staged: "Mapping[str, str]", record: "Record") -> None:
+    def _write_journal(self, moves: "Sequence[Move]", staged: "Sequence[str]", record: "Record") -> None:
         intents: list[tuple[str, ...]] = [
             (BEGIN, str(self._number), facts.boot_id(), str(int(record.when)), record.command, record.who),
         ]
-        for number, move in enumerate(moves):
+        for number, (move, new) in enumerate(zip(moves, staged, strict=True)):
             if move.aside:
                 intents.append((SET_ASIDE, move.path, f"{self._work}/old/{number}"))
-            if move.path in staged:
-                intents.append((BRING_IN, staged[move.path], move.path))
+            if new:
+                intents.append((BRING_IN, new, move.path))
         intents.append((READY,))
         if self._options.durability == "sync":
             disk.sync_filesystem(self._work)
@@ -246,19 +251,20 @@ class _Transaction:
         self._journal.intend_all(intents)
         self._journal.sync()
 
-    def _move(self, moves: "Sequence[Move]", staged: "Mapping[str, str]") -> None:
+    def _move(self, moves: "Sequence[Move]", staged: "Sequence[str]") -> None:
         """Carry out the renames: the only time in which a reader can meet the old and the new together."""
         started = time.perf_counter()
-        for number, move in enumerate(moves):
+        for number, (move, new) in enumerate(zip(moves, staged, strict=True)):
             aside = f"{self._work}/old/{number}"
-            if not move.aside and os.path.lexists(move.path):
+            present = move.aside
+            if not present and os.path.lexists(move.path):
                 # somebody put it there since we looked
                 self._intend((SET_ASIDE, move.path, aside))
-                self._set_aside(move.path, aside, replaced=move.path in staged)
-            elif move.aside:
-                self._set_aside(move.path, aside, replaced=move.path in staged)
-            if move.path in staged:
-                self._bring_in(move, staged[move.path])
+                present = True
+            if present:
+                self._set_aside(move.path, aside, replaced=bool(new) and not _is_directory(new))
+            if new:
+                self._bring_in(move, new)
         self._window = time.perf_counter() - started
 
     def _commit(self) -> None:
