@@ -123,22 +123,28 @@ def _hashes(archive: "dict[str, Json]") -> tuple[Digest, ...]:
 
 def reference(name: str, source: "Source") -> str:
     """Return the line that asks for a source again, as `pip freeze` prints it."""
-    if isinstance(source, PathSource):
-        url = file_url.from_path(source.path)
-        if source.editable:
-            return f"-e {url}"
-    else:
-        url = public(source.url)
+    place = url_of(source)
+    return f"-e {place}" if isinstance(source, PathSource) and source.editable else f"{name} @ {place}"
+
+
+def requirement_url(text: str) -> str:
+    """Return what stands behind `name @` to ask again for what a direct_url.json tells; raise InvalidDirectUrl."""
+    return url_of(read(text))
+
+
+def url_of(source: "Source") -> str:
+    """Return a source as one URL, revision, hash and subdirectory in it, without credentials."""
     fragments = []
     if isinstance(source, VcsSource):
         revision = source.commit or source.revision
-        url = f"{source.kind}+{url}" + (f"@{file_url.quote(revision)}" if revision else "")
+        url = f"{source.kind}+{public(source.url)}" + (f"@{file_url.quote(revision)}" if revision else "")
     else:
+        url = file_url.from_path(source.path) if isinstance(source, PathSource) else public(source.url)
         digest = digests.strongest(source.digests)
         fragments = [f"{digest.algorithm}={digest.hex}"] if digest is not None else []
     if source.subdirectory:
         fragments.append(f"subdirectory={source.subdirectory}")
-    return f"{name} @ {url}" + (f"#{'&'.join(fragments)}" if fragments else "")
+    return url + (f"#{'&'.join(fragments)}" if fragments else "")
 
 
 # --- JSON ----------------------------------------------------------------------------------------------------------

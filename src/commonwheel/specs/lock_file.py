@@ -6,7 +6,7 @@ relative to the file. So two people who lock the same get the same bytes.
 
 import tomllib
 from datetime import UTC, datetime
-from posixpath import isabs, join, normpath, relpath
+from posixpath import dirname, isabs, join, normpath, relpath
 
 from packaging import pylock, tags
 
@@ -91,8 +91,11 @@ class Lock:
         return {name: next(iter(several)) for name, several in found.items() if len(several) == 1}
 
 
-def read(text: str, path: str, base_directory: str) -> Lock:
-    """Read a lock; raise InvalidLock. A later minor version of the format is read, with a note (PEP 751)."""
+def read(text: str, path: str, base_directory: str | None = None) -> Lock:
+    """Read a lock; raise InvalidLock. A later minor version of the format is read, with a note (PEP 751).
+
+    Its relative paths are relative to `base_directory`, else to where `path` (absolute then) says that it lies.
+    """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -112,7 +115,7 @@ def read(text: str, path: str, base_directory: str) -> Lock:
     except pylock.PylockValidationError as error:
         issue = f"{error.context}: {error.message}" if error.context else error.message
         raise InvalidLock(f"`{path}` is not a valid lock", issues=(issue,)) from error
-    return Lock(content, path, base_directory, notes)
+    return Lock(content, path, dirname(path) if base_directory is None else base_directory, notes)
 
 
 def select(

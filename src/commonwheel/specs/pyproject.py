@@ -6,7 +6,7 @@ Everything faulty is told at once, each with its dotted path. What a build backe
 import tomllib
 
 from commonwheel.model import Metadata, Origin, Requirement, Value
-from commonwheel.specs import repairs, versions
+from commonwheel.specs import repairs, tool_sources, versions
 from commonwheel.specs.faults import Malformed
 from commonwheel.specs.names import is_valid, normalize
 from commonwheel.specs.requirement import InvalidRequirement, parse_dependency
@@ -105,15 +105,28 @@ class Project(Value):
         table = self.tools.get(name)
         return table if isinstance(table, dict) else {}
 
-    def dependencies(self, extras: "Iterable[str]" = ()) -> tuple[Requirement, ...]:
+    def dependencies(self, extras: "Iterable[str]" = (), *, sources: bool = False) -> tuple[Requirement, ...]:
         """Return the dependencies, and those of some extras; an extra of the project that refers to another is followed.
 
-        Raises UnknownGroup.
+        With `sources` what `[tool.uv.sources]` says of them counts. Raises UnknownGroup; InvalidPyproject for bad sources.
         """
-        found = list(self.requires)
-        for extra in extras:
-            found.extend(self._extra(normalize(extra), ()))
+        rules = self._rules() if sources else {}
+        found = [one for requirement in self.requires for one in tool_sources.applied(requirement, rules)]
+        for extra in map(normalize, extras):
+            for requirement in self._extra(extra, ()):
+                found.extend(tool_sources.applied(requirement, rules, extra=extra))
         return tuple(dict.fromkeys(found))
+
+    def _rules(self) -> "tool_sources.Rules":
+        """Return the sources of the tool tables, those of cw before those of uv."""
+        issues: list[str] = []
+        merged: dict[str, tuple[tool_sources.Rule, ...]] = {}
+        for tool in ("uv", "cw"):
+            table = self.tool(tool).get("sources")
+            merged |= tool_sources.rules(table, f"tool.{tool}.sources", self.directory, issues)
+        if issues:
+            raise InvalidPyproject(f"the sources in `{self.path}` cannot be read", issues=issues)
+        return merged
 
     def _extra(self, extra: str, chain: tuple[str, ...]) -> "Iterator[Requirement]":
         if extra not in self.optional:
@@ -130,16 +143,18 @@ class Project(Value):
                     for inner in self._extra(other, (*chain, extra)):
                         yield inner.replaced(marker=_both(requirement.marker, inner.marker))
 
-    def group(self, name: str, origin: Origin | None = None) -> tuple[Requirement, ...]:
+    def group(self, name: str, origin: Origin | None = None, *, sources: bool = False) -> tuple[Requirement, ...]:
         """Return the requirements of a dependency group, those of the groups it includes among them, in order.
 
-        Raises UnknownGroup, and InvalidPyproject for what is wrong in the groups (which nobody looks at before).
+        With `sources` what `[tool.uv.sources]` says of them counts. Raises UnknownGroup, and InvalidPyproject for what is wrong in the groups (which nobody looks at before).
         """
         groups = _Groups(self, origin)
         found = groups.read(normalize(name), ())
         if groups.issues:
             raise InvalidPyproject(f"the dependency groups of `{self.path}` cannot be read", issues=groups.issues)
-        return tuple(dict.fromkeys(found))
+        rules = self._rules() if sources else {}
+        settled = (one for found_one in found for one in tool_sources.applied(found_one, rules, group=normalize(name)))
+        return tuple(dict.fromkeys(settled))
 
 
 def read(text: str, path: str) -> Project:
