@@ -1,1 +1,794 @@
-"""The composition root: builds the parts lazily and ties them together in one place."""
+"""The composition root: builds the parts when they are first asked for, and ties resolving, building and installing together.
+
+This is the one file whose functions import: laziness has a place here, and is a habit nowhere else. A warm command
+touches a few of these parts, and never the network, a TOML parser, a build backend or a process.
+
+Laws of this file: it makes and connects; what is done with the parts is written in `road` and `commands`.
+"""
+
+import os
+import sys
+import time
+
+from commonwheel import __version__
+from commonwheel.errors import UsageError
+from commonwheel.events import Silence
+from commonwheel.settings import Settings
+from commonwheel.specs.names import normalize
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from types import TracebackType
+    from typing import Any, Self
+
+    from commonwheel.build.builder import Builder
+    from commonwheel.build.vcs import Repositories
+    from commonwheel.events import Reporter
+    from commonwheel.index.catalogue import Catalogue
+    from commonwheel.index.defaults import PipConfiguration
+    from commonwheel.index.rules import Rules
+    from commonwheel.index.shelf import Index
+    from commonwheel.install.recovery import Recovered
+    from commonwheel.model import (
+        Candidate,
+        Entry,
+        Environment,
+        Installed,
+        Interpreter,
+        Metadata,
+        PathSource,
+        Pin,
+        Plan,
+        Requirement,
+        SafeUrl,
+        Target,
+    )
+    from commonwheel.net.client import Client
+    from commonwheel.process import Finished
+    from commonwheel.python.discovery import Surroundings
+    from commonwheel.resolve.inputs import Inputs
+    from commonwheel.road.material import Material
+    from commonwheel.specs.pyproject import Project
+    from commonwheel.specs.requirements_txt import Option
+    from commonwheel.store.store import Store
+
+_ALL = ":all:"
+
+
+class Session:
+    """One run of cw: its words, settings, environment, store, indexes. A context manager that closes what was opened."""
+
+    version = __version__
+
+    def __init__(self, given: "Mapping[str, object]", *, command: str = "", words: "Sequence[str]" = ()) -> None:
+        directory = given.get("directory")
+        if isinstance(directory, str):
+            _enter(directory)
+        self.environ: Mapping[str, str] = os.environ
+        self.cwd = os.getcwd()
+        self.command = command
+        self.words = tuple(words)
+        self.reporter: Reporter = Silence()
+        project = given.get("project")
+        start = os.path.join(self.cwd, project) if isinstance(project, str) else self.cwd
+        self.settings = Settings(given, self.environ, start, _read_toml, pip_interface=command.startswith("pip "))
+        self.file_options: tuple[Option, ...] = ()
+        self.config_settings: tuple[tuple[Requirement, str, str], ...] = ()
+        self.build_constraints: tuple[Requirement, ...] = ()
+        self._made: dict[str, Any] = {}
+        self._closing: list[Callable[[], object]] = []
+        self._told = False
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(
+        self, kind: "type[BaseException] | None", error: "BaseException | None", trace: "TracebackType | None"
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what was opened, the last first."""
+        while self._closing:
+            self._closing.pop()()
+
+    @property
+    def command_line(self) -> str:
+        """Return what the user typed, with the secrets of URLs masked."""
+        from commonwheel.model import SafeUrl
+
+        return " ".join(["cw", *(SafeUrl(word).shown if "@" in word else word for word in self.words)])
+
+    def _once(self, name: str, make: "Callable[[], Any]") -> "Any":
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
+
+    # --- the store --------------------------------------------------------------------------------------------------
+
+    @property
+    def store_directory(self) -> str:
+        """Return the personal store: the setting, else `cw` in the XDG cache directory. It need not exist."""
+        given = self.settings.text("cache-dir")
+        if given:
+            return os.path.abspath(os.path.join(self.cwd, os.path.expanduser(given)))
+        home = self.environ.get("XDG_CACHE_HOME") or os.path.join(
+            self.environ.get("HOME") or os.path.expanduser("~"), ".cache"
+        )
+        return os.path.join(home, "cw")
+
+    @property
+    def store(self) -> "Store":
+        """Return the store: the configured layers, and the personal one last."""
+        return self._once("store", self._make_store)  # type: ignore[no-any-return]
+
+    def _make_store(self) -> "Store":
+        from commonwheel.store.layers import Layer
+        from commonwheel.store.store import Store
+        from commonwheel.store.trust import Trust
+
+        trust = Trust(self.settings.many("trust"))
+        if self.settings.flag("no-cache"):
+            roots = [self._temporary_store()]
+        else:
+            roots = [os.path.abspath(os.path.join(self.cwd, path)) for path in self.settings.many("layers")]
+            roots.append(self.store_directory)
+        read_only = self.settings.flag("read-only-cache")
+        layers = tuple(
+            Layer(root, trust, read_only=read_only, read_toml=_toml)
+            for root in dict.fromkeys(map(os.path.normpath, roots))
+        )
+        store = Store(layers, self.reporter, self._admission)
+        self._closing.append(store.close)
+        return store
+
+    def _admission(self, store: "Store") -> "Any":
+        from commonwheel.store.admission import Admission
+
+        return Admission(store, verify_record=not self.settings.flag("no-verify-record"))
+
+    def _temporary_store(self) -> str:
+        """Make a store that lives as long as this session: beside the personal one, so that links to environments work."""
+        from commonwheel.fs import disk
+
+        parent = os.path.dirname(self.store_directory)
+        disk.make_directory(parent, parents=True)
+        path = disk.staging(parent, 0o700)
+        self._closing.append(lambda: disk.erase(path))
+        return path
+
+    def get(self, key: str) -> bytes | None:
+        """Return what is remembered of an interpreter (`python.interpreter.Memory`)."""
+        return self.store.get("interpreters", key)
+
+    def put(self, key: str, data: bytes) -> None:
+        """Remember something of an interpreter."""
+        self.store.put("interpreters", key, data)
+
+    # --- interpreters and environments --------------------------------------------------------------------------------
+
+    @property
+    def where(self) -> "Surroundings":
+        """Return where and with what interpreters are looked for."""
+        return self._once("where", self._make_where)  # type: ignore[no-any-return]
+
+    def _make_where(self) -> "Surroundings":
+        from commonwheel.python.discovery import Surroundings
+
+        search = self.environ.get("CW_PYTHON_SEARCH_PATH") or self.environ.get("UV_PYTHON_SEARCH_PATH")
+        return Surroundings(self.environ, self.cwd, self, _run, search, self.reporter)
+
+    def environment(self, *, mutating: bool) -> "Environment":
+        """Return the environment that the command is about.
+
+        For a command that changes it: refused when somebody else manages it. Raises what `environment.locate` raises.
+        """
+        return self._once(f"environment {mutating}", lambda: self._locate(mutating))  # type: ignore[no-any-return]
+
+    def _locate(self, mutating: bool) -> "Environment":
+        from commonwheel.python import environment as environments
+
+        settings = self.settings
+        request = environments.EnvironmentRequest(
+            settings.text("python") or "",
+            system=settings.flag("system"),
+            target=settings.text("target") or "",
+            prefix=settings.text("prefix") or "",
+            parent=_parent(),
+            changes=mutating,
+        )
+        found = environments.locate(request, self.where)
+        paths = settings.many("path")
+        if paths:
+            root = os.path.join(self.cwd, paths[0])
+            found = environments.target_environment(root, found.interpreter)
+        if mutating:
+            environments.refuse_if_managed(found, settings.flag("break-system-packages"), self.environ)
+        if not (found.root == os.path.join(self.cwd, ".venv") or self._told):
+            self._told = True
+            version = ".".join(map(str, found.interpreter.version))
+            self.reporter.note(
+                "info" if mutating else "debug",
+                f"Using Python {version} environment at: {_shown(found.root, self.cwd)}",
+            )
+        return found
+
+    def environment_at(self, root: str) -> "Environment":
+        """Return the environment in a directory."""
+        from commonwheel.python import discovery
+        from commonwheel.python import environment as environments
+
+        return environments.environment_of(self.where.probe(discovery.environment_python(root)), self.where)
+
+    def new_environment(self, root: str, interpreter: "Interpreter") -> "Environment":
+        """Make a virtual environment for a build."""
+        from commonwheel.python import venv
+
+        venv.create(root, interpreter)
+        return self.environment_at(root)
+
+    def interpreter(self, request: str | None) -> "Interpreter":
+        """Return the interpreter that a request means, or the first one that is found."""
+        from commonwheel.python import discovery
+        from commonwheel.python import request as requests
+
+        return discovery.find(requests.parse(request or ""), self.where)
+
+    def target(self, environment: "Environment") -> "Target":
+        """Return what to resolve for: the environment's interpreter, or what `--python-version` and `--python-platform` say."""
+        version, platform = self.settings.text("python-version"), self.settings.text("python-platform")
+        if not version and not platform:
+            return environment.interpreter.target
+        from commonwheel.python import platforms
+
+        return platforms.target(environment.interpreter, version or "", platform or "")
+
+    def installed(self, environment: "Environment") -> "tuple[Installed, ...]":
+        """Return every distribution that an environment can import."""
+        from commonwheel.python.installed import installed
+
+        return installed(environment, self.reporter)
+
+    def installed_metadata(self, one: "Installed") -> "Metadata | None":
+        """Return the metadata of an installed distribution, None when it cannot be read."""
+        from commonwheel.python.installed import metadata_path
+        from commonwheel.specs import core_metadata
+
+        path = metadata_path(one)
+        try:
+            with open(path, "rb") as stream:
+                return core_metadata.parse(stream.read())
+        except (OSError, core_metadata.InvalidMetadata):
+            return None
+
+    def recover(self, environment: "Environment") -> "Recovered":
+        """Undo or finish what dead commands left in an environment."""
+        from commonwheel.install import recovery
+
+        timeout = self.settings.number("lock-timeout")
+        return recovery.recover(
+            environment, _is_sound, self.reporter, lock_timeout=300.0 if timeout is None else timeout
+        )
+
+    def remember_roots(self, environment: "Environment") -> None:
+        """Note which entries an environment uses, so that pruning spares them."""
+        try:
+            from commonwheel.store import roots
+        except ImportError:
+            return
+        from commonwheel.road import changing
+
+        roots.keep(self.store, environment.root, changing.digests_in_use(environment))
+
+    def lay_out(self, environment: "Environment", plan: "Plan", entries: "Mapping[str, Entry]") -> None:
+        """Install into a build environment: links, no history to keep, nothing to sync."""
+        from commonwheel.install import changeset, transaction
+
+        change = changeset.make(environment, plan, entries, self.store, link_mode="fold")
+        transaction.apply(environment, change, transaction.Options(command="build"), Silence())
+
+    # --- files ------------------------------------------------------------------------------------------------------
+
+    def read_text(self, place: str) -> bytes | str:
+        """Return the content of a file, or of a URL; raises OSError or NetworkError."""
+        if place.startswith(("http://", "https://")):
+            from commonwheel.model import SafeUrl
+
+            response = self.client.get(SafeUrl(place)).result()
+            if response.status != 200:  # noqa: PLR2004 - HTTP
+                raise UsageError(f"`{SafeUrl(place)}` cannot be read: the server answers {response.status}")
+            return response.body
+        with open(place, "rb") as stream:
+            return stream.read()
+
+    def project(self, path: str) -> "Project":
+        """Return what a pyproject.toml says; raises UsageError when it cannot be read."""
+        from commonwheel.specs import pyproject
+
+        try:
+            with open(path, encoding="utf-8") as stream:
+                return pyproject.read(stream.read(), path)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise UsageError(f"`{path}` cannot be read: {reason}", hint="check the path") from error
+
+    def script_requirements(self, name: str, path: str) -> "tuple[Requirement, ...]":
+        """Return the dependencies that a script declares (PEP 723)."""
+        from commonwheel.specs import script_block
+
+        try:
+            data = self.read_text(path if not name.startswith(("http:", "https:")) else name)
+        except OSError as error:
+            raise UsageError(f"`{name}` cannot be read: {error.strerror}", hint="check the path") from error
+        text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+        script = script_block.read(text, name, base_directory=os.path.dirname(path))
+        if script is None:
+            raise UsageError(
+                f"`{name}` has no block of dependencies (PEP 723)", hint="add one: `# /// script` ... `# ///`"
+            )
+        return script.dependencies
+
+    def locked_pins(
+        self, name: str, path: str, target: "Target", extras: "Sequence[str]", groups: "Sequence[str]"
+    ) -> "tuple[Pin, ...]":
+        """Return the pins of a lock (PEP 751) for a target."""
+        from commonwheel.specs import lock_file
+
+        try:
+            data = self.read_text(name if name.startswith(("http:", "https:")) else path)
+        except OSError as error:
+            raise UsageError(f"`{name}` cannot be read: {error.strerror}", hint="check the path") from error
+        text = data.decode() if isinstance(data, bytes) else data
+        lock = lock_file.read(text, name, os.path.dirname(path))
+        for note in lock.notes:
+            self.reporter.note("warning", note)
+        no_wheels, no_sdists = self._formats()
+        return lock_file.select(
+            lock, target, extras=extras, groups=groups or None, prefer_sdist=no_wheels, forbid_sdist=no_sdists
+        )
+
+    def hash_file(self, path: str, algorithm: str) -> str:
+        """Return the hash of a file in hexadecimal; raises OSError."""
+        import hashlib
+
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, algorithm).hexdigest()
+
+    def parse_json(self, text: str) -> object:
+        """Return the value of a JSON text, None for what is none."""
+        import json
+
+        try:
+            return json.loads(text)  # type: ignore[no-any-return]
+        except ValueError:
+            return None
+
+    def direct_reference(self, text: str) -> str:
+        """Return the URL that brings a direct_url.json back, as `freeze` writes it."""
+        from commonwheel.specs import direct_url
+
+        return direct_url.requirement_url(text)
+
+    # --- the network and the indexes ----------------------------------------------------------------------------------
+
+    @property
+    def pip(self) -> "PipConfiguration":
+        """Return what pip is configured with; nothing under `--no-config`."""
+        return self._once("pip", self._make_pip)  # type: ignore[no-any-return]
+
+    def _make_pip(self) -> "PipConfiguration":
+        from commonwheel.index import defaults
+
+        if self.settings.flag("no-config"):
+            return defaults.PipConfiguration()
+        return defaults.configured(self.environ, tuple(dict.fromkeys((sys.prefix, sys.base_prefix))))
+
+    @property
+    def indexes(self) -> "tuple[tuple[Index, ...], tuple[Index, ...]]":
+        """Return the indexes in the order in which they are asked, and the places of `--find-links`."""
+        return self._once("indexes", self._make_indexes)  # type: ignore[no-any-return]
+
+    def _make_indexes(self) -> "tuple[tuple[Index, ...], tuple[Index, ...]]":
+        from commonwheel.road import indexes
+
+        found, links, self._made["index origins"] = indexes.collect(self)
+        return found, links
+
+    def built_in_index(self) -> "SafeUrl":
+        """Return the index that an installed pip uses when nothing is configured."""
+        from commonwheel.index import defaults
+
+        return defaults.built_in(self.store, _run_briefly, (sys.executable,), self.environ)
+
+    @property
+    def client(self) -> "Client":
+        """Return the network."""
+        return self._once("client", self._make_client)  # type: ignore[no-any-return]
+
+    def _make_client(self) -> "Client":
+        from commonwheel.net.client import Client, ClientOptions
+        from commonwheel.net.credentials import Credentials
+
+        settings, pip = self.settings, self.pip
+        indexes, links = self.indexes
+        credentials = Credentials(
+            environ=self.environ,
+            urls=[place.url.secret for place in (*indexes, *links) if not place.name],
+            indexes={place.name: place.url.secret for place in indexes if place.name},
+            keyring=_keyring if settings.text("keyring-provider") == "subprocess" else None,
+            note=self.reporter.note,
+        )
+        environ = dict(self.environ)
+        proxy = settings.text("proxy") or pip.proxy
+        if proxy:
+            environ |= {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "http_proxy": proxy, "https_proxy": proxy}
+        changes: dict[str, Any] = {}
+        for key, name in (
+            ("timeout", "timeout"),
+            ("concurrent-downloads", "concurrent_downloads"),
+            ("retries", "retries"),
+        ):
+            value = settings.number(key)
+            if value is not None:
+                changes[name] = value if name == "timeout" else int(value)
+        client = Client(
+            ClientOptions(
+                offline=settings.flag("offline"),
+                certificates=settings.text("cert") or pip.certificates or None,
+                client_certificate=settings.text("client-cert") or pip.client_certificate or None,
+                insecure_hosts=(*settings.many("allow-insecure-host"), *pip.trusted_hosts),
+                login=credentials.find,
+                environ=environ,
+                **changes,
+            ),
+            self.reporter,
+        )
+        self._closing.append(client.close)
+        return client
+
+    def catalogue(self, target: "Target", rules: "Rules | None" = None) -> "Catalogue":
+        """Return what the indexes offer for a target."""
+        from commonwheel.index.catalogue import Catalogue
+        from commonwheel.index.search import Search
+
+        indexes, links = self.indexes
+        search = Search(
+            indexes, links, self.store, self._make_registry, rules or self.rules(), time.time(), reporter=self.reporter
+        )
+        # by method call, so that neither the network nor the builds are loaded before they are needed
+        return Catalogue(target, search, wheel_metadata=self._from_file, sdist_metadata=self._from_file)
+
+    def _from_file(self, candidate: "Candidate") -> "Metadata":
+        return self.material.candidate_metadata(candidate)
+
+    def _make_registry(self) -> "Any":
+        from commonwheel.index.registry import Registry
+        from commonwheel.net import objects
+
+        client = self.client
+        registry = Registry(
+            client,
+            self.store,
+            time.time,
+            ranges=lambda url, size: objects.wheel_metadata(client, url, size=size),
+            reporter=self.reporter,
+        )
+        self._closing.append(registry.close)
+        return registry
+
+    def rules(self, **changes: object) -> "Rules":
+        """Return the rules of choice that the settings and the options of requirements files make."""
+        from commonwheel.index.rules import Rules
+        from commonwheel.index.selection import Formats
+
+        settings = self.settings
+        fields: dict[str, Any] = {
+            "strategy": settings.text("index-strategy") or "first-index",
+            "formats": Formats(*self._formats()),
+            "offline": settings.flag("offline"),
+            "lowest": settings.text("resolution") == "lowest",
+            "refresh": settings.flag("refresh") or frozenset(map(normalize, settings.many("refresh-package"))),
+            "bound": self._bound(),
+        }
+        newest = settings.text("exclude-newer")
+        by_package = settings.many("exclude-newer-package")
+        if newest or by_package:
+            from commonwheel.specs import moments
+
+            now = time.time()
+            fields["newest"] = moments.moment(newest, now) if newest else None
+            pairs = [text.partition("=") for text in by_package]
+            fields["newest_of"] = {
+                normalize(name): None if when == "false" else moments.moment(when, now) for name, _, when in pairs
+            }
+        return Rules(**(fields | changes))
+
+    def _formats(self) -> "tuple[frozenset[str], frozenset[str]]":
+        settings = self.settings
+
+        def names(texts: "Iterable[str]") -> "frozenset[str]":
+            return frozenset(text if text == _ALL else normalize(text) for text in texts if text != ":none:")
+
+        no_wheels = [*settings.many("no-binary"), *settings.many("no-binary-package")]
+        no_sdists = [*settings.many("only-binary"), *settings.many("no-build-package")]
+        no_wheels += [option.value for option in self.file_options if option.name == "no-binary"]
+        no_sdists += [option.value for option in self.file_options if option.name == "only-binary"]
+        if settings.flag("no-build"):
+            no_sdists.append(_ALL)
+        return names(no_wheels), names(no_sdists)
+
+    def _bound(self) -> "dict[str, str]":
+        """Return which names come from which named index, as `[tool.uv.sources]` and `[tool.cw.sources]` say it."""
+        if self.settings.flag("no-sources"):
+            return {}
+        bound: dict[str, str] = {}
+        for table, _ in self.settings.table("sources"):
+            for name, source in table.items():
+                if isinstance(source, dict) and isinstance(source.get("index"), str):
+                    bound.setdefault(normalize(name), source["index"])
+        return bound
+
+    def inputs(self, **fields: "Any") -> "Inputs":
+        """Return resolver inputs: what the settings say, and `fields`."""
+        from commonwheel.resolve.inputs import Inputs
+
+        settings = self.settings
+        mode = settings.text("prerelease") or "if-necessary"
+        if settings.flag("pre") or any(option.name == "pre" for option in self.file_options):
+            mode = "allow"
+        upgraded = {normalize(text.partition("=")[0].rstrip("<>~!")) for text in settings.many("upgrade-package")}
+        made: dict[str, Any] = {
+            "resolution": settings.text("resolution") or "highest",
+            "prerelease": mode.removesuffix("-or-explicit"),
+            "upgrade": settings.flag("upgrade"),
+            "upgrade_packages": frozenset(upgraded),
+        }
+        return Inputs(**(made | fields))
+
+    def latest(self, catalogue: "Catalogue", name: str) -> str:
+        """Return the newest version of a project that can be used, "" for none; a pre-release only where asked for."""
+        listing = catalogue.listing(name)
+        usable = ((1 << len(listing.versions)) - 1) << 1
+        for mask in listing.barred.values():
+            usable &= ~mask
+        usable &= ~listing.yanked
+        wants = self.settings.flag("pre") or self.settings.text("prerelease") == "allow"
+        stable = usable if wants else usable & ~listing.prereleases
+        best = stable or usable
+        return listing.versions[best.bit_length() - 2] if best > 1 else ""
+
+    # --- builds -----------------------------------------------------------------------------------------------------
+
+    @property
+    def material(self) -> "Material":
+        """Return what downloads and builds."""
+        return self._once("material", self._make_material)  # type: ignore[no-any-return]
+
+    def _make_material(self) -> "Material":
+        from commonwheel.road.material import Material
+
+        builds = self.settings.number("concurrent-builds")
+        material = Material(
+            self,
+            lambda: self.client,
+            lambda: self.builder,
+            lambda: self.repositories,
+            builders=int(builds) if builds else (os.cpu_count() or 2),
+        )
+        self._closing.append(material.close)
+        return material
+
+    @property
+    def builder(self) -> "Builder":
+        """Return what builds, with the interpreter of the environment that the command is about."""
+        return self._once("builder", self._make_builder)  # type: ignore[no-any-return]
+
+    def _make_builder(self) -> "Builder":
+        from commonwheel.build.builder import Builder, Options
+        from commonwheel.road.isolation import Isolation
+
+        settings = self.settings
+        interpreter = self._build_interpreter()
+        whole, by_package = self._build_settings()
+        options = Options(
+            interpreter.executable,
+            self.environ,
+            whole,
+            by_package,
+            open_to_all=settings.flag("no-build-isolation"),
+            open_packages=frozenset(map(normalize, settings.many("no-build-isolation-package"))),
+        )
+        isolation = Isolation(self, interpreter, self.build_constraints)
+        return Builder(options, isolation, _run_build, self.material.scratch, self.reporter, self._forbidden)
+
+    def _build_interpreter(self) -> "Interpreter":
+        for key in ("environment True", "environment False"):
+            if key in self._made:
+                return self._made[key].interpreter  # type: ignore[no-any-return]
+        return self.interpreter(self.settings.text("python"))
+
+    def _forbidden(self, name: str) -> str | None:
+        """Return why a source must not be built, None when it may."""
+        if self.settings.flag("no-build"):
+            return "`--no-build` forbids it"
+        if name and name in map(normalize, self.settings.many("no-build-package")):
+            return f"`--no-build-package {name}` forbids it"
+        return None
+
+    def _build_settings(self) -> "tuple[dict[str, object], dict[str, dict[str, object]]]":
+        """Return the backend settings for all packages, and those of single ones; a repeated key makes a list."""
+        whole: dict[str, object] = {}
+        for text in self.settings.many("config-settings"):
+            key, _, value = text.partition("=")
+            _add_setting(whole, key, value)
+        single: dict[str, dict[str, object]] = {}
+        for text in self.settings.many("config-settings-package"):
+            name, _, rest = text.partition(":")
+            key, _, value = rest.partition("=")
+            _add_setting(single.setdefault(normalize(name), {}), key, value)
+        for requirement, key, value in self.config_settings:
+            _add_setting(single.setdefault(requirement.name, {}), key, value)
+        return whole, single
+
+    def build_key(self, name: str) -> str:
+        """Return what a built wheel depends on beside its source: interpreter, settings, constraints, isolation."""
+        whole, single = self._build_settings()
+        interpreter = self._build_interpreter()
+        words = [interpreter.tags[0] if interpreter.tags else "", interpreter.markers.get("python_full_version", "")]
+        words += [f"{key}={value}" for key, value in sorted({**whole, **single.get(name, {})}.items())]
+        words += [str(constraint) for constraint in self.build_constraints]
+        if self.settings.flag("no-build-isolation") or name in map(
+            normalize, self.settings.many("no-build-isolation-package")
+        ):
+            words.append(f"in {interpreter.prefix}")
+        return " ".join(words)
+
+    def rebuilds(self, source: "PathSource") -> bool:
+        """Say whether a directory is built anew whatever is remembered: it was named on the command line."""
+        named = {os.path.normpath(os.path.join(self.cwd, word.partition("[")[0])) for word in self.words}
+        return os.path.normpath(source.path) in named
+
+    def plain(self) -> "Session":
+        """Return the session as builds see it: no upgrades, no pre-releases, no hashes asked of the user's packages."""
+        return self._once("plain", lambda: _Plain(self))  # type: ignore[no-any-return]
+
+    @property
+    def repositories(self) -> "Repositories":
+        """Return the git repositories of the personal store."""
+        return self._once("repositories", self._make_repositories)  # type: ignore[no-any-return]
+
+    def _make_repositories(self) -> "Repositories":
+        from commonwheel.build.vcs import Repositories
+        from commonwheel.store import layout
+
+        directory = os.path.join(self.store_directory, layout.GIT)
+        if self.settings.flag("no-cache"):
+            directory = os.path.join(self.material.scratch, "git")
+        return Repositories(directory, _git, self.environ, offline=self.settings.flag("offline"))
+
+    # --- for people -------------------------------------------------------------------------------------------------
+
+    def scars(self, environment: "Environment") -> "list[str]":
+        """Return a sentence for each broken script, dangling link, or sign of a move of an environment."""
+        from commonwheel.install import verify
+
+        return verify.scars(environment)
+
+    def derived(self) -> "Iterable[tuple[str, object, str]]":
+        """Yield what follows from the settings: the store, the layers, the indexes."""
+        yield "store", self.store_directory, self.settings.source("cache-dir")
+        indexes, links = self.indexes
+        origins = self._made.get("index origins", {})
+        for place in (*indexes, *links):
+            kind = "index" if place in indexes else "find-links"
+            yield kind, place.url.shown, origins.get(place.url.shown, "default")
+
+
+class _Plain:
+    """A session for resolving what builds need: the user's wishes for his own packages do not reach there."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __getattr__(self, name: str) -> "Any":
+        return getattr(self._session, name)
+
+    def inputs(self, **fields: "Any") -> "Inputs":
+        """Return resolver inputs with the defaults."""
+        from commonwheel.resolve.inputs import Inputs
+
+        return Inputs(**fields)
+
+    def rules(self, **changes: object) -> "Rules":
+        """Return rules that do not make build requirements be built from source for a `--no-binary` of the user's."""
+        from commonwheel.index.selection import Formats
+
+        return self._session.rules(**({"formats": Formats(), "lowest": False} | changes))
+
+
+def _enter(directory: str) -> None:
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise UsageError(f"`{directory}` cannot be entered: {error.strerror}", hint="check `--directory`") from error
+
+
+def _parent() -> str:
+    """Return the interpreter that runs `python -m commonwheel`, "" for the `cw` command."""
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    return sys.executable if spec is not None and spec.name == "commonwheel.__main__" else ""
+
+
+def _shown(path: str, cwd: str) -> str:
+    """Return a path as a person would write it here."""
+    return os.path.relpath(path, cwd) if path.startswith(cwd.rstrip(os.sep) + os.sep) else path
+
+
+def _toml(text: str) -> "dict[str, object]":
+    import tomllib
+
+    return tomllib.loads(text)
+
+
+def _read_toml(text: str, path: str) -> "dict[str, object]":
+    import tomllib
+
+    from commonwheel.settings import ConfigError
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"the configuration file `{path}` is not valid TOML: {error}") from error
+
+
+def _is_sound(location: str) -> bool:
+    from commonwheel.install import verify
+
+    return verify.is_sound(location)
+
+
+def _run(argv: "Sequence[str]", *, timeout: float | None = None) -> "Finished":
+    from commonwheel import process
+
+    return process.run(argv, timeout=timeout)
+
+
+def _run_briefly(argv: "Sequence[str]", timeout: float) -> "Finished":
+    return _run(argv, timeout=timeout)
+
+
+def _run_build(argv: "Sequence[str]", *, cwd: str, env: "Mapping[str, str]", on_line: "Callable[[str], None]") -> int:
+    from commonwheel import process
+
+    finished = process.run(
+        argv, cwd=cwd, env=env, on_output=lambda line: on_line(line.decode("utf-8", "replace").rstrip("\r\n"))
+    )
+    return finished.code
+
+
+def _git(argv: "Sequence[str]", cwd: str, environ: "Mapping[str, str]") -> "tuple[int, str]":
+    from commonwheel import process
+
+    finished = process.run(argv, cwd=cwd, env=environ)
+    return finished.code, (finished.stdout + finished.stderr).decode("utf-8", "replace")
+
+
+def _keyring(service: str, user: str) -> str | None:
+    from commonwheel import process
+    from commonwheel.errors import CommonwheelError
+
+    try:
+        finished = process.run(("keyring", "get", service, user), timeout=60.0)
+    except CommonwheelError:
+        return None
+    return finished.stdout.decode("utf-8", "replace").rstrip("\r\n") or None if finished.code == 0 else None
+
+
+def _add_setting(into: "dict[str, object]", key: str, value: str) -> None:
+    before = into.get(key)
+    if before is None:
+        into[key] = value
+    else:
+        into[key] = [*before, value] if isinstance(before, list) else [before, value]

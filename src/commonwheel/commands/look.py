@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Final
 
-    from commonwheel.settings import Parsed
     from commonwheel.model import Environment, Installed
     from commonwheel.session import Session
+    from commonwheel.settings import Parsed
 
 # What pip leaves out of `freeze`, since it belongs to the environment's own tools.
 _TOOLS = frozenset({"pip", "setuptools", "wheel", "distribute"})

@@ -1,0 +1,221 @@
+"""Gather what the user asks for: words, files of every kind, constraints, overrides, excludes, groups.
+
+A plain requirements file is the common case and costs nothing more than its own parser; projects (TOML), locks, scripts
+and files on the network are read through the session, which loads what they need only then.
+"""
+
+import os
+import sys
+
+from commonwheel.errors import UsageError
+from commonwheel.model import Origin, PathSource, Value
+from commonwheel.specs import requirement as specs_requirement
+from commonwheel.specs import requirements_txt, sources
+from commonwheel.specs.names import normalize
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+
+    from commonwheel.model import Pin, Requirement, Target
+    from commonwheel.session import Session
+    from commonwheel.specs.requirements_txt import Option
+
+COMMAND_LINE = Origin("command line")
+
+
+class Asked(Value):
+    """Everything that was asked for; names of `requirements` may be unknown yet where they are places.
+
+    `locked` are the pins of a `pylock.toml`, which need no resolution; `options` are those of requirements files;
+    `config_settings` are (requirement, key, value); `files` are what was read, for headers and messages.
+    """
+
+    __slots__ = (
+        "build_constraints", "config_settings", "constraints", "excludes", "files", "locked", "options", "overrides",
+        "requirements", "trees",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913 - the parts of a question
+        self,
+        requirements: "tuple[Requirement, ...]" = (),
+        constraints: "tuple[Requirement, ...]" = (),
+        overrides: "tuple[Requirement, ...]" = (),
+        excludes: tuple[str, ...] = (),
+        build_constraints: "tuple[Requirement, ...]" = (),
+        options: "tuple[Option, ...]" = (),
+        config_settings: "tuple[tuple[Requirement, str, str], ...]" = (),
+        locked: "tuple[Pin, ...]" = (),
+        files: tuple[str, ...] = (),
+        trees: "tuple[tuple[PathSource, tuple[str, ...], Origin], ...]" = (),
+    ) -> None:
+        self.requirements: Final = requirements
+        self.constraints: Final = constraints
+        self.overrides: Final = overrides
+        self.excludes: Final = excludes
+        self.build_constraints: Final = build_constraints
+        self.options: Final = options
+        self.config_settings: Final = config_settings
+        self.locked: Final = locked
+        self.files: Final = files
+        self.trees: Final = trees
+
+    @property
+    def requires_hashes(self) -> bool:
+        """Tell whether a file switches hash mode on, by option or by having a hash (as pip and uv have it)."""
+        last = next((o for o in reversed(self.options) if o.name in ("require-hashes", "no-require-hashes")), None)
+        if last is not None:
+            return last.name == "require-hashes"
+        return any(requirement.digests and requirement.source is None for requirement in self.requirements)
+
+
+def gather(session: "Session", words: "Sequence[str]", files: "Sequence[str]", target: "Target") -> Asked:
+    """Read words of the command line and files, `-e`, `-c`, `--overrides`, `--excludes`, `-b` and `--group`.
+
+    Raises UsageError and the errors of the parsers, all of which name file and line.
+    """
+    gatherer = _Gatherer(session, target)
+    for word in words:
+        gatherer.requirements.append(specs_requirement.parse(word, COMMAND_LINE, base_directory=session.cwd))
+    for word in session.settings.many("editable"):
+        gatherer.requirements.append(specs_requirement.parse_editable(word, COMMAND_LINE, base_directory=session.cwd))
+    for name in files:
+        gatherer.read(name)
+    for group in session.settings.many("group"):
+        gatherer.read_group(group)
+    return gatherer.finish()
+
+
+class _Gatherer:
+    """Collect the parts while files are read."""
+
+    def __init__(self, session: "Session", target: "Target") -> None:
+        self._session = session
+        self._target = target
+        self._stdin = False
+        self.requirements: list[Requirement] = []
+        self.constraints: list[Requirement] = []
+        self.options: list[Option] = []
+        self.config_settings: list[tuple[Requirement, str, str]] = []
+        self.locked: list[Pin] = []
+        self.files: list[str] = []
+        self.trees: list[tuple[PathSource, tuple[str, ...], Origin]] = []
+
+    def finish(self) -> Asked:
+        """Read what narrows and replaces, and return everything."""
+        settings = self._session.settings
+        overrides = self._lines("overrides", "override-dependencies")
+        excludes = [normalize(one.name) for one in self._lines("excludes", "exclude-dependencies")]
+        for name in settings.many("constraints"):
+            found = self._parse(name, constraint=True)
+            self.constraints += found.requirements + found.constraints
+        self.constraints += self._configured("constraint-dependencies")
+        build_constraints = self._lines("build-constraints", "build-constraint-dependencies")
+        return Asked(
+            tuple(self.requirements),
+            tuple(self.constraints),
+            tuple(overrides),
+            tuple(excludes),
+            tuple(build_constraints),
+            tuple(self.options),
+            tuple(self.config_settings),
+            tuple(self.locked),
+            tuple(self.files),
+            tuple(self.trees),
+        )
+
+    def read(self, name: str) -> None:
+        """Read one file of requirements, whatever it is."""
+        base = os.path.basename(name)
+        path = os.path.join(self._session.cwd, os.path.expanduser(name))
+        if name != "-" and not sources.scheme_of(name) and os.path.isdir(path):
+            raise UsageError(f"`{name}` is a directory", hint=f"to install the project in it, leave `-r` out: `{name}`")
+        self.files.append(name)
+        if base == "pyproject.toml" and not sources.scheme_of(name):
+            self._read_project(path, name)
+        elif base in ("setup.py", "setup.cfg") and not sources.scheme_of(name):
+            self.trees.append((PathSource(os.path.dirname(path)), self._extras(), Origin(name)))
+        elif _is_lock(base):
+            self.locked += self._session.locked_pins(name, path, self._target, self._extras(), self._lock_groups())
+        elif base.endswith(".py"):
+            self.requirements += self._session.script_requirements(name, path)
+        else:
+            found = self._parse(name, constraint=False)
+            self.requirements += found.requirements
+            self.constraints += found.constraints
+            self.options += found.options
+            self.config_settings += found.config_settings
+
+    def read_group(self, text: str) -> None:
+        """Read a dependency group, `NAME` of the pyproject.toml here or `FILE:NAME`; raises UsageError."""
+        file, _, group = text.rpartition(":")
+        path = os.path.join(self._session.cwd, file or "pyproject.toml")
+        self.requirements += self._session.project(path).group(group, Origin(f"{file or 'pyproject.toml'} ({group})"))
+
+    def _read_project(self, path: str, name: str) -> None:
+        project = self._session.project(path)
+        extras = self._extras()
+        if self._session.settings.flag("all-extras"):
+            extras = project.extras
+        if project.dynamic_dependencies:
+            self.trees.append((PathSource(os.path.dirname(path)), extras, Origin(name)))
+        else:
+            self.requirements += project.dependencies(extras)
+
+    def _extras(self) -> "tuple[str, ...]":
+        return tuple(normalize(extra) for extra in self._session.settings.many("extra"))
+
+    def _lock_groups(self) -> "tuple[str, ...]":
+        return tuple(self._session.settings.many("group"))
+
+    def _lines(self, option: str, configured: str) -> "list[Requirement]":
+        """Return the requirements of the files of an option, and those of configuration files."""
+        found: list[Requirement] = []
+        for name in self._session.settings.many(option):
+            found += self._parse(name, constraint=option != "overrides").requirements
+        return found + self._configured(configured)
+
+    def _configured(self, key: str) -> "list[Requirement]":
+        setting = self._session.settings.setting(key)
+        origin = Origin(f"{setting.source} ({key})")
+        return [specs_requirement.parse(text, origin) for text in self._session.settings.many(key)]
+
+    def _parse(self, name: str, *, constraint: bool) -> "requirements_txt.RequirementsFile":
+        shown, data, base = self._content(name)
+        found = requirements_txt.parse(
+            data,
+            name=shown,
+            base=base,
+            read=self._session.read_text,
+            environ=self._session.environ,
+            constraint=constraint,
+        )
+        for note in found.notes:
+            self._session.reporter.note("warning", note)
+        return found
+
+    def _content(self, name: str) -> "tuple[str, bytes | str, str]":
+        """Return how to call a file, its content, and what its paths are relative to."""
+        if name == "-":
+            if self._stdin:
+                raise UsageError("`-` was given twice, but standard input can be read only once")
+            self._stdin = True
+            return "-", sys.stdin.buffer.read(), self._session.cwd
+        if sources.scheme_of(name) in ("http", "https"):
+            return name, self._session.read_text(name), name
+        path = os.path.join(self._session.cwd, os.path.expanduser(name))
+        try:
+            data = self._session.read_text(path)
+        except OSError as error:
+            raise UsageError(
+                f"`{name}` cannot be read: {error.strerror}",
+                context=() if os.path.isabs(name) else (f"looked for at: {path}",),
+                hint="check the path" if isinstance(error, FileNotFoundError) else "it must be a readable text file",
+            ) from error
+        return name, data, os.path.dirname(os.path.abspath(path))
+
+
+def _is_lock(base: str) -> bool:
+    """Tell whether a file name is that of a lock (PEP 751): `pylock.toml` or `pylock.NAME.toml`."""
+    return base == "pylock.toml" or (base.startswith("pylock.") and base.endswith(".toml") and base.count(".") == 2)  # noqa: PLR2004

@@ -1,0 +1,98 @@
+"""What the road needs of a session: the parts, each made when it is first asked for.
+
+`session.Session` is the one that ships. The road ties resolving, building and installing together, so it sees all of
+these rooms; what they cost to import decides what is a method here (made late) and what the road imports itself.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Protocol
+
+    from commonwheel.events import Reporter
+    from commonwheel.index.catalogue import Catalogue
+    from commonwheel.index.rules import Rules
+    from commonwheel.install.recovery import Recovered
+    from commonwheel.model import (
+        Entry,
+        Environment,
+        Installed,
+        Interpreter,
+        Metadata,
+        PathSource,
+        Pin,
+        Plan,
+        Requirement,
+        Target,
+    )
+    from commonwheel.resolve.inputs import Inputs
+    from commonwheel.settings import Settings
+    from commonwheel.store.store import Store
+
+    class Material(Protocol):
+        """Get what is not in the store: downloads and builds (`road.material`, loaded when something is missing)."""
+
+        def named(self, requirement: Requirement) -> Requirement:
+            """Return the requirement with the name that its source turns out to have."""
+
+        def metadata(self, requirement: Requirement) -> tuple[Requirement, Metadata]:
+            """Return the metadata of a direct source, and the requirement with its source pinned down (a commit)."""
+
+        def fetch(self, pins: Sequence[Pin]) -> dict[str, Entry]:
+            """Bring the wheels of pins into the store, building what has to be built; by name."""
+
+    class Parts(Protocol):
+        """The parts of a session."""
+
+        settings: Settings
+        reporter: Reporter
+        environ: Mapping[str, str]
+        cwd: str
+
+        @property
+        def command_line(self) -> str:
+            """Return what the user typed, without secrets."""
+
+        @property
+        def store(self) -> Store:
+            """Return the store."""
+
+        @property
+        def material(self) -> Material:
+            """Return what downloads and builds."""
+
+        def catalogue(self, target: Target, rules: Rules | None = None) -> Catalogue:
+            """Return what the indexes offer for a target."""
+
+        def rules(self, **changes: object) -> Rules:
+            """Return the rules of choice that the settings make."""
+
+        def installed(self, environment: Environment) -> tuple[Installed, ...]:
+            """Return what an environment holds."""
+
+        def recover(self, environment: Environment) -> Recovered:
+            """Undo or finish what dead predecessors left."""
+
+        def inputs(self, **fields: object) -> Inputs:
+            """Return resolver inputs that the settings make, and `fields`."""
+
+        def plain(self) -> Parts:
+            """Return the parts without the wishes that are meant for the user's own packages."""
+
+        def remember_roots(self, environment: Environment) -> None:
+            """Note which entries an environment uses."""
+
+        def rebuilds(self, source: PathSource) -> bool:
+            """Say whether a directory is built anew whatever is remembered."""
+
+        def build_key(self, name: str) -> str:
+            """Return what a built wheel depends on beside its source."""
+
+        def environment_at(self, root: str) -> Environment:
+            """Return the environment in a directory."""
+
+        def new_environment(self, root: str, interpreter: Interpreter) -> Environment:
+            """Make a virtual environment for a build."""
+
+        def lay_out(self, environment: Environment, plan: Plan, entries: Mapping[str, Entry]) -> None:
+            """Install into a build environment."""

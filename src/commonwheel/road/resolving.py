@@ -1,0 +1,259 @@
+"""From what is asked to pins: name what has no name yet, solve, and choose a file for each version.
+
+The solver sees only values: a catalogue over the indexes, what is installed, and the metadata of direct sources, which
+has to be known before it begins because a source makes a universe of one version.
+"""
+
+from commonwheel.errors import UsageError
+from commonwheel.model import Pin, Value
+from commonwheel.resolve.resolution import solve
+from commonwheel.specs import markers, versions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Final
+
+    from commonwheel.index.catalogue import Catalogue
+    from commonwheel.model import (
+        Digest,
+        Installed,
+        Metadata,
+        PathSource,
+        Requirement,
+        Resolution,
+        Target,
+        UrlSource,
+        VcsSource,
+    )
+    from commonwheel.road.parts import Parts
+
+    Source = UrlSource | VcsSource | PathSource
+    _Mapping = Mapping[str, tuple[str, Metadata]]
+else:
+    _Mapping = object  # `collections.abc` would load `collections`, and nothing of it is needed
+
+
+class HashesMissing(UsageError):
+    """Say which lines lack what hash mode demands of every line."""
+
+    code = "hashes-missing"
+    exit_status = 1
+
+
+class Question(Value):
+    """What is to be resolved: everything that the user named, for whom, and what may be kept.
+
+    `installed` are distributions that may stay as they are; `preferences` are versions to try first; `hashed` says that
+    hash mode holds; `keep_candidates` is False where nobody will install (no files have to be chosen).
+    """
+
+    __slots__ = (
+        "constraints", "excludes", "hashed", "installed", "no_deps", "overrides", "preferences", "requirements", "target",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913 - a question has this many sides
+        self,
+        requirements: "Sequence[Requirement]",
+        target: "Target",
+        *,
+        constraints: "Sequence[Requirement]" = (),
+        overrides: "Sequence[Requirement]" = (),
+        excludes: "Sequence[str]" = (),
+        installed: "Mapping[str, tuple[str, Metadata]] | None" = None,
+        preferences: "Mapping[str, str] | None" = None,
+        hashed: bool = False,
+        no_deps: bool | None = None,
+    ) -> None:
+        self.requirements: Final = tuple(requirements)
+        self.target: Final = target
+        self.constraints: Final = tuple(constraints)
+        self.overrides: Final = tuple(overrides)
+        self.excludes: Final = tuple(excludes)
+        self.installed: Final = installed
+        self.preferences: Final = preferences
+        self.hashed: Final = hashed
+        self.no_deps: Final = no_deps
+
+
+class Answer(Value):
+    """A resolution whose pins have their files, and the catalogue that offered them."""
+
+    __slots__ = ("catalogue", "resolution")
+
+    def __init__(self, resolution: "Resolution", catalogue: "Catalogue") -> None:
+        self.resolution: Final = resolution
+        self.catalogue: Final = catalogue
+
+
+class InstalledMetadata(_Mapping):
+    """Read the metadata of installed distributions when the solver asks for one: a mapping of name to (version, metadata)."""
+
+    def __init__(
+        self,
+        installed: "Iterable[Installed]",
+        read: "Callable[[Installed], Metadata | None]",
+        without: "Iterable[str]" = (),
+    ) -> None:
+        left_out = set(without)
+        self._installed = {one.name: one for one in installed if one.name not in left_out}
+        self._read = read
+        self._known: dict[str, tuple[str, Metadata] | None] = {}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._installed and self.get(str(name)) is not None
+
+    def __getitem__(self, name: str) -> "tuple[str, Metadata]":
+        found = self.get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> "Iterator[str]":
+        return iter(self._installed)
+
+    def __len__(self) -> int:
+        return len(self._installed)
+
+    def get(self, name: str, default: "tuple[str, Metadata] | None" = None) -> "tuple[str, Metadata] | None":
+        """Return version and metadata of an installed distribution; the default when there is none that can be read."""
+        if name not in self._known:
+            one = self._installed.get(name)
+            metadata = self._read(one) if one is not None else None
+            self._known[name] = (one.version, metadata) if one is not None and metadata is not None else None
+        return self._known[name] or default
+
+
+def answer(parts: "Parts", question: Question) -> Answer:
+    """Resolve a question and choose the files.
+
+    Raises NoSolution, HashesMissing, errors of builds and of the network, and what the catalogue raises for files.
+    """
+    requirements, sources = _sourced(parts, question)
+    constraints, constraint_sources = _constraints(parts, question, sources)
+    sources |= constraint_sources
+    if question.hashed:
+        _check_hashes(requirements)
+    allowed = _allowed(requirements, constraints) if not parts.settings.flag("no-verify-hashes") else {}
+    catalogue = parts.catalogue(question.target, parts.rules(allowed=allowed))
+    inputs = parts.inputs(
+        requirements=tuple(requirements),
+        target=question.target,
+        constraints=constraints,
+        overrides=question.overrides,
+        excludes=question.excludes,
+        installed=question.installed,
+        preferences=question.preferences,
+        sources=sources,
+        source_metadata=lambda requirement: parts.material.metadata(requirement)[1],
+        no_deps=parts.settings.flag("no-deps") if question.no_deps is None else question.no_deps,
+    )
+    catalogue.crawl(requirements, constraints)
+    try:
+        resolution = solve(inputs, catalogue, parts.reporter)
+    finally:
+        catalogue.close()
+    for warning in resolution.warnings:
+        parts.reporter.note("warning", warning)
+    return Answer(resolution, catalogue)
+
+
+def with_files(answered: Answer, names: "Iterable[str] | None" = None) -> "tuple[Pin, ...]":
+    """Return the pins, each with the file that will be installed; `names` limits for whom one is chosen."""
+    wanted = None if names is None else set(names)
+    pins = []
+    for pin in answered.resolution.pins:
+        if pin.source is None and (wanted is None or pin.name in wanted):
+            pin = pin.replaced(candidate=answered.catalogue.candidate(pin.name, pin.version))
+        pins.append(pin)
+    return tuple(pins)
+
+
+def _sourced(parts: "Parts", question: Question) -> "tuple[list[Requirement], dict[str, tuple[Source, Metadata]]]":
+    """Give every requirement that holds here its name, and fetch the metadata of the direct sources among them."""
+    requirements: list[Requirement] = []
+    sources: dict[str, tuple[Source, Metadata]] = {}
+    for requirement in question.requirements:
+        if requirement.marker and not markers.evaluate(requirement.marker, question.target.markers):
+            continue
+        if requirement.source is not None:
+            requirement, metadata = parts.material.metadata(requirement)
+            known = sources.get(requirement.name)
+            if known is not None and known[0] != requirement.source:
+                raise UsageError(
+                    f"`{requirement.name}` is asked for from two places",
+                    context=[
+                        str(place.path if hasattr(place, "path") else place.url)
+                        for place in (known[0], requirement.source)
+                    ],
+                    hint="leave one of them out",
+                )
+            assert requirement.source is not None
+            sources[requirement.name] = (requirement.source, metadata)
+        requirements.append(requirement)
+    return requirements, sources
+
+
+def _constraints(
+    parts: "Parts", question: Question, known: "Mapping[str, object]"
+) -> "tuple[tuple[Requirement, ...], dict[str, tuple[Source, Metadata]]]":
+    """Return the constraints; one that names a source binds its project to it."""
+    found: list[Requirement] = []
+    sources: dict[str, tuple[Source, Metadata]] = {}
+    for constraint in (*question.constraints,):
+        if constraint.source is not None and constraint.name not in known:
+            constraint, metadata = parts.material.metadata(constraint)
+            assert constraint.source is not None
+            sources[constraint.name] = (constraint.source, metadata)
+        found.append(constraint)
+    return tuple(found), sources
+
+
+def _allowed(
+    requirements: "Sequence[Requirement]", constraints: "Sequence[Requirement]"
+) -> "dict[str, frozenset[str]]":
+    """Return the hashes that lines demand, by name: files without one of them are never chosen."""
+    found: dict[str, set[str]] = {}
+    for requirement in (*requirements, *constraints):
+        if requirement.digests and requirement.source is None:
+            found.setdefault(requirement.name, set()).update(str(digest) for digest in requirement.digests)
+    return {name: frozenset(digests) for name, digests in found.items()}
+
+
+def _check_hashes(requirements: "Sequence[Requirement]") -> None:
+    """Refuse what hash mode cannot hold to its word; all lines at once."""
+    issues = []
+    for requirement in requirements:
+        where = f"{requirement.origin}: " if requirement.origin else ""
+        source = requirement.source
+        if source is not None and type(source).__name__ != "UrlSource" and not getattr(source, "digests", ()):
+            issues.append(f"{where}`{requirement.name}` comes from a repository or directory, which has no hash")
+        elif source is None and versions.pinned_version(requirement.specifier) is None:
+            issues.append(f"{where}`{requirement}` must be pinned with `==`")
+        elif not requirement.digests and not getattr(source, "digests", ()):
+            issues.append(f"{where}`{requirement}` has no `--hash`")
+        elif requirement.digests and all(digest.algorithm == "md5" for digest in requirement.digests):
+            issues.append(f"{where}`{requirement}` has only an MD5 hash, which anybody can forge")
+    if issues:
+        raise HashesMissing(
+            "in hash mode every requirement must be pinned and have a hash",
+            context=issues,
+            hint="make such a file with `cw pip compile --generate-hashes`",
+        )
+
+
+def demanded(pins: "Iterable[Pin]", hashed: bool) -> None:
+    """Refuse a resolution in hash mode that brought in what no line names (as pip does)."""
+    if not hashed:
+        return
+    missing = [pin for pin in pins if not _bound(pin)]
+    if missing:
+        raise HashesMissing(
+            "in hash mode everything that is installed must be named and hashed",
+            context=[f"`{pin.name}=={pin.version}` is needed, and no line has its hash" for pin in missing],
+            hint="make the file with `cw pip compile --generate-hashes`, or use `--no-deps`",
+        )
+
+
+def _bound(pin: Pin) -> "Sequence[Digest]":
+    return pin.digests or getattr(pin.source, "digests", ())
