@@ -735,7 +735,7 @@ def _erase_directory(name: str, parent: int | None, path: str, top: int | None, 
         return False
     try:
         gone = _empty(fd, path, fd if top is None else top, depth)
-        while gone and top is None and _has_entries(fd, path):  # what was moved up meanwhile
+        while gone and top is None and _has_moved_up(fd, path):
             gone = _empty(fd, path, fd, depth)
     finally:
         if fd is not None:
@@ -768,9 +768,10 @@ def _empty(fd: int | None, path: str, top: int | None, depth: int) -> bool:
     return gone
 
 
-def _has_entries(fd: int | None, path: str) -> bool:
+def _has_moved_up(fd: int | None, path: str) -> bool:
+    """Say whether `_move_up` has left directories to delete; other names may stay for ever (NFS and its open files)."""
     with os.scandir(path if fd is None else fd) as found:
-        return any(True for _ in found)
+        return any(entry.name.startswith(TRASH) and entry.is_dir(follow_symlinks=False) for entry in found)
 
 
 def _erase_file(name: str, parent: int | None, path: str) -> bool:
