@@ -281,3 +281,28 @@ def test_repairs_of_what_old_releases_carry(broken, mended):
     assert versions.repaired(broken) == mended
     if mended is not None:
         SpecifierSet(mended)
+
+
+@pytest.mark.parametrize(
+    ("requires_python", "python", "admitted"),
+    [
+        ("", "3.12.1", True),
+        (">=3.8", "3.12.1", True),
+        (">=3.13", "3.12.1", False),
+        (">=3.8,<3.12", "3.12.1", True),
+        ("<4", "3.12.1", True),
+        ("==3.8.*", "3.12.1", True),
+        ("==3.13.*", "3.12.1", False),
+        ("~=3.8", "3.12.1", True),
+        ("!=3.12.*", "3.12.1", False),
+        ("!=3.12.0", "3.12.1", True),
+        (">3.12.1", "3.12.1", False),
+        (">=3.13", "3.13.0rc1", True),
+        (">=3.13.0", "3.13.0a1+", True),
+        (">=2.7,!=3.0.*,!=3.1.*", "3.12.1", True),
+        (">=3.6.*", "3.5.0", False),
+        ("rubbish", "3.12.1", True),
+    ],
+)
+def test_requires_python_by_its_lower_bounds(requires_python, python, admitted):
+    assert versions.admits_python(requires_python, python) is admitted

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _PATIENCE = 100_000
 # Groups of more facts than this are dropped or kept as a whole.
 _SMALL = 40
+# Groups of up to so many facts are told as they are: what is coarser is harder to believe.
+_FEW = 3
 
 
 class Fact:
@@ -159,7 +161,7 @@ def _coarsened(groups: list[list[Fact]], court: "_Court") -> list[list[Fact]]:
 
 def _coarse(group: list[Fact]) -> list[Fact]:
     """Return one fact for each needed package: all these versions need one of all those."""
-    if group[0].kind != "needs":
+    if group[0].kind != "needs" or len(group) <= _FEW:
         return group
     found: list[Fact] = []
     for needed in dict.fromkeys(fact.needed for fact in group):
@@ -173,6 +175,8 @@ def _coarse(group: list[Fact]) -> list[Fact]:
             versions |= fact.versions
             for position in positions(fact.versions):
                 wanted[position] = wanted.get(position, -1) & fact.wanted
+        if not all(wanted.values()):  # a version contradicts itself: that is the story
+            return group
         all_wanted = 0
         for one in wanted.values():
             all_wanted |= one

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from commonwheel.model import Requirement
     from commonwheel.resolve.solver import Package
 
-    Cause: TypeAlias = "Asked | Needs | Barred | Tied | Derived | Several"
+    Cause: TypeAlias = "Asked | Needs | Barred | Missing | Tied | Derived | Several"
 
 
 class Incompatibility:
@@ -57,6 +57,16 @@ class Barred:
         self.package: Final = package
         self.reason: Final = reason
         self.detail: Final = detail
+
+
+class Missing:
+    """No version at all is what a requirement wants; `resolve.report` tells it as a fact of its own."""
+
+    __slots__ = ("package", "requirement")
+
+    def __init__(self, package: "Package", requirement: "Requirement") -> None:
+        self.package: Final = package
+        self.requirement: Final = requirement
 
 
 class Tied:

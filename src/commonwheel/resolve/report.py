@@ -8,10 +8,10 @@ that matter, and follows the chain of derivations as PubGrub's authors do: "Beca
 
 from commonwheel.errors import CommonwheelError
 from commonwheel.resolve.core import essence, leaves
-from commonwheel.resolve.incompatibility import Asked, Barred, Derived, Incompatibility, Needs, Several, Tied
+from commonwheel.resolve.incompatibility import Asked, Barred, Derived, Incompatibility, Missing, Needs, Several, Tied
 from commonwheel.resolve.rules import place
 from commonwheel.resolve.universe import ABSENT, newest, positions
-from commonwheel.specs.versions import InvalidSpecifier, lower_bound, repaired
+from commonwheel.specs.versions import InvalidSpecifier, repaired, wants_newer, wants_older
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def no_solution(proof: Incompatibility, inputs: "Inputs", catalogue: "Catalogue"
     del catalogue
     short = essence(proof)
     facts = list(leaves(short))
-    phrases = _Phrases(inputs)
+    phrases = _Phrases(inputs, facts)
     lines = _listed(facts, phrases) if len(facts) > _MOST_FACTS else _Story(phrases).told(_step(short, {}))
     hints = list(dict.fromkeys(hint for leaf in facts for hint in _hints(leaf, inputs)))
     return NoSolution(
@@ -109,9 +109,19 @@ def _step(incompatibility: Incompatibility, known: dict[int, Step]) -> Step:
     elif isinstance(cause, Derived):
         step = _joined(incompatibility.terms, _step(cause.left, known), _step(cause.right, known))
     else:
-        step = Step(incompatibility.terms, fact=incompatibility)
+        step = _fact(incompatibility)
     known[id(incompatibility)] = step
     return step
+
+
+def _fact(leaf: Incompatibility) -> Step:
+    """Return the step of a fact; that nothing matches a requirement is told as a fact of its own."""
+    step = Step(leaf.terms, fact=leaf)
+    cause = leaf.cause
+    if not isinstance(cause, (Asked, Needs)) or cause.wanted:
+        return step
+    package = cause.package if isinstance(cause, Asked) else cause.needed
+    return Step(leaf.terms, Step({}, fact=Incompatibility({}, Missing(package, cause.requirement))), step)
 
 
 def _joined(terms: "dict[Package, int]", left: Step, right: Step) -> Step:
@@ -119,6 +129,13 @@ def _joined(terms: "dict[Package, int]", left: Step, right: Step) -> Step:
         if one.fact is not None and isinstance(one.fact.cause, Tied):
             return Step(terms, other.left, other.right, other.fact)
     return Step(terms, left, right)
+
+
+def _pair(step: Step) -> "tuple[Incompatibility, Incompatibility] | None":
+    """Return the two facts of a conclusion that has no others."""
+    if step.left is None or step.right is None or step.left.fact is None or step.right.fact is None:
+        return None
+    return step.left.fact, step.right.fact
 
 
 # --- the story -------------------------------------------------------------------------------------------------------
@@ -192,6 +209,8 @@ class _Story:
             return
         if id(right) in self._numbers:
             left, right = right, left
+        if id(left) not in self._numbers and self._told_with_facts(step, left, right):
+            return
         if id(left) not in self._numbers:
             # the longer story first, so that the number refers back as little as may be
             if self._length(right) > self._length(left):
@@ -201,6 +220,18 @@ class _Story:
             self._lines.append("")
         self._tell(right)
         self._say(step, f"And because {self._known(left)}")
+
+    def _told_with_facts(self, step: Step, left: Step, right: Step) -> bool:
+        """Tell one conclusion, and give the two facts of the other as they are, if it has but two and is used once."""
+        pairs = [(_pair(right), left), (_pair(left), right)]
+        if pairs[0][0] is not None and any(isinstance(fact.cause, Missing) for fact in pairs[0][0]):
+            pairs.reverse()  # what is missing makes the better beginning
+        for (pair, other), used in zip(pairs, (right, left), strict=True):
+            if pair is not None and self._uses[id(used)] == 1 and id(used) not in self._numbers:
+                self._tell(other)
+                self._say(step, f"And because {self._both(*pair)}")
+                return True
+        return False
 
     def _length(self, step: Step) -> int:
         if step.left is None or step.right is None:
@@ -228,8 +259,15 @@ class _Story:
 class _Phrases:
     """Say facts and conclusions as parts of a sentence."""
 
-    def __init__(self, inputs: "Inputs") -> None:
+    def __init__(self, inputs: "Inputs", facts: list[Incompatibility]) -> None:
         self._inputs = inputs
+        # how somebody wrote a set of versions: what is needed in the end is mostly what one of the facts needs
+        self._written: dict[tuple[str, int], str] = {}
+        for leaf in facts:
+            cause = leaf.cause
+            if isinstance(cause, (Asked, Needs)) and cause.wanted:
+                package = cause.package if isinstance(cause, Asked) else cause.needed
+                self._written.setdefault((str(package), cause.wanted), _wanted(cause.requirement, package, cause.wanted))
 
     def both(self, one: Incompatibility, other: Incompatibility) -> str:
         """Join two facts; what the user requires comes last, and in one clause if it stands in no file."""
@@ -247,13 +285,13 @@ class _Phrases:
         """Say a fact."""
         cause = leaf.cause
         if isinstance(cause, Asked):
-            asked = f"{_asker(cause.requirement)} {_wanted(cause.requirement, cause.package, cause.wanted)}"
-            return asked if cause.wanted else f"{asked} and {_available(cause.package.universe, cause.requirement)}"
+            return f"{_asker(cause.requirement)} {_wanted(cause.requirement, cause.package, cause.wanted)}"
         if isinstance(cause, Needs):
             subject, plural = _shown(cause.package, leaf.terms[cause.package])
             verb = "depend" if plural else "depends"
-            needs = f"{subject} {verb} on {_wanted(cause.requirement, cause.needed, cause.wanted)}"
-            return needs if cause.wanted else f"{needs} and {_available(cause.needed.universe, cause.requirement)}"
+            return f"{subject} {verb} on {_wanted(cause.requirement, cause.needed, cause.wanted)}"
+        if isinstance(cause, Missing):
+            return _available(cause.package.universe, cause.requirement)
         if isinstance(cause, Barred):
             return self._barred(cause, leaf.terms[cause.package])
         return ""
@@ -278,7 +316,7 @@ class _Phrases:
         if not terms:
             return _NEVER
         present = [_shown(package, states) for package, states in terms.items() if not states & ABSENT]
-        needed = [_needed(package, states) for package, states in terms.items() if states & ABSENT]
+        needed = [self._needed(package, states) for package, states in terms.items() if states & ABSENT]
         subjects = _list([text for text, _ in present], "and")
         plural = len(present) > 1 or any(many for _, many in present)
         if not needed:
@@ -290,14 +328,23 @@ class _Phrases:
             return f"your requirements need {objects}"
         return f"{subjects} {'depend' if plural else 'depends'} on {objects}"
 
+    def _needed(self, package: "Package", states: int) -> str:
+        """Say which versions are left when a package must be outside of some states."""
+        universe = package.universe
+        wanted = universe.everything & ~states
+        if not wanted:
+            return f"what no version of {package} can give"
+        written = self._written.get((str(package), wanted))
+        return written or _ranges(str(package), universe, wanted, "or")
+
 
 # reason -> one version, several versions, several with a detail, one with a detail
 _REASONS = {
     "requires-python": (
         "does not support Python {python}",
         "do not support Python {python}",
-        "require Python {detail}, and this is Python {python}",
-        "requires Python {detail}, and this is Python {python}",
+        "require Python {detail} (this is Python {python})",
+        "requires Python {detail} (this is Python {python})",
     ),
     "platform": (
         "has no wheel for this platform",
@@ -306,16 +353,16 @@ _REASONS = {
         "has no wheel for this platform ({detail})",
     ),
     "no-wheel": (
-        "has no usable wheel, and building from source is disabled",
-        "have no usable wheel, and building from source is disabled",
-        "have no usable wheel ({detail}), and building from source is disabled",
-        "has no usable wheel ({detail}), and building from source is disabled",
+        "has no usable wheel (and building from source is not allowed)",
+        "have no usable wheel (and building from source is not allowed)",
+        "have no usable wheel ({detail})",
+        "has no usable wheel ({detail})",
     ),
     "no-sdist": (
-        "has no source distribution, and wheels are disabled",
-        "have no source distribution, and wheels are disabled",
-        "have no source distribution ({detail}), and wheels are disabled",
-        "has no source distribution ({detail}), and wheels are disabled",
+        "has no source distribution (and wheels are not allowed)",
+        "have no source distribution (and wheels are not allowed)",
+        "have no source distribution ({detail})",
+        "has no source distribution ({detail})",
     ),
     "exclude-newer": (
         "is newer than the cut-off date",
@@ -342,16 +389,16 @@ _REASONS = {
         "was yanked ({detail})",
     ),
     "prerelease": (
-        "is a pre-release, which is not allowed here",
-        "are pre-releases, which are not allowed here",
-        "are pre-releases, which are not allowed here ({detail})",
-        "is a pre-release, which is not allowed here ({detail})",
+        "is a pre-release (and those are not allowed)",
+        "are pre-releases (and those are not allowed)",
+        "are pre-releases ({detail})",
+        "is a pre-release ({detail})",
     ),
     "url-dependency": (
         "depends on a URL",
         "depend on a URL",
-        "depend on {detail}, and only what you ask for directly may name a URL",
-        "depends on {detail}, and only what you ask for directly may name a URL",
+        "depend on {detail} (only what you ask for directly may name a URL)",
+        "depends on {detail} (only what you ask for directly may name a URL)",
     ),
 }
 
@@ -367,7 +414,7 @@ def _subject(leaf: Incompatibility) -> str:
 
 def _asker(requirement: "Requirement") -> str:
     origin = requirement.origin
-    return "you require" if origin is None or origin.line is None else f"{origin} requires"
+    return "you require" if origin is None or origin.place == "command line" else f"{origin} requires"
 
 
 def _wanted(requirement: "Requirement", package: "Package", wanted: int) -> str:
@@ -386,13 +433,6 @@ def _wanted(requirement: "Requirement", package: "Package", wanted: int) -> str:
     return _ranges(name, universe, wanted, "or")
 
 
-def _needed(package: "Package", states: int) -> str:
-    wanted = package.universe.everything & ~states
-    if wanted == package.universe.everything & ~ABSENT:
-        return str(package)
-    return _ranges(str(package), package.universe, wanted, "or")
-
-
 def _shown(package: "Package", states: int) -> tuple[str, bool]:
     """Return versions of a package as the subject of a sentence, and whether it is plural."""
     universe, name = package.universe, str(package)
@@ -400,7 +440,8 @@ def _shown(package: "Package", states: int) -> tuple[str, bool]:
         return f"{name} (from {place(universe.source)})", False
     if states & ~ABSENT == universe.everything & ~ABSENT and len(universe.versions) > 1:
         return f"all versions of {name}", True
-    return _ranges(name, universe, states, "and"), bool(len(_runs(states)) > 1)
+    text = _ranges(name, universe, states, "and")
+    return text, " and " in text
 
 
 def _ranges(name: str, universe: "Universe", states: int, word: str) -> str:
@@ -411,13 +452,17 @@ def _ranges(name: str, universe: "Universe", states: int, word: str) -> str:
         return f"no version of {name}"
     if not missing and len(universe.versions) > 1:
         return name
-    if missing & (missing - 1) == 0 and len(_runs(states)) > 1:
+    if _one(missing) and len(_runs(states)) > 1 and states.bit_count() > _MOST_RUNS:
         return f"{name}!={universe.version(newest(missing))}"
     parts = [_run(name, universe, low, high) for low, high in _runs(states)]
     if len(parts) > _MOST_RUNS:
         rest = sum(high - low + 1 for low, high in _runs(states)[_MOST_RUNS - 1 :])
         parts = [*parts[: _MOST_RUNS - 1], f"{rest} more versions of {name}"]
     return _list(parts, word)
+
+
+def _one(states: int) -> bool:
+    return states & (states - 1) == 0
 
 
 def _run(name: str, universe: "Universe", low: int, high: int) -> str:
@@ -457,12 +502,12 @@ def _available(universe: "Universe", requirement: "Requirement") -> str:
         return f"{name} is {universe.version(1)} (from {place(universe.source)})"
     if len(universe.versions) == 1:
         return f"only {name}=={universe.version(1)} is available"
-    matching = lower_bound(repaired(requirement.specifier) or "")
-    if matching and not universe.select(f">={matching}"):
+    specifier = repaired(requirement.specifier) or ""
+    if wants_newer(specifier, universe.versions[-1]):
         return f"only {name}<={universe.versions[-1]} is available"
-    if not universe.select(f"<={universe.versions[0]}") & universe.select(requirement.specifier) and not matching:
+    if wants_older(specifier, universe.versions[0]):
         return f"only {name}>={universe.versions[0]} is available"
-    return f"there is no such version of {name}"
+    return f"there is no version of {name}{requirement.specifier}"
 
 
 # --- hints -----------------------------------------------------------------------------------------------------------------
@@ -494,7 +539,7 @@ def _hints(leaf: Incompatibility, inputs: "Inputs") -> list[str]:
 
 
 _REMEDIES = {
-    "requires-python": "use another Python for `{name}` {version} (for example with `--python`)",
+    "requires-python": "choose a Python that `{name}` {version} supports with `--python`",
     "no-wheel": "allow `{name}` to be built from source, or ask for a version that has a wheel",
     "no-sdist": "allow wheels for `{name}`",
     "exclude-newer": "move the cut-off date, or set another one for `{name}` with `--exclude-newer-package`",

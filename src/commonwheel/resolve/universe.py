@@ -42,13 +42,14 @@ class Universe:
 
     `everything` includes `ABSENT`; `usable` are versions without any reason against them. `bars` are those reasons, as
     (reason, detail, versions); the first that applies is told. `preferred` are positions to try before all others.
+    `tiers` are sets to choose from in turn, where several indexes count (empty: all at once).
     `narrowed` says that only the installed version is listed and the index was not asked yet. `source` is the place of
     a project that is not taken from an index, and then there is one version.
     """
 
     __slots__ = (
         "_selected", "bars", "everything", "installed", "lowest", "name", "narrowed", "note", "preferred", "prereleases",
-        "prereleases_last", "source", "usable", "versions", "yanked",
+        "prereleases_last", "source", "tiers", "usable", "versions", "yanked",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +75,7 @@ class Universe:
         self.lowest = False
         self.prereleases_last = True
         self.narrowed = False
+        self.tiers: tuple[int, ...] = ()
         self.source: Source | None = None
         self._selected = {"": self.everything & ~ABSENT} if selected is None else selected
 
@@ -139,7 +141,11 @@ class Universe:
         for position in self.preferred:
             if states >> position & 1:
                 return position
-        pool = (states & ~self.prereleases or states) if self.prereleases_last else states
+        pool = states
+        if self.tiers:
+            pool = next((states & tier for tier in self.tiers if states & tier), states)
+        if self.prereleases_last:
+            pool = pool & ~self.prereleases or pool
         return oldest(pool) if self.lowest else newest(pool)
 
     def guesses(self, states: int, count: int) -> list[int]:
@@ -172,6 +178,7 @@ def of_listing(listing: "Listing", installed: str = "") -> Universe:
         note=listing.note,
     )
     universe.installed = place + 1
+    universe.tiers = tuple(map(moved, listing.tiers))
     for reason, mask in listing.barred.items():
         universe.bar(reason, "", moved(mask))
     return universe

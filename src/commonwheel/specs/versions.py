@@ -445,15 +445,27 @@ def lower_bound(specifier: str) -> str:
     return max(bounds, key=version_key, default="")
 
 
+def wants_newer(specifier: str, version: str) -> bool:
+    """Tell whether all that a specifier admits is newer than a version. Raises InvalidSpecifier, InvalidVersion."""
+    key = version_key(version)
+    return any(clause.intervals and key < clause.intervals[0][0] for clause in clauses(specifier))
+
+
+def wants_older(specifier: str, version: str) -> bool:
+    """Tell whether all that a specifier admits is older than a version. Raises InvalidSpecifier, InvalidVersion."""
+    key = version_key(version)
+    return any(clause.intervals and clause.intervals[-1][1] <= key for clause in clauses(specifier))
+
+
 _pythons: dict[tuple[str, str], bool] = {}
 
 
 def admits_python(requires_python: str, python: str) -> bool:
-    """Tell whether a `Requires-Python` text allows a Python version, by its lower bounds alone.
+    """Tell whether a `Requires-Python` text admits a Python version; one that cannot be read forbids nothing.
 
-    Upper bounds are ignored, as uv does: `<4` and `<3.12` say what was tested, not what fails, and taken at their word
-    they make resolvers dig up old releases that happened not to say it. A pre-release of Python counts as its release.
-    A text that is no specifier, and cannot be repaired, forbids nothing.
+    Upper bounds are ignored, as uv does: `<4` says what was tested, not what fails, and taken at its word it makes a
+    resolver dig up old releases that happened not to say it. So `==3.8.*` and `~=3.8` mean `>=3.8`; `!=3.9.*` counts.
+    A pre-release of Python counts as its release.
     """
     try:
         return _pythons[requires_python, python]
@@ -467,14 +479,14 @@ def _admits_python(requires_python: str, python: str) -> bool:
     key = parsed_key(python)
     if not mended or key is None:
         return True
-    actual = (key[0], key[1])
+    actual: Key = (key[0], key[1], _FINAL, 0, _NO_POST, _INFINITY, ())
     for clause in clauses(mended):
-        bound = parsed_key(clause.version)
-        if bound is None:
+        if clause.operator in ("<", "<="):
             continue
-        if clause.operator == ">" and actual <= (bound[0], bound[1]):
-            return False
-        if clause.operator in (">=", "~=", "==", "===") and actual < (bound[0], bound[1]):
+        intervals = clause.intervals
+        if clause.operator in ("==", "~="):
+            intervals = ((intervals[0][0], HIGHEST),)
+        if intervals and not any(low <= actual < high for low, high in intervals):
             return False
     return True
 
