@@ -120,3 +120,15 @@ def test_descriptions() -> None:
     assert document.first("keywords") == ""
     assert document.first("missing") == ""
     assert document.version == (1, 0)
+
+
+def test_egg_info() -> None:
+    requires = "six\nfoo>=1.*\n\n[Some_Extra]\nbar\n\n[:python_version < '3' or os_name == 'x']\nold\n\n[e:os_name == 'nt']\nwin<2\n# c\n"
+    found = core_metadata.parse_egg("Metadata-Version: 1.1\nName: A.B\nVersion: 1.0\nRequires: nothing\n", requires)
+    assert [str(r) for r in found.requires] == [
+        "six", "foo>=1", 'bar ; extra == "some-extra"', "old ; python_version < '3' or os_name == 'x'", "win<2 ; (os_name == 'nt') and extra == \"e\"",
+    ]  # fmt: skip
+    assert (found.name, found.provides_extra) == ("a-b", ("some-extra", "e"))
+    assert core_metadata.parse_egg("Name: a\nVersion: 1\n", "").requires == ()
+    with pytest.raises(InvalidMetadata, match="requirements of `a`"):
+        core_metadata.parse_egg("Name: a\nVersion: 1\n", "x >> 3\n")

@@ -59,7 +59,7 @@ def test_reads_what_configparser_writes(entries: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "name",
     ["../evil", "a/b", "a\\b", "python", "Python", "PYTHON3", "python3.12", "python.exe", "pythonw", "PythonW.EXE", "pypy3",
-     "python3.13t", "..", "a\x00b", "a\x1bb"],
+     "python3.13t", "python3.14td", "python3d", "..", "a\x00b", "a\x1bb"],
 )  # fmt: skip
 def test_names_that_must_not_become_files(name: str) -> None:
     assert entry_points.name_fault(name)

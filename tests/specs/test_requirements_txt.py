@@ -302,6 +302,13 @@ def test_what_cannot_be_read_is_named_with_the_line_that_wants_it() -> None:
     assert "cannot read `missing.txt` (No such file or directory), included at reqs.txt:2" in caught.value.message
 
 
+@pytest.mark.parametrize("name", ["pyproject.toml", "pylock.toml", "x/setup.cfg", "setup.py", "script.py"])
+def test_what_is_no_requirements_file_is_not_included(name: str) -> None:
+    with pytest.raises(InvalidRequirementsFile) as caught:
+        parse(f"-r {name}\n", {f"/p/{name}": ""})
+    assert name in str(caught.value.hint)
+
+
 def test_constraints() -> None:
     found = parse("a<2\n--pre\n-r b\n", {"/p/b": "b<3"}, constraint=True)
     assert found.requirements == ()

@@ -67,6 +67,30 @@ def parse(data: bytes | str) -> Metadata:
     return _metadata(_wanted(_head(data)))
 
 
+def parse_egg(pkg_info: bytes | str, requires: str) -> Metadata:
+    """Read the metadata of an egg-info directory, whose requirements stand in `requires.txt`; raise InvalidMetadata.
+
+    Its sections are `[extra]`, `[:marker]` and `[extra:marker]` (setuptools); what stands before the first is for all.
+    """
+    found = parse(pkg_info)
+    requirements: list[Requirement] = []
+    extras: dict[str, None] = {}
+    issues: list[str] = []
+    condition = ""
+    for line in map(str.strip, headers.lines_of(requires)):
+        if line.startswith("[") and line.endswith("]"):
+            extra, _, marker = line[1:-1].partition(":")
+            if extra:
+                extras[normalize(extra)] = None
+            named = f'extra == "{normalize(extra)}"' if extra else ""
+            condition = f"({marker}) and {named}" if marker and named else marker or named
+        elif line and not line.startswith("#"):
+            requirements.append(_requirement(f"{line} ; {condition}" if condition else line, issues))
+    if issues:
+        raise InvalidMetadata(f"the requirements of `{found.name}` {found.version} cannot be read", issues=issues)
+    return found.replaced(requires=tuple(requirements), provides_extra=tuple(extras))
+
+
 def parse_static(data: bytes | str) -> Metadata | None:
     """Read the metadata of an sdist, or return None when a build may still say something else (PEP 643, 808).
 

@@ -96,8 +96,8 @@ def is_interpreter(name: str) -> bool:
     stem = name.lower().removesuffix(".exe")
     for interpreter in _INTERPRETERS:
         if stem.startswith(interpreter):
-            version = stem[len(interpreter) :].removesuffix("t").removesuffix("d")
-            return not version.strip("0123456789.")
+            # free-threaded and debug builds end in `t`, `d` or `td`
+            return not stem[len(interpreter) :].rstrip("td").strip("0123456789.")
     return False
 
 

@@ -35,14 +35,11 @@ def parse(data: bytes | str) -> "list[Row]":
     text = data if isinstance(data, str) else str(data, "utf-8", "surrogateescape")
     if '"' in text:
         return [_row(fields, number) for number, fields in enumerate(_quoted(text), 1) if fields != [""]]
-    rows: list[Row] = []
-    for number, line in enumerate(headers.lines_of(text), 1):
-        fields = line.split(",")
-        if len(fields) == COLUMNS and fields[0]:
-            rows.append((fields[0], fields[1], fields[2]))
-        elif line:
-            rows.append(_row(fields, number))
-    return rows
+    lines = headers.lines_of(text)
+    rows = [tuple(line.split(",")) for line in lines if line]
+    if set(map(len, rows)) <= {COLUMNS} and all([row[0] for row in rows]):  # noqa: C419 - 245,000 rows: a third faster
+        return rows  # type: ignore[return-value]  # three fields each, as was just asked
+    return [_row(line.split(","), number) for number, line in enumerate(lines, 1) if line]
 
 
 def _row(fields: list[str], number: int) -> "Row":
@@ -97,6 +94,7 @@ def write(rows: "Iterable[Row]", record: str) -> str:
     """Return the text of a RECORD: sorted by path, with the row of `record` itself (its path) empty at its place.
 
     Rows that name `record` already are replaced. Lines end in LF on every system, so that equal content is equal text.
+    To be encoded with `surrogateescape`, which undoes what `parse` did to paths that are not UTF-8.
     """
     kept = [row for row in rows if row[0] != record]
     kept.append((record, "", ""))

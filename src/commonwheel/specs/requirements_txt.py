@@ -455,6 +455,8 @@ class _Reading:
             self._options.append(Option(name, value, line.origin))
 
     def _include(self, line: _Line, target: str, *, constraint: bool) -> None:
+        if target.endswith((".toml", ".cfg", ".py")):
+            raise line.fault(f"`{target}` is no requirements file", f"give it on the command line: `-r {target}`")
         included = line.file.include(target, line.origin, constraint)
         chain = line.file.chain()
         if any(file.where == included.where for file in chain):
