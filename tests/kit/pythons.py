@@ -119,3 +119,56 @@ def make_environment(tool: str, python: str, root: str, *, system: bool = False)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
     subprocess.run(argv, check=True, env=environment, stdout=subprocess.DEVNULL)
     return os.path.join(root, "bin", "python")
+
+
+def lay_out_interpreter(root: str) -> str:
+    """Give a copy of an interpreter with a prefix of its own, as conda's environments are; return its executable."""
+    told = probed(newest())
+    version = "python{}.{}".format(*told.version[:2])
+    os.makedirs(f"{root}/bin")
+    os.makedirs(f"{root}/lib/{version}/site-packages")
+    shutil.copy2(told.base_executable, f"{root}/bin/{version}")
+    os.symlink(version, f"{root}/bin/python")
+    for name in os.listdir(told.paths["stdlib"]):
+        if name != "site-packages":
+            os.symlink(f"{told.paths['stdlib']}/{name}", f"{root}/lib/{version}/{name}")
+    return f"{root}/bin/{version}"
+
+
+def make_conda(root: str, *, base: bool = False) -> str:
+    """Give what conda makes: an interpreter with a prefix of its own and `conda-meta`; return its executable."""
+    python = lay_out_interpreter(root)
+    os.mkdir(f"{root}/conda-meta")
+    with open(f"{root}/conda-meta/history", "w", encoding="utf-8") as file:
+        file.write("==> 2026-01-01 00:00:00 <==\n")
+    if base:
+        os.mkdir(f"{root}/envs")
+    return python
+
+
+def write_script(path: str, text: str) -> str:
+    """Write an executable script and return its path."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(path, 0o755)
+    return path
+
+
+class Heard:
+    """Keep the notes that a reporter is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, level: str, message: str) -> None:
+        self.notes.append(f"{level}: {message}")
+
+    def begin(self, kind: str, label: str, total: int | None = None) -> int:
+        return 0
+
+    def advance(self, task: int, amount: int = 1) -> None:
+        return None
+
+    def end(self, task: int) -> None:
+        return None

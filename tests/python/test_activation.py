@@ -124,7 +124,7 @@ def test_in_and_out(shell: str, name: str, place: str) -> None:
     assert found["name"] == name
     assert found["python"] == f"{root}/bin/python"
     assert found["path"] == "same"
-    if shell not in ("dash",):
+    if shell != "dash":
         assert found["shown"] == f"({name}) old" + {"fish": "> 1", "tcsh": "> "}.get(shell, "$ ")
     if shell == "zsh":
         assert found["subst"] == found["shown"]
@@ -165,7 +165,7 @@ def test_a_shell_that_cannot_tell_says_so(place: str) -> None:
     os.rename(root, os.path.join(place, "second"))
     script = activation.quote_posix(os.path.join(place, "second/bin/activate"))
     answer = subprocess.run(
-        [need("dash"), "-c", f". {script} || echo \"left with $? ${{VIRTUAL_ENV-none}}\""],
+        [need("dash"), "-c", f'. {script} || echo "left with $? ${{VIRTUAL_ENV-none}}"'],
         capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]},
     )  # fmt: skip
     assert answer.stdout == "left with 1 none\n"
@@ -192,7 +192,7 @@ def test_one_environment_over_another_tools(shell: str, place: str) -> None:
     text = (
         f"before=$PATH; PS1=old\n. {activation.quote_posix(place)}/theirs/bin/activate\n"
         f". {activation.quote_posix(ours)}/bin/activate\nprintf 'env=[%s]\\n' \"$VIRTUAL_ENV\"\n"
-        f"deactivate\n[ \"$PATH\" = \"$before\" ] && printf 'path=[same]\\n'\nprintf 'prompt=[%s]\\n' \"$PS1\"\n"
+        f'deactivate\n[ "$PATH" = "$before" ] && printf \'path=[same]\\n\'\nprintf \'prompt=[%s]\\n\' "$PS1"\n'
     )
     assert told(shell, text, place) == {"env": ours, "path": "same", "prompt": "old"}
 
@@ -237,6 +237,6 @@ def test_powershell(name: str, place: str) -> None:
         return
     root = venv.create(os.path.join(place, name), kit.probed(kit.newest()))
     script = activation.quote_powershell(f"{root}/bin/Activate.ps1")
-    text = f". {script}; $env:VIRTUAL_ENV; $env:VIRTUAL_ENV_PROMPT; (Get-Command python).Source; deactivate; \"$env:VIRTUAL_ENV\""
+    text = f'. {script}; $env:VIRTUAL_ENV; $env:VIRTUAL_ENV_PROMPT; (Get-Command python).Source; deactivate; "$env:VIRTUAL_ENV"'
     answer = subprocess.run(["pwsh", "-NoProfile", "-Command", text], capture_output=True, text=True, check=True)
     assert answer.stdout.splitlines() == [root, name, f"{root}/bin/python", ""]

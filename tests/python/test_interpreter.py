@@ -129,7 +129,7 @@ def test_what_is_not_certain_is_asked(change: str, place: str) -> None:
 
 
 def test_a_manylinux_module_of_the_base_does_not_reach_its_environments(place: str) -> None:
-    base = lay_out_interpreter(os.path.join(place, "opt"))
+    base = kit.lay_out_interpreter(os.path.join(place, "opt"))
     site = interpreter.probe(base, kit.Remember(), process.run).paths["purelib"]
     before = interpreter.probe(base, memory := kit.Remember(), process.run)
     with open(f"{site}/_manylinux.py", "w", encoding="utf-8") as file:
@@ -142,22 +142,8 @@ def test_a_manylinux_module_of_the_base_does_not_reach_its_environments(place: s
     assert interpreter.probe(base, memory, process.run).tags == before.tags
 
 
-def lay_out_interpreter(root: str) -> str:
-    """Give a copy of an interpreter with a prefix of its own, as conda's environments are; return its executable."""
-    told = kit.probed(kit.newest())
-    version = "python{}.{}".format(*told.version[:2])
-    os.makedirs(f"{root}/bin")
-    os.makedirs(f"{root}/lib/{version}/site-packages")
-    shutil.copy2(told.base_executable, f"{root}/bin/{version}")
-    os.symlink(version, f"{root}/bin/python")
-    for name in os.listdir(told.paths["stdlib"]):
-        if name != "site-packages":
-            os.symlink(f"{told.paths['stdlib']}/{name}", f"{root}/lib/{version}/{name}")
-    return f"{root}/bin/{version}"
-
-
 def test_a_replaced_interpreter_is_asked_again(place: str) -> None:
-    python = lay_out_interpreter(os.path.join(place, "opt"))
+    python = kit.lay_out_interpreter(os.path.join(place, "opt"))
     memory, run = kit.Remember(), kit.Counted()
     interpreter.probe(python, memory, run)
     status = os.stat(python)
@@ -190,7 +176,7 @@ def test_the_kernels_release_is_not_remembered() -> None:
 
 @pytest.mark.parametrize("name", ["new\nline", "tab\tback\\slash", "raw \udcff byte", " é ☃ "])
 def test_any_path_survives_being_remembered(name: str, place: str) -> None:
-    python = lay_out_interpreter(os.path.join(place, name))
+    python = kit.lay_out_interpreter(os.path.join(place, name))
     memory, run = kit.Remember(), kit.Counted()
     first = interpreter.probe(python, memory, run)
     assert first.prefix == os.path.join(place, name)

@@ -351,5 +351,5 @@ def _ini_section(text: str, wanted: str) -> "dict[str, str]":
         ends = [at for at in (stripped.find("="), stripped.find(":")) if at > 0]
         key = stripped[: min(ends)].strip().lower() if ends else ""
         if key and inside:
-            values.setdefault(key, [stripped[min(ends) + 1 :].strip()])
+            values[key] = [stripped[min(ends) + 1 :].strip()]
     return {name: "\n".join(lines).rstrip() for name, lines in values.items()}

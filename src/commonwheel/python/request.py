@@ -117,6 +117,8 @@ def _version(text: str) -> PythonRequest | None:
     if implementation and not version:
         return PythonRequest(text, "version", implementation, free_threaded=threaded)
     if version[:1].isdigit() and versions.parsed_key(version) is None:
+        if text.lower().startswith("python"):  # `python3x`: a name that somebody gave
+            return None
         raise InvalidRequest(f"`{text}` is not a version of Python", hint="write it as `3.12`, `3.12.1` or `>=3.10`")
     if not version[:1].isdigit():
         return None

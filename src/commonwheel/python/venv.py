@@ -139,7 +139,12 @@ def _refuse_to_clear(place: str, root: str, here: "list[str]", options: Options)
 def _publish(place: str, root: str, interpreter: Interpreter, options: Options) -> None:
     """Lay it out beside its place and give it its name."""
     staged = _staged(place, root, interpreter, options)
-    if not disk.publish_tree(staged, place):
+    try:
+        published = disk.publish_tree(staged, place)
+    except BaseException:
+        disk.erase(staged)
+        raise
+    if not published:
         raise EnvironmentExists(f"`{root}` was made by somebody else meanwhile", hint="use the `--clear` flag")
 
 
@@ -193,6 +198,7 @@ def _swap(staged: str, place: str) -> bool:
         if not disk.publish_tree(staged, place):
             raise EnvironmentExists(f"`{place}` was made by somebody else meanwhile")  # noqa: TRY301 - undone below
     except BaseException:
+        disk.erase(staged)
         if old is not None and not os.path.lexists(place):
             disk.rename(old, place)
         raise

@@ -1,0 +1,393 @@
+"""Virtual environments made by cw, judged by the interpreters that run in them and by other tools."""
+
+import os
+import stat
+import subprocess
+
+import pytest
+
+from commonwheel import __version__
+from commonwheel.errors import UsageError
+from commonwheel.fs import disk
+from commonwheel.fs.disk import DiskError
+from commonwheel.python import interpreter, venv
+from commonwheel.python.venv import EnvironmentExists, Options
+from kit import pythons as kit
+
+INSIDE = """
+import json, os, sys, sysconfig
+print(json.dumps({
+    "prefix": sys.prefix, "base": sys.base_prefix, "purelib": sysconfig.get_path("purelib"),
+    "path": [os.path.abspath(p) for p in sys.path if p], "platlib": sysconfig.get_path("platlib"),
+}))
+"""
+
+
+def tree(root: str) -> dict[str, str]:
+    """Return all names below a directory with their content, links as `-> target`."""
+    found = {}
+    for directory, names, files in os.walk(root):
+        for name in [*names, *files]:
+            path = os.path.join(directory, name)
+            if os.path.islink(path):
+                found[os.path.relpath(path, root)] = "-> " + os.readlink(path)
+            elif os.path.isfile(path):
+                with open(path, encoding="utf-8") as file:
+                    found[os.path.relpath(path, root)] = file.read()
+            else:
+                found[os.path.relpath(path, root)] = ""
+    return found
+
+
+@pytest.mark.parametrize("python", [*kit.pythons().values(), *filter(None, [kit.debian()])])
+@pytest.mark.parametrize("system", [False, True], ids=["alone", "system"])
+def test_every_interpreter_lives_in_its_environment(python: str, system: bool, place: str) -> None:
+    told = kit.probed(python)
+    root = venv.create(os.path.join(place, "it's $HOME"), told, Options(system_site_packages=system))
+    for name in ("python", "python3", "python{}.{}".format(*told.version[:2])):
+        said = kit.says(f"{root}/bin/{name}", INSIDE)
+        assert isinstance(said, dict)
+        assert said["prefix"] == root
+        assert said["base"] == told.base_prefix
+        assert said["purelib"] == f"{root}/{told.venv_paths['purelib']}"
+        assert os.path.isdir(said["purelib"])
+        assert said["purelib"] in said["path"]
+        assert os.path.realpath(said["platlib"]).startswith(os.path.realpath(root))
+        outer = set(told.sys_path) & set(said["path"]) - set(told.paths["stdlib"])
+        assert any(path.endswith("-packages") for path in outer) is (
+            system and any("-packages" in p for p in told.sys_path)
+        )
+
+
+def test_it_looks_as_uv_makes_it(place: str) -> None:
+    told = kit.probed(kit.newest())
+    kit.make_environment("uv", kit.newest(), os.path.join(place, "theirs"))
+    venv.create(os.path.join(place, "ours"), told)
+    theirs, ours = tree(os.path.join(place, "theirs")), tree(os.path.join(place, "ours"))
+    scripts = {"activate.bat", "activate.nu", "activate.ps1", "activate.xsh", "deactivate.bat", "pydoc.bat"}
+    missing = {name for name in theirs if os.path.basename(name) not in scripts} - set(ours)
+    assert not missing
+    assert set(ours) - set(theirs) == {"bin/Activate.ps1"}
+    assert ours["lib64"] == theirs["lib64"]
+    assert ours[".gitignore"].strip() == theirs[".gitignore"].strip()
+    assert ours["CACHEDIR.TAG"].splitlines()[0] == theirs["CACHEDIR.TAG"].splitlines()[0]
+    assert ours["bin/python"] == f"-> {told.base_executable}"
+    keys = {line.partition(" = ")[0] for line in theirs["pyvenv.cfg"].splitlines()}
+    assert {line.partition(" = ")[0] for line in ours["pyvenv.cfg"].splitlines()} == keys - {"uv"} | {"commonwheel"}
+
+
+def test_what_pyvenv_cfg_says(place: str) -> None:
+    told = kit.probed(kit.newest())
+    root = venv.create(
+        os.path.join(place, "a", "b", ".venv"), told, Options(relocatable=True, system_site_packages=True)
+    )
+    assert interpreter.read_config(f"{root}/pyvenv.cfg") == {
+        "home": os.path.dirname(told.base_executable),
+        "implementation": "CPython",
+        "commonwheel": __version__,
+        "version_info": ".".join(map(str, told.version)),
+        "include-system-site-packages": "true",
+        "relocatable": "true",
+        "prompt": "b",
+    }
+    root = venv.create(os.path.join(place, "env"), told, Options(prompt="mine = it"))
+    assert interpreter.read_config(f"{root}/pyvenv.cfg")["prompt"] == "mine = it"
+
+
+def test_uv_and_pip_accept_it(place: str) -> None:
+    root = venv.create(os.path.join(place, "env"), kit.probed(kit.newest()))
+    inner = kit.make_environment("uv", f"{root}/bin/python", os.path.join(place, "inner"))
+    assert kit.probed(inner).base_prefix == kit.probed(kit.newest()).base_prefix
+    argv = [f"{root}/bin/python", "-m", "ensurepip", "--version"]
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_an_environment_of_an_environment_is_one_of_its_base(place: str) -> None:
+    first = venv.create(os.path.join(place, "first"), kit.probed(kit.newest()))
+    second = venv.create(os.path.join(place, "second"), kit.probed(f"{first}/bin/python"))
+    assert tree(first)["pyvenv.cfg"] == tree(second)["pyvenv.cfg"]
+    assert os.readlink(f"{second}/bin/python") == kit.probed(kit.newest()).base_executable
+
+
+def test_no_interpreter_is_started(place: str) -> None:
+    told = kit.probed(kit.newest())
+    kit.probed(told.base_executable)
+    root = venv.create(os.path.join(place, "env"), told)
+    run = kit.Counted()
+    found = interpreter.probe(f"{root}/bin/python", kit.MEMORY, run)
+    assert not run.ran
+    assert found.prefix == root
+
+
+# --- what is there already ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_there_is_refused(place: str) -> None:
+    told = kit.probed(kit.newest())
+    root = venv.create(os.path.join(place, "env"), told)
+    before = tree(root)
+    with pytest.raises(EnvironmentExists, match="virtual environment already exists") as caught:
+        venv.create(root, told)
+    assert caught.value.exit_status == 2
+    assert "--clear" in (caught.value.hint or "")
+    assert tree(root) == before
+    os.mkdir(os.path.join(place, "dir"))
+    with open(os.path.join(place, "dir", "file"), "w", encoding="utf-8"):
+        pass
+    for path, said in (("dir", "directory already exists"), ("dir/file", "is a file"), ("dir/file/x", "is a file")):
+        with pytest.raises(EnvironmentExists, match=said):
+            venv.create(os.path.join(place, path), told)
+    os.symlink("nowhere", os.path.join(place, "link"))
+    with pytest.raises(EnvironmentExists, match="leads nowhere"):
+        venv.create(os.path.join(place, "link"), told)
+    assert not os.path.exists(os.path.join(place, "nowhere"))
+
+
+def test_an_empty_directory_is_filled_with_its_mode_and_inode(place: str) -> None:
+    path = os.path.join(place, "env")
+    os.mkdir(path, 0o750)
+    before = os.stat(path)
+    venv.create(path, kit.probed(kit.newest()))
+    after = os.stat(path)
+    assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
+    assert "pyvenv.cfg" in tree(path)
+
+
+def test_clear_replaces_everything(place: str) -> None:
+    told = kit.probed(kit.newest())
+    root = venv.create(os.path.join(place, "env"), told)
+    site = os.path.join(root, told.venv_paths["purelib"])
+    with open(os.path.join(site, "old.py"), "w", encoding="utf-8"):
+        pass
+    os.chmod(site, 0o555)
+    older = kit.probed(next(iter(kit.pythons().values())))
+    venv.create(root, older, Options(clear=True))
+    assert "old.py" not in "\n".join(tree(root))
+    assert kit.probed(f"{root}/bin/python").version == older.version
+    assert os.listdir(place) == ["env"]
+
+
+def test_clear_refuses_what_is_no_environment_unless_forced(place: str) -> None:
+    told = kit.probed(kit.newest())
+    path = os.path.join(place, "dir")
+    os.mkdir(path)
+    with open(os.path.join(path, "precious"), "w", encoding="utf-8"):
+        pass
+    with pytest.raises(EnvironmentExists) as caught:
+        venv.create(path, told, Options(clear=True))
+    assert "--force" in (caught.value.hint or "")
+    assert os.listdir(path) == ["precious"]
+    venv.create(path, told, Options(clear=True, force=True))
+    assert "precious" not in tree(path)
+
+
+def test_home_and_root_are_never_cleared(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", place)
+    with open(os.path.join(place, "precious"), "w", encoding="utf-8"):
+        pass
+    for path in (place, "/"):
+        with pytest.raises(EnvironmentExists, match="will not be cleared"):
+            venv.create(path, kit.probed(kit.newest()), Options(clear=True, force=True))
+    assert os.listdir(place) == ["precious"]
+
+
+def test_clear_through_a_link_keeps_the_link(place: str) -> None:
+    told = kit.probed(kit.newest())
+    root = venv.create(os.path.join(place, "env"), told)
+    link = os.path.join(place, "link")
+    os.symlink("env", link)
+    assert venv.create(link, told, Options(clear=True)) == link
+    assert os.readlink(link) == "env"
+    assert f"VIRTUAL_ENV='{link}'" in tree(root)["bin/activate"]
+
+
+def test_the_current_directory_is_cleared_in_place(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = kit.probed(kit.newest())
+    root = venv.create(os.path.join(place, "env"), told)
+    inode = os.stat(root).st_ino
+    with open(os.path.join(root, "old"), "w", encoding="utf-8"):
+        pass
+    monkeypatch.chdir(root)
+    venv.create(".", told, Options(clear=True))
+    assert os.stat(root).st_ino == inode
+    assert "old" not in tree(root)
+    assert sorted(os.listdir(root)) == [".gitignore", "CACHEDIR.TAG", "bin", "lib", "lib64", "pyvenv.cfg"]
+
+
+def test_a_directory_that_cannot_be_renamed_is_cleared_in_place(place: str) -> None:
+    told = kit.probed(kit.newest())
+    root = venv.create(os.path.join(place, "env"), told)
+    with open(os.path.join(root, "old"), "w", encoding="utf-8"):
+        pass
+    inode = os.stat(root).st_ino
+
+    def hook(operation: str, path: str) -> None:
+        if operation == "mkdir" and os.path.dirname(path) == place:
+            raise PermissionError(13, "Permission denied")
+
+    previous = disk.observe(hook)
+    try:
+        venv.create(root, told, Options(clear=True))
+    finally:
+        disk.observe(previous)
+    assert os.stat(root).st_ino == inode
+    assert "old" not in tree(root)
+
+
+def test_allow_existing_keeps_what_is_there_and_writes_to_nothing(place: str) -> None:
+    told = kit.probed(kit.newest())
+    root = venv.create(os.path.join(place, "env"), told)
+    site = os.path.join(root, told.venv_paths["purelib"])
+    # files that others hold: one inode with two names, one link to somebody else's file
+    with open(os.path.join(place, "theirs"), "w", encoding="utf-8") as file:
+        file.write("precious")
+    for name in ("bin/activate", "pyvenv.cfg"):
+        os.remove(os.path.join(root, name))
+    os.link(os.path.join(place, "theirs"), os.path.join(root, "bin/activate"))
+    os.symlink(os.path.join(place, "theirs"), os.path.join(root, "pyvenv.cfg"))
+    os.remove(os.path.join(root, "bin/python"))
+    os.symlink(os.path.join(place, "theirs"), os.path.join(root, "bin/python"))
+    with open(os.path.join(site, "kept.py"), "w", encoding="utf-8") as file:
+        file.write("x = 1")
+    venv.create(root, told, Options(allow_existing=True))
+    with open(os.path.join(place, "theirs"), encoding="utf-8") as file:
+        assert file.read() == "precious"
+    found = tree(root)
+    assert found[f"{told.venv_paths['purelib']}/kept.py"] == "x = 1"
+    assert "deactivate" in found["bin/activate"]
+    assert found["bin/python"] == f"-> {told.base_executable}"
+    assert kit.probed(f"{root}/bin/python").prefix == root
+
+
+def test_allow_existing_keeps_a_real_lib64(place: str) -> None:
+    path = os.path.join(place, "env")
+    os.makedirs(f"{path}/lib64/x")
+    venv.create(path, kit.probed(kit.newest()), Options(allow_existing=True))
+    assert not os.path.islink(f"{path}/lib64")
+    assert os.path.isdir(f"{path}/lib64/x")
+
+
+def test_a_file_in_the_way_of_a_directory_is_an_error(place: str) -> None:
+    path = os.path.join(place, "env")
+    os.mkdir(path)
+    with open(f"{path}/bin", "w", encoding="utf-8") as file:
+        file.write("mine")
+    with pytest.raises((EnvironmentExists, DiskError), match="bin"):
+        venv.create(path, kit.probed(kit.newest()), Options(allow_existing=True))
+    assert "pyvenv.cfg" not in os.listdir(path)
+    with open(f"{path}/bin", encoding="utf-8") as file:
+        assert file.read() == "mine"
+
+
+# --- when it fails half way -----------------------------------------------------------------------------------------------
+
+
+class Stop(OSError):
+    pass
+
+
+def steps(path: str, options: Options, place: str) -> int:
+    """Return how many operations it takes."""
+    count = [0]
+
+    def hook(operation: str, where: str) -> None:
+        count[0] += 1
+
+    previous = disk.observe(hook)
+    try:
+        venv.create(path, kit.probed(kit.newest()), options)
+    finally:
+        disk.observe(previous)
+    return count[0]
+
+
+def fail_at(number: int, path: str, options: Options) -> None:
+    left = [number]
+
+    def hook(operation: str, where: str) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Stop(28, "No space left on device")
+
+    previous = disk.observe(hook)
+    try:
+        venv.create(path, kit.probed(kit.newest()), options)
+    except DiskError:
+        pass
+    finally:
+        disk.observe(previous)
+
+
+def test_a_new_one_is_there_as_a_whole_or_not_at_all(place: str) -> None:
+    total = steps(os.path.join(place, "count"), Options(), place)
+    assert total > 15
+    whole = set(tree(os.path.join(place, "count")))
+    for number in range(1, total + 1):
+        path = os.path.join(place, f"env{number}")
+        fail_at(number, path, Options())
+        assert not os.path.exists(path) or set(tree(path)) == whole
+    assert not [name for name in os.listdir(place) if name.startswith(".tmp-")]
+
+
+def test_a_cleared_one_is_the_old_or_the_new_whenever_it_fails(place: str) -> None:
+    told = kit.probed(kit.newest())
+    root = venv.create(os.path.join(place, "env"), told)
+    whole = set(tree(root))
+    with open(os.path.join(root, "old"), "w", encoding="utf-8"):
+        pass
+    total = steps(root, Options(clear=True), place)
+    for number in range(1, total + 1):
+        with open(os.path.join(root, "old"), "w", encoding="utf-8"):
+            pass
+        fail_at(number, root, Options(clear=True))
+        now = set(tree(root))
+        assert now in (whole, whole | {"old"}), number
+
+
+def test_without_links_interpreters_are_copied(place: str) -> None:
+    def hook(operation: str, path: str) -> None:
+        if operation == "symlink":
+            raise PermissionError(1, "Operation not permitted")
+
+    told = kit.probed(kit.newest())
+    previous = disk.observe(hook)
+    try:
+        root = venv.create(os.path.join(place, "env"), told)
+        venv.create(root, told, Options(allow_existing=True))
+    finally:
+        disk.observe(previous)
+    for name in ("python", "python3"):
+        path = f"{root}/bin/{name}"
+        assert not os.path.islink(path)
+        assert os.stat(path).st_mode & stat.S_IXUSR
+    assert kit.probed(f"{root}/bin/python").prefix == root
+    assert not os.path.lexists(f"{root}/lib64")
+
+
+def test_modes_follow_the_umask(place: str) -> None:
+    before = os.umask(0o027)
+    try:
+        root = venv.create(os.path.join(place, "env"), kit.probed(kit.newest()))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(os.stat(root).st_mode) == 0o750
+    assert stat.S_IMODE(os.stat(f"{root}/pyvenv.cfg").st_mode) == 0o640
+
+
+@pytest.mark.parametrize("bad", ["new\nline", "nul\0", "re\rturn"])
+def test_what_no_line_can_hold_is_refused(bad: str, place: str) -> None:
+    told = kit.probed(kit.newest())
+    with pytest.raises(UsageError):
+        venv.create(os.path.join(place, "env"), told, Options(prompt=bad))
+    if "\0" not in bad:
+        with pytest.raises(UsageError):
+            venv.create(os.path.join(place, bad), told)
+    assert os.listdir(place) == []
+
+
+def test_names_of_other_interpreters() -> None:
+    told = kit.probed(kit.newest())
+    pypy = told.replaced(implementation="pypy", version=(3, 10, 14))
+    assert venv._names(pypy) == ["python", "python3", "python3.10", "pypy", "pypy3", "pypy3.10"]
+    threaded = told.replaced(version=(3, 13, 1), tags=("cp313-cp313t-linux_x86_64",))
+    assert venv._names(threaded)[-1] == "python3.13t"
