@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from commonwheel.index.rules import Rules
     from commonwheel.index.shelf import Index
     from commonwheel.install.recovery import Recovered
+    from commonwheel.install.transaction import Receipt
     from commonwheel.model import (
         Candidate,
         Entry,
@@ -79,6 +80,7 @@ class Session:
         self._made: dict[str, Any] = {}
         self._closing: list[Callable[[], object]] = []
         self._told = False
+        self.outputs: list[str] = []
 
     def __enter__(self) -> "Self":
         return self
@@ -666,6 +668,63 @@ class Session:
         if self.settings.flag("no-cache"):
             directory = os.path.join(self.material.scratch, "git")
         return Repositories(directory, _git, self.environ, offline=self.settings.flag("offline"))
+
+    # --- after an installation --------------------------------------------------------------------------------------
+
+    def seed(self, root: str) -> "tuple[str, ...]":
+        """Install pip into a new environment (and setuptools and wheel where its Python is older than 3.12); return what."""
+        from commonwheel.install import plan as plans
+        from commonwheel.model import Origin
+        from commonwheel.road import changing, preparing, resolving
+        from commonwheel.specs import requirement
+
+        environment = self.environment_at(root)
+        old = environment.interpreter.version < (3, 12)
+        names = ("pip", "setuptools", "wheel") if old else ("pip",)
+        question = resolving.Question(
+            [requirement.parse_dependency(name, Origin("--seed")) for name in names], environment.interpreter.target
+        )
+        pins = resolving.with_files(resolving.answer(self, question))
+        plan = plans.make((), pins)
+        changing.carry_out(self, environment, plan, preparing.entries(self, plan.add))
+        return tuple(f"{pin.name}=={pin.version}" for pin in pins)
+
+    def problems(self, environment: "Environment") -> "list[str]":
+        """Return a sentence for each installed requirement that is missing or not met."""
+        from commonwheel.road import graph
+
+        return graph.problems(self.installed(environment), environment, self.target(environment))
+
+    def compile_bytecode(self, environment: "Environment", receipt: "Receipt") -> int:
+        """Compile what a transaction installed; return how many files."""
+        from commonwheel.install import bytecode
+
+        return bytecode.compile_installed(environment, [package.location for package in receipt.added], self.reporter)
+
+    def write_report(self, place: str, plan: "Plan") -> None:
+        """Write pip's installation report (version 1) of a plan to a file, or to stdout for `-`."""
+        import json
+
+        from commonwheel.fs import disk
+        from commonwheel.specs import report
+
+        environment = self._made["environment True"]
+        metadata = {pin.name: self._metadata_fields(pin) for pin in plan.add}
+        text = json.dumps(report.of_plan(plan, metadata, environment.interpreter.markers, __version__), indent=2) + "\n"
+        if place == "-":
+            self.outputs.append(text)
+        else:
+            disk.write(os.path.join(self.cwd, place), text.encode())
+
+    def _metadata_fields(self, pin: "Pin") -> "Mapping[str, tuple[str, ...]]":
+        from commonwheel.specs import core_metadata
+
+        entry = self.material.wheel_file(pin) if not self.settings.flag("dry-run") else None
+        if entry is None:
+            return {"name": (pin.name,), "version": (pin.version,)}
+        path = os.path.join(entry.tree, entry.dist_info, "METADATA")
+        with open(path, "rb") as stream:
+            return core_metadata.read_all(stream.read()).fields
 
     # --- for people -------------------------------------------------------------------------------------------------
 

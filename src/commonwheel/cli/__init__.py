@@ -148,6 +148,8 @@ def _run(words: "list[str]", console: Console) -> int:
         session.reporter = watcher
         with session:
             value = load(function_name, "commands")(session, parsed)
+    for text in session.outputs:
+        console.raw(text)
     return int(shower(console, value, settings))
 
 

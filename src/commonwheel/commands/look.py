@@ -5,7 +5,7 @@ What only one of these commands needs, and costs to import (json, hashlib, the n
 
 import os
 
-from commonwheel.commands.graph import Graph, Node, problems
+from commonwheel.road.graph import Graph, Node, problems
 from commonwheel.errors import UsageError
 from commonwheel.model import Value
 from commonwheel.specs import core_metadata, file_url, record, versions
@@ -240,7 +240,8 @@ def _warn_of_problems(session: "Session", environment: "Environment") -> None:
 def _outdated(session: "Session", environment: "Environment", rows: "Sequence[ListedRow]") -> "list[ListedRow]":
     """Keep the rows that an index has a newer version of; all pages are asked for at once."""
     catalogue = session.catalogue(session.target(environment))
-    catalogue.expect([row.name for row in rows])
+    for row in rows:
+        catalogue.expect(row.name)
     found = []
     for row in rows:
         if row.editable:

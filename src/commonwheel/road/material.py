@@ -162,6 +162,54 @@ class Material:
         """Return the entry of one pin, fetched or built."""
         return self._entry_of_download(pin) if _is_download(pin) else self._entry_of_build(pin)
 
+    # --- archives ---------------------------------------------------------------------------------------------------
+
+    def wheel_archive(self, pin: Pin) -> "tuple[str, str]":
+        """Return a path where the wheel of a pin lies as an archive, and its file name; fetched or built if need be."""
+        store = self._parts.store
+        if _is_download(pin):
+            if pin.candidate is not None:
+                url, filename, digests = pin.candidate.url, pin.candidate.filename, pin.digests or pin.candidate.digests
+            elif isinstance(pin.source, PathSource):
+                return pin.source.path, os.path.basename(pin.source.path)
+            else:
+                assert isinstance(pin.source, UrlSource)
+                url, filename, digests = pin.source.url, _filename(pin.source.url), pin.digests or pin.source.digests
+            sha256 = sha256_of(digests)
+            kept = store.wheel_of(sha256) if sha256 else None
+            return (kept, filename) if kept else (self._fetched(url, filename, digests)[0], filename)
+        path = self._build(pin)
+        return path, os.path.basename(path)
+
+    def source_archive(self, pin: Pin) -> "tuple[str, str]":
+        """Return a path where the source distribution of a pin lies, and its file name.
+
+        Repositories and directories have none: their wheel is returned.
+        """
+        if pin.candidate is not None:
+            candidate = pin.candidate
+            return self._fetched(candidate.url, candidate.filename, pin.digests or candidate.digests)[
+                0
+            ], candidate.filename
+        if isinstance(pin.source, UrlSource):
+            filename = _filename(pin.source.url)
+            return self._fetched(pin.source.url, filename, pin.digests or pin.source.digests)[0], filename
+        if isinstance(pin.source, PathSource) and os.path.isfile(pin.source.path):
+            return pin.source.path, os.path.basename(pin.source.path)
+        return self.wheel_archive(pin)
+
+    def _build(self, pin: Pin) -> str:
+        """Build the wheel of a pin into scratch space and return its path."""
+        if pin.candidate is not None:
+            candidate = pin.candidate
+            digests = pin.digests or candidate.digests
+            built = self._unpacked(candidate.url, candidate.filename, digests, pin.name, pin.version)
+        else:
+            assert pin.source is not None
+            built = self._source(pin.source, pin.name)
+        editable = bool(getattr(pin.source, "editable", False))
+        return self._builder().wheel(built.tree, disk.staging(self._scratch_space()), editable=editable)
+
     def _each(self, pins: "Sequence[Pin]", work: "Callable[[Pin], Entry]", width: int) -> "dict[str, Entry]":
         if not pins:
             return {}
@@ -201,29 +249,21 @@ class Material:
         return entry
 
     def _entry_of_build(self, pin: Pin) -> "Entry":
+        """Return the entry of a pin that has to be built: the one that was built before, if that still holds."""
         if pin.candidate is not None:
             candidate = pin.candidate
-            digests = pin.digests or candidate.digests
-            key = _sdist_identity(digests) or f"url {candidate.url.bare}"
-            built = None
-            entry = self._pointed(self._key(key, pin.name))
-            if entry is None:
-                built = self._unpacked(candidate.url, candidate.filename, digests, pin.name, pin.version)
+            identity = _sdist_identity(pin.digests or candidate.digests) or f"url {candidate.url.bare}"
+            entry = self._pointed(self._key(identity, pin.name)) if not self._refreshes() else None
         else:
             assert pin.source is not None
             built = self._source(pin.source, pin.name)
-            key = built.identity
+            identity = built.identity
             entry = self._remembered(built, pin.source, pin.name)
-        if entry is not None:
-            return entry
-        assert built is not None
-        editable = bool(getattr(pin.source, "editable", False))
-        into = disk.staging(self._scratch_space())
-        path = self._builder().wheel(built.tree, into, editable=editable)
-        entry = self._parts.store.admit_file(path, os.path.basename(path), origin="build", private=True)
-        disk.erase(into)
-        if key and not editable:
-            self._parts.store.point(self._key(key, pin.name), entry.digest, private=True)
+        if entry is None:
+            path = self._build(pin)
+            entry = self._parts.store.admit_file(path, os.path.basename(path), origin="build", private=True)
+            if identity:
+                self._parts.store.point(self._key(identity, pin.name), entry.digest, private=True)
         return entry
 
     def _index_wheel(self, pin: Pin) -> "Entry":

@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     class Material(Protocol):
         """Get what is not in the store: downloads and builds (`road.material`, loaded when something is missing)."""
 
-        def named(self, requirement: Requirement) -> Requirement:
-            """Return the requirement with the name that its source turns out to have."""
-
         def metadata(self, requirement: Requirement) -> tuple[Requirement, Metadata]:
             """Return the metadata of a direct source, and the requirement with its source pinned down (a commit)."""
 

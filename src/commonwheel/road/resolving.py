@@ -5,7 +5,7 @@ has to be known before it begins because a source makes a universe of one versio
 """
 
 from commonwheel.errors import UsageError
-from commonwheel.model import Pin, Value
+from commonwheel.model import PathSource, Pin, Value
 from commonwheel.resolve.resolution import solve
 from commonwheel.specs import markers, versions
 
@@ -101,10 +101,10 @@ class InstalledMetadata(_Mapping):
         self._known: dict[str, tuple[str, Metadata] | None] = {}
 
     def __contains__(self, name: object) -> bool:
-        return name in self._installed and self.get(str(name)) is not None
+        return name in self._installed and self._find(str(name)) is not None
 
     def __getitem__(self, name: str) -> "tuple[str, Metadata]":
-        found = self.get(name)
+        found = self._find(name)
         if found is None:
             raise KeyError(name)
         return found
@@ -115,13 +115,16 @@ class InstalledMetadata(_Mapping):
     def __len__(self) -> int:
         return len(self._installed)
 
-    def get(self, name: str, default: "tuple[str, Metadata] | None" = None) -> "tuple[str, Metadata] | None":
+    def get(self, name, default=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - as Mapping has it
         """Return version and metadata of an installed distribution; the default when there is none that can be read."""
+        return self._find(name) or default
+
+    def _find(self, name: str) -> "tuple[str, Metadata] | None":
         if name not in self._known:
             one = self._installed.get(name)
             metadata = self._read(one) if one is not None else None
             self._known[name] = (one.version, metadata) if one is not None and metadata is not None else None
-        return self._known[name] or default
+        return self._known[name]
 
 
 def answer(parts: "Parts", question: Question) -> Answer:
@@ -182,16 +185,17 @@ def _sourced(parts: "Parts", question: Question) -> "tuple[list[Requirement], di
             if known is not None and known[0] != requirement.source:
                 raise UsageError(
                     f"`{requirement.name}` is asked for from two places",
-                    context=[
-                        str(place.path if hasattr(place, "path") else place.url)
-                        for place in (known[0], requirement.source)
-                    ],
+                    context=[_shown(place) for place in (known[0], requirement.source) if place is not None],
                     hint="leave one of them out",
                 )
             assert requirement.source is not None
             sources[requirement.name] = (requirement.source, metadata)
         requirements.append(requirement)
     return requirements, sources
+
+
+def _shown(source: "Source") -> str:
+    return source.path if isinstance(source, PathSource) else str(source.url)
 
 
 def _constraints(

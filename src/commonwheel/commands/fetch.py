@@ -1,0 +1,131 @@
+"""`pip download`, `pip wheel` and `pip index versions`: get files, or learn of them, without installing anything."""
+
+import os
+
+from commonwheel.commands import asking
+from commonwheel.errors import UsageError
+from commonwheel.fs import disk
+from commonwheel.model import PathSource, Value
+from commonwheel.road import resolving
+from commonwheel.specs import file_url
+from commonwheel.specs.names import normalize
+from commonwheel.specs.sources import file_is_wheel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    from commonwheel.model import Pin
+    from commonwheel.session import Session
+    from commonwheel.settings import Parsed
+
+_PART = 1 << 20
+
+
+class Fetched(Value):
+    """The files that were saved: absolute path and sha256."""
+
+    __slots__ = ("files",)
+
+    def __init__(self, files: "tuple[tuple[str, str], ...]") -> None:
+        self.files: Final = files
+
+
+class Offered(Value):
+    """What the indexes offer of one project, newest first, for the target; `note` says why there may be nothing."""
+
+    __slots__ = ("installed", "latest", "name", "note", "versions")
+
+    def __init__(self, name: str, versions: "tuple[str, ...]", latest: str, installed: str, note: str) -> None:
+        self.name: Final = name
+        self.versions: Final = versions
+        self.latest: Final = latest
+        self.installed: Final = installed
+        self.note: Final = note
+
+
+def download(session: "Session", parsed: "Parsed") -> Fetched:
+    """Save the files that an installation would use: wheels, and source distributions where there is no wheel."""
+    directory = _directory(session, "dest")
+    saved = []
+    for pin in _pins(session, parsed):
+        if (
+            (pin.candidate is None and isinstance(pin.source, PathSource) and os.path.isdir(pin.source.path))
+            or (pin.candidate is not None and pin.candidate.kind == "wheel")
+            or (pin.source and file_is_wheel(pin.source))
+        ):
+            saved.append(_save_entry(session, pin, directory))
+        else:
+            path, filename = session.material.source_archive(pin)
+            saved.append(_save(session, path, os.path.join(directory, filename)))
+    return Fetched(tuple(saved))
+
+
+def wheel(session: "Session", parsed: "Parsed") -> Fetched:
+    """Save a wheel of everything that an installation would use, building what comes as source."""
+    directory = _directory(session, "wheel-dir")
+    return Fetched(tuple(_save_entry(session, pin, directory) for pin in _pins(session, parsed)))
+
+
+def versions(session: "Session", parsed: "Parsed") -> Offered:
+    """List the versions of one project that can be used here."""
+    name = normalize(parsed.positional[0])
+    environment = session.environment(mutating=False)
+    catalogue = session.catalogue(session.target(environment))
+    listing = catalogue.listing(name)
+    usable = ((1 << len(listing.versions)) - 1) << 1
+    for mask in listing.barred.values():
+        usable &= ~mask
+    usable &= ~listing.yanked
+    if not (session.settings.flag("pre") or session.settings.text("prerelease") == "allow"):
+        usable &= ~listing.prereleases
+    found = tuple(version for at, version in reversed(list(enumerate(listing.versions))) if usable >> (at + 1) & 1)
+    installed = next((one.version for one in session.installed(environment) if one.name == name), "")
+    catalogue.close()
+    return Offered(name, found, found[0] if found else "", installed, listing.note)
+
+
+def _directory(session: "Session", key: str) -> str:
+    directory = os.path.join(session.cwd, session.settings.text(key) or ".")
+    disk.make_directory(directory, parents=True)
+    return directory
+
+
+def _pins(session: "Session", parsed: "Parsed") -> "tuple[Pin, ...]":
+    environment = session.environment(mutating=False)
+    target = session.target(environment)
+    asked = asking.gather(session, parsed.positional, session.settings.many("requirements"), target)
+    session.file_options = asked.options
+    session.config_settings = asked.config_settings
+    session.build_constraints = asked.build_constraints
+    if asked.locked and not asked.requirements:
+        return asked.locked
+    if not asked.requirements:
+        raise UsageError("nothing was asked for", hint="name packages, or a file with `-r`")
+    hashed = session.settings.flag("require-hashes") or asked.requires_hashes
+    question = resolving.Question(
+        asked.requirements,
+        target,
+        constraints=asked.constraints,
+        overrides=asked.overrides,
+        excludes=asked.excludes,
+        hashed=hashed,
+    )
+    pins = resolving.with_files(resolving.answer(session, question))
+    resolving.demanded(pins, hashed)
+    return pins
+
+
+def _save_entry(session: "Session", pin: "Pin", directory: str) -> "tuple[str, str]":
+    """Save the wheel of a pin: the one that the store keeps, else downloaded (or built) once more as a file."""
+    path, filename = session.material.wheel_archive(pin)
+    return _save(session, path, os.path.join(directory, filename))
+
+
+def _save(session: "Session", source: str, path: str) -> "tuple[str, str]":
+    with open(source, "rb") as stream, disk.create(os.path.dirname(path)) as file:
+        while data := stream.read(_PART):
+            file.write(data)
+        file.publish(path, replace=True)
+    session.reporter.note("info", f"Saved {file_url.to_path(file_url.from_path(path))}")
+    return path, session.hash_file(path, "sha256")
