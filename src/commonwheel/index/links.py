@@ -85,7 +85,7 @@ class Links:
 def encode(links: Links) -> bytes:
     """Return a page of links as a record."""
     source = links.provenance
-    stamps = f"{source.fetched}\t{source.expires}\t{source.page}\t{source.etag}\t{source.modified}"
+    stamps = f"{source.fetched}\t{source.expires}\t{source.page}\t{source.etag}\t{source.modified}\t{source.checksum}"
     data = "\n".join((links.place, stamps, *links.lines())).encode("utf-8", "replace")
     return f"cw-links {FORMAT} {crc32(data):08x}\n".encode() + data
 
@@ -107,8 +107,8 @@ def _decode(data: bytes, place: str) -> Links | None:
     lines = str(rest, "utf-8").split("\n")
     if lines[0] != place or any(line.count("\t") != _COLUMNS - 1 for line in lines[2:]):
         return None
-    fetched, expires, page, etag, modified = lines[1].split("\t")
-    return Links(place, lines[2:], Provenance(int(fetched), int(expires), page, etag, modified))
+    fetched, expires, page, etag, modified, checksum = lines[1].split("\t")
+    return Links(place, lines[2:], Provenance(int(fetched), int(expires), page, etag, modified, checksum))
 
 
 def line_of(

@@ -238,7 +238,8 @@ class Registry:
         )
 
     def _links_received(self, index: Index, known: links.Links | None, response: "Response") -> links.Links:
-        if response.status == _UNCHANGED and known is not None:
+        same = response.status == _OK and known is not None and known.provenance.checksum == _checksum(response.body)
+        if known is not None and (same or response.status == _UNCHANGED):
             found = links.Links(index.identity, known.lines(), self._provenance(index, response, known.provenance))
         elif response.status == _OK:
             page = self._parse(index, "", response.body, response.url, response.headers.get("content-type", ""))

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 ALL = ":all:"
 
 # How near a file came to being usable: of several reasons, the one of the nearest file is told.
-_REASONS = ("platform", "no-sdist", "no-wheel", "invalid", "requires-python", "exclude-newer")
-_PLATFORM, _NO_SDIST, _NO_WHEEL, _INVALID, _PYTHON, _NEWER = range(len(_REASONS))
-_YANKED, _USABLE = len(_REASONS), len(_REASONS) + 1
+REASONS = ("platform", "no-sdist", "no-wheel", "invalid", "requires-python", "exclude-newer")
+_PLATFORM, _NO_SDIST, _NO_WHEEL, _INVALID, _PYTHON, _NEWER = range(len(REASONS))
+_YANKED, _USABLE = len(REASONS), len(REASONS) + 1
 
 
 class Formats(Value):
@@ -142,7 +142,7 @@ class Judge:
             self._cut(page, terms, outcomes)
         return Verdict(
             outcomes.get(_YANKED, 0),
-            {_REASONS[outcome]: mask for outcome, mask in outcomes.items() if outcome < len(_REASONS) and mask},
+            {REASONS[outcome]: mask for outcome, mask in outcomes.items() if outcome < len(REASONS) and mask},
             frozenset(wheels | sdists if terms.sdists else wheels),
         )
 

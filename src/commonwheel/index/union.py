@@ -8,6 +8,7 @@ Laws of this file: pure; the order of the offers decides what the strategy leave
 
 from bisect import bisect_left
 
+from commonwheel.index.selection import REASONS
 from commonwheel.model import Listing
 from commonwheel.specs.versions import version_key
 
@@ -91,7 +92,12 @@ class Union:
             tiers.append(_moved(every, places))
         yanked &= ~free
         usable = free | yanked
-        kept = {reason: mask & ~usable for reason, mask in barred.items()}
+        kept: dict[str, int] = {}
+        told = usable
+        for reason in ("quarantined", *reversed(REASONS)):  # of several reasons the nearest is told
+            mask = barred.get(reason, 0) & ~told
+            kept[reason] = mask
+            told |= mask
         return Listing(
             name,
             versions,
