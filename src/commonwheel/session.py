@@ -669,6 +669,23 @@ class Session:
             directory = os.path.join(self.material.scratch, "git")
         return Repositories(directory, _git, self.environ, offline=self.settings.flag("offline"))
 
+    def with_trees(self, asked: "Any") -> "tuple[Requirement, ...]":
+        """Return the requirements asked for, and the dependencies of the projects whose metadata only a build can tell.
+
+        Markers of those that speak of extras are answered by the extras that are wanted.
+        """
+        found = list(asked.requirements)
+        for source, extras, origin in asked.trees:
+            from commonwheel.model import Requirement
+            from commonwheel.specs import markers
+
+            named, metadata = self.material.metadata(Requirement("", source=source, origin=origin, text=source.path))
+            for requirement in metadata.requires:
+                marker = markers.without_extras(markers.parse(requirement.marker), extras)
+                if requirement.name != named.name and marker != markers.NEVER:
+                    found.append(requirement.replaced(marker=str(marker), origin=origin))
+        return tuple(found)
+
     # --- after an installation --------------------------------------------------------------------------------------
 
     def seed(self, root: str) -> "tuple[str, ...]":

@@ -34,7 +34,7 @@ class Asked(Value):
 
     __slots__ = (
         "build_constraints", "config_settings", "constraints", "excludes", "files", "locked", "options", "overrides",
-        "requirements", "trees",
+        "requirements", "requires_python", "trees",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - the parts of a question
@@ -49,6 +49,7 @@ class Asked(Value):
         locked: "tuple[Pin, ...]" = (),
         files: tuple[str, ...] = (),
         trees: "tuple[tuple[PathSource, tuple[str, ...], Origin], ...]" = (),
+        requires_python: str = "",
     ) -> None:
         self.requirements: Final = requirements
         self.constraints: Final = constraints
@@ -60,6 +61,7 @@ class Asked(Value):
         self.locked: Final = locked
         self.files: Final = files
         self.trees: Final = trees
+        self.requires_python: Final = requires_python
 
     @property
     def requires_hashes(self) -> bool:
@@ -101,6 +103,7 @@ class _Gatherer:
         self.locked: list[Pin] = []
         self.files: list[str] = []
         self.trees: list[tuple[PathSource, tuple[str, ...], Origin]] = []
+        self.requires_python = ""
 
     def finish(self) -> Asked:
         """Read what narrows and replaces, and return everything."""
@@ -123,6 +126,7 @@ class _Gatherer:
             tuple(self.locked),
             tuple(self.files),
             tuple(self.trees),
+            self.requires_python,
         )
 
     def read(self, name: str) -> None:
@@ -156,6 +160,7 @@ class _Gatherer:
     def _read_project(self, path: str, name: str) -> None:
         project = self._session.project(path)
         extras = self._extras()
+        self.requires_python = self.requires_python or project.requires_python
         if self._session.settings.flag("all-extras"):
             extras = project.extras
         if project.dynamic_dependencies:

@@ -11,17 +11,16 @@ from commonwheel.install import history as histories
 from commonwheel.install import plan as plans
 from commonwheel.model import PathSource, Plan
 from commonwheel.road import changing, preparing, resolving
-from commonwheel.specs import markers
 from commonwheel.specs import requirement as specs_requirement
 from commonwheel.specs.names import normalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from commonwheel.commands.asking import Asked
     from commonwheel.install.transaction import Receipt
-    from commonwheel.model import Environment, Installed, Pin, Requirement, Target
+    from commonwheel.model import Environment, Installed, Pin, Target
     from commonwheel.session import Session
     from commonwheel.settings import Parsed
 
@@ -167,7 +166,7 @@ class _Run:
         if asked.locked and not (asked.requirements or asked.trees):
             self.say("Resolved", len(asked.locked), started)
             return asked.locked
-        requirements = self.with_trees(asked)
+        requirements = self.session.with_trees(asked)
         keep = not (self.exact and no_deps) and not self.settings.flag("reinstall")
         known = resolving.InstalledMetadata(installed, self.session.installed_metadata, reinstall) if keep else None
         question = resolving.Question(
@@ -201,15 +200,6 @@ class _Run:
         self.say("Resolved", len(pins), started)
         resolving.demanded([pin for pin in pins if pin.name in missing], hashed)
         return pins
-
-    def with_trees(self, asked: "Asked") -> "tuple[Requirement, ...]":
-        """Return the requirements, and the dependencies of the projects whose metadata only a build can tell."""
-        found = list(asked.requirements)
-        for source, extras, origin in asked.trees:
-            requirement = specs_requirement.parse(source.path, origin)
-            named, metadata = self.session.material.metadata(requirement.replaced(source=PathSource(source.path)))
-            found += _dependencies(named.name, metadata.requires, extras)
-        return tuple(found)
 
     def change(self, environment: "Environment", plan: "Plan", seen: "changeset.Stamp", *, count: int = 0) -> Changes:
         """Carry a plan out, or say what it would do."""
@@ -309,17 +299,6 @@ class _Run:
         state = histories.state_directory(environment)
         record = histories.read(state, histories.last_number(state))
         return {} if record is None else {name: package.digest for name, package in record.state.items()}
-
-
-def _dependencies(name: str, requires: "Iterable[Requirement]", extras: "Sequence[str]") -> "list[Requirement]":
-    """Return what a project needs with some of its extras, with their markers answered where they speak of extras."""
-    from_extras = [requirement for requirement in requires if requirement.name != name]
-    found = []
-    for requirement in from_extras:
-        marker = markers.without_extras(markers.parse(requirement.marker), extras)
-        if marker != markers.NEVER:
-            found.append(requirement.replaced(marker=str(marker)))
-    return found
 
 
 def rows_of(plan: "Plan") -> "tuple[Change, ...]":

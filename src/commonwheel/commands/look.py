@@ -5,9 +5,9 @@ What only one of these commands needs, and costs to import (json, hashlib, the n
 
 import os
 
-from commonwheel.road.graph import Graph, Node, problems
 from commonwheel.errors import UsageError
 from commonwheel.model import Value
+from commonwheel.road.graph import Graph, Node, problems
 from commonwheel.specs import core_metadata, file_url, record, versions
 from commonwheel.specs import installed as specs_installed
 from commonwheel.specs.names import normalize

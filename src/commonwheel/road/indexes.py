@@ -114,8 +114,8 @@ class _Collector:
             return
         pip = session.pip
         origin = "pip's configuration"
-        for url in pip.extra_index_urls:
-            self.add(Index(url), pip.origins.get("extra-index-url", origin))
+        for extra in pip.extra_index_urls:
+            self.add(Index(extra), pip.origins.get("extra-index-url", origin))
         for place in pip.find_links:
             yield _place(place, session.cwd), pip.origins.get("find-links", origin)
         if pip.no_index:

@@ -73,7 +73,7 @@ if TYPE_CHECKING:
         def inputs(self, **fields: object) -> Inputs:
             """Return resolver inputs that the settings make, and `fields`."""
 
-        def plain(self) -> Parts:
+        def plain(self) -> "Parts":
             """Return the parts without the wishes that are meant for the user's own packages."""
 
         def remember_roots(self, environment: Environment) -> None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
         Digest,
         Installed,
         Metadata,
-        PathSource,
         Requirement,
         Resolution,
         Target,
@@ -49,7 +48,8 @@ class Question(Value):
     """
 
     __slots__ = (
-        "constraints", "excludes", "hashed", "installed", "no_deps", "overrides", "preferences", "requirements", "target",
+        "constraints", "excludes", "hashed", "installed", "no_deps", "overrides", "preferences", "requirements", "requires_python",
+        "target", "universal",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - a question has this many sides
@@ -61,9 +61,11 @@ class Question(Value):
         overrides: "Sequence[Requirement]" = (),
         excludes: "Sequence[str]" = (),
         installed: "Mapping[str, tuple[str, Metadata]] | None" = None,
-        preferences: "Mapping[str, str] | None" = None,
+        preferences: "Mapping[str, str | tuple[str, ...]] | None" = None,
         hashed: bool = False,
         no_deps: bool | None = None,
+        universal: bool = False,
+        requires_python: str = "",
     ) -> None:
         self.requirements: Final = tuple(requirements)
         self.target: Final = target
@@ -74,6 +76,8 @@ class Question(Value):
         self.preferences: Final = preferences
         self.hashed: Final = hashed
         self.no_deps: Final = no_deps
+        self.universal: Final = universal
+        self.requires_python: Final = requires_python
 
 
 class Answer(Value):

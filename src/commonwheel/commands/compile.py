@@ -1,0 +1,303 @@
+"""`pip compile`: requirements to a file of pins, as requirements.txt or as pylock.toml (PEP 751)."""
+
+import os
+import shlex
+import time
+
+from commonwheel.commands import asking
+from commonwheel.commands.install import shown_time
+from commonwheel.errors import UsageError
+from commonwheel.fs import disk
+from commonwheel.model import PathSource, Value, VcsSource
+from commonwheel.road import resolving
+from commonwheel.specs import file_url, lock_file, requirements_txt
+from commonwheel.specs.names import normalize
+from commonwheel.specs.versions import pinned_version
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Final
+
+    from commonwheel.commands.asking import Asked
+    from commonwheel.index.catalogue import Catalogue
+    from commonwheel.model import Candidate, Pin, Resolution
+    from commonwheel.session import Session
+    from commonwheel.settings import Parsed
+
+_WIDE = 88
+
+
+class Compiled(Value):
+    """A resolution with what its file needs: the catalogue for hashes, and the words of the header."""
+
+    __slots__ = ("asked", "catalogue", "resolution")
+
+    def __init__(self, resolution: "Resolution", catalogue: "Catalogue", asked: "Asked") -> None:
+        self.resolution: Final = resolution
+        self.catalogue: Final = catalogue
+        self.asked: Final = asked
+
+
+def compile_(session: "Session", parsed: "Parsed") -> str:
+    """Resolve files to pins; write them to `--output-file` if that is given, and return the text.
+
+    The versions of an existing output file are kept while they fit, unless `--upgrade`.
+    """
+    settings = session.settings
+    files = [*parsed.positional, *settings.many("requirements")]
+    if not files and not settings.many("group"):
+        files = [
+            name for name in ("requirements.in", "pyproject.toml") if os.path.isfile(os.path.join(session.cwd, name))
+        ][:1]
+        if not files:
+            raise UsageError(
+                "no file of requirements was named", hint="`cw pip compile requirements.in -o requirements.txt`"
+            )
+    started = time.perf_counter()
+    compiled = _resolve(session, files)
+    count = len(compiled.resolution.pins)
+    session.reporter.note(
+        "info", f"Resolved {count} package{'' if count == 1 else 's'} in {shown_time(time.perf_counter() - started)}"
+    )
+    text = _lock_text(session, compiled) if _format(session) == "pylock.toml" else "".join(_text(session, compiled))
+    output = settings.text("output-file")
+    if output is not None:
+        path = os.path.join(session.cwd, output)
+        # a run that changes nothing leaves the file, and its time, alone
+        if _old_text(path) != text:
+            disk.write(path, text.encode())
+    return text
+
+
+def _format(session: "Session") -> str:
+    given = session.settings.text("format")
+    if given:
+        if given not in ("requirements.txt", "pylock.toml"):
+            raise UsageError(f"`--format {given}` is not a format", hint="choose requirements.txt or pylock.toml")
+        return given
+    output = os.path.basename(session.settings.text("output-file") or "")
+    if output.endswith(".toml"):
+        if not (output == "pylock.toml" or output.startswith("pylock.")):
+            raise UsageError(
+                f"`{output}` is not a name for a lock (PEP 751)", hint="call it pylock.toml or pylock.NAME.toml"
+            )
+        return "pylock.toml"
+    return "requirements.txt"
+
+
+def _resolve(session: "Session", files: "Sequence[str]") -> Compiled:
+    environment = session.environment(mutating=False)
+    target = session.target(environment)
+    asked = asking.gather(session, (), files, target)
+    session.file_options = asked.options
+    session.config_settings = asked.config_settings
+    session.build_constraints = asked.build_constraints
+    question = resolving.Question(
+        session.with_trees(asked),
+        target,
+        constraints=asked.constraints,
+        overrides=asked.overrides,
+        excludes=asked.excludes,
+        preferences=_preferences(session),
+        universal=session.settings.flag("universal"),
+        requires_python=asked.requires_python,
+    )
+    answered = resolving.answer(session, question)
+    return Compiled(answered.resolution, answered.catalogue, asked)
+
+
+def _old_text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _preferences(session: "Session") -> "dict[str, str | tuple[str, ...]]":
+    """Return the versions that the output file has, which are tried first."""
+    output = session.settings.text("output-file")
+    text = _old_text(os.path.join(session.cwd, output)) if output else ""
+    if not text or session.settings.flag("upgrade"):
+        return {}
+    found: dict[str, tuple[str, ...]] = {}
+    if output and output.endswith(".toml"):
+        lock = lock_file.read(text, output, session.cwd)
+        pairs = [(name, version) for name, version in lock.versions.items() if version]
+    else:
+        old = requirements_txt.parse(
+            text, name=output or "-", base=session.cwd, read=session.read_text, environ=session.environ
+        )
+        pairs = [(one.name, pinned_version(one.specifier) or "") for one in old.requirements]
+    for name, version in pairs:
+        if name and version:
+            found[name] = (*found.get(name, ()), version)
+    return dict(found)
+
+
+# --- requirements.txt -----------------------------------------------------------------------------------------------
+
+
+def _text(session: "Session", compiled: Compiled) -> "Iterator[str]":
+    """Yield the lines of a requirements file in uv's form."""
+    settings = session.settings
+    if not settings.flag("no-header"):
+        yield "# This file was autogenerated by cw via the following command:\n"
+        yield f"#    {_command(session)}\n"
+    yield from _options(session)
+    left_out = {normalize(name) for name in settings.many("no-emit-package")}
+    for pin in compiled.resolution.pins:
+        if pin.name not in left_out:
+            yield from _pin_lines(session, compiled, pin)
+    skipped = sorted(left_out & {pin.name for pin in compiled.resolution.pins})
+    if skipped:
+        yield "\n# The following packages were excluded from the output:\n"
+        yield from (f"# {name}\n" for name in skipped)
+
+
+def _command(session: "Session") -> str:
+    """Return the command of the header: what was typed, without upgrades and secrets."""
+    given = session.settings.text("custom-compile-command")
+    if given:
+        return given
+    words, skip = [], False
+    for word in session.words:
+        if skip:
+            skip = False
+        elif word in ("-P", "--upgrade-package"):
+            skip = True
+        elif word not in ("-U", "--upgrade", "-q", "--quiet", "-v", "--verbose") and not word.startswith(
+            ("--upgrade-package=", "-P")
+        ):
+            words.append(word)
+    return shlex.join(["cw", *words])
+
+
+def _options(session: "Session") -> "Iterator[str]":
+    settings = session.settings
+    indexes, links = session.indexes
+    lines = []
+    if settings.flag("emit-index-url"):
+        named = [index for index in indexes if not index.explicit]
+        if named:
+            lines.append(f"--index-url {named[-1].url.bare}")
+            lines += [f"--extra-index-url {index.url.bare}" for index in named[:-1]]
+    if settings.flag("emit-find-links"):
+        lines += [f"--find-links {file_url.to_path(place.url.secret) or place.url.bare}" for place in links]
+    if settings.flag("emit-build-options"):
+        lines += [f"--no-binary {name}" for name in settings.many("no-binary")]
+        lines += [f"--only-binary {name}" for name in settings.many("only-binary")]
+    if lines:
+        yield "".join(f"{line}\n" for line in lines) + "\n"
+
+
+def _pin_lines(session: "Session", compiled: Compiled, pin: "Pin") -> "Iterator[str]":
+    settings = session.settings
+    line = _pin_text(session, pin)
+    # a resolution for one target has answered all markers; those of a universal one are part of the pin
+    if pin.marker:
+        line += f" ; {pin.marker}"
+    if settings.flag("generate-hashes"):
+        hashes = _hashes(compiled, pin)
+        line += "".join(f" \\\n    --hash={digest}" for digest in hashes)
+    notes = []
+    if not settings.flag("no-annotate"):
+        notes.append(_via(compiled, pin, settings.text("annotation-style") or "split"))
+    if settings.flag("emit-index-annotation") and pin.source is None:
+        notes.append(f"# from {compiled.catalogue.candidate(pin.name, pin.version).index}")
+    notes = [note for note in notes if note]
+    if settings.text("annotation-style") == "line" and notes:
+        width = max(len(line.rpartition("\n")[2]) + 2, 26)
+        yield f"{line:<{width}}{'  '.join(notes)}\n" if "\n" not in line else f"{line}\n    {notes[0]}\n"
+        return
+    yield line + "\n"
+    for note in notes:
+        yield "".join(f"    {part}\n" for part in note.split("\n"))
+
+
+def _pin_text(session: "Session", pin: "Pin") -> str:
+    extras = f"[{','.join(pin.extras)}]" if pin.extras and session.settings.flag("no-strip-extras") else ""
+    source = pin.source
+    if source is None:
+        return f"{pin.name}{extras}=={pin.version}"
+    if isinstance(source, PathSource):
+        path = os.path.relpath(source.path, session.cwd)
+        place = path if path.startswith("..") else f"./{path}"
+        if source.editable:
+            return f"-e {'.' if path == '.' else place}"
+        return (
+            f"{pin.name}{extras} @ {file_url.from_path(source.path)}"
+            if os.path.isabs(path)
+            else (place if path != "." else ".")
+        )
+    if isinstance(source, VcsSource):
+        fragment = f"#subdirectory={source.subdirectory}" if source.subdirectory else ""
+        return f"{pin.name}{extras} @ {source.kind}+{source.url.bare}@{source.commit or source.revision}{fragment}"
+    fragment = f"#subdirectory={source.subdirectory}" if source.subdirectory else ""
+    return f"{pin.name}{extras} @ {source.url.bare}{fragment}"
+
+
+def _hashes(compiled: Compiled, pin: "Pin") -> "list[str]":
+    """Return the hashes of all files of a pin, those that the user demanded if he did."""
+    if pin.source is not None:
+        return sorted(str(digest) for digest in getattr(pin.source, "digests", ()) or pin.digests)
+    files = _files(compiled, pin)
+    return sorted({str(digest) for file in files for digest in file.digests or (compiled.catalogue.digest(file),)})
+
+
+def _files(compiled: Compiled, pin: "Pin") -> "tuple[Candidate, ...]":
+    files = compiled.catalogue.files(pin.name, pin.version)
+    if pin.digests:
+        wanted = set(pin.digests)
+        files = tuple(file for file in files if wanted.intersection(file.digests)) or files
+    return files
+
+
+def _via(compiled: Compiled, pin: "Pin", style: str) -> str:
+    """Return who asks for a pin: names of packages, and files as `-r FILE`."""
+    parents = []
+    for parent in compiled.resolution.parents.get(pin.name, ()):
+        parents.append(_parent(compiled, parent))
+    parents = sorted(dict.fromkeys(parents), key=lambda text: (not text.startswith("-"), text))
+    if not parents:
+        return ""
+    if style == "line" or len(parents) == 1:
+        return f"# via {', '.join(parents)}"
+    return "# via\n" + "\n".join(f"#   {parent}" for parent in parents)
+
+
+def _parent(compiled: Compiled, text: str) -> str:
+    """Return an origin without its line, as `-r FILE`, `-c FILE` for constraints; other names as they are."""
+    place, colon, line = text.rpartition(":")
+    if not (colon and line.isdigit()):
+        place = text
+        if text not in compiled.asked.files and not text.endswith((".toml", ".py", ".cfg")):
+            return text
+    constrains = (
+        any(one.origin is not None and one.origin.place == place for one in compiled.asked.constraints)
+        and place not in compiled.asked.files
+    )
+    return f"-{'c' if constrains else 'r'} {place}"
+
+
+# --- pylock.toml ----------------------------------------------------------------------------------------------------
+
+
+def _lock_text(session: "Session", compiled: Compiled) -> str:
+    settings = session.settings
+    output = settings.text("output-file")
+    base = os.path.dirname(os.path.join(session.cwd, output)) if output else session.cwd
+    left_out = {normalize(name) for name in settings.many("no-emit-package")}
+    packages = []
+    for pin in compiled.resolution.pins:
+        if pin.name in left_out:
+            continue
+        files = _files(compiled, pin) if pin.source is None else ()
+        files = tuple(
+            file if file.digests else file.replaced(digests=(compiled.catalogue.digest(file),)) for file in files
+        )
+        packages.append(lock_file.Locked(pin, files))
+    return lock_file.write(
+        packages, base_directory=base, requires_python=compiled.asked.requires_python, created_by="cw"
+    )
