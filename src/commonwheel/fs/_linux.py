@@ -25,8 +25,8 @@ AT_FDCWD = -100
 WRITE_AND_ENTER = stat.S_IWUSR | stat.S_IXUSR
 # one call copies at most this much, so that a signal is answered in the middle of a large file
 CHUNK = 1 << 26
-# below this a read and a write cost less than the splice inside copy_file_range
-SMALL = 1 << 16
+# after these, reading and writing would fail too
+_FINAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.ESTALE})
 
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 NOFOLLOW = os.O_NOFOLLOW
@@ -58,16 +58,17 @@ def copy_data(source: int, target: int, size: int) -> None:
     has answered 0 before the end on special file systems: whatever is missing is then read and written.
     """
     left = size
-    if left > SMALL:
-        try:
-            while left:
-                copied = os.copy_file_range(source, target, min(left, CHUNK))
-                if not copied:
-                    break
-                left -= copied
-        except OSError as error:
-            if error.errno in _LATE:
-                raise
+    try:
+        while left:
+            copied = os.copy_file_range(source, target, min(left, CHUNK))
+            if not copied:
+                break
+            left -= copied
+    except AttributeError:
+        pass  # a Python that was built against a libc older than the call
+    except OSError as error:
+        if error.errno in _FINAL:
+            raise
     while left:
         data = os.read(source, min(left, 1 << 20))
         if not data:
@@ -76,9 +77,6 @@ def copy_data(source: int, target: int, size: int) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(target, view) :]
-
-
-_LATE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.ESTALE})
 
 
 def hard_link(source: str, path: str) -> None:
