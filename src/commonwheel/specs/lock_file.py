@@ -81,11 +81,14 @@ class Lock:
         """Return the dependency groups that it was made for."""
         return tuple(self.content.dependency_groups or ())
 
-    def versions(self) -> tuple[tuple[str, str], ...]:
-        """Return name and version of all it has, as preferences for the next resolution; a name may come several times."""
-        return tuple(
-            (package.name, str(package.version)) for package in self.content.packages if package.version is not None
-        )
+    @property
+    def versions(self) -> dict[str, str]:
+        """Return name and version of what it has, as preferences for the next resolution; names with several are left out."""
+        found: dict[str, set[str]] = {}
+        for package in self.content.packages:
+            if package.version is not None:
+                found.setdefault(package.name, set()).add(str(package.version))
+        return {name: next(iter(several)) for name, several in found.items() if len(several) == 1}
 
 
 def read(text: str, path: str, base_directory: str | None = None) -> Lock:
