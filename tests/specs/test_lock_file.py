@@ -230,11 +230,7 @@ def test_versions_as_preferences() -> None:
         Locked(Pin("a", "1", candidate("a-1-py3-none-any.whl", version="1"), marker="os_name == 'x'")),
         Locked(Pin("a", "2", candidate("a-2-py3-none-any.whl", version="2"))),
     ]
-    assert read(lock_file.write(packages, base_directory="/p/lock")).versions() == (
-        ("a", "1"),
-        ("a", "2"),
-        ("foo", "1.0"),
-    )
+    assert read(lock_file.write(packages, base_directory="/p/lock")).versions == {"foo": "1.0"}
 
 
 def test_what_cannot_be_locked_is_told_at_once() -> None:
