@@ -333,9 +333,7 @@ class IndexServer:
         with self._change:
             self.files.setdefault(normalize(name), [])
 
-    def put(
-        self, path: str, body: bytes, content_type: str = "application/octet-stream", **headers: str
-    ) -> str:
+    def put(self, path: str, body: bytes, content_type: str = "application/octet-stream", **headers: str) -> str:
         """Serve a body at a path and return its URL; in header names `_` stands for `-`."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         with self._change:

@@ -10,6 +10,8 @@ import ssl
 import threading
 import time
 import zipfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -45,12 +47,12 @@ NAME = "demo-1.0-py3-none-any.whl"
 
 
 @pytest.fixture
-def index():
+def index() -> Iterator[IndexServer]:
     with IndexServer() as server:
         yield server
 
 
-def ask(index: IndexServer, path: str, method: str = "GET", **headers: str):
+def ask(index: IndexServer, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
     """Return status, headers (lower case) and body of one request on a fresh connection."""
     connection = http.client.HTTPConnection(index.host, timeout=10)
     try:
@@ -61,7 +63,7 @@ def ask(index: IndexServer, path: str, method: str = "GET", **headers: str):
         connection.close()
 
 
-def test_json_page_says_what_was_added(index):
+def test_json_page_says_what_was_added(index: IndexServer) -> None:
     file = index.add(NAME, wheel(), requires_python=">=3.8", yanked="broken")
     status, headers, body = ask(index, "/simple/demo/", accept=JSON)
     assert (status, headers["content-type"]) == (200, JSON)
@@ -74,7 +76,7 @@ def test_json_page_says_what_was_added(index):
     assert ask(index, "/files/demo/" + NAME + ".metadata")[2].startswith(b"Metadata-Version")
 
 
-def test_html_page_without_json_in_accept_or_formats(index):
+def test_html_page_without_json_in_accept_or_formats(index: IndexServer) -> None:
     file = index.add(NAME, wheel(), requires_python="<4", yanked=True)
     for formats, accept in ((("json", "html"), "text/html"), (("html",), JSON)):
         index.formats = formats
@@ -87,7 +89,7 @@ def test_html_page_without_json_in_accept_or_formats(index):
         assert f'data-core-metadata="sha256={file.metadata_hash}"' in text
 
 
-def test_switches_take_things_away(index):
+def test_switches_take_things_away(index: IndexServer) -> None:
     index.add(NAME, wheel())
     index.metadata = index.hashes = index.sizes = index.upload_times = False
     (row,) = json.loads(ask(index, "/simple/demo/", accept=JSON)[2])["files"]
@@ -96,7 +98,7 @@ def test_switches_take_things_away(index):
     assert ask(index, f"/files/demo/{NAME}.metadata")[0] == 404
 
 
-def test_names_are_normalised_by_redirect(index):
+def test_names_are_normalised_by_redirect(index: IndexServer) -> None:
     index.add("Foo.Bar-1.0.tar.gz", b"sdist")
     status, headers, _ = ask(index, "/simple/Foo.Bar/")
     assert (status, headers["location"]) == (301, "/simple/foo-bar/")
@@ -105,7 +107,7 @@ def test_names_are_normalised_by_redirect(index):
     assert b"foo-bar" in ask(index, "/simple/")[2]
 
 
-def test_validators(index):
+def test_validators(index: IndexServer) -> None:
     index.add(NAME, wheel())
     index.page_headers = {"cache-control": "max-age=600"}
     _, headers, _ = ask(index, "/simple/demo/")
@@ -118,11 +120,11 @@ def test_validators(index):
     assert "etag" not in ask(index, "/simple/demo/")[1]
 
 
-def test_ranges(index):
+def test_ranges(index: IndexServer) -> None:
     index.put("/ten", b"0123456789")
     tag = ask(index, "/ten")[1]["etag"]
 
-    def span(text: str, **headers: str):
+    def span(text: str, **headers: str) -> tuple[int, str | None, bytes]:
         status, got, body = ask(index, "/ten", range=text, **headers)
         return status, got.get("content-range"), body
 
@@ -139,7 +141,7 @@ def test_ranges(index):
     assert span("bytes=2-4") == (200, None, b"0123456789")
 
 
-def test_basic_authentication(index):
+def test_basic_authentication(index: IndexServer) -> None:
     index.put("/x", b"secret")
     index.users = {"ann": "pw"}
     assert ask(index, "/x")[0] == 401
@@ -147,7 +149,7 @@ def test_basic_authentication(index):
     assert ask(index, "/x", authorization="Basic " + base64.b64encode(b"ann:pw").decode())[2] == b"secret"
 
 
-def test_scripts_are_used_up(index):
+def test_scripts_are_used_up(index: IndexServer) -> None:
     index.put("/x", b"fine")
     index.script("/x", Status(503, {"retry-after": "7"}), Redirect("/y", 307), Garbage(), Corrupt(at=1))
     assert ask(index, "/x")[:2][0] == 503
@@ -160,14 +162,14 @@ def test_scripts_are_used_up(index):
     assert [seen.status for seen in index.seen("/x")] == [503, 307, 200, 200, 200, 500, 500, 500]
 
 
-def test_redirect_rules(index):
+def test_redirect_rules(index: IndexServer) -> None:
     index.redirect("/old/", "/files/")
     index.redirect("/gone", "http://elsewhere.example/one", status=308)
     assert ask(index, "/old/a/b")[1]["location"] == "/files/a/b"
     assert ask(index, "/gone")[:2][0] == 308
 
 
-def test_a_truncated_body_ends_early_and_a_reset_one_breaks(index):
+def test_a_truncated_body_ends_early_and_a_reset_one_breaks(index: IndexServer) -> None:
     index.put("/x", b"x" * 1000)
     index.script("/x", Truncate(after=10), Reset(after=10), Reset())
     with pytest.raises(http.client.IncompleteRead) as short:
@@ -180,7 +182,7 @@ def test_a_truncated_body_ends_early_and_a_reset_one_breaks(index):
     assert index.seen("/x")[2].status == 0
 
 
-def test_crawling_and_silent_bodies_are_left_when_the_server_closes():
+def test_crawling_and_silent_bodies_are_left_when_the_server_closes() -> None:
     index = IndexServer()
     index.put("/x", b"x" * 100)
     index.script("/x", Crawl(piece=1, pause=0.001), Always(Silent()))
@@ -194,7 +196,7 @@ def test_crawling_and_silent_bodies_are_left_when_the_server_closes():
     client.close()
 
 
-def test_hold_lets_a_test_order_events(index):
+def test_hold_lets_a_test_order_events(index: IndexServer) -> None:
     index.put("/x", b"held")
     hold = Hold()
     index.script("/x", hold)
@@ -209,7 +211,7 @@ def test_hold_lets_a_test_order_events(index):
     assert index.busiest == 1
 
 
-def test_gzip_only_for_those_who_accept_it(index):
+def test_gzip_only_for_those_who_accept_it(index: IndexServer) -> None:
     index.add(NAME, wheel())
     index.compress = True
     plain = ask(index, "/simple/demo/")
@@ -219,7 +221,7 @@ def test_gzip_only_for_those_who_accept_it(index):
     assert gzip.decompress(packed[2]) == plain[2]
 
 
-def test_tls_with_an_authority_of_its_own(tmp_path):
+def test_tls_with_an_authority_of_its_own(tmp_path: Path) -> None:
     authority = Authority()
     with IndexServer(authority=authority) as index:
         index.put("/x", b"over tls")
@@ -234,7 +236,7 @@ def test_tls_with_an_authority_of_its_own(tmp_path):
         stranger.close()
 
 
-def test_client_certificates_may_be_demanded(tmp_path):
+def test_client_certificates_may_be_demanded(tmp_path: Path) -> None:
     authority = Authority()
     with IndexServer(authority=authority, client_certificates=True) as index:
         index.put("/x", b"for members")
@@ -254,6 +256,6 @@ def test_client_certificates_may_be_demanded(tmp_path):
         ("a-b-3.zip", "a-b", "3"),
     ],
 )
-def test_file_names(filename, project, version):
+def test_file_names(filename: str, project: str, version: str) -> None:
     assert project_of(filename) == (project, version)
     assert normalize(project) == project

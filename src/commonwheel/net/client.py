@@ -38,7 +38,9 @@ from commonwheel.net.transfers import Download, Failure, Transfer
 from commonwheel.net.urls import Proxies, file_path, host_listed, origin, shown, take_login
 
 # pycurl 7.49 imports asyncio's needs (inspect, dataclasses: 35 of 60 ms) for a class that we have no use for.
-sys.modules.setdefault("pycurl.async_multi", type(sys)("pycurl.async_multi")).__dict__.setdefault("AsyncCurlMulti", None)
+sys.modules.setdefault("pycurl.async_multi", type(sys)("pycurl.async_multi")).__dict__.setdefault(
+    "AsyncCurlMulti", None
+)
 import pycurl  # noqa: E402 - after the line above
 
 TYPE_CHECKING = False
@@ -155,9 +157,9 @@ class _Server:
         self.urgent: deque[Transfer] = deque()
         self.waiting: deque[Transfer] = deque()
 
-    def next(self) -> "Transfer | None":
-        """Return the next request that nobody has begun, settled or given up yet."""
-        while self.urgent or self.waiting:
+    def next(self, *, urgent: bool) -> "Transfer | None":
+        """Return the next request that nobody has begun, settled or given up yet; only what is waited for if `urgent`."""
+        while self.urgent or (self.waiting and not urgent):
             transfer = self.urgent.popleft() if self.urgent else self.waiting.popleft()
             # One that was promoted stands in both queues, and may meanwhile have been redirected to another server.
             if not (transfer.started or transfer.done) and transfer.origin == self.origin:
@@ -203,6 +205,12 @@ class _Lane:
             found = self.servers[transfer.origin] = _Server(self, transfer.origin)
         return found
 
+    def idle(self) -> int:
+        """Count the downloads that only hold a place. What somebody waits for may begin beside them.
+
+        Otherwise it might wait for ever: they go on when somebody waits for them, who may first wait for this one.
+        """
+        return sum(transfer.idle for transfer in self.running.values())
 
     def empty(self) -> "list[Transfer]":
         """Close every handle, and return the transfers that were under way or waiting."""
@@ -404,9 +412,16 @@ class Client:
                 self._fill(due)
             else:
                 self._queue(due)
+        self._hand_over()
+        return True
+
+    def _hand_over(self) -> None:
+        """Wake the writers that got something, and begin what somebody waits for where places have become idle."""
         for transfer in self._large.running.values():
             transfer.flush()
-        return True
+        for server in self._large.servers.values():
+            if server.urgent:
+                self._fill(server)
 
     def _hear(self, number: int, events: int) -> None:
         """Pass on what happened to one file descriptor."""
@@ -450,7 +465,8 @@ class Client:
             self._release(lane, easy)
             self._refill(lane.server(transfer))
         else:
-            easy.pause(pycurl.PAUSE_CONT)
+            easy.pause(pycurl.PAUSE_CONT)  # which may hand over what was kept back, and nothing else might follow
+            transfer.flush()
 
     def _lane(self, transfer: Transfer) -> _Lane:
         return self._large if transfer.large else self._small
@@ -460,7 +476,7 @@ class Client:
             return
         transfer.started = False
         server = self._lane(transfer).server(transfer)
-        server.waiting.append(transfer)
+        (server.urgent if transfer.wanted else server.waiting).append(transfer)
         self._fill(server)
 
     def _fill(self, server: _Server) -> None:
@@ -468,8 +484,11 @@ class Client:
         lane = server.lane
         if server.held_until and server.held_until > monotonic():
             return
-        while lane.active < lane.limit and server.active < server.width:
-            transfer = server.next()
+        while True:
+            room = min(lane.limit - lane.active, server.width - server.active)
+            if room <= 0 and not (server.urgent and room + lane.idle() > 0):
+                return
+            transfer = server.next(urgent=room <= 0)
             if transfer is None:
                 return
             server.active += 1
@@ -486,6 +505,9 @@ class Client:
         options = self.options
         lines = transfer.request_headers()
         easy.setopt(pycurl.URL, transfer.url)
+        # Wait for the first handshake, which tells whether one connection will do for all. Without TLS there is none, and
+        # curl would wait for the first answer instead: one slow page would hold up everything.
+        easy.setopt(pycurl.PIPEWAIT, 1 if transfer.origin[0] == "https" else 0)
         easy.setopt(pycurl.HTTPHEADER, lines)
         easy.setopt(pycurl.HEADERFUNCTION, transfer.lines.append)
         easy.setopt(pycurl.WRITEFUNCTION, transfer.take)
@@ -502,7 +524,6 @@ class Client:
         easy.setopt(pycurl.NOSIGNAL, 1)
         easy.setopt(pycurl.USERAGENT, USER_AGENT)
         easy.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
-        easy.setopt(pycurl.PIPEWAIT, 1)
         easy.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         easy.setopt(pycurl.FOLLOWLOCATION, 0)
         easy.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
@@ -579,7 +600,7 @@ class Client:
         """Let the next requests have a place that was left: of the same server first, else of any."""
         self._fill(server)
         lane = server.lane
-        if lane.active == lane.limit - 1:  # it was full: others may have waited for it
+        if lane.active >= lane.limit - 1:  # it was full: others may have waited for it
             for other in lane.servers.values():
                 self._fill(other)
 
@@ -667,7 +688,9 @@ def _page(path: str) -> bytes:
         pass
     with os.scandir(path) as entries:
         names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in entries)
-    links = "".join(f'<a href="{quote(name)}">{name.replace("&", "&amp;").replace("<", "&lt;")}</a><br>\n' for name in names)
+    links = "".join(
+        f'<a href="{quote(name)}">{name.replace("&", "&amp;").replace("<", "&lt;")}</a><br>\n' for name in names
+    )
     return f"<!DOCTYPE html><html><body>\n{links}</body></html>\n".encode("utf-8", "surrogateescape")
 
 
@@ -692,7 +715,7 @@ def _failure(number: int, text: str, url: str) -> Failure:
         return Failure("slow" if "too slow" in text.lower() else "fleeting", text)
     if number in (pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY):
         return Failure("lookup", text, f"check the name `{host}` and this machine's network, or use `--offline`")
-    tunnel = text.rpartition("CONNECT tunnel failed, response ")[2] if number == pycurl.E_RECV_ERROR else ""
+    tunnel = text.partition("CONNECT tunnel failed, response ")[2]
     if tunnel.startswith("4"):  # the proxy has made up its mind
         text = f"the proxy answered {status_text(int(tunnel))}"
         return Failure("final", text, status_hint(int(tunnel), SafeUrl(url)))

@@ -86,7 +86,7 @@ class Transfer(Pending["Response"]):
 
     __slots__ = (
         "asked", "attempts", "auth", "chain", "chunks", "demanded", "headers", "history", "limit", "lines", "origin", "own", "poke",
-        "promote", "rules", "safe", "size", "started", "trouble", "url",
+        "promote", "rules", "safe", "size", "started", "trouble", "url", "wanted",
     )  # fmt: skip
 
     large = False
@@ -96,7 +96,9 @@ class Transfer(Pending["Response"]):
         super().__init__()
         self.rules = rules
         self.asked = url
-        self.headers = {name.lower(): value for name, value in headers.items()}
+        # pycurl ignores an empty list of headers, and an easy handle that is used again would send those of its last
+        # request, credentials included: so there is always one.
+        self.headers = {"accept": "*/*", **{name.lower(): value for name, value in headers.items()}}
         self.own = self.headers.pop("authorization", "")
         self.limit = limit
         self.chain: list[SafeUrl] = []
@@ -108,8 +110,11 @@ class Transfer(Pending["Response"]):
         self.trouble: NetworkError | None = None
         self.demanded: float | None = None  # seconds of the last Retry-After
         self.promote: Callable[[Transfer], None] | None = None  # asks the client to send this one next
-        self.poke: Callable[[Transfer], None] | None = None  # asks the client to look at this one: unpause it, or drop it
+        self.poke: Callable[[Transfer], None] | None = (
+            None  # asks the client to look at this one: unpause it, or drop it
+        )
         self.started = False
+        self.wanted = False  # somebody waits for it: it goes before what was asked ahead of need
         self._aim(url)
 
     def _aim(self, url: SafeUrl) -> None:
@@ -188,6 +193,11 @@ class Transfer(Pending["Response"]):
     def _fail(self, error: NetworkError) -> None:
         self.fail(error)
 
+    @property
+    def idle(self) -> bool:
+        """Tell whether it only holds a place, since its buffer is full and nobody waits for it yet."""
+        return False
+
     def flush(self) -> None:
         """Wake a writer, if this kind of transfer has one."""
 
@@ -198,7 +208,7 @@ class Transfer(Pending["Response"]):
             self.poke(self)
 
     def _wait(self) -> None:
-        # Somebody needs this one now: it overtakes what was only requested ahead of need.
+        self.wanted = True
         if self.promote is not None:
             self.promote(self)
         super()._wait()
@@ -224,7 +234,10 @@ class Transfer(Pending["Response"]):
         if demanded is not None and demanded > self.rules.patience:
             error = NetworkError(
                 f"`{shown(self.safe)}` {text} and asks to come back in {demanded:,.0f} seconds",
-                context=(f"that is longer than the {self.rules.patience:,.0f} seconds that are waited", *self._context()),
+                context=(
+                    f"that is longer than the {self.rules.patience:,.0f} seconds that are waited",
+                    *self._context(),
+                ),
                 hint="try again later, or ask whoever runs the index why it limits you",
             )
             self._fail(error)
@@ -243,7 +256,9 @@ class Transfer(Pending["Response"]):
         scheme = there[0]
         chain = (*(shown(url) for url in self.chain), shown(self.safe), shown(target))
         if scheme not in ("http", "https") or not there[1]:
-            self._fail(NetworkError(f"`{shown(self.safe)}` redirects to `{shown(target)}`, which is no place for files"))
+            self._fail(
+                NetworkError(f"`{shown(self.safe)}` redirects to `{shown(target)}`, which is no place for files")
+            )
             return None
         if here[0] == "https" and scheme == "http" and not self.rules.tolerates(target.secret):
             self._fail(
@@ -295,7 +310,7 @@ class Download(Transfer):
 
     __slots__ = (
         "claim", "consumed", "delivering", "expected", "first", "gate", "label", "mark", "outcome", "paused", "position",
-        "queue", "received", "reporter", "resume", "rewind", "skip", "total", "validator", "waiting", "whole_only", "write",
+        "queue", "received", "refused", "reporter", "resume", "rewind", "skip", "total", "validator", "waiting", "whole_only", "write",
     )  # fmt: skip
 
     large = True
@@ -332,12 +347,18 @@ class Download(Transfer):
         self.validator = ""
         self.resume = False
         self.whole_only = False
+        self.refused: Failure | None = None  # why `take` ended an attempt itself
         self.paused = False
         self.outcome: Response | NetworkError | None = None
         self.waiting = False
         self.claim = allocate_lock()
         self.gate = allocate_lock()
         self.gate.acquire()
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether it only holds a place, since its buffer is full and nobody waits for it yet."""
+        return self.paused and not self.wanted
 
     def request_headers(self) -> list[str]:
         """Return the header lines of the next attempt: the rest of the body only, when that can be had."""
@@ -385,6 +406,7 @@ class Download(Transfer):
             span = content_range(headers)
             if span is None or span[0] != self.position or (self.total and span[2] not in (None, self.total)):
                 self.whole_only = True
+                self.refused = Failure("fleeting", "the server sent another part than the rest")
                 return False
             self.delivering = True
         elif status == 200:  # noqa: PLR2004 - OK
@@ -430,6 +452,8 @@ class Download(Transfer):
         """Judge an attempt that broke off; progress that can be built on buys new attempts."""
         if self.trouble is not None:
             return super().broke(failure)
+        if self.refused is not None:
+            failure, self.refused = self.refused, None
         builds = bool(self.validator) and not self.whole_only
         if builds and self.position - self.mark >= PROGRESS:
             self.attempts = 1
@@ -441,10 +465,14 @@ class Download(Transfer):
 
     def _broken(self, failure: Failure) -> NetworkError:
         plain = super()._broken(failure)
-        had = f"{self.position:,} of {self.total or self.expected or 0:,} bytes had arrived".replace(" of 0 bytes", " bytes")
+        had = f"{self.position:,} of {self.total or self.expected or 0:,} bytes had arrived".replace(
+            " of 0 bytes", " bytes"
+        )
         if failure.kind == "slow" and self.delivering:
             return BodyTooSlow(plain.message, context=(had, *plain.context), hint=failure.hint)
-        return NetworkError(plain.message, context=(had, *plain.context) if self.position else plain.context, hint=plain.hint)
+        return NetworkError(
+            plain.message, context=(had, *plain.context) if self.position else plain.context, hint=plain.hint
+        )
 
     def _fail(self, error: NetworkError) -> None:
         self._conclude(error)
@@ -480,10 +508,11 @@ class Download(Transfer):
             self.poke(self)
 
     def _wait(self) -> None:
-        if self.promote is not None:
-            self.promote(self)
         if self.write is None:
             raise TypeError("a download without a writer has no result: call into() first")
+        self.wanted = True
+        if self.promote is not None:
+            self.promote(self)
         with self.claim:
             if self.done:
                 return
