@@ -264,9 +264,11 @@ class Listing(Value):
     `versions` ascend; in every mask bit i+1 stands for `versions[i]` and bit 0 is always clear. `barred` maps a reason
     (`requires-python`, `platform`, `no-wheel`, `no-sdist`, `exclude-newer`, `invalid`, `quarantined`) to the versions
     that cannot be used for it on the catalogue's target. `note` says why there are no versions at all, if so.
+    `tiers` (the strategy `unsafe-first-match`) are masks to choose from in turn: any version of an earlier one is
+    preferred to all of a later one; empty, as it nearly always is: the order of versions alone decides.
     """
 
-    __slots__ = ("barred", "name", "note", "prereleases", "versions", "yanked")
+    __slots__ = ("barred", "name", "note", "prereleases", "tiers", "versions", "yanked")
 
     def __init__(
         self,
@@ -276,6 +278,7 @@ class Listing(Value):
         yanked: int = 0,
         barred: "Mapping[str, int] | None" = None,
         note: str = "",
+        tiers: tuple[int, ...] = (),
     ) -> None:
         self.name: Final = name
         self.versions: Final = versions
@@ -283,6 +286,7 @@ class Listing(Value):
         self.yanked: Final = yanked
         self.barred: Final[Mapping[str, int]] = barred or {}
         self.note: Final = note
+        self.tiers: Final = tiers
 
 
 class Pin(Value):

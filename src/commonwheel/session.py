@@ -252,6 +252,12 @@ class Session:
 
         return installed(environment, self.reporter)
 
+    def with_installers(self, installed: "Iterable[Installed]") -> "tuple[Installed, ...]":
+        """Return distributions with who installed them, which a listing leaves out for speed."""
+        from commonwheel.python.installed import details
+
+        return tuple(map(details, installed))
+
     def installed_metadata(self, one: "Installed") -> "Metadata | None":
         """Return the metadata of an installed distribution, None when it cannot be read."""
         from commonwheel.python.installed import metadata_path

@@ -17,7 +17,7 @@ from kit.wheels import metadata_text, record_row
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-Row = tuple[str, int, str, bool, int]
+Row = tuple[str, int, str, bool]
 
 
 class Shelf:
@@ -70,7 +70,7 @@ class Shelf:
                 with open(target, "wb") as file:
                     file.write(body)
                 os.chmod(target, 0o555 if path in runnable else 0o444)
-            rows.append((path, len(body), hashlib.sha256(body).hexdigest(), path in runnable, 0))
+            rows.append((path, len(body), hashlib.sha256(body).hexdigest(), path in runnable))
         self._rows[digest] = rows
         if foldable is None:
             foldable = sorted({path.split("/")[0] for path in files if path.count("/") and _owns(path, files)})
@@ -91,10 +91,6 @@ class Shelf:
     def loose(self, entry: Entry) -> list[Row]:
         inside = tuple(f"{path}/" for path in entry.foldable)
         return [row for row in self._rows[entry.digest] if not row[0].startswith(inside)]
-
-    def read(self, entry: Entry, path: str) -> bytes:
-        with open(os.path.join(entry.tree, path), "rb") as file:
-            return file.read()
 
 
 def _bytes(text: str | bytes) -> bytes:

@@ -340,3 +340,13 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
     """Return the sha256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+#: One of each kind that an archive may hold.
+GOOD_MEMBERS = (
+    Member("demo/", method=STORED, mode=DIRECTORY | 0o755),
+    Member("demo/a.py", b"a = 1\n" * 50),
+    Member("demo/tool", b"#!/bin/sh\n", mode=REGULAR | 0o755),
+    Member("demo/stored.bin", b"\0\1\2", method=STORED),
+    Member("demo/ü.txt", b"text", mode=0),
+)

@@ -153,6 +153,32 @@ def test_egg_info_in_all_forms(site: Site) -> None:
     assert installed.metadata_path(found["five"]) == ""
 
 
+REQUIRES = """
+import json, sys
+from importlib.metadata import PathDistribution
+from pathlib import Path
+print(json.dumps(PathDistribution(Path(sys.argv[1])).requires))
+"""
+
+
+def test_requirements_of_an_egg_info(site: Site) -> None:
+    path = f"{site.path}/old-1.0-py3.8.egg-info"
+    write(f"{path}/PKG-INFO", metadata("old", "1.0"))
+    write(
+        f"{path}/requires.txt",
+        "a>=1\n\n[:python_version < '3.9']\nb\n\n[test]\nc\nd @ https://index.example/d.zip\n\n[test:os_name == 'nt' or x]\ne\n",
+    )
+    (one,) = site.installed()
+    lines = installed.read_metadata(one).decode().splitlines()
+    told = [line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires-Dist: ")]
+    assert told == kit.says(kit.newest(), REQUIRES, path)
+    write(f"{path}/PKG-INFO", "Name: old\nVersion: 1.0\nRequires-Dist: z\n\n")
+    assert installed.read_metadata(one) == b"Name: old\nVersion: 1.0\nRequires-Dist: z\n\n"
+    os.remove(f"{path}/PKG-INFO")
+    with pytest.raises(OSError, match="PKG-INFO"):
+        installed.read_metadata(one)
+
+
 def test_what_conda_leaves_without_record(site: Site) -> None:
     write(f"{site.path}/numpy-1.26.0.dist-info/METADATA", metadata("numpy", "1.26.0"))
     write(f"{site.path}/numpy-1.26.0.dist-info/INSTALLER", "conda")

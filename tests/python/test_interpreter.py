@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from commonwheel import process
 from commonwheel.model import Interpreter
-from commonwheel.python import interpreter
+from commonwheel.python import interpreter, venv
 from kit import pythons as kit
 
 PATHS = """
@@ -287,41 +287,40 @@ def test_python_path() -> None:
     assert interpreter.python_path({"PYTHONPATH": "a:/b::a"}, "/x") == ("/x/a", "/b", "/x")
 
 
-def test_warm_answers_load_no_heavy_module() -> None:
-    code = (
-        "import sys\n"
-        "from commonwheel.python import interpreter\n"
-        "class Memory:\n"
-        "    def get(self, key): return open(sys.argv[2], 'rb').read()\n"
-        "    def put(self, key, data): raise SystemError\n"
-        "def run(argv, *, timeout=None): raise SystemError\n"
-        "interpreter.probe(sys.argv[1], Memory(), run)\n"
-        "print(' '.join(sys.modules))\n"
-    )
+WARM = """
+import sys
+from commonwheel.python import environment, installed, venv
+from commonwheel.python.discovery import Surroundings
+
+class Memory:
+    def get(self, key): return open(sys.argv[2], "rb").read()
+    def put(self, key, data): raise SystemError("nothing is to be learnt")
+
+def run(argv, *, timeout=None): raise SystemError("nothing is to be started")
+
+where = Surroundings({"VIRTUAL_ENV": sys.argv[1]}, "/", Memory(), run)
+found = environment.locate(environment.EnvironmentRequest(), where)
+installed.installed(found)
+environment.refuse_if_managed(found, False, {})
+venv.create(sys.argv[3], found.interpreter)
+print(" ".join(sys.modules))
+"""
+HEAVY = frozenset(
+    ["re", "json", "typing", "dataclasses", "subprocess", "packaging", "sysconfig", "platform", "configparser", "email", "collections", "functools", "enum", "threading", "pathlib", "contextlib", "tempfile", "shutil", "logging", "importlib.metadata"]
+)
+
+
+def test_what_is_known_is_told_without_any_heavy_module(place: str) -> None:
+    root = venv.create(os.path.join(place, "env"), kit.probed(kit.newest()))
     memory = kit.Remember()
-    interpreter.probe(sys.executable, memory, process.run)
+    interpreter.probe(f"{root}/bin/python", memory, process.run)
     (kept,) = memory.kept.values()
-    with open(os.path.join(os.environ.get("TMPDIR", "/tmp"), f"cw-memory-{os.getpid()}"), "wb") as file:
+    with open(os.path.join(place, "kept"), "wb") as file:
         file.write(kept)
-    try:
-        source = os.path.join(os.path.dirname(interpreter.__file__), "..", "..")
-        answer = subprocess.run(
-            [sys.executable, "-S", "-c", code, sys.executable, file.name],
-            capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": source},
-        )  # fmt: skip
-    finally:
-        os.remove(file.name)
-    loaded = set(answer.stdout.split())
-    heavy = {
-        "re",
-        "json",
-        "typing",
-        "dataclasses",
-        "subprocess",
-        "packaging",
-        "sysconfig",
-        "platform",
-        "configparser",
-        "email",
-    }
-    assert not loaded & heavy
+    source = os.path.dirname(os.path.dirname(os.path.dirname(interpreter.__file__)))
+    answer = subprocess.run(
+        [sys.executable, "-S", "-c", WARM, root, file.name, os.path.join(place, "other")],
+        capture_output=True, text=True, check=True, env={"PATH": "", "PYTHONPATH": source},
+    )  # fmt: skip
+    assert not set(answer.stdout.split()) & HEAVY
+    assert os.path.isfile(os.path.join(place, "other", "pyvenv.cfg"))

@@ -184,6 +184,6 @@ def _no_command(words: "list[str]", given: "dict[str, object]", console: Console
 
 def _fault(console: Console) -> int:
     """Say that Commonwheel itself is wrong, with the traceback that a report needs."""
-    console.trouble(load("help:traceback_text")())
+    console.trouble(load("fault:text")())
     console.trouble(f"This is a fault of Commonwheel {__version__}, not yours. Please report it with the lines above.")
     return INTERNAL

@@ -1,6 +1,6 @@
 """How a change of an environment looks: the summary lines that uv's users know, or JSON."""
 
-import json
+from commonwheel.cli import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,15 +12,14 @@ if TYPE_CHECKING:
 def show(console: "Console", value: "Changes", settings: "Settings") -> int:
     """Print what changed, on stderr as uv does; status 1 for a --check that would change something."""
     if settings.flag("json") or settings.text("format") == "json":
-        console.out(
-            json.dumps(
-                {
-                    "schema": {"version": "1"},
-                    "changes": [{"name": row.name, "version": row.version, "action": row.action} for row in value.rows],
-                    "dry_run": value.dry_run,
-                    "link_mode": value.link_mode,
-                }
-            )
+        load("as_json:show")(
+            console,
+            {
+                "schema": {"version": "1"},
+                "changes": [{"name": row.name, "version": row.version, "action": row.action} for row in value.rows],
+                "dry_run": value.dry_run,
+                "link_mode": value.link_mode,
+            },
         )
         return value.status
     signs = {"removed": ("-", "red"), "added": ("+", "green"), "reinstalled": ("~", "yellow")}

@@ -1,7 +1,6 @@
 """The words of `config` and `self`, and how settings look."""
 
-import json
-
+from commonwheel.cli import load
 from commonwheel.cli.help import GLOBAL
 from commonwheel.cli.words import Arguments
 
@@ -22,10 +21,10 @@ VERSION = Arguments("Print the version of cw", groups=(GLOBAL,))
 def show(console: "Console", value: "Sequence[Shown]", settings: "Settings") -> int:
     """Print settings as `key = value` with their source, or as JSON."""
     if settings.flag("json"):
-        console.out(json.dumps([{"key": row.key, "value": row.value, "source": row.source} for row in value], indent=2))
+        load("as_json:show")(console, [{"key": row.key, "value": row.value, "source": row.source} for row in value])
         return 0
     width = max((len(row.key) for row in value), default=0)
     for row in value:
-        text = "(not set)" if row.value is None else json.dumps(row.value)
+        text = "(not set)" if row.value is None else load("as_json:text")(row.value)
         console.out(f"{row.key:<{width}} = {text}  {console.style('# ' + row.source, 'dim', out=True)}")
     return 0

@@ -1,7 +1,6 @@
 """The words of `venv` and `python`, and how their results look."""
 
-import json
-
+from commonwheel.cli import load
 from commonwheel.cli.help import GLOBAL
 from commonwheel.cli.words import Arguments
 
@@ -48,7 +47,7 @@ PYTHON_FIND = Arguments(
 def show_venv(console: "Console", value: "Created", settings: "Settings") -> int:
     """Say what was created and how to activate it, on stderr as uv does."""
     if settings.flag("json"):
-        console.out(json.dumps({"path": value.path, "python": value.python, "version": value.version}))
+        load("as_json:show")(console, {"path": value.path, "python": value.python, "version": value.version})
         return 0
     console.say(f"Using {value.implementation} {value.version} interpreter at: {console.style(value.python, 'cyan')}")
     seeded = f" with seed packages: {', '.join(value.seeded)}" if value.seeded else ""
@@ -70,7 +69,7 @@ def show_pythons(console: "Console", value: "Sequence[Found]", settings: "Settin
             }
             for row in value
         ]
-        console.out(json.dumps(rows, indent=2))
+        load("as_json:show")(console, rows)
         return 0
     width = max((len(row.key) for row in value), default=0)
     for row in value:

@@ -1,8 +1,5 @@
 """Help, overviews and completion, read off the tables."""
 
-import sys
-import traceback
-
 from commonwheel.cli import load
 from commonwheel.cli.words import Arguments
 from commonwheel.settings import OPTIONS
@@ -77,11 +74,6 @@ def complete(console: "Console", parsed: "Parsed", commands: "Mapping[str, Row]"
         return 2
     console.lines(writers[shell](options, commands))
     return 0
-
-
-def traceback_text() -> str:
-    """Return the traceback of the exception that is being handled."""
-    return "".join(traceback.format_exception(*sys.exc_info())).rstrip()
 
 
 def _option_lines(option: "Option") -> "Iterator[str]":

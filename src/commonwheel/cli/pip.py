@@ -1,7 +1,6 @@
 """The words of the `pip` family, and how its results look."""
 
-import json
-
+from commonwheel.cli import load
 from commonwheel.cli.help import GLOBAL
 from commonwheel.cli.words import Arguments
 
@@ -187,7 +186,7 @@ def show_text(console: "Console", value: str, settings: "Settings") -> int:
 
 def show_json(console: "Console", value: object, settings: "Settings") -> int:
     """Print a value as JSON for people and scripts."""
-    console.out(json.dumps(value, indent=2, sort_keys=False))
+    load("as_json:show")(console, value)
     return 0
 
 
@@ -212,7 +211,7 @@ def show_list(console: "Console", value: "Listed", settings: "Settings") -> int:
     """Print installed packages as columns, requirements or JSON."""
     style = "json" if settings.flag("json") else settings.text("format") or "columns"
     if style == "json":
-        console.out(json.dumps([row.as_json() for row in value.rows], separators=(",", ":")))
+        load("as_json:show")(console, [row.as_json() for row in value.rows], compact=True)
     elif style == "freeze":
         console.lines(f"{row.name}=={row.version}" for row in value.rows)
     elif value.rows:
@@ -223,7 +222,7 @@ def show_list(console: "Console", value: "Listed", settings: "Settings") -> int:
                 ("Type", [row.latest_kind for row in value.rows]),
             ]
         if any(row.editable for row in value.rows):
-            columns.append(("Editable project location", [row.editable for row in value.rows]))
+            columns.append(("Editable project location", [row.editable for row in value.rows])
         table(console, [name for name, _ in columns], list(zip(*(cells for _, cells in columns), strict=True)))
     return 0
 
@@ -231,7 +230,7 @@ def show_list(console: "Console", value: "Listed", settings: "Settings") -> int:
 def show_details(console: "Console", value: "Details", settings: "Settings") -> int:
     """Print a paragraph for each package; status 1 when none was found."""
     if settings.flag("json"):
-        console.out(json.dumps([dict(fields) for fields in value.found], indent=2))
+        load("as_json:show")(console, [dict(fields) for fields in value.found])
     else:
         blocks = []
         for fields in value.found:
@@ -251,7 +250,7 @@ def show_details(console: "Console", value: "Details", settings: "Settings") -> 
 def show_check(console: "Console", value: "Checked", settings: "Settings") -> int:
     """Print what does not fit; status 1 when anything does not."""
     if settings.flag("json"):
-        console.out(json.dumps({"checked": value.count, "problems": list(value.problems)}, indent=2))
+        load("as_json:show")(console, {"checked": value.count, "problems": list(value.problems)})
         return 1 if value.problems else 0
     for problem in value.problems:
         console.trouble(problem)
@@ -265,7 +264,7 @@ def show_check(console: "Console", value: "Checked", settings: "Settings") -> in
 def show_files(console: "Console", value: "Fetched", settings: "Settings") -> int:
     """Print the files that were saved, one a line."""
     if settings.flag("json"):
-        console.out(json.dumps([{"file": path, "sha256": digest} for path, digest in value.files], indent=2))
+        load("as_json:show")(console, [{"file": path, "sha256": digest} for path, digest in value.files])
     else:
         console.lines(path for path, _ in value.files)
     return 0
@@ -274,7 +273,7 @@ def show_files(console: "Console", value: "Fetched", settings: "Settings") -> in
 def show_hashes(console: "Console", value: "Sequence[FileHash]", settings: "Settings") -> int:
     """Print hashes in the form of requirements files."""
     if settings.flag("json"):
-        console.out(json.dumps([{"file": row.path, "hash": row.digest} for row in value], indent=2))
+        load("as_json:show")(console, [{"file": row.path, "hash": row.digest} for row in value])
         return 0
     for row in value:
         console.lines([f"{row.path}:", f"--hash={row.digest}"])
@@ -284,16 +283,12 @@ def show_hashes(console: "Console", value: "Sequence[FileHash]", settings: "Sett
 def show_versions(console: "Console", value: "Offered", settings: "Settings") -> int:
     """Print the versions of a package; status 1 when there are none."""
     if settings.flag("json"):
-        console.out(
-            json.dumps(
-                {
+        load("as_json:show")(console, {
                     "name": value.name,
                     "versions": list(value.versions),
                     "latest": value.latest,
                     "installed_version": value.installed,
-                }
-            )
-        )
+                })
         return 0 if value.versions else 1
     if not value.versions:
         console.trouble(f"error: no version of `{value.name}` fits{': ' + value.note if value.note else ''}")

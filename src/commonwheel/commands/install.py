@@ -100,6 +100,8 @@ class _Run:
         installed = session.installed(environment)
         reinstall = {package.name for package in recovered.damaged} | self._reinstalled()
         hashed = self.settings.flag("require-hashes") or asked.requires_hashes
+        if hashed:
+            installed = session.with_installers(installed)
         if self._may_be_satisfied(asked, reinstall, hashed):
             satisfied = Satisfaction(session, installed, target, asked)
             if satisfied.holds():
@@ -130,6 +132,8 @@ class _Run:
         seen = changeset.stamp(environment)
         installed = session.installed(environment)
         hashed = self.settings.flag("require-hashes") or asked.requires_hashes
+        if hashed:
+            installed = session.with_installers(installed)
         pins = self.pins(asked, environment, installed, target, hashed, set(), no_deps=True)
         wishes = plans.Wishes(
             exact=True,

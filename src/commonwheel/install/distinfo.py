@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from commonwheel.model import Entry, Pin
 
-    # path, size, sha256 in hexadecimal, executable, time of last change
-    Row = tuple[str, int, str, bool, int]
+    # path, size, sha256 in hexadecimal, executable
+    Row = tuple[str, int, str, bool]
 
 INSTALLER = b"cw\n"
 # Written by whoever installs, and by nobody else: what a wheel brings under these names is not taken over.

@@ -25,16 +25,13 @@ if TYPE_CHECKING:
     from commonwheel.model import Entry, Environment, Installed
 
     class Shelf(Protocol):
-        """Give what an entry holds, from the store."""
+        """Give what an entry holds; `store.Store` is the real one."""
 
         def files(self, entry: "Entry") -> "Sequence[Row]":
-            """Return every file of its tree: path, size, sha256, executable, mtime; sorted by path."""
+            """Return every file of its tree: path, size, sha256, executable; sorted by path."""
 
         def loose(self, entry: "Entry") -> "Sequence[Row]":
             """Return those outside of its foldable directories."""
-
-        def read(self, entry: "Entry", path: str) -> bytes:
-            """Return the content of one file of its tree."""
 
     class Surroundings(Protocol):
         """Tell what stands in the environment; `ground.Ground` is the real one."""
@@ -311,7 +308,7 @@ class _Spreading:
         if not target:
             return
         if kind == "scripts":
-            text = scripts.with_shebang(self._shelf.read(entry, path), self._first_line)
+            text = scripts.with_shebang(self._ground.read(f"{entry.tree}/{path}"), self._first_line)
             if text is not None:
                 self._add_text(entry, site, target, text, executable=True)
                 return
@@ -504,7 +501,7 @@ class _Spreading:
         for one in incoming:
             entry = one.entry
             site = self._site(entry)
-            own = distinfo.wheel_lines(self._shelf.read(entry, f"{entry.dist_info}/RECORD"), entry, self._shelf.files)
+            own = distinfo.wheel_lines(self._ground.read(f"{entry.tree}/{entry.dist_info}/RECORD"), entry, self._shelf.files)
             if entry.data:
                 data = (f"{entry.data}/", f'"{entry.data}/')
                 own = [line for line in own if not line.startswith(data)]

@@ -88,6 +88,36 @@ def metadata_path(one: Installed) -> str:
     return ""
 
 
+def read_metadata(one: Installed) -> bytes:
+    """Return the core metadata of a distribution; raise OSError when it cannot be read.
+
+    Old setuptools leaves what an egg-info requires in `requires.txt`; it is told as `Requires-Dist`, as importlib.metadata
+    does it.
+    """
+    path = metadata_path(one)
+    with open(path, "rb") as file:
+        data = file.read()
+    if one.form in ("egg-info", "egg-link") and b"\nRequires-Dist:" not in data:
+        required = _text(os.path.join(os.path.dirname(path), "requires.txt"))
+        data = b"".join(b"Requires-Dist: %s\n" % line.encode() for line in _required(required)) + data
+    return data
+
+
+def _required(text: str) -> "Iterator[str]":
+    """Yield the lines of a `requires.txt` as requirements: a section is `[extra]`, `[:marker]` or `[extra:marker]`."""
+    condition = ""
+    for line in text.splitlines():
+        line = line.strip()
+        if line.startswith("[") and line.endswith("]"):
+            extra, _, marker = line[1:-1].partition(":")
+            told = f'extra == "{extra}"' if extra else ""
+            marker = f"({marker})" if marker and extra else marker
+            condition = " and ".join(filter(None, [marker, told]))
+        elif line and line[0] != "#":
+            space = " " if "@" in line else ""  # a URL ends at a space only
+            yield f"{line}{space}; {condition}" if condition else line
+
+
 def _own_sites(environment: Environment) -> "list[str]":
     """Return the directories that wheels are installed to; `lib64` is often a link to `lib`."""
     pure, plat = environment.paths["purelib"], environment.paths["platlib"]

@@ -2,37 +2,27 @@
 
 `packaging.tags` answers for the interpreter it runs in, and its import costs 35 ms; this makes the same lists, in the
 same order, for any interpreter whose facts the probe has told, and for platforms that are only named
-(`--python-platform`). The tests hold it against `packaging.tags`, run in every interpreter at hand.
+(`platforms.py`). The tests hold it against `packaging.tags`, run in every interpreter at hand.
 
 Laws of this file: text in, text out; no I/O and nothing about the machine that it runs on.
 """
 
-from commonwheel.errors import UsageError
-from commonwheel.model import Target, Value
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Final
 
     Facts = Mapping[str, Sequence[str]]
 
 SHORT_NAMES = {"cpython": "cp", "pypy": "pp", "ironpython": "ip", "jython": "jy"}
 # Architectures for which manylinux is defined without a look at the executable; `i686` and `armv7l` need one.
 _MANYLINUX = frozenset({"x86_64", "aarch64", "ppc64", "ppc64le", "s390x", "loongarch64", "riscv64"})
-_LEGACY = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
+LEGACY = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
 # The 32-bit names of what a 64-bit kernel calls itself.
 _NARROW = {"x86_64": "i686", "aarch64": "armv8l"}
 _MACHINE_ARM, _MACHINE_386 = "40", "3"
 _ARM_ABI_MASK, _ARM_ABI_5, _ARM_HARD_FLOAT = 0xFF000000, 0x05000000, 0x00000400
 # Before its version 11 macOS was always version 10; the pretended version of 11 is 10.16.
 _MAC_MAJOR, _MAC_LAST_MINOR = 10, 16
-
-
-class UnknownPlatform(UsageError):
-    """Say that a `--python-platform` names nothing known."""
-
-    code = "unknown-platform"
 
 
 def one(facts: "Facts", key: str) -> str:
@@ -44,7 +34,7 @@ def one(facts: "Facts", key: str) -> str:
 def compose(facts: "Facts") -> "tuple[str, ...]":
     """Return the tags of the interpreter that told these facts, best first, as `cp312-cp312-linux_x86_64`."""
     version = one(facts, "version").split(".")
-    return _tags(
+    return compatible(
         one(facts, "implementation"),
         (int(version[0]), int(version[1])),
         tuple(platforms(facts)),
@@ -55,7 +45,7 @@ def compose(facts: "Facts") -> "tuple[str, ...]":
     )
 
 
-def _tags(
+def compatible(
     implementation: str,
     version: tuple[int, int],
     places: "Sequence[str]",
@@ -65,6 +55,10 @@ def _tags(
     extension_suffix: str = "",
     version_nodot: str = "",
 ) -> "tuple[str, ...]":
+    """Return the tags of an implementation and version on platforms, best first.
+
+    `extension_suffix` names the ABI of what is not CPython (`.pypy310-pp73-x86_64-linux-gnu.so`).
+    """
     short = SHORT_NAMES.get(implementation, implementation)
     nodot = version_nodot or f"{version[0]}{version[1]}"
     if short == "cp":
@@ -185,7 +179,7 @@ def manylinux(
             if denied and f"{arch} {major}.{minor}" in denied:
                 continue
             yield f"manylinux_{major}_{minor}_{arch}"
-            legacy = _LEGACY.get((major, minor))
+            legacy = LEGACY.get((major, minor))
             if legacy:
                 yield f"{legacy}_{arch}"
 
@@ -246,151 +240,3 @@ def android_platforms(level: int, abi: str) -> "Iterator[str]":
     """Yield the tags of an API level of Android, down to 16 (PEP 738)."""
     for older in range(level, 15, -1):
         yield f"android_{older}_{abi}"
-
-
-# --- a platform that is only named -----------------------------------------------------------------------------------
-
-
-class Platform(Value):
-    """What a name such as `aarch64-apple-darwin` stands for: platform tags, best first, and marker values."""
-
-    __slots__ = ("markers", "tags")
-
-    def __init__(self, tags: "tuple[str, ...]", markers: "Mapping[str, str]") -> None:
-        self.tags: Final = tags
-        self.markers: Final = markers
-
-
-_ALIASES = {
-    "linux": "x86_64-unknown-linux-gnu",
-    "macos": "aarch64-apple-darwin",
-    "windows": "x86_64-pc-windows-msvc",
-}
-_WINDOWS = {"x86_64": ("AMD64", "win_amd64"), "aarch64": ("ARM64", "win_arm64"), "i686": ("x86", "win32")}
-_APPLE = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64"}
-_IOS = {
-    "arm64-apple-ios": "arm64_iphoneos",
-    "arm64-apple-ios-simulator": "arm64_iphonesimulator",
-    "x86_64-apple-ios-simulator": "x86_64_iphonesimulator",
-}
-_ANDROID = {"aarch64": "arm64_v8a", "x86_64": "x86_64"}
-_PYODIDE = {"wasm32-pyodide2024": ("2024_0", "3.1.58"), "wasm32-pyodide2025": ("2025_0", "4.0.9")}
-# What uv takes the bare names for.
-_GLIBC, _GLIBC_RISCV, _MUSL, _MACOS, _IOS_VERSION, _ANDROID_LEVEL = (2, 28), (2, 39), (1, 2), (13, 0), (13, 0), 24
-
-
-def platform_named(name: str, environ: "Mapping[str, str]") -> Platform:
-    """Return the platform that uv's names stand for; any `ARCH-manylinux_X_Y` and `ARCH-musllinux_X_Y` is one too.
-
-    `MACOSX_DEPLOYMENT_TARGET`, `IPHONEOS_DEPLOYMENT_TARGET` and `ANDROID_API_LEVEL` set versions. Raises UnknownPlatform.
-    """
-    known = _ALIASES.get(name, name)
-    arch, _, rest = known.partition("-")
-    found = (
-        _linux_named(arch, rest) or _apple_named(known, arch, rest, environ) or _other_named(known, arch, rest, environ)
-    )
-    if found is None:
-        raise UnknownPlatform(
-            f"`{name}` is not a known platform",
-            hint="use `linux`, `macos`, `windows`, or for example `aarch64-unknown-linux-gnu`, `x86_64-manylinux_2_28`",
-        )
-    return found
-
-
-def _markers(os_name: str, machine: str, system: str, sys_platform: str) -> "dict[str, str]":
-    return {
-        "os_name": os_name,
-        "platform_machine": machine,
-        "platform_release": "",
-        "platform_system": system,
-        "platform_version": "",
-        "sys_platform": sys_platform,
-    }
-
-
-def _linux_named(arch: str, rest: str) -> Platform | None:
-    names: Iterable[str]
-    if rest in ("unknown-linux-gnu", "unknown-linux"):
-        names = manylinux(_GLIBC_RISCV if arch == "riscv64" else _GLIBC, (arch,))
-    elif rest == "unknown-linux-musl":
-        names = musllinux(_MUSL, (arch,))
-    elif rest in ("manylinux1", "manylinux2010", "manylinux2014"):
-        names = manylinux(next(version for version, label in _LEGACY.items() if label == rest), (arch,))
-    elif rest.startswith(("manylinux_", "musllinux_")):
-        family, _, digits = rest.partition("_")
-        major, _, minor = digits.partition("_")
-        if not (major.isdigit() and minor.isdigit()):
-            return None
-        names = (manylinux if family == "manylinux" else musllinux)((int(major), int(minor)), (arch,))
-    else:
-        return None
-    return Platform((f"linux_{arch}", *names), _markers("posix", arch, "Linux", "linux"))
-
-
-def _apple_named(name: str, arch: str, rest: str, environ: "Mapping[str, str]") -> Platform | None:
-    if rest == "apple-darwin" and arch in _APPLE:
-        version = _version_of(environ.get("MACOSX_DEPLOYMENT_TARGET", ""), _MACOS)
-        machine = _APPLE[arch]
-        return Platform(tuple(mac_platforms(version, machine)), _markers("posix", machine, "Darwin", "darwin"))
-    if name in _IOS:
-        version = _version_of(environ.get("IPHONEOS_DEPLOYMENT_TARGET", ""), _IOS_VERSION)
-        return Platform(tuple(ios_platforms(version, _IOS[name])), _markers("posix", arch, "iOS", "ios"))
-    return None
-
-
-def _other_named(name: str, arch: str, rest: str, environ: "Mapping[str, str]") -> Platform | None:
-    if rest == "pc-windows-msvc" and arch in _WINDOWS:
-        machine, tag = _WINDOWS[arch]
-        return Platform((tag,), _markers("nt", machine, "Windows", "win32"))
-    if rest == "linux-android" and arch in _ANDROID:
-        level = environ.get("ANDROID_API_LEVEL", "")
-        tags = android_platforms(int(level) if level.isdigit() else _ANDROID_LEVEL, _ANDROID[arch])
-        return Platform(tuple(tags), _markers("posix", arch, "Android", "android"))
-    if name in _PYODIDE:
-        year, release = _PYODIDE[name]
-        markers = _markers("posix", "wasm32", "Emscripten", "emscripten")
-        # Emscripten's C library says `#1` for its version, whatever that means.
-        markers.update(platform_release=release, platform_version="#1")
-        return Platform((f"pyodide_{year}_wasm32",), markers)
-    return None
-
-
-def _version_of(text: str, default: tuple[int, int]) -> tuple[int, int]:
-    parts = text.split(".")
-    if not parts[0].isdigit():
-        return default
-    return int(parts[0]), int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
-
-
-def retarget(target: Target, python_version: str = "", platform: Platform | None = None) -> Target:
-    """Return the target with another Python version, another platform, or both; its implementation stays.
-
-    `python_version` is `3.9` or `3.9.7`; a patch version that is not given is 0, the oldest that must work. The ABI of
-    another version is known for CPython alone. Raises UsageError.
-    """
-    if not python_version and platform is None:
-        return target
-    markers = dict(target.markers)
-    implementation = markers["implementation_name"]
-    version = (python_version or markers["python_full_version"]).split(".")
-    if len(version) < 2 or not (version[0].isdigit() and version[1].isdigit()):  # noqa: PLR2004 - X.Y at least
-        raise UsageError(f"`{python_version}` is not a Python version", hint="write it as `3.12` or `3.12.1`")
-    if python_version:
-        full = ".".join([*version, "0"][:3])
-        markers.update(python_version=".".join(version[:2]), python_full_version=full)
-        if implementation == "cpython":
-            markers["implementation_version"] = full
-    if platform is not None:
-        markers.update(platform.markers)
-    # the first tags are those of one interpreter and ABI, over all platforms
-    interpreter, abi, _ = target.tags[0].split("-")
-    first = f"{interpreter}-{abi}-"
-    own = tuple(tag.removeprefix(first) for tag in target.tags if tag.startswith(first))
-    tags = _tags(
-        implementation,
-        (int(version[0]), int(version[1])),
-        platform.tags if platform is not None else own,
-        free_threaded=implementation == "cpython" and abi.rstrip("d").endswith("t"),
-        extension_suffix="" if python_version or abi == "none" else f".{abi}.",
-    )
-    return Target(markers, tags)

@@ -10,7 +10,7 @@ from commonwheel.errors import CommonwheelError
 from commonwheel.resolve.core import essence, leaves
 from commonwheel.resolve.incompatibility import Asked, Barred, Derived, Incompatibility, Missing, Needs, Several, Tied
 from commonwheel.resolve.rules import place
-from commonwheel.resolve.universe import ABSENT, newest, positions
+from commonwheel.resolve.universe import ABSENT, newest, oldest, positions
 from commonwheel.specs.versions import InvalidSpecifier, repaired, wants_newer, wants_older
 
 TYPE_CHECKING = False
@@ -271,7 +271,7 @@ class _Phrases:
 
     def both(self, one: Incompatibility, other: Incompatibility) -> str:
         """Join two facts; what the user requires comes last, and in one clause if it stands in no file."""
-        if isinstance(one.cause, Asked) and not isinstance(other.cause, Asked):
+        if (isinstance(one.cause, Asked) and not isinstance(other.cause, Asked)) or _older(other, one):
             one, other = other, one
         first, second = self.fact(one), self.fact(other)
         if first == second:
@@ -303,7 +303,7 @@ class _Phrases:
             return f"{where or 'a constraint'} allows only {requirement}"
         phrase = _REASONS.get(cause.reason)
         if phrase is None:
-            return f"{subject} cannot be used: {cause.detail or cause.reason}"
+            return f"{subject} cannot be used ({cause.detail or cause.reason})"
         detail = cause.detail or _detail(self._inputs, cause, versions)
         python = self._inputs.target.markers.get("python_full_version", "")
         text = phrase[2 if detail else plural].format(detail=detail, python=python)
@@ -401,6 +401,14 @@ _REASONS = {
         "depends on {detail} (only what you ask for directly may name a URL)",
     ),
 }
+
+
+def _older(one: Incompatibility, other: Incompatibility) -> bool:
+    """Tell whether one fact speaks of older versions of the very package that another fact speaks of."""
+    mine, yours = one.cause, other.cause
+    if not isinstance(mine, Needs) or not isinstance(yours, Needs) or mine.package is not yours.package:
+        return False
+    return one.terms[mine.package] < other.terms[yours.package]
 
 
 def _subject(leaf: Incompatibility) -> str:
@@ -514,10 +522,12 @@ def _available(universe: "Universe", requirement: "Requirement") -> str:
 
 
 def _detail(inputs: "Inputs", cause: Barred, versions: int) -> str:
+    """Return what is known beyond the reason, if it is the same for the oldest and the newest of the versions."""
     if inputs.details is None:
         return ""
     universe = cause.package.universe
-    return inputs.details(universe.name, universe.version(newest(versions)), cause.reason)
+    told = {inputs.details(universe.name, universe.version(p), cause.reason) for p in (oldest(versions), newest(versions))}
+    return told.pop() if len(told) == 1 else ""
 
 
 def _hints(leaf: Incompatibility, inputs: "Inputs") -> list[str]:

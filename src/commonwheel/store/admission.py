@@ -336,9 +336,10 @@ class Admission:
             final = layer.path(relative)
             if os.path.lexists(final):
                 continue
-            staged = disk.staging(shard, layout.ENTRY_MODE)
+            staged = disk.staging(shard, layer.closed_mode)
             try:
                 self._build(layer, staged, wheel)
+                disk.set_mode(staged, layout.ENTRY_MODE)
                 disk.publish_tree(staged, final)
             except BaseException:
                 disk.erase(staged)
@@ -353,7 +354,7 @@ class Admission:
     def _check_place(layer: Layer, digest: str) -> None:
         """Refuse a place where others could put something else under our name."""
         shard: Place = layer.inner(layer.place(layout.ENTRIES), digest[:2])
-        os.close(shard.fd)
+        shard.close()
         if shard.reason:
             raise Refused(f"nothing in `{layer.path(layout.shard(digest))}` can be relied on: {shard.reason}")
 

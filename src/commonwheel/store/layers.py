@@ -36,6 +36,7 @@ _SHARED_WRITES = 0o022
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW | getattr(os, "O_PATH", 0)
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _PART = 1 << 20
+_MOST_PLACES = 64
 
 #: What a layer answers that will answer so all day: no rights, no room, no medium.
 HOPELESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOTDIR})
@@ -52,14 +53,22 @@ class Untrusted(OSError):
 
 
 class Place:
-    """An open directory of a layer, and why what is in it cannot be relied on ("" if it can)."""
+    """An open directory of a layer, and why what is in it cannot be relied on ("" if it can); closed with its last user."""
 
     __slots__ = ("fd", "found", "reason")
 
     def __init__(self, fd: int, found: os.stat_result, reason: str) -> None:
-        self.fd: Final = fd
+        self.fd = fd
         self.found: Final = found
         self.reason: Final = reason
+
+    def close(self) -> None:
+        """Close the directory now."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    __del__ = close
 
 
 class Layer:
@@ -70,17 +79,15 @@ class Layer:
     ) -> None:
         self.root: Final = root
         self.trust = trust
-        self.policy = Policy()
-        #: `private`, `group`, `publish` or `open`
-        self.sharing = PRIVATE
-        #: the group whose members are believed, if I am one
-        self.group: int | None = None
-        self.owner: int | None = None
         self.notes: list[str] = []
         self._read_toml = read_toml
         self._refusal = "it is set to be read only" if read_only else ""
         self._fault = ""
         self._opened = False
+        self._policy = Policy()
+        self._sharing = PRIVATE
+        self._group: int | None = None
+        self._owner: int | None = None
         self._mode = 0o755
         self._places: dict[str, Place] = {}
 
@@ -105,17 +112,45 @@ class Layer:
         return "" in self._places
 
     @property
+    def policy(self) -> Policy:
+        """Return what its store.toml says."""
+        self.open()
+        return self._policy
+
+    @property
+    def sharing(self) -> str:
+        """Return `private`, `group`, `publish` or `open`."""
+        self.open()
+        return self._sharing
+
+    @property
+    def group(self) -> int | None:
+        """Return the group whose members are believed here: that of a group store, if I am one of them."""
+        self.open()
+        return self._group
+
+    @property
+    def owner(self) -> int | None:
+        """Return the user to whom the root belongs, None if there is none yet."""
+        self.open()
+        return self._owner
+
+    @property
     def mine(self) -> bool:
         """Say whether the store is mine alone: its owner, and shared with nobody (or not made yet)."""
-        self.open()
-        return self.sharing == PRIVATE and self.owner in {None, self.trust.me}
+        return self.sharing == PRIVATE and self._owner in {None, self.trust.me}
 
     @property
     def keeps_archives(self) -> bool:
         """Say whether wheels are kept beside their trees, for readers who do not trust whoever unpacked them."""
-        self.open()
         kept = self.policy.keep_archives
-        return self.sharing != PRIVATE if kept is None else kept
+        return self._sharing != PRIVATE if kept is None else kept
+
+    @property
+    def closed_mode(self) -> int:
+        """Return the mode of a directory that nobody else may look into while it is filled; its content gets the group."""
+        self.open()
+        return 0o700 | self._mode & stat.S_ISGID
 
     def refuse(self, reason: str) -> None:
         """Leave the layer alone from now on, for this reason."""
@@ -145,14 +180,14 @@ class Layer:
             self._fail(f"it cannot be opened: {error.strerror}")
             return
         found = os.fstat(fd)
-        self.owner = found.st_uid
+        self._owner = found.st_uid
         try:
             self._learn(fd, found)
         except (OSError, InvalidPolicy) as error:
             os.close(fd)
             self._fail(str(error))
-            return
-        self._places[""] = Place(fd, found, self.trust.place(found, self.group))
+        else:
+            self._places[""] = Place(fd, found, self.trust.place(found, self._group))
 
     def _fail(self, reason: str) -> None:
         self._fault = reason
@@ -160,28 +195,28 @@ class Layer:
 
     def _learn(self, fd: int, root: os.stat_result) -> None:
         """Find out how the store is shared."""
-        self.policy = self._read_policy(fd, root)
+        self._policy = self._read_policy(fd, root)
         inner = _stat_at(layout.VERSION, fd) or root
-        self.sharing = self.policy.sharing or self._implied(root)
-        if self.sharing == GROUP:
-            believed = inner.st_gid if self.policy.sharing else root.st_gid
-            self.group = believed if believed in self.trust.my_groups else None
-        if self.sharing == GROUP and self.policy.sharing:
+        self._sharing = self._policy.sharing or self._implied(root)
+        if self._sharing == GROUP:
+            believed = inner.st_gid if self._policy.sharing else root.st_gid
+            self._group = believed if believed in self.trust.my_groups else None
+        if self._sharing == GROUP and self._policy.sharing:
             self._mode = stat.S_IMODE(inner.st_mode)
-        elif self.sharing in {GROUP, OPEN}:
+        elif self._sharing in {GROUP, OPEN}:
             shared_by_all = root.st_mode & 0o002
             self._mode = stat.S_IMODE(root.st_mode) | (stat.S_ISVTX if shared_by_all else 0)
-        elif root.st_uid != self.trust.me:
+        elif root.st_uid != self.trust.me and not self._refusal:
             # root could write into anybody's store, and would leave there what its owner cannot remove
-            self.refuse(f"it belongs to {facts.user_name(root.st_uid)}")
+            self._refusal = f"it belongs to {facts.user_name(root.st_uid)}"
 
     def _implied(self, root: os.stat_result) -> str:
         """Return the sharing of a store without store.toml: among whoever can write there."""
-        if not self.trust.open_to(root):
-            return PRIVATE
-        if root.st_mode & 0o002 or not root.st_mode & stat.S_ISGID:
+        if root.st_mode & 0o002:
             return OPEN
-        return GROUP
+        if not root.st_mode & 0o020 or (root.st_uid == self.trust.me and not self.trust.open_to(root)):
+            return PRIVATE
+        return GROUP if root.st_mode & stat.S_ISGID else OPEN
 
     def _read_policy(self, fd: int, root: os.stat_result) -> Policy:
         try:
@@ -215,6 +250,8 @@ class Layer:
             if not relative:
                 raise FileNotFoundError(errno.ENOENT, "no store", self.root)
             above, _, name = relative.rpartition("/")
+            if len(self._places) > _MOST_PLACES:
+                self._places = {"": self._places[""]}
             known = self._places[relative] = self.inner(self.place(above), name)
         return known
 
@@ -277,16 +314,11 @@ class Layer:
             os.close(fd)
 
     def reopen(self) -> None:
-        """Forget what is open, without closing it: another thread may be reading there."""
+        """Look at everything anew; directories that another thread is reading stay open until it is done."""
         self._places = {}
         self._opened = False
 
-    def close(self) -> None:
-        """Close every directory."""
-        places = self._places
-        self.reopen()
-        for place in places.values():
-            os.close(place.fd)
+    close = reopen
 
     # --- writing -------------------------------------------------------------------------------------------------
 

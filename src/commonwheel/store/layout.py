@@ -20,6 +20,8 @@ The laws of this file, and of the format:
 No I/O here, no clock, no user: strings in, strings out.
 """
 
+from zlib import crc32
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
@@ -202,11 +204,8 @@ def _escape(letter: str) -> str:
 
 
 def _spread(name: str) -> str:
-    """Return two hexadecimal digits that depend on every letter of `name`."""
-    total = 0
-    for byte in name.encode():
-        total = (total * 31 + byte) & 0xFFFF
-    return f"{total >> 8:02x}"
+    """Return two hexadecimal digits that depend on every letter of `name`: the last of its crc32."""
+    return f"{crc32(name.encode()) & 0xFF:02x}"
 
 
 # ---- the drawing ---------------------------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ def _text(table: "Mapping[str, object]", key: str, issues: list[str]) -> str:
     value = table.get(key, "")
     if isinstance(value, str):
         return value
-    if isinstance(value, int) and key == "group":
+    if isinstance(value, int) and not isinstance(value, bool) and key == "group":
         return str(value)
     issues.append(f"`{key}` is not a text")
     return ""

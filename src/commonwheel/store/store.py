@@ -361,7 +361,7 @@ class Store:
                     layer, shard, layout.entry(digest, layer.trust.me), digest
                 )
             finally:
-                os.close(shard.fd)
+                shard.close()
         return None
 
     def _find_at(self, layer: Layer, shard: Place, relative: str, digest: str) -> Kept | None:
@@ -385,7 +385,7 @@ class Store:
             self._damaged(layer, relative, place, f"its header cannot be read: {error.strerror}")
             return None
         finally:
-            os.close(place.fd)
+            place.close()
         said = header.decode(data)
         if said is None or said.digest != digest:
             self._damaged(layer, relative, place, "its header is damaged")
@@ -456,11 +456,11 @@ def _read_in_entry(kept: Kept, name: str) -> bytes:
     try:
         place = kept.layer.inner(shard, kept.relative.rpartition("/")[2])
     finally:
-        os.close(shard.fd)
+        shard.close()
     try:
         return kept.layer.read_in(place, name)
     finally:
-        os.close(place.fd)
+        place.close()
 
 
 def _entry(layer: Layer, relative: str, said: "Header", place: Place) -> Entry:

@@ -212,7 +212,9 @@ class _Unpacking:
             if inflate is None:
                 yield packed
                 continue
-            while packed:
+            piece = b""
+            # a full piece may have more behind it, even when all that came in is used up
+            while packed or len(piece) == PIECE:
                 try:
                     piece = inflate.decompress(packed, PIECE)
                 except Exception as error:  # noqa: BLE001 - isal and zlib have an error class each

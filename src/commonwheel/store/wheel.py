@@ -130,16 +130,15 @@ def _metadata(
     issues: list[str],
 ) -> "tuple[str, str, tuple[str, str], list[tuple[str, str]]]":
     path = f"{dist_info}/{METADATA}"
-    fields: list[tuple[str, str]] = []
-    if path in names:
-        fields, _ = headers.read(headers.decode(read(path)))
-    else:
+    if path not in names:
         issues.append(f"`{path}` is missing")
+        return expected.name, expected.version, (expected.name, expected.version), []
+    fields, _ = headers.read(headers.decode(read(path)))
     name = next(iter(_every(fields, "name")), "")
     version = next(iter(_every(fields, "version")), "")
-    if fields and normalize(name) != expected.name:
+    if normalize(name) != expected.name:
         issues.append(f"METADATA says that its name is `{shown(name)}`, where the file is named for {expected.name}")
-    if fields and not _same_version(version, expected.version):
+    if not _same_version(version, expected.version):
         issues.append(f"METADATA says that its version is `{shown(version)}`, and the file name {expected.version}")
     try:
         canonical = versions.canonical(version)
@@ -192,10 +191,13 @@ class Recorded:
         self._exempt: Final = exempt
 
     def fault(self, path: str, size: int, raw: bytes, digest: "Callable[[str], bytes]") -> str:
-        """Return how a file differs from its row, or "". `raw` is its sha256, `digest` computes another one."""
+        """Return how a file differs from its row, or "" (also for one that has none: `recorded` has told that).
+
+        `raw` is its sha256, `digest` computes another hash of it.
+        """
         row = self._rows.get(path)
         if row is None:
-            return "" if path in self._exempt else f"`{shown(path)}` is not in RECORD"
+            return ""
         field, length = row
         if length and length != str(size) and not (length.isdecimal() and int(length) == size):
             return f"`{shown(path)}` has {size} bytes, where RECORD says {shown(length)}"
