@@ -222,7 +222,7 @@ def show_list(console: "Console", value: "Listed", settings: "Settings") -> int:
                 ("Type", [row.latest_kind for row in value.rows]),
             ]
         if any(row.editable for row in value.rows):
-            columns.append(("Editable project location", [row.editable for row in value.rows])
+            columns.append(("Editable project location", [row.editable for row in value.rows]))
         table(console, [name for name, _ in columns], list(zip(*(cells for _, cells in columns), strict=True)))
     return 0
 
@@ -283,12 +283,15 @@ def show_hashes(console: "Console", value: "Sequence[FileHash]", settings: "Sett
 def show_versions(console: "Console", value: "Offered", settings: "Settings") -> int:
     """Print the versions of a package; status 1 when there are none."""
     if settings.flag("json"):
-        load("as_json:show")(console, {
-                    "name": value.name,
-                    "versions": list(value.versions),
-                    "latest": value.latest,
-                    "installed_version": value.installed,
-                })
+        load("as_json:show")(
+            console,
+            {
+                "name": value.name,
+                "versions": list(value.versions),
+                "latest": value.latest,
+                "installed_version": value.installed,
+            },
+        )
         return 0 if value.versions else 1
     if not value.versions:
         console.trouble(f"error: no version of `{value.name}` fits{': ' + value.note if value.note else ''}")

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from typing import Any
+    from typing import Any, Self
 
     from commonwheel.cli.console import Console
     from commonwheel.settings import Settings
@@ -33,7 +33,7 @@ class Watcher:
         self._started = time.monotonic()
         self._count = 0
 
-    def __enter__(self) -> "Watcher":
+    def __enter__(self) -> "Self":
         return self
 
     def __exit__(
