@@ -60,18 +60,30 @@ def test_refuses_what_packaging_refuses(text: str) -> None:
 
 
 TOKENS = st.sampled_from(
-    ["foo", "a.b", "[", "]", "x", ",", ">=", "==", "~=", "!=", "<", "===", "1", "1.0", "2.*", "1a1", "1+l", " ", "(", ")", ";", "python_version",
-     "'3.8'", " and ", " or ", "extra", '"e"', " in ", "-", "=", "\t", "1!2.0", ".dev1"],
+    ["foo", "a.b", "[", "]", "x", ",", ">=", "==", "~=", "!=", "<", "===", "1", "1.0", "2.*", "1a1", "1+l", " ", "(", ")", "'3.8'", "-", "=", "\t", "1!2.0", ".dev1"],
 )  # fmt: skip
+# what may stand in a marker is the business of `markers`, which refuses two variables where packaging takes them
+TAILS = st.sampled_from(
+    [
+        "",
+        ";",
+        " ; python_version < '3.8'",
+        ";extra=='e' and os_name!=\"x\"",
+        "; os_name",
+        " ;'x' in extra",
+        "; python_version < '3' or",
+        ";;",
+    ]
+)
 
 
 @settings(max_examples=600)
-@given(st.lists(TOKENS, max_size=9).map(lambda tokens: "foo" + "".join(tokens)))
-def test_agrees_with_packaging_on_anything(text: str) -> None:
+@given(st.lists(TOKENS, max_size=9).map(lambda tokens: "foo" + "".join(tokens)), TAILS)
+def test_agrees_with_packaging_on_anything(head: str, tail: str) -> None:
     assume(
-        not ("===" in text and "," in text)
+        not ("===" in head and "," in head)
     )  # packaging takes a comma for a part of the version, and then splits there
-    assert ours(text) == reference(text.strip())
+    assert ours(head + tail) == reference((head + tail).strip())
 
 
 @given(st.text(alphabet="fo[],<>=~!1.*;@ ()'\"x#\\é\n", max_size=14))
