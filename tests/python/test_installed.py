@@ -1,5 +1,6 @@
 """What is listed as installed, against what interpreters say of themselves, and what lies about in real directories."""
 
+import glob
 import os
 import shutil
 import sys
@@ -13,6 +14,7 @@ from commonwheel.python import environment, installed, venv
 from commonwheel.python.discovery import Surroundings
 from commonwheel.python.environment import EnvironmentRequest
 from kit import pythons as kit
+from kit.users import users
 
 THEMSELVES = """
 import json
@@ -307,3 +309,35 @@ def test_no_name_makes_it_fail(tmp_path_factory: pytest.TempPathFactory, names: 
     for one in installed.installed(found, kit.Heard()):
         assert one.name
         assert one.version
+
+
+SEEN_BY_ANOTHER = """
+import os, sys
+from commonwheel import process
+from commonwheel.python import environment, installed
+from commonwheel.python.discovery import Surroundings
+from kit.pythons import Heard, Remember
+
+heard = Heard()
+environ = {"PATH": "/usr/bin:/bin", "VIRTUAL_ENV": sys.argv[1]}
+found = environment.locate(environment.EnvironmentRequest(), Surroundings(environ, "/", Remember(), process.run))
+print(*(one.name for one in installed.installed(found, heard)), *heard.notes)
+"""
+
+
+@pytest.mark.root
+def test_the_environment_of_another_user(place: str) -> None:
+    with users("alice", "bob") as (alice, bob):
+        root = os.path.join(place, "env")
+        bob.python("import sys, venv; venv.create(sys.argv[1], symlinks=True)", root, cwd="/").ok()
+        site = next(iter(glob.glob(f"{root}/lib/python3*/site-packages")))
+        add(site, "shared", "1.0")
+        add(site, "secret", "1.0")
+        os.chmod(f"{site}/secret-1.0.dist-info", 0o700)
+        said = alice.python(SEEN_BY_ANOTHER, root).ok()
+        assert said.startswith("shared warning: cannot read")
+        assert "secret-1.0.dist-info" in said
+        os.chmod(site, 0o711)
+        said = alice.python(SEEN_BY_ANOTHER, root).ok()
+        assert said.startswith("warning: cannot read")
+        assert "is not known" in said

@@ -306,7 +306,28 @@ venv.create(sys.argv[3], found.interpreter)
 print(" ".join(sys.modules))
 """
 HEAVY = frozenset(
-    ["re", "json", "typing", "dataclasses", "subprocess", "packaging", "sysconfig", "platform", "configparser", "email", "collections", "functools", "enum", "threading", "pathlib", "contextlib", "tempfile", "shutil", "logging", "importlib.metadata"]
+    [
+        "re",
+        "json",
+        "typing",
+        "dataclasses",
+        "subprocess",
+        "packaging",
+        "sysconfig",
+        "platform",
+        "configparser",
+        "email",
+        "collections",
+        "functools",
+        "enum",
+        "threading",
+        "pathlib",
+        "contextlib",
+        "tempfile",
+        "shutil",
+        "logging",
+        "importlib.metadata",
+    ]
 )
 
 

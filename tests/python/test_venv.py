@@ -13,6 +13,7 @@ from commonwheel.fs.disk import DiskError
 from commonwheel.python import interpreter, venv
 from commonwheel.python.venv import EnvironmentExists, Options
 from kit import pythons as kit
+from kit.users import users
 
 INSIDE = """
 import json, os, sys, sysconfig
@@ -391,3 +392,49 @@ def test_names_of_other_interpreters() -> None:
     assert venv._names(pypy) == ["python", "python3", "python3.10", "pypy", "pypy3", "pypy3.10"]
     threaded = told.replaced(version=(3, 13, 1), tags=("cp313-cp313t-linux_x86_64",))
     assert venv._names(threaded)[-1] == "python3.13t"
+
+
+MADE_BY_A_USER = """
+import sys
+from commonwheel import process
+from commonwheel.errors import CommonwheelError
+from commonwheel.python import discovery, request, venv
+from kit.pythons import Remember
+
+where = discovery.Surroundings({"PATH": sys.argv[2], "HOME": "/root"}, "/", Remember(), process.run)
+try:
+    print(venv.create(sys.argv[1], discovery.find(request.parse(""), where), venv.Options(clear=len(sys.argv) > 3)))
+except CommonwheelError as error:
+    print(error.code, error.message, *error.context, error.hint, sep="\\n")
+    sys.exit(error.exit_status)
+"""
+
+
+@pytest.mark.root
+def test_an_ordinary_user_makes_environments_where_it_may(place: str) -> None:
+    hidden = os.path.join(place, "hidden")
+    os.makedirs(f"{hidden}/bin")
+    os.symlink(kit.newest(), f"{hidden}/bin/python3")
+    os.chmod(hidden, 0o700)
+    path = f"{hidden}/bin:/usr/local/bin:/usr/bin"
+    with users("alice") as (alice,):
+        os.mkdir(os.path.join(place, "fixed"), 0o755)
+        mine = os.path.join(place, "fixed", "mine")
+        os.mkdir(mine)
+        os.chown(mine, alice.uid, alice.gid)
+        # the directory is hers, the one above is not: nothing can be renamed there
+        assert alice.python(MADE_BY_A_USER, mine, path).ok().strip() == mine
+        with open(f"{mine}/old", "w", encoding="utf-8"):
+            pass
+        assert alice.python(MADE_BY_A_USER, mine, path, "clear").ok().strip() == mine
+        assert "old" not in tree(mine)
+        assert alice.run([f"{mine}/bin/python", "-c", "import sys; print(sys.prefix)"]).ok().strip() == mine
+        theirs = os.path.join(place, "fixed", "theirs")
+        for existing in (False, True):
+            if existing:
+                os.mkdir(theirs)
+            refused = alice.python(MADE_BY_A_USER, theirs, path)
+            assert refused.code == 1
+            assert refused.out.startswith("disk\n")
+            assert "EACCES" in refused.out
+            assert alice.name in refused.out

@@ -156,7 +156,14 @@ def _scan(site: str, own: bool, tell: "Reporter") -> "tuple[list[Installed], lis
     """Return the distributions in a directory, and the directories that its `.pth` files add."""
     found: list[Installed] = []
     added: list[str] = []
-    for name in sorted(_listed(site)):
+    try:
+        names = sorted(os.listdir(site))
+    except FileNotFoundError:
+        return found, added
+    except OSError as error:
+        tell.note("warning", f"cannot read `{site}`, what is installed there is not known: {error.strerror}")
+        return found, added
+    for name in names:
         if not name.endswith((DIST_INFO, EGG_INFO, EGG_LINK, _EGG, ".pth")):
             continue
         path = f"{site}{os.sep}{name}"
