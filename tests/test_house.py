@@ -1,0 +1,214 @@
+"""The shape of the house: who may do what, what mirrors what, what a warm command may not load."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "commonwheel"
+FILES = sorted(path for path in SOURCE.rglob("*.py"))
+
+# Who may touch what. Files that run inside other interpreters are guests, stdlib only, and exempt.
+GUESTS = {"python/probe.py", "install/compile_worker.py"}
+DISK_CALLS = {
+    "mkdir", "makedirs", "rename", "renames", "replace", "link", "symlink", "unlink", "remove", "rmdir", "removedirs", "chmod",
+    "fchmod", "chown", "fchown", "lchown", "truncate", "ftruncate", "utime", "mkfifo", "mknod",
+}  # fmt: skip
+SPAWN_CALLS = {"fork", "system", "popen", "execv", "execve", "execvp", "execvpe", "posix_spawn", "posix_spawnp", "spawnv"}
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(SOURCE).as_posix()
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def os_calls(path: Path) -> set[str]:
+    return {
+        node.func.attr
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "os"
+    }
+
+
+def opens_for_writing(path: Path) -> bool:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open":
+            mode = node.args[1] if len(node.args) > 1 else next((k.value for k in node.keywords if k.arg == "mode"), None)
+            if isinstance(mode, ast.Constant) and set(str(mode.value)) & set("wax+"):
+                return True
+    return False
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_only_the_disk_room_changes_the_disk(path):
+    if relative(path).startswith("fs/") or relative(path) in GUESTS:
+        return
+    assert not os_calls(path) & DISK_CALLS
+    assert not opens_for_writing(path)
+    assert not imported(path) & {"shutil", "tempfile", "fcntl"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_only_process_spawns(path):
+    if relative(path) in GUESTS | {"process.py"}:
+        return
+    assert not os_calls(path) & SPAWN_CALLS
+    assert not imported(path) & {"subprocess", "multiprocessing", "pty"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_only_the_network_room_opens_sockets(path):
+    if relative(path).startswith("net/"):
+        return
+    assert not imported(path) & {"socket", "ssl", "http.client", "urllib.request", "pycurl", "asyncio"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_only_the_console_prints(path):
+    if relative(path) in GUESTS | {"cli/console.py"}:
+        return
+    calls = {node.func.id for node in ast.walk(tree(path)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert "print" not in calls
+    assert "input" not in calls
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_only_the_session_imports_late(path):
+    if relative(path) == "session.py" or relative(path) in GUESTS:
+        return
+    late = [
+        inner.lineno
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Import | ast.ImportFrom)
+    ]
+    assert not late
+
+
+@pytest.mark.parametrize("room", [path for path in SOURCE.iterdir() if (path / "__init__.py").is_file()], ids=lambda p: p.name)
+def test_the_door_of_a_room_is_empty(room):
+    if room.name == "cli":
+        return
+    assert (room / "__init__.py").read_text() == ""
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_every_file_says_what_it_is_for(path):
+    if path.name == "__init__.py" and path.parent != SOURCE:
+        return
+    assert ast.get_docstring(tree(path)), f"{relative(path)} has no docstring"
+
+
+def test_no_address_of_a_registry_is_written_anywhere():
+    """The default index is asked of the installed pip, at run time; its host must not stand in any tracked file."""
+    pytest.importorskip("pip")
+    from pip._internal.models.index import PyPI
+
+    hosts = [PyPI.netloc, PyPI.file_storage_domain]
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.split(b"\0")
+    for name in tracked:
+        path = ROOT / os.fsdecode(name)
+        if name and path.is_file():
+            data = path.read_bytes()
+            assert not any(host.encode() in data for host in hosts), path
+
+
+def loaded_by(*words: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> set[str]:
+    """Return the modules that a command loads beyond those of a bare interpreter."""
+    code = (
+        "import sys; bare = set(sys.modules); from commonwheel.cli import main\n"
+        f"try: main({list(words)!r})\n"
+        "finally: sys.stderr.write('\\nLOADED ' + ' '.join(sorted(set(sys.modules) - bare)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {[str(SOURCE.parent)]!r}\n{code}"],
+        capture_output=True, text=True, cwd=cwd, env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **(env or {})}, check=False,
+    )  # fmt: skip
+    assert "LOADED " in done.stderr, done.stderr
+    return set(done.stderr.rpartition("LOADED ")[2].split())
+
+
+HEAVY = {
+    "dataclasses", "typing", "json", "re", "email", "zipfile", "tomllib", "logging", "packaging", "http", "ssl", "argparse",
+    "asyncio", "inspect", "subprocess", "hashlib", "pycurl", "rich", "tomlkit", "pyproject_hooks", "isal", "urllib.parse",
+    "traceback", "threading", "enum", "pathlib", "shutil", "tempfile", "csv", "configparser", "difflib",
+}  # fmt: skip
+
+
+def test_the_version_loads_next_to_nothing():
+    loaded = loaded_by("--version")
+    assert len([name for name in loaded if name.startswith("commonwheel")]) <= 5
+    assert not loaded & HEAVY
+
+
+def test_help_of_a_command_loads_no_command():
+    loaded = loaded_by("pip", "install", "--help")
+    assert not loaded & HEAVY
+    assert not [name for name in loaded if name.startswith(("commonwheel.commands", "commonwheel.session", "commonwheel.store"))]
+
+
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory):
+    """An environment with a few packages, and a store that knows its interpreter."""
+    from kit.wheels import make_wheel
+
+    base = tmp_path_factory.mktemp("warm house")
+    for name, needs in (("alpha", ["beta>=1"]), ("beta", [])):
+        make_wheel(base / "wheels", name, "1.0", {f"{name}.py": "x = 1\n"}, requires=needs)
+    (base / "requirements.txt").write_text("alpha\nbeta>=1 ; python_version > '3'\n")
+    env = {"CW_CACHE_DIR": str(base / "store")}
+    run = [sys.executable, "-m", "commonwheel"]
+    where = {**os.environ, **env}
+    subprocess.run([*run, "venv", "v"], cwd=base, env=where, check=True)
+    install = [*run, "pip", "install", "-p", "v", "--no-index", "-f", "wheels", "-r", "requirements.txt"]
+    subprocess.run(install, cwd=base, env=where, check=True)
+    return base, env
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("pip", "list", "-p", "v"),
+        ("pip", "freeze", "-p", "v"),
+        ("pip", "check", "-p", "v"),
+        ("pip", "install", "-p", "v", "--no-index", "-f", "wheels", "-r", "requirements.txt"),
+        ("venv", "again", "-p", "v"),
+    ],
+    ids=" ".join,
+)
+def test_a_warm_command_loads_nothing_heavy(furnished, words):
+    base, env = furnished
+    loaded = loaded_by(*words, cwd=base, env=env)
+    assert not loaded & HEAVY
+
+
+def test_a_warm_installation_loads_neither_network_nor_builds(furnished):
+    base, env = furnished
+    where = {**os.environ, **env}
+    subprocess.run([sys.executable, "-m", "commonwheel", "venv", "fresh"], cwd=base, env=where, check=True)
+    loaded = loaded_by(
+        "pip", "install", "-p", "fresh", "--no-index", "-f", "wheels", "-r", "requirements.txt", cwd=base, env=env
+    )
+    assert not [name for name in loaded if name.startswith(("commonwheel.net.client", "commonwheel.build", "commonwheel.road.material"))]
+    assert not loaded & (HEAVY - {"threading", "hashlib"})
