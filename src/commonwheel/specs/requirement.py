@@ -149,7 +149,8 @@ def _extras(inner: str, text: str) -> tuple[str, ...]:
 def _specifier(raw: str, text: str) -> str:
     """Check a list of comparisons and return it without blanks."""
     clauses = []
-    for part in raw.split(","):
+    # a comma at the end is let pass, as `packaging` and so pip have it
+    for part in raw.removesuffix(",").split(","):
         part = part.strip(_BLANK)
         if not part:
             start = text.find(raw) + raw.find(",")
