@@ -142,6 +142,21 @@ def test_what_other_machines_may_see(place: str) -> None:
 
 
 @pytest.mark.root
+def test_a_file_server_that_gives_root_no_rights_is_told_as_such(place: str) -> None:
+    owner = facts.user_name(os.stat(place).st_uid)
+    with faults(os.path.join(place, "mnt"), kind="sshfs") as mounted:
+        assert facts.mount_of(mounted.point).type == "fuse.sshfs"
+        mounted.fail("create", errno.EACCES)
+        with pytest.raises(disk.DiskError) as caught:
+            disk.write(os.path.join(mounted.point, "file"), b"")
+        assert caught.value.hint == f"the file server gives root no rights here (root_squash): run this as {owner}"
+        mounted.fail("create", errno.EIO)
+        with pytest.raises(disk.DiskError) as caught:
+            disk.write(os.path.join(mounted.point, "file"), b"")
+        assert str(caught.value.hint).startswith("ask whoever keeps the file server behind")
+
+
+@pytest.mark.root
 def test_users_and_groups_have_names_and_members(place: str) -> None:
     with users("alice", "bob", "carol", group="team", members=("alice", "bob")) as (alice, bob, carol):
         team = team_of(alice, bob)

@@ -113,8 +113,11 @@ class FaultFS:
 
 
 @contextlib.contextmanager
-def faults(point: str, backing: str | None = None) -> Iterator[FaultFS]:
-    """Mount the file system at `point`, over the directory `backing` (a fresh one beside it if None)."""
+def faults(point: str, backing: str | None = None, kind: str = "") -> Iterator[FaultFS]:
+    """Mount the file system at `point`, over the directory `backing` (a fresh one beside it if None).
+
+    With `kind` its type reads `fuse.<kind>`, as in `fuse.sshfs`.
+    """
     own = backing is None
     if backing is None:
         backing = tempfile.mkdtemp(prefix=".backing-", dir=os.path.dirname(point))
@@ -123,7 +126,7 @@ def faults(point: str, backing: str | None = None) -> Iterator[FaultFS]:
     environment = {**os.environ, "PYTHONPATH": str(TESTS), "PYTHONWARNINGS": "default"}
     with tempfile.TemporaryFile() as complaints:
         child = subprocess.Popen(
-            [sys.executable, "-m", "kit.faultfs", backing, point],
+            [sys.executable, "-m", "kit.faultfs", backing, point, kind],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,
@@ -415,7 +418,7 @@ class _PassThrough:
         return 0
 
 
-def serve(backing: str, point: str) -> None:
+def serve(backing: str, point: str, kind: str = "") -> None:
     """Serve the mount until it goes away or the test does."""
     import mfusepy
 
@@ -441,11 +444,12 @@ def serve(backing: str, point: str) -> None:
         threading.Thread(target=listen, daemon=True).start()
 
     operations.init = ready  # type: ignore[attr-defined]
+    type_name = {"subtype": kind} if kind else {}
     _Fuse(
         operations, point, foreground=True, allow_other=True, default_permissions=True, fsname="commonwheel-test",
-        attr_timeout=0, entry_timeout=0, negative_timeout=0, ac_attr_timeout=0, use_ino=True,
+        attr_timeout=0, entry_timeout=0, negative_timeout=0, ac_attr_timeout=0, use_ino=True, **type_name,
     )  # fmt: skip
 
 
 if __name__ == "__main__":
-    serve(*sys.argv[1:3])
+    serve(*sys.argv[1:])

@@ -276,6 +276,8 @@ def _advice_on_rights(path: str, errno: int) -> str | None:
     if above is None:
         return None
     own = user_name(above.st_uid)
+    if uid == 0 and mount_of(nearest).type in NETWORK:
+        return f"the file server gives root no rights here (root_squash): run this as {own}"
     if facts is not None and above.st_mode & stat.S_ISVTX and uid not in {facts.st_uid, above.st_uid}:
         return f"`{nearest}` is sticky: only {user_name(facts.st_uid)} or {own} can replace or delete `{path}`"
     if errno == numbers.EPERM and facts is not None and facts.st_uid != uid:
