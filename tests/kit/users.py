@@ -7,6 +7,7 @@ Needs root. An ordinary user can neither read root's home nor run an interpreter
 finds one that they can, and `user_path()` lays copies of the sources and of what they need where everybody can read.
 """
 
+import atexit
 import contextlib
 import os
 import pwd
@@ -231,6 +232,7 @@ def user_path() -> str:
     """Return what to set as PYTHONPATH: copies of the sources, of what they import, and of the kit, for all to read."""
     root = Path(tempfile.mkdtemp(prefix="cw-commons-"))
     _laid_out.append(root)
+    atexit.register(forget)
     shutil.copytree(REPOSITORY / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(REPOSITORY / "tests" / "kit", root / "tests" / "kit", ignore=shutil.ignore_patterns("__pycache__"))
     site = root / "site"
@@ -259,7 +261,7 @@ _laid_out: list[Path] = []
 
 
 def forget() -> None:
-    """Remove the copies; tests/conftest.py calls it at the end of the session."""
+    """Remove the copies, at the end of the session or of the process."""
     for root in _laid_out:
         shutil.rmtree(root, ignore_errors=True)
     _laid_out.clear()
