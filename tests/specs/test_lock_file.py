@@ -291,29 +291,6 @@ def test_hostile_values() -> None:
             )
 
 
-@pytest.mark.parametrize("name", ["pylock.toml", "pylock.dev.toml", "pylock.a-b.toml"])
-def test_lock_names(name: str) -> None:
-    assert lock_file.is_lock_name(name)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "pylock",
-        "pylock..toml",
-        "pylock.a.b.toml",
-        "uv.lock",
-        "pylock.toml.toml.x",
-        "Pylock.toml",
-        "xpylock.toml",
-        "pylock.a/b.toml",
-        "pylock.dev",
-    ],
-)
-def test_other_names(name: str) -> None:
-    assert not lock_file.is_lock_name(name)
-
-
 TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=8)
 
 

@@ -11,6 +11,7 @@ from commonwheel.errors import UsageError
 from commonwheel.model import Origin, PathSource, Value
 from commonwheel.specs import requirement as specs_requirement
 from commonwheel.specs import requirements_txt, sources
+from commonwheel.specs.lock_name import is_lock_name
 from commonwheel.specs.names import normalize
 
 TYPE_CHECKING = False
@@ -96,6 +97,7 @@ class _Gatherer:
         self._session = session
         self._target = target
         self._stdin = False
+        self._with_sources = not session.settings.flag("no-sources")
         self.requirements: list[Requirement] = []
         self.constraints: list[Requirement] = []
         self.options: list[Option] = []
@@ -140,7 +142,7 @@ class _Gatherer:
             self._read_project(path, name)
         elif base in ("setup.py", "setup.cfg") and not sources.scheme_of(name):
             self.trees.append((PathSource(os.path.dirname(path)), self._extras(), Origin(name)))
-        elif _is_lock(base):
+        elif is_lock_name(base):
             self.locked += self._session.locked_pins(name, path, self._target, self._extras(), self._lock_groups())
         elif base.endswith(".py"):
             self.requirements += self._session.script_requirements(name, path)
@@ -155,7 +157,9 @@ class _Gatherer:
         """Read a dependency group, `NAME` of the pyproject.toml here or `FILE:NAME`; raises UsageError."""
         file, _, group = text.rpartition(":")
         path = os.path.join(self._session.cwd, file or "pyproject.toml")
-        self.requirements += self._session.project(path).group(group, Origin(f"{file or 'pyproject.toml'} ({group})"))
+        self.requirements += self._session.project(path).group(
+            group, Origin(f"{file or 'pyproject.toml'} ({group})"), sources=self._with_sources
+        )
 
     def _read_project(self, path: str, name: str) -> None:
         project = self._session.project(path)
@@ -166,7 +170,7 @@ class _Gatherer:
         if project.dynamic_dependencies:
             self.trees.append((PathSource(os.path.dirname(path)), extras, Origin(name)))
         else:
-            self.requirements += project.dependencies(extras)
+            self.requirements += project.dependencies(extras, sources=self._with_sources)
 
     def _extras(self) -> "tuple[str, ...]":
         return tuple(normalize(extra) for extra in self._session.settings.many("extra"))
@@ -219,8 +223,3 @@ class _Gatherer:
                 hint="check the path" if isinstance(error, FileNotFoundError) else "it must be a readable text file",
             ) from error
         return name, data, os.path.dirname(os.path.abspath(path))
-
-
-def _is_lock(base: str) -> bool:
-    """Tell whether a file name is that of a lock (PEP 751): `pylock.toml` or `pylock.NAME.toml`."""
-    return base == "pylock.toml" or (base.startswith("pylock.") and base.endswith(".toml") and base.count(".") == 2)  # noqa: PLR2004

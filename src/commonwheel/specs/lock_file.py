@@ -49,14 +49,6 @@ class CannotLock(Malformed):
     code = "cannot-lock"
 
 
-def is_lock_name(filename: str) -> bool:
-    """Say whether a file may be called so: `pylock.toml`, or `pylock.NAME.toml` where NAME has no dot."""
-    if filename == "pylock.toml":
-        return True
-    name = filename.removeprefix("pylock.").removesuffix(".toml")
-    return filename == f"pylock.{name}.toml" and bool(name) and "." not in name and "/" not in name
-
-
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
