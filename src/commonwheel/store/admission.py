@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     Fill = Callable[[NewFile], None]
 
 _PART = 1 << 20
+#: The end of an archive with the longest comment.
+_END = 22 + 0xFFFF
 #: Whoever fetches the same wheel at this moment is waited for this long; then it is fetched twice.
 _PATIENCE = 120.0
 _KEPT_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -284,7 +286,7 @@ class Admission:
             return None
         try:
             found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode):
+            if not _looks_like_wheel(fd, found):
                 return None
 
             def fill(file: "NewFile") -> None:
@@ -401,6 +403,14 @@ def _remove(path: str) -> None:
         disk.remove(path)
     except disk.DiskError:
         pass
+
+
+def _looks_like_wheel(fd: int, found: os.stat_result) -> bool:
+    """Say whether a file has the two ends of an archive: a stranger's hole of a terabyte is not worth reading."""
+    if not stat.S_ISREG(found.st_mode):
+        return False
+    end = os.pread(fd, _END, max(0, found.st_size - _END))
+    return os.pread(fd, 4, 0) == b"PK\x03\x04" and b"PK\x05\x06" in end
 
 
 class _NoLease:

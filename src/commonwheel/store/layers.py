@@ -168,15 +168,15 @@ class Layer:
         return f"{self.root}/{relative}" if relative else self.root
 
     def open(self) -> None:
-        """Look at the root and its store.toml, once."""
+        """Look at the root and its store.toml, once it is there: somebody else may make it at any moment."""
         if self._opened:
             return
-        self._opened = True
         try:
             fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
             return
         except OSError as error:
+            self._opened = True
             self._fail(f"it cannot be opened: {error.strerror}")
             return
         found = os.fstat(fd)
@@ -188,6 +188,8 @@ class Layer:
             self._fail(str(error))
         else:
             self._places[""] = Place(fd, found, self.trust.place(found, self._group))
+        # last, since another thread may be asking: two of them learn the same
+        self._opened = True
 
     def _fail(self, reason: str) -> None:
         self._fault = reason

@@ -1,0 +1,108 @@
+"""The directory of a zip archive, held against `zipfile` for good ones; `test_unpack` has the bad ones."""
+
+import io
+import zipfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commonwheel.store.archive import members, name_fault, parents, shown
+from kit.wheels import GOOD_MEMBERS, Zip
+
+
+def read(data: bytes):
+    issues: list[str] = []
+    return members(data, issues), issues
+
+
+def test_members_are_what_zipfile_sees():
+    data = Zip(list(GOOD_MEMBERS)).encode()
+    found, issues = read(data)
+    assert issues == []
+    infos = [info for info in zipfile.ZipFile(io.BytesIO(data)).infolist() if not info.is_dir()]
+    assert [(m.name, m.size, m.packed_size, m.crc, m.method) for m in found] == [
+        (i.filename, i.file_size, i.compress_size, i.CRC, i.compress_type) for i in infos
+    ]
+    assert [m.executable for m in found] == [bool(i.external_attr >> 16 & 0o111) for i in infos]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_zipfile_writes_is_read(force):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/b.txt", "content" * 100)
+        with archive.open("big", "w", force_zip64=force) as file:
+            file.write(b"x" * 1000)
+    found, issues = read(buffer.getvalue())
+    assert issues == []
+    assert [(m.name, m.size) for m in found] == [("a/b.txt", 700), ("big", 1000)]
+
+
+def test_what_zipfile_streams_is_read():
+    class Stream(io.RawIOBase):
+        def __init__(self) -> None:
+            self.data = b""
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data) -> int:
+            self.data += bytes(data)
+            return len(data)
+
+    stream = Stream()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", "content" * 100)
+        archive.writestr("b.txt", "content" * 100)
+    found, issues = read(stream.data)
+    assert issues == []
+    assert [m.name for m in found] == ["a.txt", "b.txt"]
+
+
+def test_zip64_archives_with_many_members_are_read():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(65_536):
+            archive.writestr(zipfile.ZipInfo(str(number)), b"")
+    found, issues = read(buffer.getvalue())
+    assert issues == []
+    assert len(found) == 65_536
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_survived(data):
+    found, issues = read(data)
+    assert issues
+    assert found == []
+
+
+WHOLE = Zip(list(GOOD_MEMBERS)).encode()
+
+
+@given(st.integers(0, len(WHOLE)), st.binary(min_size=1, max_size=8))
+def test_a_damaged_archive_is_survived(at, junk):
+    data = WHOLE[:at] + junk + WHOLE[at + len(junk) :]
+    found, issues = read(data)
+    assert issues or found
+
+
+@pytest.mark.parametrize("name", ["a", "a/b.py", "a b/ü.txt", "...", "a/..b", ".hidden", "aux.py"])
+def test_plain_names_are_fine(name):
+    assert name_fault(name) == ""
+
+
+@pytest.mark.parametrize("name", ["", "/a", "a/../b", "..", "a//b", "a/", "./a", "a\\b", "c:/x", "a\tb", "a\x85b"])
+def test_other_names_are_not(name):
+    assert name_fault(name) != ""
+
+
+def test_parents_come_nearest_first():
+    assert list(parents("a/b/c.py")) == ["a/b", "a"]
+    assert list(parents("c.py")) == []
+
+
+def test_what_is_shown_fits_a_line_and_its_backticks():
+    assert shown("a/b.py") == "a/b.py"
+    assert "\n" not in shown("a\nb")
+    assert shown("ü") == "ü"

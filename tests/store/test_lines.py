@@ -1,0 +1,45 @@
+"""Sealed text: what was written comes back, and nothing else does."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commonwheel.store.lines import escape, joined, seal, unescape, unseal
+
+FIELDS = st.text(st.characters(exclude_categories=("Cs",)))
+
+
+@given(st.lists(st.lists(FIELDS, min_size=1)))
+def test_what_is_sealed_is_read_again(lines):
+    sealed = seal("kind", [joined(*fields) for fields in lines])
+    read = unseal("kind", sealed)
+    assert read is not None
+    assert [[unescape(field) for field in line.split("\t")] for line in read] == lines
+
+
+@given(st.binary())
+def test_any_bytes_are_survived(data):
+    assert unseal("kind", data) is None
+
+
+@given(st.text())
+def test_a_field_never_breaks_a_line(text):
+    assert not set(escape(text)) & {"\n", "\r", "\t"}
+    assert unescape(escape(text)) == text
+
+
+def test_every_cut_and_every_flip_is_a_miss():
+    sealed = seal("kind", ["word\tvalue", "other"])
+    for size in range(len(sealed)):
+        assert unseal("kind", sealed[:size]) is None
+    for at in range(len(sealed)):
+        for bit in range(8):
+            flipped = bytearray(sealed)
+            flipped[at] ^= 1 << bit
+            assert unseal("kind", bytes(flipped)) is None
+
+
+def test_another_kind_and_another_format_are_a_miss():
+    sealed = seal("kind", [])
+    assert unseal("kind", sealed) == []
+    assert unseal("other", sealed) is None
+    assert unseal("kind", sealed.replace(b"\t1\n", b"\t2\n", 1)) is None

@@ -1,0 +1,71 @@
+"""What a look at names and inodes finds."""
+
+import os
+
+import pytest
+
+from commonwheel.store.soundness import Findings, examine
+
+ROWS = [
+    ("demo/__init__.py", 3, "aa" * 32, False, 1_600_000_000),
+    ("demo/sub/deep/x.txt", 5, "bb" * 32, False, 1_600_000_000),
+    ("demo/tool", 4, "cc" * 32, True, 1_600_000_000),
+    ("top.py", 0, "dd" * 32, False, 1_600_000_000),
+]
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for path, size, _, executable, mtime in ROWS:
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x" * size)
+        file.chmod(0o555 if executable else 0o444)
+        os.utime(file, (mtime, mtime))
+    return tmp_path
+
+
+def test_nothing_is_found_in_a_sound_tree(tree):
+    assert not examine(str(tree), ROWS)
+    assert examine(str(tree), ROWS) == Findings()
+
+
+def test_a_time_or_a_mode_is_a_doubt(tree):
+    os.utime(tree / "top.py", (1, 1))
+    (tree / "demo/tool").chmod(0o755)
+    found = examine(str(tree), ROWS)
+    assert found.faults == ()
+    assert sorted(row[0] for row in found.doubts) == ["demo/tool", "top.py"]
+
+
+def replace_by_link(path):
+    path.unlink()
+    path.symlink_to("tool")
+
+
+FAULTS = {
+    "truncated": (lambda tree: os.truncate(tree / "demo/tool", 0), ("demo/tool", "has 0 bytes instead of 4")),
+    "missing": (lambda tree: (tree / "top.py").unlink(), ("top.py", "is missing")),
+    "extra": (lambda tree: (tree / "demo/new.py").write_text(""), ("demo/new.py", "is not part of the wheel")),
+    "extra directory": (lambda tree: (tree / "new").mkdir(), ("new", "is not part of the wheel")),
+    "a link": (lambda tree: replace_by_link(tree / "demo/__init__.py"), ("demo/__init__.py", "is not a file")),
+}
+
+
+@pytest.mark.parametrize(("harm", "fault"), FAULTS.values(), ids=FAULTS)
+def test_faults_are_told_by_path(tree, harm, fault):
+    harm(tree)
+    assert examine(str(tree), ROWS).faults == (fault,)
+
+
+def test_a_lost_directory_is_told(tree):
+    (tree / "demo/sub/deep/x.txt").unlink()
+    (tree / "demo/sub/deep").rmdir()
+    assert ("demo/sub/deep", "cannot be read: No such file or directory") in examine(str(tree), ROWS).faults
+
+
+def test_bytecode_of_a_python_that_may_write_and_what_nfs_holds_are_no_faults(tree):
+    (tree / "demo/__pycache__").mkdir()
+    (tree / "demo/__pycache__/x.cpython-312.pyc").write_bytes(b"")
+    (tree / "demo/.nfs0001").write_bytes(b"")
+    assert not examine(str(tree), ROWS)

@@ -1,0 +1,542 @@
+"""Finding entries, noticing damage, keeping records."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+
+from commonwheel.fs import disk, facts
+from commonwheel.model import Digest
+from commonwheel.store import header, layout
+from commonwheel.store.header import Published
+from commonwheel.store.layers import Layer, Refused
+from commonwheel.store.store import Store
+from commonwheel.store.trust import Trust
+from kit.mounts import bind
+from kit.stores import Heard, admit, demo_wheel, everything_below, leftovers, open_store
+from kit.users import team_of, users
+from kit.wheels import make_wheel, sha256_of
+
+
+@pytest.fixture
+def root(place):
+    return os.path.join(place, "a store")
+
+
+@pytest.fixture
+def wheel(tmp_path):
+    return demo_wheel(tmp_path)
+
+
+def changes_of(action):
+    """Return every change of the disk that an action makes."""
+    seen = []
+    before = disk.observe(lambda operation, path: seen.append((operation, path)))
+    try:
+        action()
+    finally:
+        disk.observe(before)
+    return seen
+
+
+# --- finding ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_entry_is_what_its_wheel_says(root, wheel):
+    entry = admit(open_store(root), wheel)
+    digest = sha256_of(wheel)
+    found = open_store(root).find(digest)
+    assert found == entry
+    assert found.digest == digest
+    assert (found.name, found.version, found.dist_info, found.data) == (
+        "demo",
+        "1.0",
+        "demo-1.0.dist-info",
+        "demo-1.0.data",
+    )
+    assert (found.console, found.gui, found.foldable, found.unfolded) == ((("demo", "demo:main"),), (), ("demo",), "")
+    assert (found.purelib, found.trusted, found.mine) == (True, True, True)
+    assert found.root == f"{root}/v1/entries/{digest[:2]}/{digest}"
+    assert found.tree == f"{found.root}/tree"
+    assert found.files == len(list(filter(os.path.isfile, (f"{found.tree}/{p}" for p in everything_below(found.tree)))))
+
+
+def test_what_is_kept_beside_an_entry(root, wheel):
+    admit(open_store(root), wheel)
+    store = open_store(root)
+    entry = store.find(sha256_of(wheel))
+    files = store.files(entry)
+    assert [path for path, *_ in files] == sorted(path for path, *_ in files)
+    assert len(files) == entry.files
+    assert sum(size for _, size, _, _ in files) == entry.size
+    assert [path for path, _, _, executable in files if executable] == ["demo/inner/tool"]
+    for path, size, sha256, _ in files:
+        assert sha256_of(f"{entry.tree}/{path}") == sha256
+        assert os.path.getsize(f"{entry.tree}/{path}") == size
+    assert store.loose(entry) == [row for row in files if not row[0].startswith("demo/")]
+    assert "Requires-Dist: third\n" in store.metadata(entry.digest)
+    assert store.recommended_link_mode(entry) == ""
+    assert store.wheel_of(entry.digest) is None
+    assert store.header(entry).filename == "demo-1.0-py3-none-any.whl"
+
+
+@pytest.mark.parametrize("digest", ["", "x", "ab" * 32, "AB" * 32, "../" * 22, "ab" * 31 + "/x"])
+def test_what_is_not_there_is_a_miss(root, wheel, digest):
+    store = open_store(root)
+    assert store.find(digest) is None
+    admit(store, wheel)
+    assert store.find(digest) is None
+    assert store.ready(digest) is None
+    assert store.metadata(digest) is None
+    assert store.wheel_of(digest) is None
+
+
+def test_a_store_without_an_admission_only_finds(root, wheel, tmp_path):
+    entry = admit(open_store(root), wheel)
+    store = Store((Layer(root, Trust()),))
+    assert store.ready(entry.digest) == entry
+    with pytest.raises(Refused):
+        admit(store, make_wheel(tmp_path, "other"))
+
+
+def test_a_file_is_found_by_name_and_any_of_its_hashes(root, wheel):
+    import hashlib
+
+    with open(wheel, "rb") as file:
+        sha512 = Digest("sha512", hashlib.file_digest(file, "sha512").hexdigest())
+    sha256 = Digest("sha256", sha256_of(wheel))
+    name = os.path.basename(wheel)
+    entry = admit(open_store(root), wheel, sha512)
+    store = open_store(root)
+    for digests in [(sha512,), (sha256,), (Digest("md5", "0" * 32), sha256), (Digest("sha256", "0" * 64), sha512)]:
+        assert store.find_file(name, digests) == entry
+    # the hashes of a release are those of all its files: the name says which one is meant
+    assert store.find_file("demo-1.0-cp312-cp312-win_amd64.whl", (sha256,)) is None
+    assert store.find_file(name, (Digest("sha512", "0" * 128),)) is None
+    assert store.find_file(name, ()) is None
+
+
+def test_a_hit_changes_nothing(root, wheel):
+    digest = admit(open_store(root), wheel).digest
+
+    def hit():
+        store = open_store(root)
+        entry = store.ready(digest)
+        store.files(entry)
+        store.used([entry])
+        assert admit(store, wheel) == entry
+        assert store.admit_file(wheel, os.path.basename(wheel)) == entry
+
+    assert changes_of(hit) == []
+
+
+@pytest.mark.root
+def test_a_hit_in_a_store_that_is_mounted_read_only(root, wheel, place):
+    entry = admit(open_store(root), wheel)
+    with bind(root, os.path.join(place, "ro"), read_only=True) as mounted:
+        heard = Heard()
+        store = open_store(mounted, heard=heard)
+        found = store.ready(entry.digest)
+        assert found.root == f"{mounted}/{layout.entry(entry.digest)}"
+        store.used([found])
+        assert heard.notes == []
+        assert store.layers[0].notes == []
+
+
+@pytest.mark.root
+def test_a_hit_makes_no_system_call_that_writes(root, wheel, tmp_path):
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("strace is not installed")
+    digest = admit(open_store(root), wheel).digest
+    code = (
+        "import sys; from commonwheel.store.store import Store; from commonwheel.store.layers import open_layers\n"
+        "store = Store(open_layers([(sys.argv[1], False)])); entry = store.ready(sys.argv[2]); assert entry; store.files(entry)"
+    )
+    log = tmp_path / "log"
+    calls = "trace=mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,chmod,fchmod,fchmodat,utimensat,flock,truncate,ftruncate,openat,open,creat"
+    command = [strace, "-f", "-o", str(log), "-e", calls, sys.executable, "-B", "-c", code, root, digest]
+    subprocess.run(command, check=True)
+    said = log.read_text()
+    assert "entry.txt" in said
+    writing = [line for line in said.splitlines() if root in line and ("O_RDONLY" not in line or "O_CREAT" in line)]
+    assert [line for line in writing if "O_PATH" not in line] == []
+
+
+# --- damage ----------------------------------------------------------------------------------------------------------
+
+
+def flip(path):
+    facts_ = os.lstat(path)
+    with open(path, "r+b") as file:
+        byte = file.read(1)
+        file.seek(0)
+        file.write(bytes([byte[0] ^ 1]))
+    os.utime(path, ns=(facts_.st_atime_ns, facts_.st_mtime_ns + 1_000_000_000))
+
+
+def unlocked(directory):
+    os.chmod(directory, 0o755)
+    return directory
+
+
+def empty(tree):
+    for name in everything_below(tree):
+        if os.path.isfile(f"{tree}/{name}"):
+            unlocked(os.path.dirname(f"{tree}/{name}"))
+            os.unlink(f"{tree}/{name}")
+
+
+DAMAGE = {
+    "truncated file": lambda root: os.truncate(f"{root}/tree/demo/data.txt", 3),
+    "empty file": lambda root: os.truncate(f"{root}/tree/demo/data.txt", 0),
+    "flipped bit": lambda root: flip(f"{root}/tree/demo/data.txt"),
+    "missing file": lambda root: (unlocked(f"{root}/tree/demo"), os.unlink(f"{root}/tree/demo/data.txt")),
+    "extra file": lambda root: open(f"{unlocked(root + '/tree/demo')}/sitecustomize.py", "w").close(),
+    "link for a file": lambda root: (
+        unlocked(f"{root}/tree/demo"), os.unlink(f"{root}/tree/demo/data.txt"), os.symlink("/etc/passwd", f"{root}/tree/demo/data.txt"),
+    ),
+    "emptied tree": lambda root: empty(f"{root}/tree"),
+    "lost tree": lambda root: os.rename(f"{root}/tree", f"{root}/gone"),
+    "lost header": lambda root: os.unlink(f"{root}/entry.txt"),
+    "empty header": lambda root: os.truncate(f"{root}/entry.txt", 0),
+    "flipped header": lambda root: flip(f"{root}/entry.txt"),
+    "lost list of files": lambda root: os.unlink(f"{root}/files.txt"),
+    "cut list of files": lambda root: os.truncate(f"{root}/files.txt", 200),
+    "half deleted": lambda root: (os.unlink(f"{root}/files.txt"), empty(f"{root}/tree")),
+    "emptied entry": lambda root: (shutil.rmtree(unlocked(root)), os.mkdir(root)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("harm", DAMAGE.values(), ids=DAMAGE)
+def test_damage_is_noticed_renamed_away_and_mended_by_the_same_command(root, wheel, harm):
+    before = admit(open_store(root), wheel)
+    harm(before.root)
+    heard = Heard()
+    store = open_store(root, heard=heard)
+    assert store.ready(before.digest) is None
+    assert len(heard.warnings) == 1, heard.warnings
+    assert "is damaged and not used" in heard.warnings[0]
+    assert not os.path.lexists(before.root)
+    mended = admit(store, wheel)
+    assert mended == before
+    assert store.check(mended) == []
+    assert open_store(root).ready(before.digest) == before
+
+
+@pytest.mark.parametrize("harm", [DAMAGE["truncated file"], DAMAGE["lost header"]], ids=["file", "header"])
+def test_damage_is_mended_by_the_next_layer(place, wheel, harm):
+    first, second = os.path.join(place, "1"), os.path.join(place, "2")
+    good = admit(open_store(second), wheel)
+    harm(admit(open_store(first), wheel).root)
+    heard = Heard()
+    assert open_store(first, second, heard=heard).ready(good.digest) == good
+    assert len(heard.warnings) == 1
+
+
+@pytest.mark.parametrize("harm", DAMAGE.values(), ids=DAMAGE)
+def test_damage_is_mended_offline_when_the_wheel_was_kept(root, wheel, harm):
+    os.mkdir(root)
+    with open(os.path.join(root, "store.toml"), "w") as file:
+        file.write("keep-archives = true\n")
+    before = admit(open_store(root), wheel)
+    if harm is DAMAGE["emptied entry"]:
+        return
+    harm(before.root)
+    store = open_store(root)
+    assert store.ready(before.digest) is None
+
+    def offline(_file):
+        raise AssertionError("nothing needs to be fetched")
+
+    expected = (Digest("sha256", before.digest),)
+    assert store.admit(offline, filename=os.path.basename(wheel), expected=expected) == before
+
+
+def test_a_new_stamp_with_the_old_content_is_no_damage(root, wheel):
+    entry = admit(open_store(root), wheel)
+    os.utime(f"{entry.tree}/demo/data.txt", (5, 5))
+    os.chmod(f"{entry.tree}/demo/data.txt", 0o644)
+    heard = Heard()
+    assert open_store(root, heard=heard).ready(entry.digest) == entry
+    assert heard.warnings == []
+
+
+def test_an_entry_that_cannot_be_moved_away_is_passed_over(root, wheel):
+    entry = admit(open_store(root), wheel)
+    os.truncate(f"{entry.root}/entry.txt", 0)
+
+    def refuse(operation, path):
+        if operation == "rename" and path == entry.root:
+            raise PermissionError(1, "Operation not permitted", path)
+
+    store = open_store(root)
+    before = disk.observe(refuse)
+    try:
+        assert store.find(entry.digest) is None
+        # beside it, under a name of one's own
+        mine = admit(store, wheel)
+    finally:
+        disk.observe(before)
+    assert mine.root == f"{entry.root}.{os.geteuid()}"
+    assert store.ready(entry.digest) == mine
+
+
+# --- first use after a reboot -------------------------------------------------------------------------------------------
+
+
+def published_before_the_last_boot(entry, **changes):
+    """Let an entry say that another boot of this host published it."""
+    path = f"{entry.root}/entry.txt"
+    with open(path, "rb") as file:
+        said = header.decode(file.read())
+    published = Published("index", 0, facts.host(), "another boot").replaced(**changes)
+    os.unlink(path)
+    with open(path, "wb") as file:
+        file.write(header.encode(said.replaced(published=published)))
+    os.chmod(path, 0o444)
+
+
+def test_the_first_use_after_a_reboot_hashes_and_remembers(root, wheel):
+    entry = admit(open_store(root), wheel)
+    published_before_the_last_boot(entry)
+    assert open_store(root).find(entry.digest) == entry
+    assert os.path.exists(f"{entry.root}/settled")
+    assert changes_of(lambda: open_store(root).find(entry.digest)) == []
+
+
+def test_what_a_power_cut_took_is_noticed(root, wheel):
+    entry = admit(open_store(root), wheel)
+    path = f"{entry.tree}/demo/data.txt"
+    size, times = os.path.getsize(path), os.stat(path)
+    os.truncate(path, 0)
+    os.truncate(path, size)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert open_store(root).ready(entry.digest) == entry, "zeros of the right size and time pass the cheap check"
+    published_before_the_last_boot(entry)
+    heard = Heard()
+    assert open_store(root, heard=heard).find(entry.digest) is None
+    assert "`demo/data.txt` was changed" in heard.warnings[0]
+
+
+@pytest.mark.parametrize("changes", [{"host": "elsewhere"}, {"boot": ""}])
+def test_other_hosts_are_not_asked_for_their_boots(root, wheel, changes):
+    entry = admit(open_store(root), wheel)
+    published_before_the_last_boot(entry, **changes)
+    assert changes_of(lambda: open_store(root).find(entry.digest)) == []
+    assert not os.path.exists(f"{entry.root}/settled")
+
+
+@pytest.mark.root
+def test_what_was_checked_in_a_store_of_others_is_remembered_among_my_own(place, wheel):
+    shared, mine = os.path.join(place, "shared"), os.path.join(place, "mine")
+    entry = admit(open_store(shared), wheel)
+    published_before_the_last_boot(entry)
+    with users("alice") as (alice,):
+        os.mkdir(mine)
+        os.chown(mine, alice.uid, alice.gid)
+        code = (
+            "import sys; from kit.stores import open_store; from commonwheel.store.layout import record\n"
+            "store = open_store(*sys.argv[1:3]); assert store.find(sys.argv[3]); print(store.get('settled', sys.argv[3]))"
+        )
+        assert alice.python(code, shared, mine, entry.digest).ok() == "b''\n"
+    assert not os.path.exists(f"{entry.root}/settled")
+
+
+# --- records ---------------------------------------------------------------------------------------------------------
+
+
+def test_records_are_kept_and_the_newest_wins(place):
+    first, second = os.path.join(place, "1"), os.path.join(place, "2")
+    assert open_store(second).put("pages", "index/demo", b"old")
+    os.utime(os.path.join(second, "v1/pages/index/demo"), (1000, 1000))
+    store = open_store(first, second)
+    assert store.get("pages", "index/demo") == b"old"
+    assert store.put("pages", "index/demo", b"new")
+    assert store.get("pages", "index/demo") == b"new"
+    assert store.get("pages", "index/other") is None
+    # the other way round: what a read-only layer has is renewed in a later one
+    os.utime(os.path.join(first, "v1/pages/index/demo"), (500, 500))
+    store = open_store(first, second, read_only=[first])
+    assert store.get("pages", "index/demo") == b"old"
+    assert store.put("pages", "index/demo", b"newest")
+    assert open_store(first, second).get("pages", "index/demo") == b"newest"
+
+
+@pytest.mark.root
+def test_what_is_about_this_machine_stays_with_me(place):
+    with users("alice") as (alice,):
+        shared = os.path.join(place, "shared")
+        os.mkdir(shared)
+        os.chmod(shared, 0o2775)
+        os.chown(shared, alice.uid, 0)
+        store = open_store(shared, os.path.join(place, "mine"))
+        assert store.put("interpreters", "x", b"1")
+        assert store.put("pages", "x", b"1")
+        assert sorted(name for name in everything_below(shared) if name.endswith("/x")) == ["v1/pages/x"]
+        assert os.path.exists(os.path.join(place, "mine/v1/interpreters/x"))
+
+
+def test_unknown_spaces_are_a_mistake(root):
+    with pytest.raises(KeyError):
+        open_store(root).get("no-such-space", "x")
+
+
+def test_pointers_lead_to_digests(root):
+    store = open_store(root)
+    url = "https://index.example/demo-1.0-py3-none-any.whl"
+    assert store.pointer(url) is None
+    assert store.point(url, "ab" * 32)
+    assert open_store(root).pointer(url) == "ab" * 32
+    assert open_store(root).pointer(url + "x") is None
+    path = os.path.join(root, layout.pointer(url))
+    with open(path, "ab") as file:
+        file.write(b"more")
+    assert open_store(root).pointer(url) is None
+
+
+def test_scratch_is_mine_alone(root):
+    path = open_store(root).scratch()
+    assert stat.S_IMODE(os.lstat(path).st_mode) == 0o700
+    assert os.listdir(path) == []
+    with pytest.raises(Refused) as caught:
+        open_store(root, read_only=[root]).scratch()
+    assert "read only" in caught.value.context[0]
+
+
+# --- use -------------------------------------------------------------------------------------------------------------
+
+
+def test_use_is_noted_once_a_day_and_not_on_the_day_of_publication(root, wheel):
+    store = open_store(root)
+    entry = admit(store, wheel)
+    assert changes_of(lambda: store.used([entry])) == []
+    published_before_the_last_boot(entry, boot="")
+    store = open_store(root)
+    entry = store.find(entry.digest)
+    store.used([entry])
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    with open(os.path.join(root, f"v1/use/{os.geteuid()}/{day}")) as file:
+        assert file.read() == f"{entry.digest}\n"
+    assert changes_of(lambda: open_store(root).used([entry])) == []
+
+
+# --- the villain --------------------------------------------------------------------------------------------------------
+
+FIND = """
+import os, sys
+from kit.stores import Heard, open_store
+heard = Heard()
+store = open_store(*sys.argv[2:], heard=heard)
+entry = store.ready(sys.argv[1])
+print(None if entry is None else open(entry.tree + "/demo/data.txt").read(4))
+"""
+
+
+@pytest.mark.root
+def test_a_stranger_cannot_put_an_entry_into_a_place_open_to_all(place, wheel):
+    """Whatever he plants, edits, or swaps for a link or by a rename: nobody who does not trust him gets a byte of it."""
+    with users("alice", "eve") as (alice, eve):
+        root = os.path.join(place, "open")
+        os.mkdir(root)
+        os.chmod(root, 0o1777)
+        planted = (
+            "import os, sys; from kit.stores import *\n"
+            "entry = admit(open_store(sys.argv[1]), sys.argv[2])\n"
+            "path = entry.tree + '/demo/data.txt'\n"
+            "os.chmod(path, 0o644); times = os.stat(path); size = times.st_size\n"
+            "open(path, 'r+').write('evil'); os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns)); os.chmod(path, 0o444)\n"
+        )
+        os.chmod(os.path.dirname(wheel), 0o755)
+        readable = os.path.join(place, os.path.basename(wheel))
+        shutil.copy(wheel, readable)
+        eve.python(planted, root, readable).ok()
+        digest = sha256_of(wheel)
+        assert eve.python(FIND, digest, root).ok() == "evil\n"
+        assert alice.python(FIND, digest, root).ok() == "None\n"
+        assert open_store(root).ready(digest) is None
+        # an entry of alice's own, in a directory of eve's: eve can swap it
+        shard = os.path.join(root, layout.shard(digest))
+        assert os.lstat(shard).st_uid == eve.uid
+        own = os.path.join(alice.home, "own")
+        alice.python(
+            "import sys; from kit.stores import *\nadmit(open_store(sys.argv[1]), sys.argv[2])", own, readable
+        ).ok()
+        entry = os.path.join(root, layout.entry(digest))
+        shutil.rmtree(entry)
+        shutil.copytree(os.path.join(own, layout.entry(digest)), entry)
+        for directory, _, files in os.walk(entry):
+            for path in (directory, *(os.path.join(directory, name) for name in files)):
+                os.chown(path, alice.uid, alice.gid)
+        assert alice.python(FIND, digest, root).ok() == "None\n"
+        # a link to what alice trusts is not followed
+        shutil.rmtree(entry)
+        os.symlink(os.path.join(own, layout.entry(digest)), entry)
+        assert alice.python(FIND, digest, root).ok() == "None\n"
+        assert alice.python(FIND, digest, own).ok() == "data\n"
+
+
+@pytest.mark.root
+def test_a_stranger_cannot_lend_his_pages_and_pointers(place):
+    with users("alice", "eve") as (alice, eve):
+        root = os.path.join(place, "open")
+        os.mkdir(root)
+        os.chmod(root, 0o1777)
+        os.makedirs(os.path.join(root, "v1"))
+        os.chmod(os.path.join(root, "v1"), 0o1777)
+        lend = (
+            "import os, sys; from kit.stores import *; from commonwheel.store import layout; from commonwheel.store.lines import *\n"
+            "root = sys.argv[1]\n"
+            "for path, data in ((layout.record('pages', 'i/demo'), b'evil'), (layout.pointer('url'), seal('pointer', ['url', 'ab'*32]))):\n"
+            "    os.makedirs(os.path.dirname(f'{root}/{path}'), exist_ok=True); open(f'{root}/{path}', 'wb').write(data)\n"
+        )
+        eve.python(lend, root).ok()
+        ask = "import sys; from kit.stores import *; s = open_store(*sys.argv[1:]); print(s.get('pages', 'i/demo'), s.pointer('url'))"
+        assert eve.python(ask, root).ok() == f"b'evil' {'ab' * 32}\n"
+        assert alice.python(ask, root).ok() == "None None\n"
+
+
+@pytest.mark.root
+def test_members_of_a_group_share_and_strangers_do_not_get_in(place, wheel):
+    with users("alice", "bob", "eve", group="team", members=["alice", "bob"]) as (alice, bob, eve):
+        root = os.path.join(place, "team")
+        os.mkdir(root)
+        os.chown(root, 0, team_of(alice, bob))
+        os.chmod(root, 0o2770)
+        readable = os.path.join(place, os.path.basename(wheel))
+        shutil.copy(wheel, readable)
+        add = "import sys; from kit.stores import *\nprint(admit(open_store(sys.argv[1]), sys.argv[2]).mine)"
+        digest = sha256_of(wheel)
+        for first, second in ((alice, bob), (bob, alice)):
+            for umask in (0o022, 0o002, 0o077):
+                assert first.python(add, root, readable, umask=umask).ok() == "True\n"
+                assert second.python(FIND, digest, root, umask=umask).ok() == "data\n"
+                assert second.python(add, root, readable, umask=umask).ok() == "False\n"
+                assert eve.python(FIND, digest, root).ok() == "None\n"
+                writable = [p for p in everything_below(root) if os.lstat(f"{root}/{p}").st_mode & 0o002]
+                assert writable == []
+                assert {os.lstat(f"{root}/{p}").st_gid for p in everything_below(root)} == {team_of(alice, bob)}
+                assert leftovers(root) == []
+                shutil.rmtree(os.path.join(root, "v1"))
+
+
+@pytest.mark.root
+def test_a_member_can_take_a_damaged_entry_of_another_out_of_use(place, wheel):
+    with users("alice", "bob", group="team") as (alice, bob):
+        root = os.path.join(place, "team")
+        os.mkdir(root)
+        os.chown(root, 0, team_of(alice, bob))
+        os.chmod(root, 0o2770)
+        readable = os.path.join(place, os.path.basename(wheel))
+        shutil.copy(wheel, readable)
+        add = "import sys; from kit.stores import *\nprint(admit(open_store(sys.argv[1]), sys.argv[2]).mine)"
+        assert alice.python(add, root, readable).ok() == "True\n"
+        entry = os.path.join(root, layout.entry(sha256_of(wheel)))
+        os.truncate(f"{entry}/tree/demo/data.txt", 1)
+        assert bob.python(FIND, sha256_of(wheel), root).ok() == "None\n"
+        assert bob.python(add, root, readable).ok() == "True\n"
+        assert alice.python(FIND, sha256_of(wheel), root).ok() == "data\n"

@@ -1,0 +1,24 @@
+"""Hashing what lies in a tree."""
+
+import hashlib
+import os
+
+from commonwheel.store.verify import hash_fault, hash_faults, sha256_of
+
+SHA = hashlib.sha256(b"content").hexdigest()
+
+
+def test_content_is_what_counts(tmp_path):
+    (tmp_path / "a").write_bytes(b"content")
+    (tmp_path / "b").write_bytes(b"Content")
+    rows = [("a", 7, SHA, False, 0), ("b", 7, SHA, False, 0), ("c", 7, SHA, False, 0)]
+    assert hash_faults(str(tmp_path), rows) == [("b", "was changed"), ("c", "is missing")]
+    assert sha256_of(str(tmp_path / "a")) == SHA
+
+
+def test_links_are_not_followed_and_pipes_not_waited_for(tmp_path):
+    (tmp_path / "a").write_bytes(b"content")
+    (tmp_path / "link").symlink_to("a")
+    os.mkfifo(tmp_path / "pipe")
+    assert "cannot be read" in hash_fault(str(tmp_path / "link"), SHA)
+    assert hash_fault(str(tmp_path / "pipe"), SHA) == "is not a file"
