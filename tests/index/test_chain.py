@@ -1,0 +1,51 @@
+"""Results that hang on other results."""
+
+import threading
+
+import pytest
+
+from commonwheel.index.chain import Chained, at_once, mapped, settle
+from commonwheel.net.pending import Pending
+
+
+def test_a_value_is_passed_on_when_it_comes() -> None:
+    source: Pending[int] = Pending()
+    result = mapped(source, lambda n: n + 1)
+    assert not result.done
+    source.settle(4)
+    assert result.result() == 5
+    assert mapped(source, str).result() == "4"
+
+
+def test_errors_are_passed_on_from_both_ends() -> None:
+    source: Pending[int] = Pending()
+    result = mapped(source, lambda n: 1 // n)
+    source.settle(0)
+    with pytest.raises(ZeroDivisionError):
+        result.result()
+    broken: Pending[int] = Pending.failed(KeyError("x"))
+    with pytest.raises(KeyError):
+        mapped(broken, lambda n: n).result()
+    with pytest.raises(ValueError, match="no"):
+        at_once(lambda: int("no")).result()
+
+
+class Hurried(Pending[int]):
+    """Note that somebody waits."""
+
+    waited = False
+
+    def _wait(self) -> None:
+        self.waited = True
+        super()._wait()
+
+
+def test_waiting_for_the_last_link_hurries_the_first() -> None:
+    source = Hurried()
+    middle: Chained[int] = Chained(source)
+    last: Chained[int] = Chained(middle)
+    source.then(lambda done: settle(middle, lambda: done.result() * 2))
+    middle.then(lambda done: settle(last, lambda: done.result() + 1))
+    threading.Timer(0.05, lambda: source.settle(10)).start()
+    assert last.result() == 21
+    assert source.waited

@@ -1,0 +1,72 @@
+"""Threads that come with the work and go at the end."""
+
+import threading
+
+from commonwheel.index.crew import Crew
+
+
+def test_jobs_are_done_by_no_more_threads_than_allowed() -> None:
+    crew = Crew("cw-test", 3)
+    release, arrived = threading.Event(), threading.Semaphore(0)
+    seen: set[int] = set()
+    busy = most = 0
+    lock = threading.Lock()
+    done = threading.Semaphore(0)
+
+    def job() -> None:
+        nonlocal busy, most
+        with lock:
+            seen.add(threading.get_ident())
+            busy += 1
+            most = max(most, busy)
+        arrived.release()
+        release.wait(5)
+        with lock:
+            busy -= 1
+        done.release()
+
+    for _ in range(10):
+        crew.add(job)
+    for _ in range(3):
+        assert arrived.acquire(timeout=5)
+    release.set()
+    for _ in range(10):
+        assert done.acquire(timeout=5)
+    assert most == len(seen) == 3
+    crew.close()
+
+
+def test_one_job_after_another_needs_one_thread() -> None:
+    crew = Crew("cw-test", 8)
+    threads = set()
+    for _ in range(20):
+        done = threading.Event()
+
+        def job(done: threading.Event = done) -> None:
+            threads.add(threading.get_ident())
+            done.set()
+
+        crew.add(job)
+        assert done.wait(5)
+    assert len(threads) <= 2  # the first may not be back yet when the second job comes
+    crew.close()
+    crew.add(lambda: threads.add(-1))
+    assert -1 not in threads
+
+
+def test_closing_waits_for_what_runs_and_forgets_the_rest() -> None:
+    crew = Crew("cw-test", 1)
+    started, release = threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def first() -> None:
+        started.set()
+        release.wait(5)
+        done.append("first")
+
+    crew.add(first)
+    crew.add(lambda: done.append("second"))
+    assert started.wait(5)
+    threading.Timer(0.05, release.set).start()
+    crew.close()
+    assert done == ["first"]

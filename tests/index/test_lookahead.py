@@ -1,0 +1,235 @@
+"""Running ahead of the solver: what is on its way before it is asked for, and what that never changes."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from commonwheel.errors import CommonwheelError
+from commonwheel.index.catalogue import Catalogue
+from commonwheel.index.rules import Rules
+from commonwheel.model import Metadata, Requirement
+from commonwheel.net.pending import Pending
+from kit.desk import Desk
+from kit.index_server import Always, Hold, IndexServer, Status
+from kit.wheels import wheel_bytes, wheel_filename
+
+
+@pytest.fixture
+def server() -> Iterator[IndexServer]:
+    with IndexServer() as made:
+        yield made
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with Desk() as made:
+        yield made
+
+
+def fill(server: IndexServer, name: str, version: str, *requires: str, **fields: object) -> None:
+    server.add(wheel_filename(name, version), wheel_bytes(name, version, {}, requires=requires), **fields)  # type: ignore[arg-type]
+
+
+def pages_of(server: IndexServer) -> set[str]:
+    return {seen.path.split("/")[2] for seen in list(server.log) if seen.path.startswith("/simple/")}
+
+
+def metadata_of(server: IndexServer) -> list[str]:
+    return [seen.path.rpartition("/")[2].removesuffix(".metadata") for seen in list(server.log) if seen.path.endswith(".metadata")]
+
+
+def settled(catalogue: Catalogue, *names: str) -> None:
+    """Wait until the pages of all names, and the metadata asked for so far, are here; the crawl itself is what asks."""
+    for name in names:
+        project = catalogue.project(name)
+        project.ready.result()
+        for pending in list(project.asked.values()):
+            _quietly(pending)
+
+
+def _quietly(pending: Pending[Metadata]) -> None:
+    try:
+        pending.result()
+    except Exception:
+        pass
+
+
+def wait_for(server: IndexServer, path: str) -> None:
+    """Let the requests of the look-ahead arrive: they come from other threads."""
+    done = threading.Event()
+    for _ in range(500):
+        if server.seen(path):
+            return
+        done.wait(0.01)
+    raise AssertionError(f"{path} was never asked for; {[seen.path for seen in server.log]}")
+
+
+def metadata_path(name: str, version: str) -> str:
+    return f"/files/{name}/{wheel_filename(name, version)}.metadata"
+
+
+def test_a_crawl_follows_the_newest_versions_that_fit(server: IndexServer, desk: Desk) -> None:
+    fill(server, "app", "1.0")
+    fill(server, "app", "2.0", "lib<3", "never; python_version < '3'", "extra-only; extra == 'x'")
+    for version in ("1.0", "2.0", "3.0"):
+        fill(server, "lib", version, "deep[x]")
+    fill(server, "deep", "1.0", "leaf; extra == 'x'", "other; extra == 'y'")
+    fill(server, "leaf", "1.0")
+    for name in ("never", "extra-only", "other"):
+        fill(server, name, "1.0")
+    catalogue = desk.catalogue(server.url)
+    catalogue.crawl([Requirement("app", (), ">=1")])
+    wait_for(server, metadata_path("leaf", "1.0"))
+    settled(catalogue, "app", "lib", "deep", "leaf")
+    assert pages_of(server) == {"app", "lib", "deep", "leaf"}
+    assert sorted(metadata_of(server)) == [wheel_filename(n, v) for n, v in (("app", "2.0"), ("deep", "1.0"), ("leaf", "1.0"), ("lib", "2.0"))]
+    # ... and what the solver then asks is there already
+    assert catalogue.metadata("lib", "2.0").name == "lib"
+    assert len(metadata_of(server)) == 4
+    # a wrong guess is no answer: another version is simply asked for
+    assert catalogue.metadata("lib", "1.0").version == "1.0"
+
+
+def test_constraints_and_the_direction_steer_the_guesses(server: IndexServer, desk: Desk) -> None:
+    for version in ("1.0", "2.0", "3.0"):
+        fill(server, "lib", version)
+    catalogue = desk.catalogue(server.url)
+    catalogue.crawl([Requirement("lib")], [Requirement("lib", (), "<3")])
+    wait_for(server, metadata_path("lib", "2.0"))
+    with Desk() as other:
+        lowest = other.catalogue(server.url, rules=Rules(lowest=True))
+        lowest.crawl([Requirement("lib", (), ">1")])
+        settled(lowest, "lib")
+        wait_for(server, metadata_path("lib", "2.0"))
+    assert set(metadata_of(server)) == {wheel_filename("lib", "2.0")}
+
+
+def test_guesses_keep_away_from_what_cannot_be_used(server: IndexServer, desk: Desk) -> None:
+    fill(server, "lib", "1.0")
+    fill(server, "lib", "2.0rc1")
+    fill(server, "lib", "3.0", yanked=True)
+    fill(server, "lib", "4.0", requires_python=">=3.12")
+    server.add("lib-0.9.tar.gz", b"source")
+    catalogue = desk.catalogue(server.url)
+    catalogue.crawl([Requirement("lib")])
+    wait_for(server, metadata_path("lib", "1.0"))
+    catalogue.crawl([Requirement("lib", (), "<1")])  # only a sdist is left, which nobody builds on a guess
+    settled(catalogue, "lib")
+    assert metadata_of(server) == [wheel_filename("lib", "1.0")]
+
+
+def test_a_guess_that_fails_hurts_nobody(server: IndexServer, desk: Desk) -> None:
+    fill(server, "app", "1.0", "broken", "gone", "lib")
+    server.script("/simple/broken/", Always(Status(400)))
+    fill(server, "lib", "1.0")
+    catalogue = desk.catalogue(server.url)
+    catalogue.crawl([Requirement("app")])
+    wait_for(server, metadata_path("lib", "1.0"))
+    assert catalogue.listing("lib").versions == ("1.0",)
+    assert catalogue.listing("gone").versions == ()
+    with pytest.raises(CommonwheelError, match="400"):
+        catalogue.listing("broken")
+
+
+def test_hints_of_versions_are_fetched_together(server: IndexServer, desk: Desk) -> None:
+    for n in range(6):
+        fill(server, "lib", f"{n}.0")
+    hold = Hold()
+    server.script(metadata_path("lib", "1.0"), hold)
+    catalogue = desk.catalogue(server.url)
+    catalogue.listing("lib")
+    catalogue.expect("lib", ("1.0", "2.0", "3.0"))
+    for version in ("1.0", "2.0", "3.0"):
+        wait_for(server, metadata_path("lib", version))
+    hold.release.set()
+    assert catalogue.metadata("lib", "1.0").version == "1.0"
+    assert len(metadata_of(server)) == 3
+
+
+def test_a_solver_that_tries_version_after_version_is_overtaken(server: IndexServer, desk: Desk) -> None:
+    for n in range(60):
+        fill(server, "lib", f"1.{n}")
+    catalogue = desk.catalogue(server.url)
+    for n in range(59, 54, -1):
+        catalogue.metadata("lib", f"1.{n}")
+    for n in range(54, 49, -1):
+        wait_for(server, metadata_path("lib", f"1.{n}"))
+    assert len(metadata_of(server)) == 10  # five by one, then five at once
+    up = desk.catalogue(server.url, rules=Rules(lowest=True))
+    for n in range(5):
+        up.metadata("lib", f"1.{n}")
+    wait_for(server, metadata_path("lib", "1.9"))
+
+
+def test_pages_of_last_time_are_all_asked_for_at_once(server: IndexServer, desk: Desk) -> None:
+    names = [f"p{n}" for n in range(12)]
+    for n, name in enumerate(names):
+        fill(server, name, "1.0", *([names[n + 1]] if n + 1 < len(names) else []))
+    catalogue = desk.catalogue(server.url)
+    catalogue.crawl([Requirement("p0")])
+    for name in names:
+        catalogue.metadata(name, "1.0")
+    catalogue.close()
+    desk.now += 10_000
+    server.log.clear()
+    hold = Hold()
+    server.script("/simple/p0/", hold)  # step by step, nothing could be asked before this one is answered
+    again = desk.catalogue(server.url)
+    again.crawl([Requirement("p0")])
+    for name in names:
+        wait_for(server, f"/simple/{name}/")
+    hold.release.set()
+    assert [again.metadata(name, "1.0").version for name in names] == ["1.0"] * 12
+    assert len(server.log) == 12
+    assert {seen.status for seen in server.log} == {304}
+
+
+def test_a_long_chain_of_remembered_answers_needs_no_stack(server: IndexServer, desk: Desk) -> None:
+    """Three hundred answers that are all there at once must not be three hundred calls deep."""
+    for n in range(300):
+        fill(server, f"p{n}", "1.0", f"p{n + 1}")
+    fill(server, "p300", "1.0")
+    catalogue = desk.catalogue(server.url)
+    catalogue.crawl([Requirement("p0")])
+    for n in range(301):
+        catalogue.metadata(f"p{n}", "1.0")
+    catalogue.close()
+    desk.now += 10_000
+    again = desk.catalogue(server.url)
+    again.crawl([Requirement("p0")])
+    for n in range(301):
+        assert again.metadata(f"p{n}", "1.0").name == f"p{n}"
+
+
+def test_nothing_begins_after_the_end(server: IndexServer, desk: Desk) -> None:
+    fill(server, "app", "1.0", "lib")
+    fill(server, "lib", "1.0")
+    hold = Hold()
+    server.script("/simple/app/", hold)
+    catalogue = desk.catalogue(server.url)
+    catalogue.crawl([Requirement("app")])
+    assert hold.arrived.wait(5)
+    catalogue.close()
+    hold.release.set()
+    assert catalogue.listing("app").versions == ("1.0",)
+    assert pages_of(server) == {"app"}
+    assert metadata_of(server) == []
+
+
+def test_the_answer_does_not_depend_on_the_order_of_arrival(server: IndexServer) -> None:
+    fill(server, "app", "1.0", "a", "b")
+    fill(server, "a", "1.0", "b<2")
+    for version in ("1.0", "2.0"):
+        fill(server, "b", version)
+    answers = []
+    for held in ("/simple/a/", "/simple/b/", metadata_path("app", "1.0")):
+        hold = Hold()
+        server.script(held, hold)
+        with Desk() as desk:
+            catalogue = desk.catalogue(server.url)
+            catalogue.crawl([Requirement("app")])
+            assert hold.arrived.wait(5)
+            threading.Timer(0.05, hold.release.set).start()
+            answers.append([catalogue.listing(name) for name in ("b", "a", "app")] + [catalogue.metadata("a", "1.0"), catalogue.candidate("b", "2.0")])
+    assert answers[0] == answers[1] == answers[2]

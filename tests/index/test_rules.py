@@ -1,0 +1,44 @@
+"""What of the offers is wanted."""
+
+import pytest
+
+from commonwheel.errors import UsageError
+from commonwheel.index.rules import Rules, UnknownIndex
+from commonwheel.index.selection import Formats
+from commonwheel.index.shelf import Index
+from commonwheel.model import SafeUrl
+
+PLAIN = Index(SafeUrl("https://index.example/simple"), "plain")
+
+
+def test_the_limit_of_a_project_outweighs_that_of_its_index_and_that_the_general_one() -> None:
+    strict = Index(SafeUrl("https://strict.example"), newest=5.0)
+    free = Index(SafeUrl("https://free.example"), newest=False)
+    rules = Rules(newest=10.0, newest_of={"demo": 20.0, "free": None})
+    for index, name, limit in (
+        (PLAIN, "x", 10.0), (strict, "x", 5.0), (free, "x", None), (PLAIN, "demo", 20.0), (strict, "demo", 20.0), (strict, "free", None),
+    ):  # fmt: skip
+        assert rules.terms(name, index).newest == limit
+
+
+def test_terms_follow_the_formats() -> None:
+    rules = Rules(formats=Formats(no_sdists=frozenset({"demo"})))
+    assert (rules.terms("demo", PLAIN).wheels, rules.terms("demo", PLAIN).sdists) == (True, False)
+    assert rules.terms("other", PLAIN).sdists
+
+
+def test_refreshing_all_or_some() -> None:
+    assert Rules(refresh=True).refreshes("demo")
+    assert not Rules().refreshes("demo")
+    assert Rules(refresh=frozenset({"demo"})).refreshes("demo")
+    assert not Rules(refresh=frozenset({"demo"})).refreshes("other")
+
+
+def test_mistakes_are_named() -> None:
+    with pytest.raises(UsageError) as caught:
+        Rules(strategy="best").check([PLAIN])
+    assert "first-index" in (caught.value.hint or "")
+    with pytest.raises(UnknownIndex) as unknown:
+        Rules(bound={"demo": "elsewhere"}).check([PLAIN])
+    assert unknown.value.context == ("configured: plain",)
+    Rules(bound={"demo": "plain"}).check([PLAIN])

@@ -1,0 +1,66 @@
+"""Records of an index: where they lie, and whose they are."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commonwheel.errors import MetadataUnavailable
+from commonwheel.index.bundle import pack
+from commonwheel.index.packed import Draft, Provenance
+from commonwheel.index.shelf import Index, Shelf, check
+from commonwheel.model import Metadata, SafeUrl
+from kit.pages import MemoryPages
+
+
+def index(url: str) -> Index:
+    return Index(SafeUrl(url))
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_keys_are_plain_and_differ(one: str, two: str) -> None:
+    keys = [index(f"https://index.example/{text}").key for text in (one, two)]
+    for key in keys:
+        assert set(key) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-")
+        assert key[0] not in "-."
+    if one.rstrip("/") != two.rstrip("/"):
+        assert keys[0] != keys[1]
+
+
+def test_a_key_can_be_read_and_knows_no_secret() -> None:
+    assert index("https://user:secret@index.example:8080/a/simple/").key.startswith("index.example-8080-a-simple-")
+    assert index("https://user:secret@index.example/simple").key == index("https://index.example/simple/").key
+    assert index("http://index.example/simple").key != index("https://index.example/simple").key
+    assert index("https://user:secret@index.example/simple").page_url("demo").secret == "https://user:secret@index.example/simple/demo/"
+    assert "secret" not in str(index("https://user:secret@index.example/simple"))
+
+
+def test_what_credentials_opened_is_kept_apart() -> None:
+    pages = MemoryPages()
+    for url in ("https://user:secret@index.example/simple", "https://index.example/simple"):
+        shelf = Shelf(index(url), pages)
+        shelf.keep(Draft(index(url).identity, "demo").finish(Provenance()))
+        bundle = shelf.bundle("demo")
+        bundle.learn("key", pack(Metadata("demo", "1.0")))
+        shelf.keep_bundle(bundle)
+    assert {space for space, _ in pages.records} == {"private-pages", "private-metadata", "pages", "metadata"}
+    assert Index(SafeUrl("https://index.example/simple"), private=True).private
+
+
+def test_a_bundle_is_written_only_when_something_was_learned() -> None:
+    pages = MemoryPages()
+    shelf = Shelf(index("https://index.example/simple"), pages)
+    shelf.keep_bundle(shelf.bundle("demo"))
+    assert not pages.writes
+    bundle = shelf.bundle("demo")
+    bundle.learn("key", pack(Metadata("demo", "1.0")))
+    shelf.keep_bundle(bundle)
+    shelf.keep_bundle(bundle)
+    assert len(pages.writes) == 1
+
+
+def test_metadata_has_to_be_of_the_version_that_was_asked_for() -> None:
+    assert check(Metadata("demo", "1.0"), "demo", "1.0.0", "demo.whl").name == "demo"
+    with pytest.raises(MetadataUnavailable, match="`other`"):
+        check(Metadata("other", "1.0"), "demo", "1.0", "demo.whl")
+    with pytest.raises(MetadataUnavailable, match=r"1\.0\+cpu"):
+        check(Metadata("demo", "1.0+cpu"), "demo", "1.0", "demo.whl")
