@@ -244,7 +244,7 @@ class Session:
             return environment.interpreter.target
         from commonwheel.python import platforms
 
-        return platforms.target(environment.interpreter, version or "", platform or "")
+        return platforms.target(environment.interpreter, version or "", platform or "", self.environ)
 
     def installed(self, environment: "Environment") -> "tuple[Installed, ...]":
         """Return every distribution that an environment can import."""
@@ -260,13 +260,11 @@ class Session:
 
     def installed_metadata(self, one: "Installed") -> "Metadata | None":
         """Return the metadata of an installed distribution, None when it cannot be read."""
-        from commonwheel.python.installed import metadata_path
+        from commonwheel.python.installed import read_metadata
         from commonwheel.specs import core_metadata
 
-        path = metadata_path(one)
         try:
-            with open(path, "rb") as stream:
-                return core_metadata.parse(stream.read())
+            return core_metadata.parse(read_metadata(one))
         except (OSError, core_metadata.InvalidMetadata):
             return None
 

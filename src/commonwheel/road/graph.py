@@ -3,8 +3,8 @@
 import os
 
 from commonwheel.model import Value
+from commonwheel.python.installed import read_metadata
 from commonwheel.specs import core_metadata, markers, versions
-from commonwheel.specs import installed as specs_installed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,14 +27,10 @@ class Node(Value):
 
 def metadata_of(one: "Installed") -> "Metadata | None":
     """Return what resolution needs of an installed distribution, None when it has no readable metadata."""
-    paths = {"dist-info": ("METADATA",), "egg-info": ("PKG-INFO",)}.get(one.form, ("",))
-    for name in paths:
-        try:
-            with open(os.path.join(one.location, name) if name else one.location, "rb") as stream:
-                return core_metadata.parse(stream.read())
-        except (OSError, core_metadata.InvalidMetadata, specs_installed.InvalidInstalled):
-            continue
-    return None
+    try:
+        return core_metadata.parse(read_metadata(one))
+    except (OSError, core_metadata.InvalidMetadata):
+        return None
 
 
 class Graph:
