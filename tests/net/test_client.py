@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -99,6 +100,15 @@ class Sink:
     def rewind(self, position: int) -> None:
         del self.data[position:]
         self.rewinds += 1
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another thread does; a test that hangs here has found something."""
+    for _ in range(15_000):
+        if condition():
+            return
+        time.sleep(0.002)
+    raise AssertionError("it never happened")
 
 
 def failure(pending: Pending[Response]) -> NetworkError:
@@ -265,8 +275,7 @@ def test_what_somebody_waits_for_overtakes_what_was_asked_ahead(index: IndexServ
     assert isinstance(needed, Transfer)
     waiter = threading.Thread(target=needed.result)
     waiter.start()
-    while not client._small.server(needed).urgent:
-        pass
+    until(lambda: bool(client._small.server(needed).urgent))
     holds[0].release.set()
     waiter.join()
     for hold in holds:
@@ -296,8 +305,7 @@ def test_what_is_waited_for_begins_though_idle_downloads_hold_every_place(
     for number in range(6):
         index.put(f"/{number}", SOME * 3)
     downloads = [client.download(url(index, f"/{number}")) for number in range(6)]
-    while not (downloads[0].paused and downloads[1].paused):
-        pass
+    until(lambda: downloads[0].paused and downloads[1].paused)
     for download in reversed(downloads):
         sink = Sink()
         assert download.into(sink.write).result().status == 200
@@ -346,9 +354,8 @@ def test_while_a_server_asks_for_patience_nothing_else_is_sent_to_it(index: Inde
     index.put("/y", b"hello")
     index.script("/x", Status(429, {"retry-after": "1"}))
     first = client.get(url(index, "/x"))
-    while not index.log or not index.log[0].status:
-        pass
-    threading.Event().wait(0.05)  # the answer is on its way to the client
+    assert isinstance(first, Transfer)
+    until(lambda: client._small.server(first).held_until > 0)
     client.get(url(index, "/y")).result()
     first.result()
     assert index.seen("/y")[0].at - index.seen("/x")[0].at >= 1.0
@@ -401,8 +408,7 @@ def test_a_download_is_written_by_whoever_waits(index: IndexServer, client: Clie
 def test_a_download_begins_early_and_keeps_little_in_memory(index: IndexServer, client: Client) -> None:
     index.put("/x", SOME * 8)
     download = client.download(url(index, "/x"))
-    while not download.paused:
-        pass
+    until(lambda: download.paused)
     assert BUFFER // 2 <= download.received <= BUFFER + 1_000_000
     sink = Sink()
     assert download.into(sink.write).result().status == 200
@@ -464,8 +470,7 @@ def test_a_file_that_changed_meanwhile_begins_anew(index: IndexServer, client: C
     index.script("/x", Truncate(after=300_000), Hold(release=(release := threading.Event())))
     sink = Sink()
     download = client.download(url(index, "/x"), sink.write, rewind=sink.rewind)
-    while len(index.log) < 2:
-        pass
+    until(lambda: len(index.log) == 2)
     index.put("/x", b"other" * 1000)
     release.set()
     assert download.result().status == 200
@@ -738,8 +743,7 @@ def test_http2_puts_everything_on_one_connection(make_client: MakeClient, author
         client.get(SafeUrl(server.root + "/0")).result()
         server.hold.clear()
         pending = [client.get(SafeUrl(f"{server.root}/{number}")) for number in range(150)]
-        while server.most < 100:
-            pass
+        until(lambda: server.most == 100)
         server.hold.set()
         assert [each.result().body for each in pending] == [str(number).encode() for number in range(150)]
         assert server.connections == 1
@@ -871,8 +875,7 @@ def test_closing_fails_what_is_under_way(index: IndexServer, client: Client) -> 
     running = client.get(url(index, "/x"))
     sink = Sink()
     large = client.download(url(index, "/x"), sink.write)
-    while len(index.log) < 2:
-        pass
+    until(lambda: len(index.log) == 2)
     client.close()
     client.close()
     for pending in (running, large, client.get(url(index, "/x")), client.download(url(index, "/x"), sink.write)):

@@ -57,7 +57,10 @@ def trust(environ: "Mapping[str, str]", named: str | None = None) -> Trust:
     if file and directory:
         bundle = _bundle(file, "SSL_CERT_FILE")
         folder = _directory(directory, "SSL_CERT_DIR")
-        return Trust(bundle.bundle, folder.directory, folder.pem, "SSL_CERT_FILE and SSL_CERT_DIR")
+        both = "SSL_CERT_FILE and SSL_CERT_DIR"
+        if folder.pem:  # curl reads a file or a text, not both
+            return Trust("", folder.directory, _read(file, "SSL_CERT_FILE") + b"\n" + folder.pem, both)
+        return Trust(bundle.bundle, folder.directory, why=both)
     if file:
         return _bundle(file, "SSL_CERT_FILE")
     if directory:

@@ -35,7 +35,7 @@ from commonwheel.net.responses import (
     status_text,
 )
 from commonwheel.net.transfers import Download, Failure, Transfer
-from commonwheel.net.urls import Proxies, file_path, host_listed, origin, shown, take_login
+from commonwheel.net.urls import Proxies, file_path, host_listed, origin, shown
 
 # pycurl 7.49 imports asyncio's needs (inspect, dataclasses: 35 of 60 ms) for a class that we have no use for.
 sys.modules.setdefault("pycurl.async_multi", type(sys)("pycurl.async_multi")).__dict__.setdefault(
@@ -135,8 +135,7 @@ class _Rules:
 
     def route(self, url: str) -> str:
         """Return the proxy for a URL as it may be shown, or ""."""
-        proxy = self.proxies.of(url)
-        return take_login(proxy)[0] if proxy else ""
+        return self.proxies.route(url)
 
 
 class _Server:
@@ -182,9 +181,10 @@ class _Server:
 class _Lane:
     """A multi handle with connections of its own, and the queues before it."""
 
-    __slots__ = ("active", "deadline", "limit", "multi", "running", "servers")
+    __slots__ = ("active", "deadline", "limit", "multi", "running", "servers", "wide")
 
-    def __init__(self, limit: int, streams: int) -> None:
+    def __init__(self, limit: int, streams: int, wide: set[tuple[str, str, int]]) -> None:
+        self.wide = wide  # origins that are known to speak HTTP/2; both lanes learn from each other
         self.multi = pycurl.CurlMulti()
         self.multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
         self.multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, streams)
@@ -203,6 +203,8 @@ class _Lane:
         found = self.servers.get(transfer.origin)
         if found is None:
             found = self.servers[transfer.origin] = _Server(self, transfer.origin)
+            if transfer.origin in self.wide:
+                found.width = found.most = _WIDE
         return found
 
     def idle(self) -> int:
@@ -345,9 +347,10 @@ class Client:
         os.set_blocking(self._door, False)
         self._poll = select.poll()
         self._poll.register(self._ear, select.POLLIN)
-        self._small = _Lane(limit=256, streams=_WIDE)
+        self._wide: set[tuple[str, str, int]] = set()
+        self._small = _Lane(limit=256, streams=_WIDE, wide=self._wide)
         # Few streams on each connection: one TCP window for fifty wheels would be the slowest way to fetch them.
-        self._large = _Lane(limit=options.concurrent_downloads, streams=8)
+        self._large = _Lane(limit=options.concurrent_downloads, streams=8, wide=self._wide)
         self._sockets: dict[int, _Lane] = {}
         for lane in (self._small, self._large):
             lane.multi.setopt(pycurl.M_SOCKETFUNCTION, self._watcher(lane))
@@ -407,11 +410,7 @@ class Client:
                 lane.multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
             self._reap(lane)
         while self._later and self._later[0][0] <= now:
-            due = heappop(self._later)[2]
-            if isinstance(due, _Server):
-                self._fill(due)
-            else:
-                self._queue(due)
+            self._resume(heappop(self._later)[2])
         self._hand_over()
         return True
 
@@ -478,6 +477,15 @@ class Client:
         server = self._lane(transfer).server(transfer)
         (server.urgent if transfer.wanted else server.waiting).append(transfer)
         self._fill(server)
+
+    def _resume(self, due: "Transfer | _Server") -> None:
+        """Go on with what has waited long enough."""
+        if isinstance(due, Transfer):
+            self._queue(due)
+        elif due.held_until > monotonic():  # somebody has asked for more patience meanwhile
+            self._wake_later(due.held_until, due)
+        else:
+            self._fill(due)
 
     def _fill(self, server: _Server) -> None:
         """Begin as many requests to a server as it may have now."""
@@ -565,6 +573,7 @@ class Client:
         server = lane.server(transfer)
         if trouble is None:
             if server.most == _NARROW and easy.getinfo(pycurl.INFO_HTTP_VERSION) >= _HTTP_2:
+                self._wide.add(server.origin)
                 server.width = server.most = _WIDE
             server.answered()
         self._release(lane, easy)
@@ -725,6 +734,12 @@ def _failure(number: int, text: str, url: str) -> Failure:
             text,
             "if your organisation's proxy or index has a certificate of its own, name its authority with `--cert` or "
             f"SSL_CERT_FILE; `--allow-insecure-host {host}` goes without any check",
+        )
+    if "wrong version number" in text:
+        return Failure("final", text, f"`{host}` seems not to speak TLS on this port; check the scheme of the URL")
+    if " alert " in text:
+        return Failure(
+            "final", text, "if the server wants to know who you are, name your certificate in SSL_CLIENT_CERT"
         )
     return Failure("fleeting" if number in _FLEETING else "final", text)
 

@@ -118,6 +118,12 @@ class RemoteFile(io.RawIOBase):
         else:
             wanted = f"bytes=-{TAIL}"
         response = self._get(wanted, TAIL)
+        if response.status == 416:  # noqa: PLR2004 - Range Not Satisfiable: some know no suffixes, but tell the size
+            told = response.headers.get("content-range", "").rpartition("/")[2]
+            if size is not None or not told.isdigit() or told == "0":
+                raise self._useless("refuses ranges")
+            self._open(int(told))
+            return
         self._etag = response.headers.get("etag", "")
         if response.status == 200:  # noqa: PLR2004 - OK, not Partial Content: short enough to have arrived whole
             self.size = len(response.body)
@@ -147,9 +153,9 @@ class RemoteFile(io.RawIOBase):
             ).result()
         except BodyTooLarge as error:
             raise self._useless("sends the whole file when asked for a part") from error
-        if response.status == 416:  # noqa: PLR2004 - Range Not Satisfiable
-            raise self._useless("refuses ranges")
-        return response.expect(200, 206)
+        if response.status == 501:  # noqa: PLR2004 - Not Implemented
+            raise self._useless("knows no ranges")
+        return response.expect(200, 206, 416)
 
     def _useless(self, what: str) -> NoRanges:
         self._client.rangeless.add(origin(self._url.secret))

@@ -309,7 +309,7 @@ class Download(Transfer):
     """
 
     __slots__ = (
-        "claim", "consumed", "delivering", "expected", "first", "gate", "label", "mark", "outcome", "paused", "position",
+        "claim", "consumed", "delivering", "dirty", "expected", "first", "gate", "label", "mark", "outcome", "paused", "position",
         "queue", "received", "refused", "reporter", "resume", "rewind", "skip", "total", "validator", "waiting", "whole_only", "write",
     )  # fmt: skip
 
@@ -337,6 +337,7 @@ class Download(Transfer):
         self.reporter = reporter
         self.queue: deque[bytes | Rewind] = deque()
         self.received = 0  # bytes put into the queue, ever; only the transfer thread counts here
+        self.dirty = False  # something has been written
         self.consumed = 0  # bytes taken from the queue, ever; only the waiting thread counts here
         self.position = 0  # bytes of the body that are in the queue or written
         self.mark = 0  # where the last attempt broke off
@@ -458,7 +459,7 @@ class Download(Transfer):
         if builds and self.position - self.mark >= PROGRESS:
             self.attempts = 1
         self.mark = self.position
-        if self.position and self.rewind is None and not builds:
+        if self.position and self.write is not None and self.rewind is None and not builds:
             self._fail(self._broken(failure))
             return None
         return super().broke(failure)
@@ -557,16 +558,27 @@ class Download(Transfer):
             return 0
         if isinstance(piece, Rewind):
             self.consumed = piece.received
-            if self.rewind is not None:
-                self.rewind(0)
+            self._begin_anew()
             return 0
         assert self.write is not None
+        self.dirty = True
         self.write(piece)
         self.consumed += len(piece)
         if self.paused and self.received - self.consumed < BUFFER // 2 and self.poke is not None:
             self.paused = False
             self.poke(self)
         return len(piece)
+
+    def _begin_anew(self) -> None:
+        if not self.dirty:
+            return
+        if self.rewind is None:
+            raise NetworkError(
+                f"the download of `{shown(self.asked)}` broke off and would begin anew, but what is written already stays",
+                context=self._context(),
+            )
+        self.rewind(0)
+        self.dirty = False
 
 
 PAUSE = 0x10000001  # CURL_WRITEFUNC_PAUSE

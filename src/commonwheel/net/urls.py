@@ -106,13 +106,27 @@ class Proxies:
         def ask(name: str) -> str:
             return (environ.get(name) or environ.get(name.upper()) or "").strip()
 
-        everything = ask("all_proxy")
+        everything = _with_scheme(ask("all_proxy"))
         # In a CGI script HTTP_PROXY is what a client's `Proxy:` header says (CVE-2016-5388, "httpoxy").
         http = (environ.get("http_proxy") or "").strip() if "REQUEST_METHOD" in environ else ask("http_proxy")
-        self.http = http or everything
-        self.https = ask("https_proxy") or everything
+        self.http = _with_scheme(http) or everything
+        self.https = _with_scheme(ask("https_proxy")) or everything
         self.no_proxy = ask("no_proxy")
 
     def of(self, url: str) -> str:
         """Return the proxy for a URL's scheme, or ""; `no_proxy` is left to curl."""
         return self.https if url[:6].lower() == "https:" else self.http
+
+    def route(self, url: str) -> str:
+        """Return the proxy that a URL goes through as it may be shown, or ""; networks in `no_proxy` are not looked at."""
+        proxy = self.of(url)
+        host = origin(url)[1]
+        for entry in self.no_proxy.replace(",", " ").split():
+            name = entry.lower().lstrip("*").lstrip(".")
+            if not name or host == name or host.endswith(f".{name}"):
+                return ""
+        return take_login(proxy)[0] if proxy else ""
+
+
+def _with_scheme(proxy: str) -> str:
+    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
