@@ -52,7 +52,11 @@ LEASES = f"{VERSION}/leases"
 
 #: Rooms of plain records, `Store.get` and `Store.put`: true for those that describe this machine or this user, and are
 #: therefore kept in a personal layer and never shared.
-SPACES = {"pages": False, "metadata": False, "interpreters": True, "defaults": True, "settled": True}
+SPACES = {
+    "pages": False, "metadata": False, "interpreters": True, "defaults": True, "settled": True,
+    # of indexes that are asked with credentials: what they tell one user is not told to others
+    "private-pages": True, "private-metadata": True,
+}  # fmt: skip
 
 # ---- inside one entry ----------------------------------------------------------------------------------------------
 
@@ -226,8 +230,9 @@ SHAPE = (
     (1, f"entries/ab/{_EXAMPLE}.1001/", "user 1001's own copy, beside one that he does not trust"),
     (1, f"images/ab/{_EXAMPLE}-cpython-312/", "the tree again, with the bytecode of one interpreter"),
     (1, "pages/<index>/<project>", "an index page as it was parsed, with its HTTP validators"),
-    (1, "metadata/<key>", "METADATA of wheels that were not downloaded"),
+    (1, "metadata/<index>/<project>", "what is known of the metadata of a project's versions"),
     (1, "interpreters/…  defaults/…  settled/…", "what was learnt about this machine; only in a personal store"),
+    (1, "private-pages/…  private-metadata/…", "what an index said to one who has credentials; only in a personal store"),
     (1, "pointers/ab/<url or source>", "which entry a URL or a source led to"),
     (1, "builds/<source>/  git/<repository>/", "where sources are built; private"),
     (1, "roots/<uid>/<sha256 of a path>", "an environment, and the entries that it lives on"),
