@@ -137,15 +137,16 @@ def test_operations_can_take_their_time(faulty: FaultFS) -> None:
 
 
 def test_renames_that_must_not_replace_are_refused_and_not_misunderstood(faulty: FaultFS) -> None:
-    from commonwheel.fs import _linux
+    from commonwheel.fs import system_calls
 
-    for name in ("one", "two"):
-        Path(faulty.point, name).write_text(name)
+    one, two, three = (os.path.join(faulty.point, name).encode() for name in ("one", "two", "three"))
+    for name in (one, two):
+        Path(os.fsdecode(name)).write_bytes(name)
     with pytest.raises(FileExistsError):
-        _linux.rename_exclusive(os.path.join(faulty.point, "one"), os.path.join(faulty.point, "two"))
+        system_calls.call("renameat2", -100, one, -100, two, 1)
     with pytest.raises(OSError, match="Invalid argument"):
-        _linux.rename_exclusive(os.path.join(faulty.point, "one"), os.path.join(faulty.point, "three"))
-    assert Path(faulty.point, "two").read_text() == "two"
+        system_calls.call("renameat2", -100, one, -100, three, 1)
+    assert Path(os.fsdecode(two)).read_bytes() == two
 
 
 def test_rights_hold_and_files_belong_to_their_makers(faulty: FaultFS) -> None:

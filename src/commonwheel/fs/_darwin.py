@@ -17,6 +17,7 @@ assert sys.platform == "darwin"  # tells the type checker for which system it re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Final
 
 RENAME_EXCL: "Final" = 0x4
@@ -99,6 +100,10 @@ def sync_filesystem(fd: int) -> None:
     """Write everything of the file system that holds the open `fd` to its medium, past the drive's own cache."""
     os.sync()
     fcntl.fcntl(fd, F_FULLFSYNC)
+
+
+def use_system_calls(call: "Callable[..., None]") -> None:
+    """Do without: nothing of `system_calls` is needed here."""
 
 
 def lock_fd(fd: int, *, shared: bool) -> bool:

@@ -1,8 +1,7 @@
 """What Linux does in its own way, behind the contract that `_darwin` and `_windows` share.
 
 Laws of this file: the same names and signatures in all three (tests/fs/test_platforms.py compares them); functions raise
-plain `OSError` and decide nothing; only `disk.py` calls those that change the disk. `ctypes` costs 4 ms of a 30 ms
-budget, so the two system calls that Python does not wrap load it when they are first needed.
+plain `OSError` and decide nothing; only `disk.py` calls those that change the disk.
 """
 
 import errno
@@ -92,35 +91,31 @@ def replace(source: str, path: str) -> None:
 def rename_exclusive(source: str, path: str) -> None:
     """Rename a file where hard links do not work; FileExistsError if `path` exists (renameat2, RENAME_NOREPLACE).
 
-    NFS and some FUSE file systems refuse with EINVAL or ENOSYS.
+    NFS and some FUSE file systems refuse with EINVAL, and without `system_calls` it is ENOSYS.
     """
-    _libc_call("renameat2", AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(path), RENAME_NOREPLACE)
+    if _system_call is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), path)
+    _system_call("renameat2", AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(path), RENAME_NOREPLACE)
 
 
 def sync_filesystem(fd: int) -> None:
-    """Write everything of the file system that holds the open `fd` to its medium (syncfs)."""
-    _libc_call("syncfs", fd)
+    """Write everything of the file system that holds the open `fd` to its medium (syncfs).
+
+    Without `system_calls` it is everything of all file systems, which may take much longer.
+    """
+    if _system_call is None:
+        os.sync()
+    else:
+        _system_call("syncfs", fd)
 
 
-_libc: "Callable[[str], Callable[..., int]] | None" = None
-_errno: "Callable[[], int]" = int
+_system_call: "Callable[..., None] | None" = None
 
 
-def _libc_call(name: str, *words: int | bytes) -> None:
-    global _libc, _errno
-    if _libc is None:
-        import ctypes  # noqa: PLC0415 - 4 ms, for file systems without hard links and for `sync` alone
-
-        library = ctypes.CDLL(None, use_errno=True)
-        _errno = ctypes.get_errno
-        _libc = library.__getattr__
-    try:
-        function = _libc(name)
-    except AttributeError:
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from None
-    if function(*words) != 0:
-        number = _errno()
-        raise OSError(number, os.strerror(number))
+def use_system_calls(call: "Callable[..., None]") -> None:
+    """Take from `system_calls` what calls the C library by name: it is too costly to be imported here."""
+    global _system_call
+    _system_call = call
 
 
 def lock_fd(fd: int, *, shared: bool) -> bool:

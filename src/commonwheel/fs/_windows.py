@@ -78,6 +78,10 @@ def sync_filesystem(fd: int) -> None:
     os.fsync(fd)
 
 
+def use_system_calls(call: "Callable[..., None]") -> None:
+    """Do without: nothing of `system_calls` is needed here."""
+
+
 def lock_fd(fd: int, *, shared: bool) -> bool:
     """Take the lock of an open file without waiting: False if somebody holds it. All locks are exclusive here."""
     if shared:
