@@ -12,6 +12,7 @@ from commonwheel.install import distinfo, history, linking, spread, uninstall
 from commonwheel.install.ground import Ground
 from commonwheel.install.history import Package, Record
 from commonwheel.model import Value
+from commonwheel.specs.direct_url import FILE_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,12 +32,12 @@ _METADATA = (".dist-info", ".egg-info", ".egg-link", ".egg")
 class Changeset(Value):
     """A plan with all that it means: entries by name, what is cleared away, what is laid out, how files are placed.
 
-    `owners` says which distribution that stays lists a path which will be replaced.
+    `texts` are the files that are written into the dist-info of each; `owners` says which distribution that stays lists a path which will be replaced.
     """
 
-    __slots__ = ("choice", "clearing", "entries", "layout", "owners", "plan", "shelf", "stamp")
+    __slots__ = ("choice", "clearing", "entries", "layout", "owners", "plan", "shelf", "stamp", "texts")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the whole of a change
         self,
         plan: "Plan",
         entries: "Mapping[str, Entry]",
@@ -44,6 +45,7 @@ class Changeset(Value):
         layout: "Layout",
         choice: "LinkChoice",
         shelf: "Shelf",
+        texts: "Mapping[str, Mapping[str, bytes]]",
         stamp: "Stamp | None" = None,
         owners: "Mapping[str, str] | None" = None,
     ) -> None:
@@ -53,6 +55,7 @@ class Changeset(Value):
         self.layout: Final = layout
         self.choice: Final = choice
         self.shelf: Final = shelf
+        self.texts: Final = texts
         self.stamp: Final = stamp
         self.owners: Final[Mapping[str, str]] = owners or {}
 
@@ -95,16 +98,14 @@ def make(  # noqa: PLR0913 - the settings of an installation
     chosen = linking.choose(
         link_mode, environment, [entries[pin.name] for pin in plan.add], recommended=recommended, no_fold=no_fold
     )
-    incoming = [
-        spread.Incoming(
-            entries[pin.name], distinfo.texts(pin, entries[pin.name]) | dict((texts or {}).get(pin.name, {}))
-        )
-        for pin in plan.add
-    ]
+    written = {
+        pin.name: distinfo.texts(pin, entries[pin.name]) | dict((texts or {}).get(pin.name, {})) for pin in plan.add
+    }
+    incoming = [spread.Incoming(entries[name], inner) for name, inner in written.items()]
     ground = Ground((*clearing.listings, *clearing.paths))
     layout = spread.placements(incoming, environment, ground, shelf, chosen.folded, plan.keep)
     owners = uninstall.owners(layout.in_the_way, plan.keep) if layout.in_the_way else {}
-    return Changeset(plan, entries, clearing, layout, chosen, shelf, seen, owners)
+    return Changeset(plan, entries, clearing, layout, chosen, shelf, written, seen, owners)
 
 
 # --- records -------------------------------------------------------------------------------------------------------
@@ -120,8 +121,8 @@ def record(change: Changeset, state: str, number: int, command: str, used: "Mapp
     added = []
     for pin in change.plan.add:
         entry = change.entries[pin.name]
-        direct_url = "" if pin.source is None else _direct_url(change, pin.name, locations[entry.dist_info])
         location = locations[entry.dist_info]
+        direct_url = str(change.texts[pin.name].get(FILE_NAME, b""), "utf-8")
         added.append(
             Package(pin.name, entry.version, entry.digest, location, "cw", direct_url, requested=pin.requested)
         )
@@ -136,16 +137,6 @@ def record(change: Changeset, state: str, number: int, command: str, used: "Mapp
         tuple(_package(one, known) for one in change.plan.keep if one.own),
         max(used, key=lambda way: used[way], default=""),
     )
-
-
-def _direct_url(change: Changeset, name: str, location: str) -> str:
-    """Return the direct_url.json that is laid out for a package."""
-    for one in change.layout.placements:
-        if one.path == location:
-            children = getattr(one.node, "children", {})
-            text = children.get("direct_url.json")
-            return "" if text is None else str(text.data, "utf-8")
-    raise KeyError(name)
 
 
 def _package(installed: "Installed", known: "Mapping[str, Package]") -> Package:

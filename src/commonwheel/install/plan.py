@@ -4,8 +4,7 @@ Laws of this file: pure. It reads no disk and decides nothing about files; `dire
 """
 
 from commonwheel.model import PathSource, Plan, UrlSource, Value, VcsSource
-from commonwheel.specs import file_url, versions
-from commonwheel.specs import installed as specs_installed
+from commonwheel.specs import direct_url, versions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,47 +121,36 @@ def meets(requirement: "Requirement", installed: "Installed") -> bool:
     return not requirement.specifier or versions.contains(requirement.specifier, installed.version, prereleases=True)
 
 
-def came_from(source: "UrlSource | VcsSource | PathSource", direct_url: str) -> bool:
+def came_from(source: "UrlSource | VcsSource | PathSource", text: str) -> bool:
     """Say whether the text of a `direct_url.json` (PEP 610) tells the same source.
 
-    A directory that is not editable is never the same: nobody knows what changed in it since. A revision that is not
-    resolved to a commit matches by its requested name.
+    A directory that is not editable is never the same: nobody knows what changed in it since. A revision whose commit is
+    not known yet is the same when it was asked for by the same name.
     """
-    url = specs_installed.url_of(direct_url)
-    if not url or _member(direct_url, "subdirectory") != (source.subdirectory or ""):
+    if not text:
         return False
-    editable = bool(specs_installed.editable_path(direct_url))
-    if isinstance(source, PathSource):
-        if '"dir_info"' in direct_url and not (editable and source.editable):
-            return False
-        return (
-            file_url.to_path(url) == source.path and editable == source.editable and _hashes_agree(source, direct_url)
-        )
+    try:
+        told = direct_url.read(text)
+    except direct_url.InvalidDirectUrl:
+        return False
+    if (told.subdirectory or "") != (source.subdirectory or ""):
+        return False
     if isinstance(source, VcsSource):
-        if _member(direct_url, "vcs") != source.kind or editable != source.editable:
+        return isinstance(told, VcsSource) and _same_revision(source, told)
+    if isinstance(source, PathSource):
+        if not isinstance(told, PathSource) or told.path != source.path or told.editable != source.editable:
             return False
-        if source.commit:
-            revision_agrees = _member(direct_url, "commit_id") == source.commit
-        else:
-            revision_agrees = _member(direct_url, "requested_revision") == (source.revision or "")
-        return revision_agrees and url in {source.url.bare, source.url.secret}
-    return (
-        '"archive_info"' in direct_url
-        and url in {source.url.bare, source.url.secret}
-        and _hashes_agree(source, direct_url)
-    )
+        return source.editable or (direct_url.is_archive(source.path) and _hashes_agree(source, told))
+    return isinstance(told, UrlSource) and told.url.bare == source.url.bare and _hashes_agree(source, told)
 
 
-def _hashes_agree(source: "UrlSource | PathSource", direct_url: str) -> bool:
-    return not source.digests or any(
-        f'"{one.hex}"' in direct_url or f"{one.algorithm}={one.hex}" in direct_url for one in source.digests
-    )
+def _same_revision(source: VcsSource, told: VcsSource) -> bool:
+    if (source.kind, source.url.bare) != (told.kind, told.url.bare):
+        return False
+    if source.commit:
+        return source.commit == told.commit
+    return (source.revision or "") == (told.revision or "")
 
 
-def _member(text: str, key: str) -> str:
-    """Return a string member of the flat JSON of PEP 610, "" if there is none; `json` itself costs 9 ms."""
-    at = text.find(f'"{key}"')
-    if at < 0:
-        return ""
-    rest = text[at + len(key) + 2 :].lstrip().removeprefix(":").lstrip()
-    return rest[1 : rest.find('"', 1)].replace("\\/", "/") if rest.startswith('"') else ""
+def _hashes_agree(source: "UrlSource | PathSource", told: "UrlSource | PathSource") -> bool:
+    return not source.digests or any(one in told.digests for one in source.digests)

@@ -501,7 +501,9 @@ class _Spreading:
         for one in incoming:
             entry = one.entry
             site = self._site(entry)
-            own = distinfo.wheel_lines(self._ground.read(f"{entry.tree}/{entry.dist_info}/RECORD"), entry, self._shelf.files)
+            own = distinfo.wheel_lines(
+                self._ground.read(f"{entry.tree}/{entry.dist_info}/RECORD"), entry, self._shelf.files
+            )
             if entry.data:
                 data = (f"{entry.data}/", f'"{entry.data}/')
                 own = [line for line in own if not line.startswith(data)]

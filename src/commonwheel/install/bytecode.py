@@ -1,0 +1,144 @@
+"""Compile the modules of installed packages by the environment's own interpreter (`--compile-bytecode`).
+
+Laws of this file: the work is done by `compile_worker.py`, in processes of the target interpreter; what they write is not in any
+RECORD, as with uv: it comes and goes, and is removed with the module that it was made from. A module that does not compile (a
+test of syntax errors, a file for a newer Python) is told at the end, and is no error.
+
+Directories of a folded environment are links into the store: what is compiled there is everybody's, and only who may write the
+store does it. Such modules are left out here; images of compiled entries are the store's affair.
+"""
+
+import os
+import time
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+from commonwheel import process
+from commonwheel.errors import CommonwheelError
+from commonwheel.install import compile_worker, uninstall
+from commonwheel.model import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Final
+
+    from commonwheel.events import Reporter
+    from commonwheel.model import Environment
+
+MODES = ("timestamp", "checked-hash", "unchecked-hash")
+
+
+class CompileFailed(CommonwheelError):
+    """Say that the workers could not be started, died, or did not answer in time."""
+
+    code = "compile-bytecode"
+
+
+class Compiled(Value):
+    """How many modules were compiled, and which were not, each with the reason."""
+
+    __slots__ = ("count", "failed")
+
+    def __init__(self, count: int, failed: "tuple[tuple[str, str], ...]" = ()) -> None:
+        self.count: Final = count
+        self.failed: Final = failed
+
+
+def modules(locations: "Iterable[str]") -> "list[str]":
+    """Return the Python files of installed distributions (their dist-info directories) that may be compiled in place."""
+    found: list[str] = []
+    for location in locations:
+        site = location.rpartition("/")[0]
+        with open(f"{location}/RECORD", "rb") as file:
+            paths = uninstall.own_paths(file.read(), site)
+        found += [f"{site}/{path}" for path in paths if path.endswith(".py") and not path.startswith(("../", "/"))]
+    return [path for path in found if not os.path.islink(path)]
+
+
+def compile_all(
+    environment: "Environment",
+    paths: "Sequence[str]",
+    reporter: "Reporter",
+    *,
+    mode: str = "timestamp",
+    timeout: float | None = 60.0,
+    count: int | None = None,
+) -> Compiled:
+    """Compile modules on as many workers as there are processors; `timeout` is in seconds, for one module.
+
+    Raises CompileFailed when a worker dies or takes too long over one module; what is compiled until then stays.
+    """
+    if not paths:
+        return Compiled(0)
+    argv = [environment.interpreter.executable, "-I", "-S", compile_worker.__file__, mode]
+    number = min(count or os.cpu_count() or 1, len(paths))
+    compiling = _Compiling(process.workers(number, argv), paths, reporter)
+    try:
+        compiling.run(timeout)
+    finally:
+        compiling.close()
+    return Compiled(len(paths) - len(compiling.failed), tuple(sorted(compiling.failed)))
+
+
+class _Compiling:
+    """Workers, a thread for each that talks to it, and what they have to do."""
+
+    def __init__(self, workers: "Sequence[process.Worker]", paths: "Sequence[str]", reporter: "Reporter") -> None:
+        self.failed: list[tuple[str, str]] = []
+        self._workers = workers
+        self._waiting = list(reversed(paths))
+        self._reporter = reporter
+        self._task = reporter.begin("install", "bytecode", len(paths))
+        # what each worker is at, and since when
+        self._at: dict[process.Worker, tuple[str, float]] = {}
+        self._pool = ThreadPoolExecutor(len(workers), thread_name_prefix="compile")
+
+    def run(self, timeout: float | None) -> None:
+        """Have everything compiled; `timeout` for one module."""
+        talks = [self._pool.submit(self._talk, worker) for worker in self._workers]
+        while True:
+            done, running = wait(talks, timeout=timeout and min(timeout, 1.0), return_when=FIRST_EXCEPTION)
+            for talk in done:
+                talk.result()
+            if not running:
+                return
+            for path, since in list(self._at.values()):
+                if timeout is not None and time.monotonic() - since > timeout:
+                    raise CompileFailed(
+                        f"compiling `{path}` took longer than {timeout:g} seconds",
+                        hint="set a longer compile-timeout, or install without --compile-bytecode",
+                    )
+
+    def close(self) -> None:
+        """End the workers; their threads end with them."""
+        self._waiting.clear()
+        for worker in self._workers:
+            worker.__exit__(None, None, None)
+        self._pool.shutdown(wait=True)
+        self._reporter.end(self._task)
+
+    def _talk(self, worker: process.Worker) -> None:
+        while self._waiting:
+            try:
+                path = self._waiting.pop()
+            except IndexError:
+                break
+            self._at[worker] = (path, time.monotonic())
+            self._compile(worker, path)
+            del self._at[worker]
+            self._reporter.advance(self._task)
+
+    def _compile(self, worker: process.Worker, path: str) -> None:
+        if "\n" in path or "\t" in path:
+            self.failed.append((path, "its name holds a tab or a line end"))
+            return
+        worker.send(path.encode("utf-8", "surrogateescape"))
+        line = worker.receive()
+        if line is None:
+            raise CompileFailed(
+                f"the interpreter that compiled `{path}` ended",
+                context=(f"interpreter: {worker.argv[0]}", str(worker.finish().stderr, "utf-8", "replace")[-2000:]),
+            )
+        word, _, reason = str(line, "utf-8", "replace").partition("\t")
+        if word != "ok":
+            self.failed.append((path, reason))
