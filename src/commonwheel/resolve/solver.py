@@ -18,8 +18,8 @@ incompatibility is learned, the decisions since then are taken back, and the sam
 nothing be left at all, the requirements contradict each other, and the tree of causes is the proof, which `report`
 tells.
 
-    level 0     what the user asks for, and what follows from it
-    level n     the n-th decision, and what follows from it
+    level 0     what the user asks for, facts about single versions, and what follows from them
+    level n     the n-th decision, and what follows from it and from the levels below
 
 Three things differ from the textbook (Weizenbaum 2018, https://nex3.medium.com/pubgrub-2fb6470504f), and each of them
 is what makes thousands of versions affordable:
@@ -29,8 +29,12 @@ is what makes thousands of versions affordable:
    learned incompatibilities are watched. Nothing is lost: each later change of a domain only shrinks it.
 2. Versions that say the same share one incompatibility, whose set grows while more of them are met. It stays a true
    fact, so growing it in place is sound.
-3. Facts about single versions (no wheel for this platform, unreadable metadata) stand at the *bottom* of a package's
-   history, before time, where taking back decisions never reaches them.
+3. A derivation is written at the lowest level that carries it, wherever the search stands now. What follows from
+   level 0 is never taken back, and so never derived a second time; otherwise each of a thousand rejected versions of
+   boto3 would be rejected again after each change of mind about botocore.
+
+A history is therefore ordered by (level, moment), and so is the proof: every entry stems from entries before it in this
+order, which is why `_analyse` comes to an end.
 
 Extras are packages of their own, `x[e]`, in the same universe as `x`. Whoever needs `x[e]` needs `x` too, `x` is
 always decided first, and `x[e]` takes the same version or none.
@@ -83,8 +87,8 @@ if TYPE_CHECKING:
 RANK_SOURCE, RANK_PINNED, RANK_VICTIM, RANK_CULPRIT, RANK_PLAIN = range(5)
 # So many conflicts make a project a victim or a culprit (uv's number).
 CONFLICTS = 5
-# The level 0 has no decision, and facts have no moment.
-BEFORE_TIME = -1
+# Moments are counted up to here within a level, so that one int orders (level, moment).
+_MOMENTS = 1 << 40
 
 
 class Unusable(Exception):
@@ -131,16 +135,16 @@ class Dependency:
 
 
 class Assignment:
-    """One entry of a package's history: from `time` on, at `level`, its domain was `domain`, because of `cause`.
+    """One entry of a package's history: at `level` its domain came to be `domain`, because of `cause`.
 
-    A decision has no cause.
+    A decision has no cause. `time` orders entries by level, then by the moment in which they were written.
     """
 
     __slots__ = ("cause", "domain", "level", "time")
 
-    def __init__(self, time: int, level: int, domain: int, cause: Incompatibility | None) -> None:
-        self.time: Final = time
+    def __init__(self, level: int, moment: int, domain: int, cause: Incompatibility | None) -> None:
         self.level: Final = level
+        self.time: Final = level * _MOMENTS + moment
         self.domain = domain
         self.cause: Final = cause
 
@@ -167,12 +171,12 @@ class Project:
 class Package:
     """A project, or one of its extras, with its domain and how that came about.
 
-    `decided` is the position of the chosen version, or 0. `facts` counts the entries at the bottom of the history that
-    hold before time. `needs` has, for each version looked at, the incompatibilities of its dependencies, and `shared`
-    those same by what they say. `watchers` are the learned incompatibilities that speak of this package.
+    `decided` is the position of the chosen version, or 0, and `level` where that was decided. `needs` has, for each
+    version looked at, the incompatibilities of its dependencies, and `shared` those same by what they say. `watchers`
+    are the learned incompatibilities that speak of this package.
     """
 
-    __slots__ = ("decided", "domain", "extra", "facts", "history", "index", "needs", "project", "shared", "watchers")
+    __slots__ = ("decided", "domain", "extra", "history", "index", "level", "needs", "project", "shared", "watchers")
 
     def __init__(self, project: Project, extra: str = "", index: int = 0) -> None:
         self.project: Final = project
@@ -180,8 +184,8 @@ class Package:
         self.index: Final = index
         self.domain = project.universe.everything
         self.decided = 0
-        self.history = [Assignment(BEFORE_TIME, 0, self.domain, None)]
-        self.facts = 1
+        self.level = 0
+        self.history = [Assignment(0, -1, self.domain, None)]
         self.needs: dict[int, tuple[Incompatibility, ...]] = {}
         self.shared: dict[tuple[Package, int], Incompatibility] = {}
         self.watchers: list[Incompatibility] = []
@@ -212,6 +216,25 @@ class Package:
                 high = middle
         return history[low]
 
+    def narrow(self, level: int, moment: int, keep: int, cause: Incompatibility) -> None:
+        """Write into the history that from `level` on only `keep` is possible."""
+        history = self.history
+        place = len(history)
+        while history[place - 1].level > level:
+            place -= 1
+            history[place].domain &= keep
+        history.insert(place, Assignment(level, moment, history[place - 1].domain & keep, cause))
+        self.domain &= keep
+
+    def forget(self, level: int) -> None:
+        """Take back everything above a level."""
+        history = self.history
+        while history[-1].level > level:
+            history.pop()
+        self.domain = history[-1].domain
+        if self.level > level:
+            self.decided = self.level = 0
+
     def __str__(self) -> str:
         name = self.project.universe.name
         return f"{name}[{self.extra}]" if self.extra else name
@@ -224,7 +247,9 @@ class Solver:
         self._provider = provider
         self._projects: dict[str, Project] = {}
         self._level = 0
-        self._trail: list[Package] = []
+        self._moment = 0
+        # for each level, the packages whose history was written at that level; what is at level 0 stays
+        self._trail: list[list[Package]] = [[]]
         self._changed: list[Package] = []
         self._unforeseen: list[Package] = []
         self._reranked: list[tuple[Project, int]] = []
@@ -258,7 +283,7 @@ class Solver:
         terms = {package: outside} if dependency.wanted else {}
         asked = Incompatibility(terms, Asked(package, dependency.wanted, dependency.requirement))
         if package.domain & dependency.wanted:
-            self._derive(package, package.domain & dependency.wanted, asked)
+            self._derive(package, dependency.wanted, asked, 0)
         else:
             self._analyse(asked)
 
@@ -270,7 +295,7 @@ class Solver:
             project = self._projects[dependency.name] = Project(universe, len(self._projects))
             for reason, detail, versions in universe.bars:
                 fact = Incompatibility({project.base: versions}, Barred(project.base, reason, detail))
-                self._assume(project.base, versions, fact)
+                self._exclude(project.base, fact)
         if dependency.pinned and project.rank > RANK_PINNED:
             self._move(project, RANK_PINNED)
         if not dependency.extra:
@@ -313,41 +338,49 @@ class Solver:
         if last is None:
             self._analyse(incompatibility)
             return True
-        self._derive(last, last.domain & ~states, incompatibility)
+        self._derive(last, ~states, incompatibility, self._carrier(incompatibility, last))
         return False
 
-    def _derive(self, package: Package, domain: int, cause: Incompatibility) -> None:
-        """Narrow a domain to a non-empty one."""
-        before = package.domain
-        if domain == before:
-            return
-        package.history.append(Assignment(len(self._trail), self._level, domain, cause))
-        self._trail.append(package)
-        self._set(package, domain)
-        if before & ABSENT and not domain & ABSENT:
-            self._enqueue(package)
+    @staticmethod
+    def _carrier(incompatibility: Incompatibility, package: Package) -> int:
+        """Return the level from which on all other packages of an incompatibility are within their sets."""
+        level = 0
+        for other, within in incompatibility.terms.items():
+            if other is not package:
+                level = max(level, other.first_within(within).level)
+        return level
 
-    def _set(self, package: Package, domain: int) -> None:
-        package.domain = domain
+    def _derive(self, package: Package, keep: int, cause: Incompatibility, level: int) -> None:
+        """Narrow a domain to what it has in common with `keep`, which is something."""
+        before = package.domain
+        if not before & ~keep:
+            return
+        self._moment += 1
+        package.narrow(level, self._moment, keep, cause)
+        self._trail[level].append(package)
         self._changed.append(package)
+        if before & ABSENT and not package.domain & ABSENT:
+            self._enqueue(package)
         if not package.extra:
             self._unforeseen.append(package)
-            if not domain & ~ABSENT:
+            if not package.domain & ~ABSENT:
                 self._provider.lost(package.universe)
 
-    def _assume(self, package: Package, versions: int, fact: Incompatibility) -> None:
-        """Put a fact that rules versions out at the bottom of a package's history.
+    def _exclude(self, package: Package, reason: Incompatibility) -> None:
+        """Rule out the versions of a package in an incompatibility whose other packages are within their sets.
 
-        If it rules out all that is left now, that is a conflict first, and the fact is put in after the change of mind.
+        If they are all that is left of it now, that is a conflict, and they are ruled out after the change of mind.
         """
-        while not package.domain & ~versions:
-            self._analyse(fact)
-        below = package.history[package.facts - 1].domain & ~versions
-        package.history.insert(package.facts, Assignment(BEFORE_TIME, 0, below, fact))
-        package.facts += 1
-        for later in package.history[package.facts :]:
-            later.domain &= ~versions
-        self._set(package, package.domain & ~versions)
+        while not package.domain & ~reason.terms[package]:
+            self._analyse(reason)
+            if self._pending(reason, package):
+                return
+        self._derive(package, ~reason.terms[package], reason, self._carrier(reason, package))
+
+    @staticmethod
+    def _pending(reason: Incompatibility, package: Package) -> bool:
+        """Tell whether another package of an incompatibility is outside of its set, so that it says nothing yet."""
+        return any(other.domain & ~within for other, within in reason.terms.items() if other is not package)
 
     # --- decisions --------------------------------------------------------------------------------------------
 
@@ -375,11 +408,13 @@ class Solver:
             needs = self._needs(package, position)
         except Unusable as unusable:
             fact = Incompatibility({package: 1 << position}, Barred(package, unusable.reason, unusable.detail))
-            self._assume(package, 1 << position, fact)
+            self._exclude(package, fact)
             return
         for need in needs:
-            if self._forbids(need, package):
-                self._reject(package, need)
+            if not self._pending(need, package):
+                # this version, and all that say the same, are impossible as things stand
+                self._blame(package.project, need)
+                self._exclude(package, need)
                 return
         self._decide(package, position)
         for need in needs:
@@ -388,10 +423,12 @@ class Solver:
 
     def _decide(self, package: Package, position: int) -> None:
         self._level += 1
+        self._moment += 1
+        self._trail.append([package])
         package.decided = position
+        package.level = self._level
         package.domain = 1 << position
-        package.history.append(Assignment(len(self._trail), self._level, package.domain, None))
-        self._trail.append(package)
+        package.history.append(Assignment(self._level, self._moment, package.domain, None))
         self._changed.append(package)
 
     def _choose(self, package: Package) -> int:
@@ -433,32 +470,14 @@ class Solver:
         need.terms[package] |= 1 << position | dependency.sharers
         return need
 
-    @staticmethod
-    def _forbids(need: Incompatibility, package: Package) -> bool:
-        """Tell whether a dependency contradicts what is known: every other package lies within its set."""
-        return not any(other.domain & ~within for other, within in need.terms.items() if other is not package)
-
-    def _reject(self, package: Package, need: Incompatibility) -> None:
-        """Derive that the versions which a dependency rules out are impossible; the last one of them is a conflict."""
-        if len(need.terms) == 1:
-            self._assume(package, need.terms[package], need)
-            return
-        self._blame(package.project, need)
-        left = package.domain & ~need.terms[package]
-        if left:
-            self._derive(package, left, need)
-        else:
-            self._analyse(need)
-
     def _follow(self, need: Incompatibility) -> bool:
         """Derive what a dependency of the version just decided asks for; False when another one of its own forbids it."""
         cause = need.cause
         assert isinstance(cause, Needs)
-        wanted = cause.needed.domain & cause.wanted
-        if not wanted:
+        if not cause.needed.domain & cause.wanted:
             self._analyse(need)
             return False
-        self._derive(cause.needed, wanted, need)
+        self._derive(cause.needed, cause.wanted, need, self._level)
         return True
 
     # --- conflicts --------------------------------------------------------------------------------------------
@@ -503,14 +522,12 @@ class Solver:
 
     def _jump(self, level: int) -> None:
         """Take back every decision above a level, with all that followed from it."""
-        trail = self._trail
-        while trail and trail[-1].history[-1].level > level:
-            package = trail.pop()
-            package.history.pop()
-            package.decided = 0
-            package.domain = package.history[-1].domain
-            if not package.domain & ABSENT:
-                self._enqueue(package)
+        for packages in self._trail[level + 1 :]:
+            for package in packages:
+                package.forget(level)
+                if package.open:
+                    self._enqueue(package)
+        del self._trail[level + 1 :]
         self._level = level
 
     def _learn(self, conflict: Incompatibility, package: Package) -> None:
@@ -520,11 +537,7 @@ class Solver:
         """
         if self._level:
             conflict = self._remembered(conflict, package)
-        left = package.domain & ~conflict.terms[package]
-        if left:
-            self._derive(package, left, conflict)
-        else:
-            self._analyse(conflict)
+        self._exclude(package, conflict)
 
     def _remembered(self, conflict: Incompatibility, package: Package) -> Incompatibility:
         """Watch an incompatibility, or let one grow that says the same of other versions of `package`.
@@ -573,7 +586,7 @@ class Solver:
                 continue
             self._move(project, rank)
             if rank == RANK_CULPRIT and project.base.decided:
-                self._jump(project.base.history[-1].level - 1)
+                self._jump(project.base.level - 1)
 
     def _move(self, project: Project, rank: int) -> None:
         """Change the rank of a project, and queue its packages again under the new one."""

@@ -1,0 +1,119 @@
+"""Explanations: true, sufficient, and without a word too many."""
+
+import itertools
+
+from packaging.specifiers import SpecifierSet
+
+from commonwheel.model import Target
+from commonwheel.resolve.core import _Court, _fact, _Facts, _group, essence, leaves
+from commonwheel.resolve.incompatibility import Asked, Barred, Tied
+from commonwheel.resolve.inputs import Inputs
+from commonwheel.resolve.provider import CatalogueProvider
+from commonwheel.resolve.solver import Solver, Unsatisfiable
+from commonwheel.resolve.universe import ABSENT, positions
+from kit.offers import LINUX, requirement
+from resolve.instances import Instance
+
+
+def contradictions(count):
+    """Yield instances without solution, with the solver's proof."""
+    for seed in itertools.count():
+        instance = Instance(seed)
+        offers = instance.offers()
+        inputs = Inputs(tuple(map(requirement, instance.asked)), Target(LINUX, ()))
+        try:
+            Solver(CatalogueProvider(inputs, offers)).solve()
+        except Unsatisfiable as failure:
+            yield instance, failure.proof
+            count -= 1
+            if not count:
+                return
+
+
+def true_of(leaf, instance):
+    """Tell whether a fact is true of an index; a fact about several requirements may say less than each of them."""
+    cause = leaf.cause
+    if isinstance(cause, Tied):
+        return True
+    if isinstance(cause, Asked):
+        return any(
+            one.name == cause.package.universe.name and admitted(one, cause.package.universe) & ~cause.wanted == 0
+            for one in map(requirement, instance.asked)
+        )
+    name, extra = cause.package.universe.name, cause.package.extra
+    for position in positions(leaf.terms[cause.package]):
+        what = instance.index[name][cause.package.universe.version(position)]
+        if isinstance(cause, Barred):
+            if "error" not in what:
+                return False
+            continue
+        meant = [
+            one
+            for one in map(requirement, what["requires"])
+            if one.name == cause.needed.universe.name
+            and (f"'{extra}'" in one.marker if extra else not one.marker)
+            and (not cause.needed.extra or cause.needed.extra in one.extras)
+        ]
+        together = -1
+        for one in meant:
+            together &= admitted(one, cause.needed.universe)
+        if not meant or together & ~cause.wanted:
+            return False
+    return True
+
+
+def admitted(one, universe):
+    return sum(2 << i for i, v in enumerate(universe.versions) if SpecifierSet(one.specifier).contains(v))
+
+
+def test_every_fact_is_true():
+    for instance, proof in contradictions(250):
+        for leaf in leaves(essence(proof)):
+            assert true_of(leaf, instance), instance.asked
+
+
+def test_the_facts_contradict_each_other():
+    """No assignment of states to packages is outside of every fact: brute force over what the facts name."""
+    checked = 0
+    for _, proof in contradictions(500):
+        facts = list(leaves(essence(proof)))
+        packages = list(dict.fromkeys(package for leaf in facts for package in leaf.terms))
+        if any(not leaf.terms for leaf in facts):
+            continue  # somebody asks for what does not exist: one fact is enough
+        domains = [[ABSENT, *(1 << p for p in positions(package.universe.everything))] for package in packages]
+        if len(list(itertools.islice(itertools.product(*domains), 20_000))) == 20_000:
+            continue
+        for states in itertools.product(*domains):
+            state = dict(zip(packages, states, strict=True))
+            if any(not fulfils_tie(package, state) for package in packages):
+                continue
+            assert any(all(state[p] & within for p, within in leaf.terms.items()) for leaf in facts)
+        checked += 1
+    assert checked > 100
+
+
+def fulfils_tie(package, state):
+    """An extra has the version of its project, or is absent; where the project is not in the facts it is free."""
+    base = package.project.base
+    return not package.extra or base not in state or state[package] == ABSENT or state[package] == state[base]
+
+
+def test_nothing_can_be_left_out():
+    for instance, proof in contradictions(150):
+        universes = {}
+        groups = {}
+        for leaf in leaves(essence(proof)):
+            fact = _fact(leaf, universes)
+            if fact is not None:
+                groups.setdefault(_group(fact), []).append(fact)
+        court = _Court(universes)
+        assert court.contradicts(list(groups.values()))
+        for left_out in groups:
+            assert not court.contradicts([facts for key, facts in groups.items() if key != left_out]), instance.asked
+
+
+def test_patience_is_counted_and_not_timed():
+    court = _Court({})
+    court._patience = 0
+    assert not court.contradicts([])
+    assert _Facts([], {}).asked() == []

@@ -1,0 +1,230 @@
+"""The solver against brute force, and its theory of operation point by point."""
+
+import os
+
+import pytest
+
+from commonwheel.events import Silence
+from commonwheel.model import Requirement, Target
+from commonwheel.resolve.inputs import Inputs
+from commonwheel.resolve.report import NoSolution
+from commonwheel.resolve.resolution import solve
+from commonwheel.resolve.solver import Dependency, Solver, Unsatisfiable, Unusable
+from commonwheel.resolve.universe import Universe
+from kit.offers import LINUX, Offers, described, requirement
+from resolve.instances import Instance
+
+# CW_MANY=100000 for a long night
+MANY = int(os.environ.get("CW_MANY", "1200"))
+
+
+def asked(instance, **fields):
+    return Inputs(tuple(requirement(text) for text in instance.asked), Target(LINUX, ()), **fields)
+
+
+def check(instance, seed, **fields):
+    """Solve, and hold the answer against the definition of a solution; tell whether there was one."""
+    told = ()
+    try:
+        resolution = solve(asked(instance, **fields), instance.offers(), Silence())
+    except NoSolution as failure:
+        told = failure.context
+    if told:
+        assert not instance.solvable(), seed
+        assert told[-1].endswith("your requirements cannot be met."), seed
+        return False
+    chosen = {pin.name: pin.version for pin in resolution.pins}
+    assert instance.closure(chosen) == set(chosen), seed
+    return True
+
+
+def test_random_instances_against_brute_force():
+    solved = sum(check(Instance(seed), seed) for seed in range(MANY))
+    assert MANY * 0.2 < solved < MANY * 0.8
+
+
+def test_random_instances_under_other_orders_of_preference():
+    """The order in which versions are tried changes the answer, never whether there is one."""
+    for seed in range(MANY, MANY + MANY // 3):
+        instance = Instance(seed)
+        preferences = {name: instance.pick.choice(list(known)) for name, known in instance.index.items()}
+        check(instance, seed, resolution="lowest")
+        check(instance, seed, preferences=preferences)
+
+
+def test_random_instances_with_installed_versions():
+    """What is installed is tried first and the index asked later; again only the choice may differ."""
+    for seed in range(2 * MANY, 2 * MANY + MANY // 2):
+        instance = Instance(seed)
+        installed = {}
+        for name, known in instance.index.items():
+            version = instance.pick.choice(list(known))
+            if instance.pick.random() < 0.6 and "error" not in known[version]:
+                installed[name] = (version, described(name, version, known[version]))
+        check(instance, seed, installed=installed)
+        check(instance, seed, installed=installed, upgrade_packages=frozenset(instance.names[:2]))
+
+
+def test_the_same_answer_every_time():
+    for seed in range(50):
+        instance = Instance(seed)
+        answers = set()
+        for _ in range(2):
+            try:
+                resolution = solve(asked(instance), instance.offers(), Silence())
+                answers.add((resolution.pins, tuple(resolution.parents.items())))
+            except NoSolution as failure:
+                answers.add(failure.context)
+        assert len(answers) == 1
+
+
+class Given:
+    """A provider out of dicts of bits: what the solver sees, without versions, markers or an index."""
+
+    def __init__(self, sizes, roots, needs, *, unusable=()):
+        self.universes = {name: Universe(name, tuple(f"{i}" for i in range(1, size + 1))) for name, size in sizes.items()}
+        self.roots = roots
+        self.needs = needs
+        self.unusable = unusable
+        self.chosen = []
+        self.loaded = []
+
+    def dependency(self, name, wanted, extra="", **more):
+        return Dependency(name, extra, wanted, Requirement(name), **more)
+
+    def asked(self):
+        return [self.dependency(*root) for root in self.roots]
+
+    def universe(self, name):
+        return self.universes[name]
+
+    def choose(self, universe, states):
+        position = universe.pick(states)
+        self.chosen.append((universe.name, position))
+        return position
+
+    def dependencies(self, universe, extra, position):
+        self.loaded.append((universe.name, extra, position))
+        if (universe.name, position) in self.unusable:
+            raise Unusable("metadata", "no")
+        return [self.dependency(*need) for need in self.needs.get((universe.name, extra, position), ())]
+
+    def foresee(self, universe, states):
+        pass
+
+    def lost(self, universe):
+        pass
+
+
+ALL3 = 0b1110
+
+
+def answer(given):
+    return {str(p): p.decided for p in Solver(given).solve()}
+
+
+def test_dependencies_are_loaded_only_for_versions_that_are_tried():
+    given = Given({"a": 3, "b": 3}, [("a", ALL3)], {("a", "", 3): [("b", 0b0010)]})
+    assert answer(given) == {"a": 3, "b": 1}
+    assert given.loaded == [("a", "", 3), ("b", "", 1)]
+
+
+def test_versions_that_share_a_dependency_are_rejected_at_once():
+    needs = {("a", "", i): [("b", 0b0010)] for i in range(1, 30)}
+    given = Given({"a": 30, "b": 2}, [("b", 0b0100), ("a", (2 << 30) - 2)], {**needs, ("a", "", 30): [("b", 0b0010)]})
+    for i in range(2, 31):
+        given.needs["a", "", i] = [("b", 0b0010)]
+    given.needs["a", "", 1] = []
+    assert answer(given) == {"b": 2, "a": 1}
+    # each is loaded once, and no decision was ever taken back
+    assert len(given.loaded) == 31
+
+
+def test_sharers_are_rejected_without_being_loaded():
+    given = Given({"a": 30, "b": 2}, [("b", 0b0100), ("a", (2 << 30) - 2)], {("a", "", 1): []})
+    shared = given.dependency("b", 0b0010, sharers=(2 << 30) - 4)
+    given.dependencies = lambda universe, extra, position: [shared] if universe.name == "a" and position > 1 else []
+    assert answer(given) == {"b": 2, "a": 1}
+    assert given.chosen == [("b", 2), ("a", 30), ("a", 1)]
+
+
+def test_an_unusable_version_stays_unusable_after_a_change_of_mind():
+    # c is broken in its newest version, which is found out under a decision that has to be taken back
+    given = Given(
+        {"a": 2, "b": 1, "c": 2, "d": 2},
+        [("a", 0b110), ("b", 0b10)],
+        {("a", "", 2): [("c", 0b110), ("d", 0b100)], ("a", "", 1): [("c", 0b110)], ("b", "", 1): [("e", 0b10)]},
+        unusable=[("c", 2)],
+    )
+    given.universes["e"] = Universe("e", ("1",))
+    given.needs["e", "", 1] = [("d", 0b010)]
+    assert answer(given) == {"a": 1, "b": 1, "c": 1, "e": 1, "d": 1}
+    assert given.loaded.count(("c", "", 2)) == 1
+
+
+def test_the_proof_of_a_contradiction_has_no_terms():
+    given = Given({"a": 2}, [("a", 0b010), ("a", 0b100)], {})
+    with pytest.raises(Unsatisfiable) as caught:
+        Solver(given).solve()
+    assert caught.value.proof.terms == {}
+
+
+def test_sources_are_decided_first_then_pins_then_in_order():
+    given = Given({"a": 2, "b": 2, "c": 1}, [("a", 0b110), ("b", 0b110), ("c", 0b10)], {})
+    given.universes["c"].source = object()
+    given.asked = lambda: [
+        given.dependency("a", 0b110),
+        given.dependency("b", 0b100, pinned=True),
+        given.dependency("c", 0b10),
+    ]
+    Solver(given).solve()
+    assert [name for name, _ in given.chosen] == ["c", "b", "a"]
+
+
+def test_victims_rise_above_others():
+    # v is thrown out again and again by u, which is decided first; in the end v is decided before u
+    size = 40
+    everything = (2 << size) - 2
+    needs = {("v", "", i): [("u", 0b10)] for i in range(1, size + 1)}
+    given = Given({"r": 1, "u": 2, "v": size}, [("r", 0b10), ("u", 0b110), ("v", everything)], needs)
+    assert answer(given) == {"r": 1, "u": 1, "v": size}
+    first_v = given.chosen.index(("v", size))
+    assert len(given.chosen) < first_v + size
+
+
+def test_an_extra_has_the_version_of_its_project_or_none():
+    given = Given(
+        {"x": 2, "y": 2},
+        [("x", 0b110), ("x", 0b110, "e"), ("y", 0b010)],
+        {("x", "e", 2): [("y", 0b100)]},
+    )
+    assert answer(given) == {"x": 1, "x[e]": 1, "y": 1}
+
+
+def test_thousands_of_versions_need_no_quadratic_work():
+    """The story of boto3: each of its versions wants one of botocore, and those all want a urllib3 that is excluded."""
+    size = 1500
+    everything = (2 << size) - 2
+
+    class Chain(Given):
+        steps = 0
+
+        def dependencies(self, universe, extra, position):
+            self.steps += 1
+            if universe.name == "boto":
+                return [self.dependency("core", 1 << position)]
+            if universe.name == "core":
+                return [self.dependency("url", 0b010 if position < 10 else 0b100)]
+            return [self.dependency("boto", everything)] if universe.name == "top" else []
+
+    given = Chain({"top": 1, "boto": size, "core": size, "url": 2}, [("url", 0b010), ("top", 0b10)], {})
+    solver = Solver(given)
+    assert {str(p): p.decided for p in solver.solve()} == {"top": 1, "url": 1, "boto": 9, "core": 9}
+    assert given.steps < 2 * size + 10
+    assert sum(len(p.watchers) for project in solver._projects.values() for p in project.packages()) < 50
+
+
+def test_what_the_index_does_not_have_is_no_crash():
+    offers = Offers({"a": {"1.0": ["nowhere"], "0.9": []}})
+    pins = solve(Inputs((requirement("a"),), Target(LINUX, ())), offers, Silence()).pins
+    assert [(pin.name, pin.version) for pin in pins] == [("a", "0.9")]

@@ -1,0 +1,142 @@
+"""Versions as bits, and the order in which they are tried."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from commonwheel.model import Listing, PathSource
+from commonwheel.resolve.universe import (
+    ABSENT,
+    Universe,
+    newest,
+    of_installed,
+    of_listing,
+    of_source,
+    oldest,
+    positions,
+)
+from commonwheel.specs.versions import InvalidSpecifier
+
+
+@given(st.sets(st.integers(1, 200), min_size=1))
+def test_sets_of_positions(chosen):
+    states = sum(1 << i for i in chosen)
+    assert list(positions(states | ABSENT)) == sorted(chosen)
+    assert newest(states) == max(chosen)
+    assert oldest(states) == min(chosen)
+
+
+def universe(*versions, prereleases=()):
+    mask = sum(2 << versions.index(version) for version in prereleases)
+    return Universe("a", versions, prereleases=mask)
+
+
+def tried(one, states=None):
+    """Return the versions in the order in which they are tried."""
+    states = one.everything & ~ABSENT if states is None else states
+    return [one.version(position) for position in one.guesses(states, 99)]
+
+
+def test_newest_first_and_stable_before_prereleases():
+    one = universe("1.0", "2.0a1", "2.0", "3.0rc1", prereleases=["2.0a1", "3.0rc1"])
+    assert tried(one) == ["2.0", "1.0", "3.0rc1", "2.0a1"]
+    one.lowest = True
+    assert tried(one) == ["1.0", "2.0", "2.0a1", "3.0rc1"]
+    one.prereleases_last = False
+    assert tried(one) == ["1.0", "2.0a1", "2.0", "3.0rc1"]
+
+
+def test_preferred_versions_come_first_in_their_order():
+    one = universe("1.0", "2.0", "3.0", "4.0a1", prereleases=["4.0a1"])
+    one.prefer("2.0.0")
+    one.prefer("4.0a1")
+    one.prefer("7.0")
+    one.prefer("2.0")
+    assert tried(one) == ["2.0", "4.0a1", "3.0", "1.0"]
+
+
+def test_a_preferred_version_prefers_its_local_variants():
+    one = universe("1.2", "1.2+a", "1.2+b", "1.3")
+    one.prefer("1.2")
+    assert tried(one) == ["1.2+b", "1.2+a", "1.2", "1.3"]
+
+
+def test_tiers_are_emptied_one_after_the_other():
+    one = universe("1.0", "2.0", "3.0rc1", "4.0", prereleases=["3.0rc1"])
+    one.tiers = (0b01010, 0b10100)
+    assert tried(one) == ["1.0", "3.0rc1", "4.0", "2.0"]
+
+
+def test_a_version_is_barred_for_the_first_reason_only():
+    one = universe("1.0", "2.0", "3.0")
+    one.bar("requires-python", "", 0b0110)
+    one.bar("yanked", "", 0b0010)
+    one.bar("exclude-newer", "", 0b1010)
+    assert one.bars == [("requires-python", "", 0b0110), ("exclude-newer", "", 0b1000)]
+    assert not one.usable
+
+
+def test_select_repairs_what_can_be_repaired():
+    one = universe("1.0", "2.7", "3.0")
+    assert one.select(">=2.7.*") == 0b1100
+    assert one.select("") == 0b1110
+    assert one.select("!=2.7") == 0b1010
+    with pytest.raises(InvalidSpecifier):
+        one.select(">=rubbish")
+
+
+def test_select_is_contains():
+    known = sorted(["0.9", "1.0", "1.0.post1", "1.1a1", "1.1", "1.1+x", "2.0.dev1", "2.0", "1!0.1"], key=Version)
+    one = Universe("a", tuple(known))
+    for operator, bound in itertools.product(["==", "!=", "<", ">", "<=", ">=", "~="], ["1.0", "1.1", "2.0", "1.0.post1"]):
+        expected = sum(2 << i for i, v in enumerate(known) if SpecifierSet(operator + bound).contains(v, prereleases=True))
+        assert one.select(operator + bound) == expected
+
+
+def listing(**fields):
+    return Listing("a", ("1.0", "2.0", "3.0"), **fields)
+
+
+def test_a_listing_becomes_a_universe():
+    one = of_listing(listing(prereleases=0b1000, yanked=0b0100, barred={"platform": 0b0010}))
+    assert (one.prereleases, one.yanked, one.bars, one.installed) == (0b1000, 0b0100, [("platform", "", 0b0010)], 0)
+
+
+def test_an_installed_version_is_put_in_its_place():
+    one = of_listing(listing(prereleases=0b1000, yanked=0b0100, barred={"platform": 0b0110}, tiers=(0b1000, 0b0110)), "1.5")
+    assert one.versions == ("1.0", "1.5", "2.0", "3.0")
+    assert one.installed == 2
+    assert (one.prereleases, one.yanked, one.bars) == (0b10000, 0b01000, [("platform", "", 0b01010)])
+    assert one.tiers == (0b10000, 0b01010)
+
+
+@pytest.mark.parametrize("version", ["0.1", "9.0"])
+def test_an_installed_version_at_the_ends(version):
+    one = of_listing(listing(barred={"platform": 0b1110}), version)
+    assert one.version(one.installed) == version
+    assert one.usable == 1 << one.installed
+
+
+def test_nothing_speaks_against_what_is_installed():
+    one = of_listing(listing(prereleases=0b1000, yanked=0b1000, barred={"platform": 0b1110}), "3.0.0")
+    assert one.versions == ("1.0", "2.0", "3.0")
+    assert one.installed == 3
+    assert (one.prereleases, one.yanked) == (0, 0)
+    assert one.usable == 0b1000
+
+
+def test_universes_of_one_version():
+    assert of_installed("a", "1.0").narrowed
+    source = PathSource("/projects/a")
+    one = of_source("a", "1.0", source)
+    assert (one.source, one.versions, one.narrowed) == (source, ("1.0",), False)
+
+
+def test_a_copy_without_reasons():
+    one = of_listing(listing(barred={"platform": 0b1110}))
+    assert one.unbarred().usable == 0b1110
+    assert one.usable == 0
