@@ -1,0 +1,321 @@
+"""`pip install`, `sync` and `uninstall` as their users meet them, on a loopback index and folders of wheels."""
+
+import hashlib
+import os
+
+import pytest
+from kit.cli import Cw
+from kit.wheels import make_wheel
+
+
+@pytest.fixture
+def cw(tmp_path):
+    (tmp_path / "a place").mkdir()
+    cw = Cw(tmp_path / "a place", CW_NO_INDEX="1", CW_FIND_LINKS=str(tmp_path / "a place" / "wheels").replace(" ", "%20"))
+    cw.environ.pop("CW_FIND_LINKS")
+    cw.write("cw.toml", 'find-links = ["wheels"]\nno-index = true\n')
+    return cw
+
+
+@pytest.fixture
+def stocked(cw):
+    """Some packages: an application on a library, in two versions, with an extra and a script."""
+    wheels = cw.path("wheels")
+    for version in ("1.0", "2.0"):
+        make_wheel(
+            wheels, "app", version, {"app/__init__.py": f"version = '{version}'\n", "app/cli.py": "def main():\n    print('app')\n"},
+            requires=["lib>=1", "color ; extra == 'pretty'"], extras=["pretty"], entry_points={"console_scripts": {"app": "app.cli:main"}},
+        )  # fmt: skip
+        make_wheel(wheels, "lib", version, {"lib.py": f"version = '{version}'\n"})
+    make_wheel(wheels, "color", "1.0", {"color.py": ""})
+    cw("venv", "v").ok()
+    return cw
+
+
+def content(root):
+    """Return every file below a directory with its mode and hash, and every link with its target."""
+    found = {}
+    for folder, folders, files in os.walk(root):
+        for name in [*folders, *files]:
+            path = os.path.join(folder, name)
+            if os.path.islink(path):
+                found[os.path.relpath(path, root)] = os.readlink(path)
+            elif os.path.isfile(path):
+                with open(path, "rb") as stream:
+                    found[os.path.relpath(path, root)] = (os.stat(path).st_mode, hashlib.sha256(stream.read()).hexdigest())
+    return found
+
+
+def frozen(cw, environment="v"):
+    return cw("pip", "freeze", "-p", environment).ok().out.split()
+
+
+def test_installing_brings_what_is_needed_and_says_so(stocked):
+    ran = stocked("pip", "install", "-p", "v", "app").ok()
+    assert frozen(stocked) == ["app==2.0", "lib==2.0"]
+    assert ran.out == ""
+    assert "Resolved 2 packages in" in ran.err
+    assert " + app==2.0" in ran.err
+    assert os.access(stocked.path("v", "bin", "app"), os.X_OK)
+
+
+def test_the_second_time_there_is_nothing_to_do(stocked):
+    stocked("pip", "install", "-p", "v", "app").ok()
+    before = content(stocked.path("v"))
+    ran = stocked("pip", "install", "-p", "v", "app").ok()
+    assert "Checked 2 packages in" in ran.err
+    assert content(stocked.path("v")) == before
+
+
+def test_what_is_installed_stays_unless_it_is_to_be_upgraded(stocked):
+    stocked("pip", "install", "-p", "v", "lib==1.0").ok()
+    stocked("pip", "install", "-p", "v", "app").ok()
+    assert frozen(stocked) == ["app==2.0", "lib==1.0"]
+    ran = stocked("pip", "install", "-p", "v", "-U", "app").ok()
+    assert frozen(stocked) == ["app==2.0", "lib==2.0"]
+    assert " - lib==1.0\n + lib==2.0\n" in ran.err
+
+
+def test_one_package_can_be_upgraded(stocked):
+    stocked("pip", "install", "-p", "v", "lib==1.0", "app==1.0").ok()
+    stocked("pip", "install", "-p", "v", "-P", "app", "app").ok()
+    assert frozen(stocked) == ["app==2.0", "lib==1.0"]
+
+
+def test_extras_bring_what_they_name(stocked):
+    stocked("pip", "install", "-p", "v", "app[pretty]").ok()
+    assert "color==1.0" in frozen(stocked)
+
+
+def test_a_dry_run_changes_nothing(stocked):
+    before = content(stocked.path("v"))
+    ran = stocked("pip", "install", "-p", "v", "--dry-run", "app").ok()
+    assert "Would install 2 packages" in ran.err
+    assert content(stocked.path("v")) == before
+
+
+def test_check_tells_by_its_status_whether_something_would_change(stocked):
+    stocked("pip", "install", "-p", "v", "--check", "app").failed(1)
+    stocked("pip", "install", "-p", "v", "app").ok()
+    stocked("pip", "install", "-p", "v", "--check", "app").ok()
+
+
+def test_json_tells_the_changes(stocked):
+    ran = stocked("pip", "install", "-p", "v", "--json", "lib").ok()
+    assert '"name": "lib"' in ran.out
+    assert '"action": "added"' in ran.out
+
+
+def test_reinstalling_is_shown_as_such(stocked):
+    stocked("pip", "install", "-p", "v", "lib==2.0").ok()
+    ran = stocked("pip", "install", "-p", "v", "--reinstall", "lib").ok()
+    assert " ~ lib==2.0" in ran.err
+
+
+def test_no_deps_leaves_dependencies_out(stocked):
+    stocked("pip", "install", "-p", "v", "--no-deps", "app").ok()
+    assert frozen(stocked) == ["app==2.0"]
+
+
+def test_constraints_narrow_and_overrides_replace(stocked):
+    stocked.write("narrow.txt", "lib<2\n")
+    stocked("pip", "install", "-p", "v", "-c", "narrow.txt", "app").ok()
+    assert "lib==1.0" in frozen(stocked)
+    stocked("venv", "w").ok()
+    stocked.write("instead.txt", "lib==1.0\n")
+    stocked("pip", "install", "-p", "w", "--overrides", "instead.txt", "app", "lib>=2").ok()
+    assert "lib==1.0" in frozen(stocked, "w")
+
+
+def test_excluded_names_are_not_brought_in(stocked):
+    stocked.write("without.txt", "lib\n")
+    stocked("pip", "install", "-p", "v", "--excludes", "without.txt", "app").ok()
+    assert frozen(stocked) == ["app==2.0"]
+
+
+def test_a_conflict_names_the_users_lines_and_changes_nothing(stocked):
+    stocked.write("wishes.txt", "# two wishes\nlib<2\nlib>=2\n")
+    before = content(stocked.path("v"))
+    ran = stocked("pip", "install", "-p", "v", "-r", "wishes.txt").failed(1)
+    assert "wishes.txt:2" in ran.err
+    assert "wishes.txt:3" in ran.err
+    assert content(stocked.path("v")) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("lib==\n", "bad.txt:1"),
+        ("lib --frobnicate\n", "--frobnicate"),
+        ("-r bad.txt\n", "bad.txt"),
+        ("lib @ ftp://x/y.whl\n", "ftp"),
+        ("\x00\x01\n", "bad.txt"),
+    ],
+)
+def test_a_bad_requirements_file_is_named_and_costs_nothing(stocked, text, said):
+    stocked.write("bad.txt", text)
+    before = content(stocked.path("v"))
+    ran = stocked("pip", "install", "-p", "v", "-r", "bad.txt").failed(2)
+    assert said in ran.err
+    assert content(stocked.path("v")) == before
+
+
+def test_a_missing_file_says_where_it_was_looked_for(stocked):
+    ran = stocked("pip", "install", "-p", "v", "-r", "none.txt").failed(2)
+    assert stocked.path("none.txt") in ran.err
+
+
+def test_nothing_asked_is_a_usage_error(stocked):
+    assert "nothing was asked for" in stocked("pip", "install", "-p", "v").failed(2).err
+
+
+def test_no_environment_is_told_with_what_to_type(cw):
+    assert "cw venv" in cw("pip", "install", "lib").failed(2).err
+
+
+# --- hashes ---------------------------------------------------------------------------------------------------------
+
+
+def sha256(path):
+    with open(path, "rb") as stream:
+        return hashlib.sha256(stream.read()).hexdigest()
+
+
+def wheel(cw, name, version):
+    return cw.path("wheels", f"{name}-{version}-py3-none-any.whl")
+
+
+def test_hash_mode_takes_the_right_file(stocked):
+    stocked.write("pins.txt", f"lib==1.0 --hash=sha256:{sha256(wheel(stocked, 'lib', '1.0'))}\n")
+    stocked("pip", "install", "-p", "v", "-r", "pins.txt").ok()
+    assert frozen(stocked) == ["lib==1.0"]
+    stocked("pip", "install", "-p", "v", "-r", "pins.txt").ok()
+
+
+def test_hash_mode_refuses_a_wrong_hash_and_leaves_no_trace(stocked):
+    stocked.write("pins.txt", f"lib==1.0 --hash=sha256:{'0' * 64}\n")
+    before = content(stocked.path("v"))
+    assert "0" * 64 in stocked("pip", "install", "-p", "v", "-r", "pins.txt").failed(1).err
+    assert content(stocked.path("v")) == before
+
+
+def test_hash_mode_is_enforced_where_the_environment_seems_to_satisfy_the_line(stocked):
+    """uv 0.13.9 answers 0 here, and never looks at the hash."""
+    stocked("pip", "install", "-p", "v", "lib==1.0").ok()
+    stocked.write("pins.txt", f"lib==1.0 --hash=sha256:{'0' * 64}\n")
+    stocked("pip", "install", "-p", "v", "-r", "pins.txt").failed(1)
+
+
+def test_hash_mode_wants_everything_pinned_and_hashed(stocked):
+    stocked.write("pins.txt", "lib\napp==2.0\n")
+    ran = stocked("pip", "install", "-p", "v", "--require-hashes", "-r", "pins.txt").failed(1)
+    assert "pins.txt:1" in ran.err
+    assert "pins.txt:2" in ran.err
+
+
+def test_hash_mode_refuses_what_a_package_brings_in_unnamed(stocked):
+    stocked.write("pins.txt", f"app==2.0 --hash=sha256:{sha256(wheel(stocked, 'app', '2.0'))}\n")
+    assert "lib" in stocked("pip", "install", "-p", "v", "-r", "pins.txt").failed(1).err
+
+
+# --- sync and uninstall -----------------------------------------------------------------------------------------------
+
+
+def test_sync_makes_an_environment_what_a_file_says(stocked):
+    stocked("pip", "install", "-p", "v", "app", "color").ok()
+    stocked.write("pins.txt", "lib==1.0\n")
+    ran = stocked("pip", "sync", "-p", "v", "pins.txt").ok()
+    assert frozen(stocked) == ["lib==1.0"]
+    assert " - app==2.0" in ran.err
+
+
+def test_an_empty_file_does_not_empty_an_environment_by_accident(stocked):
+    stocked("pip", "install", "-p", "v", "lib").ok()
+    stocked.write("none.txt", "")
+    assert "allow-empty-requirements" in stocked("pip", "sync", "-p", "v", "none.txt").ok().err
+    assert frozen(stocked) == ["lib==2.0"]
+    stocked("pip", "sync", "-p", "v", "--allow-empty-requirements", "none.txt").ok()
+    assert frozen(stocked) == []
+
+
+def test_uninstalling_removes_what_was_installed_and_nothing_else(stocked):
+    before = content(stocked.path("v"))
+    stocked("pip", "install", "-p", "v", "app").ok()
+    mine = os.path.join(stocked.site(), "app", "mine.txt")
+    with open(mine, "w", encoding="utf-8") as stream:
+        stream.write("mine")
+    stocked("pip", "uninstall", "-p", "v", "app", "lib").ok()
+    assert os.path.exists(mine)
+    os.remove(mine)
+    os.rmdir(os.path.dirname(mine))
+    after = {name: what for name, what in content(stocked.path("v")).items() if not name.startswith(".cw")}
+    assert {name: what for name, what in before.items() if not name.startswith(".cw")} == after
+
+
+def test_uninstalling_what_is_not_there_is_a_warning(stocked):
+    ran = stocked("pip", "uninstall", "-p", "v", "nothing").ok()
+    assert "Skipping nothing as it is not installed" in ran.err
+
+
+@pytest.mark.parametrize("mode", ["auto", "clone", "hardlink", "copy", "symlink", "fold"])
+def test_every_link_mode_installs_upgrades_and_uninstalls(stocked, mode):
+    before = {name for name in content(stocked.path("v")) if not name.startswith(".cw")}
+    stocked("pip", "install", "-p", "v", "--link-mode", mode, "app==1.0", "lib==1.0").ok()
+    stocked("pip", "install", "-p", "v", "--link-mode", mode, "-U", "app").ok()
+    assert frozen(stocked) == ["app==2.0", "lib==2.0"]
+    stocked("pip", "check", "-p", "v").ok()
+    stocked("pip", "uninstall", "-p", "v", "app", "lib").ok()
+    assert {name for name in content(stocked.path("v")) if not name.startswith(".cw")} == before
+
+
+def test_a_target_directory_gets_packages_at_its_top(stocked):
+    stocked("pip", "install", "--target", "packed", "-p", "v", "app").ok()
+    assert os.path.isfile(stocked.path("packed", "app", "__init__.py"))
+    assert os.path.isfile(stocked.path("packed", "bin", "app"))
+    assert frozen(stocked) == []
+
+
+def test_groups_and_extras_of_a_project_file(stocked):
+    stocked.write(
+        "pyproject.toml",
+        '[project]\nname = "mine"\nversion = "1"\ndependencies = ["lib"]\n'
+        '[project.optional-dependencies]\npretty = ["color"]\n[dependency-groups]\ndev = ["app==1.0"]\n',
+    )
+    stocked("pip", "install", "-p", "v", "-r", "pyproject.toml").ok()
+    assert frozen(stocked) == ["lib==2.0"]
+    stocked("pip", "install", "-p", "v", "-r", "pyproject.toml", "--extra", "pretty", "--group", "dev").ok()
+    assert frozen(stocked) == ["app==1.0", "color==1.0", "lib==2.0"]
+
+
+def test_the_dependencies_of_a_script(stocked):
+    stocked.write("tool.py", '# /// script\n# dependencies = ["lib<2"]\n# ///\nprint(1)\n')
+    stocked("pip", "install", "-p", "v", "-r", "tool.py").ok()
+    assert frozen(stocked) == ["lib==1.0"]
+
+
+def test_a_lock_goes_out_and_comes_back(stocked):
+    stocked.write("app.in", "app[pretty]\n")
+    stocked("pip", "compile", "-p", "v", "app.in", "-o", "pylock.toml").ok()
+    stocked("pip", "install", "-p", "v", "-r", "pylock.toml").ok()
+    assert frozen(stocked) == ["app==2.0", "color==1.0", "lib==2.0"]
+    stocked("pip", "sync", "-p", "v", "pylock.toml").ok()
+
+
+def test_a_report_in_the_words_of_pip(stocked):
+    import json
+
+    stocked("pip", "install", "-p", "v", "--report", "report.json", "app").ok()
+    with open(stocked.path("report.json"), encoding="utf-8") as stream:
+        report = json.load(stream)
+    rows = {row["metadata"]["name"]: row for row in report["install"]}
+    assert set(rows) == {"app", "lib"}
+    assert rows["app"]["requested"] is True
+    assert rows["app"]["download_info"]["archive_info"]["hashes"]["sha256"] == sha256(wheel(stocked, "app", "2.0"))
+
+
+def test_harmless_words_of_pip_are_taken(stocked):
+    stocked(
+        "pip", "install", "-p", "v", "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--no-cache-dir",
+        "--no-warn-script-location", "--root-user-action=ignore", "lib",
+    ).ok()  # fmt: skip
+    assert frozen(stocked) == ["lib==2.0"]
