@@ -289,3 +289,15 @@ def test_the_lock_of_a_killed_user_is_free(shared: str, people: tuple[User, User
         holder.kill()
     assert os.path.exists(path)
     assert bob.python(code, path).ok() == "True\n"
+
+
+@pytest.mark.root
+def test_a_new_directory_can_be_given_to_a_group_of_ones_own(place: str, people: tuple[User, User, User]) -> None:
+    alice, bob, _ = people
+    team, path = team_of(alice, bob), os.path.join(alice.home, "new")
+    code = "disk.make_directory(sys.argv[1]); print(disk.set_group(sys.argv[1], int(sys.argv[2])))"
+    assert alice.python(HEAD + code, path, str(team)).ok() == "True\n"
+    assert os.stat(path).st_gid == team
+    # a group that is not hers is refused, and that is no error
+    assert alice.python(HEAD + code, path, str(bob.gid)).ok() == "False\n"
+    assert os.stat(path).st_gid == team

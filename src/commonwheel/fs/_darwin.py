@@ -149,6 +149,11 @@ def set_mode(fd: int, mode: int) -> None:
     os.fchmod(fd, mode)
 
 
+def set_group(fd: int, group: int) -> None:
+    """Give an open file or directory to a group."""
+    os.fchown(fd, -1, group)
+
+
 def set_times(fd: int, mtime_ns: int) -> None:
     """Set both times of an open file."""
     os.utime(fd, ns=(mtime_ns, mtime_ns))

@@ -124,6 +124,11 @@ def set_mode(fd: int, mode: int) -> None:
     raise OSError(errno.EOPNOTSUPP, f"{os.strerror(errno.EOPNOTSUPP)}: mode {mode:o} of descriptor {fd}")
 
 
+def set_group(fd: int, group: int) -> None:
+    """Refuse: groups have no numbers here."""
+    raise OSError(errno.EOPNOTSUPP, f"{os.strerror(errno.EOPNOTSUPP)}: group {group} of descriptor {fd}")
+
+
 def set_times(fd: int, mtime_ns: int) -> None:
     """Refuse: times are set by path alone here, and these files are open."""
     raise OSError(errno.EOPNOTSUPP, f"{os.strerror(errno.EOPNOTSUPP)}: time {mtime_ns} of descriptor {fd}")

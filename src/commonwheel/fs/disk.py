@@ -5,7 +5,7 @@ The laws:
 1. Never open an existing path for writing. Every write is a new file (`O_EXCL`, a random name: host, process and 64
    random bits) in the directory where it will live, then `rename` or `link`. A foreign file in the way loses its name,
    and is never written to, truncated, chmod-ed or chown-ed: its inode may be another user's, and have names elsewhere.
-2. chmod and utime only what this process has just created, through its descriptor. Never toggle the umask: it belongs
+2. chmod, chgrp and utime only what this process has just created, through its descriptor. Never toggle the umask: it belongs
    to all threads.
 3. A name is published when its content is complete. "Exists already" on publishing means that somebody else won, which
    is success. No lock is needed for correctness, not to read and not to publish: locks save double work. They are
@@ -95,7 +95,7 @@ def observe(hook: "Hook | None") -> "Hook | None":
     """Call `hook(operation, path)` before every change of the disk, None for nobody; return the previous hook.
 
     A hook that raises OSError is that operation failing. Operations: create, write, copy, clone, link, symlink, mkdir,
-    rename, unlink, rmdir, chmod, utime, sync, close, lock.
+    rename, unlink, rmdir, chmod, chown, utime, sync, close, lock.
     """
     global _hook
     previous, _hook = _hook, hook
@@ -852,6 +852,26 @@ def set_times(new: "int | str", mtime_ns: int) -> bool:
         return _set_times(new, "" if isinstance(new, int) else new, mtime_ns)
     except OSError as error:
         raise DiskError("set_times", str(new), error) from error
+
+
+def set_group(new: str, group: int) -> bool:
+    """Give a directory that this process has just created to a group of ours; False where that is not for us to do.
+
+    What is made in it later gets the group by itself if its mode, set after this, has the setgid bit.
+    """
+    try:
+        fd = os.open(new, platform.READ)
+        try:
+            if os.fstat(fd).st_gid != group:
+                step("chown", new)
+                platform.set_group(fd, group)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        if error.errno not in _NO_MODES:
+            raise DiskError("set_group", new, error) from error
+        return False
+    return True
 
 
 def _set_mode(fd: int, path: str, mode: int) -> bool:
