@@ -42,9 +42,13 @@ def small(url: SafeUrl = URL, **headers: str) -> Transfer:
 
 
 def large(
-    write: Callable[[bytes], object] | None, rewind: Callable[[int], object] | None = None, size: int | None = None
+    write: Callable[[bytes], object] | None,
+    rewind: Callable[[int], object] | None = None,
+    *,
+    size: int | None = None,
+    immutable: bool = False,
 ) -> Download:
-    return Download(URL, {}, Rules(), write, rewind, size=size, label="", reporter=Silence())
+    return Download(URL, {}, Rules(), write, rewind, size=size, label="", immutable=immutable, reporter=Silence())
 
 
 def answer(transfer: Transfer, status: int, *pieces: bytes, **headers: str) -> None:
@@ -258,3 +262,75 @@ def test_a_promise_of_more_bytes_is_held_against_the_body() -> None:
     answer(download, 200, b"01234", content_length="5")
     assert download.ended() == 0.5
     assert "5 of 10 bytes" in download.history[0]
+
+
+def test_a_chunk_that_comes_again_after_a_pause_is_skipped_once() -> None:
+    download = large(None)
+    download.request_headers()
+    answer(download, 200, b"x" * (BUFFER - 1), content_length="2000000", etag='"a"')
+    download.broke(Failure("fleeting", "reset"))
+    download.request_headers()
+    answer(download, 200, b"x" * (BUFFER - 2), b"xy", content_length="2000000", etag='"a"')
+    assert download.received == BUFFER
+    assert download.take(b"z") == PAUSE
+    download.broke(Failure("fleeting", "reset"))
+    download.request_headers()
+    answer(download, 200, content_length="2000000", etag='"a"')
+    whole = b"x" * (BUFFER - 1) + b"yz"
+    assert download.take(whole) == PAUSE
+    got: list[bytes] = []
+    thread = threading.Thread(target=download.into(got.append).result)
+    thread.start()
+    while download.consumed < BUFFER:
+        time.sleep(0.001)
+    assert download.take(whole) is None
+    download.ended()
+    thread.join()
+    assert b"".join(got) == whole
+
+
+def test_a_pause_before_anything_of_a_new_beginning_has_come_is_left() -> None:
+    pokes: list[Transfer] = []
+    download = large(None)
+    download.poke = pokes.append
+    download.request_headers()
+    answer(download, 200, b"x" * BUFFER)
+    download.broke(Failure("fleeting", "reset"))
+    download.request_headers()
+    answer(download, 200)
+    assert download.take(b"y") == PAUSE
+    got: list[bytes] = []
+    thread = threading.Thread(target=download.into(got.append).result)
+    thread.start()
+    while not pokes:
+        time.sleep(0.001)
+    assert download.take(b"y") is None
+    download.ended()
+    thread.join()
+    assert got == [b"y"]
+
+
+def test_an_immutable_file_is_continued_without_a_validator() -> None:
+    got: list[bytes] = []
+    download = large(got.append, immutable=True)
+    download.request_headers()
+    answer(download, 200, b"01234", content_length="10")
+    assert download.broke(Failure("fleeting", "reset")) == 0.5
+    lines = download.request_headers()
+    assert "range: bytes=5-" in lines
+    assert not any(line.startswith("if-range") for line in lines)
+    answer(download, 200, b"01234567", content_length="10")
+    assert download.broke(Failure("fleeting", "reset")) == 1.0
+    assert "range: bytes=8-" in download.request_headers()
+    answer(download, 206, b"89", content_range="bytes 8-9/10")
+    download.ended()
+    download.result()
+    assert b"".join(got) == b"0123456789"
+
+
+def test_a_server_without_ranges_is_not_asked_for_them() -> None:
+    download = large(None, immutable=True)
+    download.request_headers()
+    answer(download, 200, b"01234", content_length="10", accept_ranges="none")
+    download.broke(Failure("fleeting", "reset"))
+    assert not any(line.startswith("range") for line in download.request_headers())

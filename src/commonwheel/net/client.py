@@ -272,16 +272,28 @@ class Client:
         size: int | None = None,
         label: str = "",
         rewind: "Callable[[int], object] | None" = None,
+        immutable: bool = False,
         headers: "Mapping[str, str]" = _NOTHING,
     ) -> Download:
         """Fetch a large body; `write` gets its pieces in the thread that calls `result()`.
 
         The transfer begins at once and fills a buffer; `into(write, rewind)` may name the writer later. `size` is what
         the index says: fewer bytes are a broken transfer. `rewind(0)` is called when the body begins anew. An answer
-        that is no success writes nothing: look at `status`. `label` names the task for the reporter.
+        that is no success writes nothing: look at `status`. `label` names the task for the reporter. `immutable` says that
+        the caller holds the whole against a hash: then a broken body is continued even without a validator.
         """
         kind = _FileDownload if url.secret[:5].lower() == "file:" else Download
-        transfer = kind(url, headers, self._rules, write, rewind, size=size, label=label, reporter=self._reporter)
+        transfer = kind(
+            url,
+            headers,
+            self._rules,
+            write,
+            rewind,
+            size=size,
+            label=label,
+            immutable=immutable,
+            reporter=self._reporter,
+        )
         if kind is Download:
             if self.options.offline:
                 transfer.outcome = _offline(url)
@@ -296,9 +308,11 @@ class Client:
         self._closed = True
         atexit.unregister(self.close)
         thread = self._thread
-        if thread is not None and self._ident != get_ident():
-            self._post("stop", None)
-            thread.join(5.0)
+        if thread is None or self._ident == get_ident():
+            return
+        self._post("stop", None)
+        thread.join(5.0)
+        if not thread.is_alive():
             with self._door_lock:  # a late knock must not reach whatever gets this number next
                 os.close(self._door)
                 self._door = -1
@@ -309,7 +323,7 @@ class Client:
     def _submit(self, transfer: Transfer) -> None:
         transfer.promote = self._promote
         transfer.poke = self._poke
-        if self._closed:
+        if self._closed or self._gone:
             self._bury((transfer,))
             return
         with self._starting:
@@ -615,7 +629,7 @@ class Client:
 
     def _abandon(self) -> None:
         """Fail everything that is not settled, and let go of the curl handles."""
-        self._closed = self._gone = True
+        self._gone = True
         orphans = [due for _, _, due in self._later if isinstance(due, Transfer)]
         for lane in (self._small, self._large):
             orphans.extend(lane.empty())

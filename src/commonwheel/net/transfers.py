@@ -90,7 +90,6 @@ class Transfer(Pending["Response"]):
     )  # fmt: skip
 
     large = False
-    encodings = True
 
     def __init__(self, url: SafeUrl, headers: "Mapping[str, str]", limit: int, rules: "Rules") -> None:
         super().__init__()
@@ -306,17 +305,18 @@ class Download(Transfer):
     At most BUFFER bytes wait in memory, then the connection is paused; so a slow disk slows its own download and no
     other, and several downloads may be under way before somebody waits for the first. A broken attempt goes on where it
     stopped (Range and If-Range) if the server can do that; otherwise `rewind(0)` tells the writer to start anew.
+    `immutable`: the caller holds the whole against a hash, so that no validator is needed to go on.
     """
 
     __slots__ = (
-        "claim", "consumed", "delivering", "dirty", "expected", "first", "gate", "label", "mark", "outcome", "paused", "position",
-        "queue", "received", "refused", "reporter", "resume", "rewind", "skip", "total", "validator", "waiting", "whole_only", "write",
+        "claim", "consumed", "delivering", "dirty", "expected", "first", "gate", "immutable", "label", "mark", "outcome",
+        "paused", "position", "queue", "received", "refused", "reporter", "resume", "rewind", "skip", "total", "validator",
+        "waiting", "whole_only", "write",
     )  # fmt: skip
 
     large = True
-    encodings = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a download is told
         self,
         url: SafeUrl,
         headers: "Mapping[str, str]",
@@ -326,6 +326,7 @@ class Download(Transfer):
         *,
         size: int | None,
         label: str,
+        immutable: bool,
         reporter: "Reporter",
     ) -> None:
         super().__init__(url, headers, KEPT, rules)
@@ -334,6 +335,7 @@ class Download(Transfer):
         self.rewind = rewind
         self.expected = size
         self.label = label
+        self.immutable = immutable
         self.reporter = reporter
         self.queue: deque[bytes | Rewind] = deque()
         self.received = 0  # bytes put into the queue, ever; only the transfer thread counts here
@@ -368,11 +370,17 @@ class Download(Transfer):
         self.delivering = False
         self.skip = 0
         self.paused = False
-        self.resume = bool(self.position and self.validator and not self.whole_only)
+        self.resume = self.position > 0 and self._builds
         if self.resume:
             lines.append(f"range: bytes={self.position}-")
-            lines.append(f"if-range: {self.validator}")
+            if self.validator:
+                lines.append(f"if-range: {self.validator}")
         return lines
+
+    @property
+    def _builds(self) -> bool:
+        """Tell whether another attempt could build on what has arrived."""
+        return not self.whole_only and bool(self.validator or self.immutable)
 
     def take(self, chunk: bytes) -> int | None:
         """Take a piece of the body; a number ends the attempt (0) or pauses it (the client's PAUSE)."""
@@ -383,17 +391,17 @@ class Download(Transfer):
                 self.chunks.append(chunk)
             self.size += len(chunk)
             return None
+        if self.received - self.consumed >= BUFFER:  # before anything else: curl brings the whole chunk once more
+            self.paused = True
+            if self.received - self.consumed >= BUFFER // 2:  # asked again: the writer may have caught up just now
+                return PAUSE
+            self.paused = False
         if self.skip:
             skipped = min(self.skip, len(chunk))
             self.skip -= skipped
             chunk = chunk[skipped:]
             if not chunk:
                 return None
-        if self.received - self.consumed >= BUFFER:
-            self.paused = True
-            if self.received - self.consumed >= BUFFER // 2:  # asked again: the writer may have caught up just now
-                return PAUSE
-            self.paused = False
         self.queue.append(chunk)
         self.received += len(chunk)
         self.position += len(chunk)
@@ -421,15 +429,16 @@ class Download(Transfer):
         total = int(length) if length.isdigit() else None
         validator = strong_validator(headers)
         if self.position:
-            same = validator.startswith('"') and validator == self.validator and total == self.total
-            if same:
+            same = self.immutable or (validator.startswith('"') and validator == self.validator)
+            if same and total is not None and total == self.total:
                 self.skip = self.position
             else:
                 self.queue.clear()
                 self.queue.append(Rewind(self.received))
                 self.position = 0
         self.total = total
-        self.validator = validator if headers.get("accept-ranges", "").lower() != "none" else ""
+        self.validator = validator
+        self.whole_only = self.whole_only or headers.get("accept-ranges", "").lower() == "none"
 
     def ended(self) -> float | None:
         """Judge an attempt whose answer arrived whole."""
@@ -455,7 +464,7 @@ class Download(Transfer):
             return super().broke(failure)
         if self.refused is not None:
             failure, self.refused = self.refused, None
-        builds = bool(self.validator) and not self.whole_only
+        builds = self._builds
         if builds and self.position - self.mark >= PROGRESS:
             self.attempts = 1
         self.mark = self.position
@@ -551,7 +560,7 @@ class Download(Transfer):
             self.gate.acquire()
 
     def _move(self, queue: "deque[bytes | Rewind]") -> int:
-        """Write one piece and return its size, negative when everything starts anew."""
+        """Write one piece and return its size."""
         try:
             piece = queue.popleft()
         except IndexError:  # cleared meanwhile for a new beginning
@@ -559,15 +568,20 @@ class Download(Transfer):
         if isinstance(piece, Rewind):
             self.consumed = piece.received
             self._begin_anew()
+            self._catch_up()
             return 0
         assert self.write is not None
         self.dirty = True
         self.write(piece)
         self.consumed += len(piece)
+        self._catch_up()
+        return len(piece)
+
+    def _catch_up(self) -> None:
+        """Have a paused transfer go on when half of its buffer is free."""
         if self.paused and self.received - self.consumed < BUFFER // 2 and self.poke is not None:
             self.paused = False
             self.poke(self)
-        return len(piece)
 
     def _begin_anew(self) -> None:
         if not self.dirty:
