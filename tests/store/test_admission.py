@@ -195,7 +195,7 @@ def test_a_file_is_copied_before_it_is_believed(root, wheel):
     assert store.admit_file(wheel, NAME) == entry
     with pytest.raises(DigestMismatch):
         store.admit_file(wheel, NAME, (Digest("sha256", "00" * 32),))
-    with pytest.raises(disk.DiskError, match="none.whl"):
+    with pytest.raises(disk.DiskError, match=r"none\.whl"):
         store.admit_file("/none/such/none.whl", NAME)
 
 

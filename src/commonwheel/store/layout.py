@@ -232,7 +232,11 @@ SHAPE = (
     (1, "pages/<index>/<project>", "an index page as it was parsed, with its HTTP validators"),
     (1, "metadata/<index>/<project>", "what is known of the metadata of a project's versions"),
     (1, "interpreters/…  defaults/…  settled/…", "what was learnt about this machine; only in a personal store"),
-    (1, "private-pages/…  private-metadata/…", "what an index said to one who has credentials; only in a personal store"),
+    (
+        1,
+        "private-pages/…  private-metadata/…",
+        "what an index said to one who has credentials; only in a personal store",
+    ),
     (1, "pointers/ab/<url or source>", "which entry a URL or a source led to"),
     (1, "builds/<source>/  git/<repository>/", "where sources are built; private"),
     (1, "roots/<uid>/<sha256 of a path>", "an environment, and the entries that it lives on"),

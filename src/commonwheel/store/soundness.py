@@ -52,6 +52,17 @@ def examine(tree: str, rows: "Iterable[Row]") -> Findings:
     return Findings(tuple(faults), tuple(doubts))
 
 
+def is_as_published(path: str, row: "Row") -> bool:
+    """Say whether one file has the size, time and mode of its publication."""
+    faults: list[tuple[str, str]] = []
+    doubts: list[Row] = []
+    try:
+        _compare(row, os.lstat(path), faults, doubts)
+    except OSError:
+        return False
+    return not (faults or doubts)
+
+
 def _add(directories: "dict[str, dict[str, Row]]", directory: str) -> None:
     while directory not in directories:
         directories[directory] = {}
