@@ -730,22 +730,16 @@ class Session:
         from commonwheel.specs import report
 
         environment = self._made["environment True"]
-        metadata = {pin.name: self._metadata_fields(pin) for pin in plan.add}
-        text = json.dumps(report.of_plan(plan, metadata, environment.interpreter.markers, __version__), indent=2) + "\n"
+        dry = self.settings.flag("dry-run")
+        entries = {} if dry else {pin.name: self.material.wheel_file(pin) for pin in plan.add}
+        metadata = {pin.name: _metadata_fields(pin, entries.get(pin.name)) for pin in plan.add}
+        hashes = {name: entry.digest for name, entry in entries.items()}
+        document = report.of_plan(plan, metadata, environment.interpreter.markers, __version__, hashes)
+        text = json.dumps(document, indent=2) + "\n"
         if place == "-":
             self.outputs.append(text)
         else:
             disk.write(os.path.join(self.cwd, place), text.encode())
-
-    def _metadata_fields(self, pin: "Pin") -> "Mapping[str, tuple[str, ...]]":
-        from commonwheel.specs import core_metadata
-
-        entry = self.material.wheel_file(pin) if not self.settings.flag("dry-run") else None
-        if entry is None:
-            return {"name": (pin.name,), "version": (pin.version,)}
-        path = os.path.join(entry.tree, entry.dist_info, "METADATA")
-        with open(path, "rb") as stream:
-            return core_metadata.read_all(stream.read()).fields
 
     # --- for people -------------------------------------------------------------------------------------------------
 
@@ -785,6 +779,16 @@ class _Plain:
         from commonwheel.index.selection import Formats
 
         return self._session.rules(**({"formats": Formats(), "lowest": False} | changes))
+
+
+def _metadata_fields(pin: "Pin", entry: "Entry | None") -> "Mapping[str, tuple[str, ...]]":
+    """Return the metadata fields of what a pin brings; name and version where nothing was fetched."""
+    from commonwheel.specs import core_metadata
+
+    if entry is None:
+        return {"name": (pin.name,), "version": (pin.version,)}
+    with open(os.path.join(entry.tree, entry.dist_info, "METADATA"), "rb") as stream:
+        return core_metadata.read_all(stream.read()).fields
 
 
 def _enter(directory: str) -> None:

@@ -182,7 +182,8 @@ class _Gatherer:
         """Return the requirements of the files of an option, and those of configuration files."""
         found: list[Requirement] = []
         for name in self._session.settings.many(option):
-            found += self._parse(name, constraint=option != "overrides").requirements
+            parsed = self._parse(name, constraint=option != "overrides")
+            found += parsed.requirements + parsed.constraints
         return found + self._configured(configured)
 
     def _configured(self, key: str) -> "list[Requirement]":

@@ -3,7 +3,7 @@
 Source: pip's documentation, "Installation report". Values in, plain JSON values out.
 """
 
-from commonwheel.model import PathSource, VcsSource
+from commonwheel.model import Digest, PathSource, VcsSource
 from commonwheel.specs import file_url
 
 TYPE_CHECKING = False
@@ -25,20 +25,21 @@ def of_plan(
     metadata: "Mapping[str, Mapping[str, tuple[str, ...]]]",
     markers: "Mapping[str, str]",
     version: str,
+    hashes: "Mapping[str, str]",
 ) -> dict[str, object]:
-    """Return the report of what a plan adds; `metadata` are the fields of each added distribution by name."""
+    """Return the report of what a plan adds, by name: `metadata` fields of each distribution, `hashes` sha256 of its wheel."""
     return {
         "version": "1",
         "pip_version": "",
         "cw_version": version,
-        "install": [_row(pin, metadata.get(pin.name, {})) for pin in plan.add],
+        "install": [_row(pin, metadata.get(pin.name, {}), hashes.get(pin.name, "")) for pin in plan.add],
         "environment": dict(markers),
     }
 
 
-def _row(pin: "Pin", fields: "Mapping[str, tuple[str, ...]]") -> dict[str, object]:
+def _row(pin: "Pin", fields: "Mapping[str, tuple[str, ...]]", sha256: str) -> dict[str, object]:
     return {
-        "download_info": _download_info(pin),
+        "download_info": _download_info(pin, sha256),
         "is_direct": pin.source is not None,
         "is_yanked": bool(pin.candidate is not None and pin.candidate.yanked is not None),
         "requested": pin.requested,
@@ -56,10 +57,11 @@ def json_fields(fields: "Mapping[str, tuple[str, ...]]") -> dict[str, object]:
     }
 
 
-def _download_info(pin: "Pin") -> dict[str, object]:
+def _download_info(pin: "Pin", sha256: str) -> dict[str, object]:
     source = pin.source
     if pin.candidate is not None:
-        digests = pin.candidate.digests
+        is_wheel = pin.candidate.kind == "wheel"
+        digests = pin.candidate.digests or ((Digest("sha256", sha256),) if sha256 and is_wheel else ())
         return {"url": pin.candidate.url.bare, "archive_info": _archive_info(digests)}
     if isinstance(source, VcsSource):
         info = {"vcs": source.kind, "commit_id": source.commit or ""}
@@ -76,7 +78,7 @@ def _download_info(pin: "Pin") -> dict[str, object]:
     return {}
 
 
-def _archive_info(digests: "tuple[object, ...]") -> dict[str, object]:
+def _archive_info(digests: "tuple[Digest, ...]") -> dict[str, object]:
     hashes = dict(str(digest).split(":", 1) for digest in digests)
     found: dict[str, object] = {"hashes": hashes}
     if hashes:
