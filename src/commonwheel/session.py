@@ -272,6 +272,10 @@ class Session:
         """Undo or finish what dead commands left in an environment."""
         from commonwheel.install import recovery
 
+        if self.settings.text("durability") == "sync":
+            from commonwheel.fs import system_calls
+
+            system_calls.hand_over()
         timeout = self.settings.number("lock-timeout")
         return recovery.recover(
             environment, _is_sound, self.reporter, lock_timeout=300.0 if timeout is None else timeout
@@ -572,7 +576,10 @@ class Session:
         return self._once("material", self._make_material)  # type: ignore[no-any-return]
 
     def _make_material(self) -> "Material":
+        from commonwheel.fs import system_calls
         from commonwheel.road.material import Material
+
+        system_calls.hand_over()
 
         builds = self.settings.number("concurrent-builds")
         material = Material(
