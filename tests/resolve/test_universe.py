@@ -38,12 +38,17 @@ def universe(*versions, prereleases=()):
 def tried(one, states=None):
     """Return the versions in the order in which they are tried."""
     states = one.everything & ~ABSENT if states is None else states
-    return [one.version(position) for position in one.guesses(states, 99)]
+    order = []
+    while states:
+        order.append(one.pick(states))
+        states &= ~(1 << order[-1])
+    return [one.version(position) for position in order]
 
 
 def test_newest_first_and_stable_before_prereleases():
     one = universe("1.0", "2.0a1", "2.0", "3.0rc1", prereleases=["2.0a1", "3.0rc1"])
     assert tried(one) == ["2.0", "1.0", "3.0rc1", "2.0a1"]
+    assert one.guesses(0b11110, 3) == [3, 1, 4]
     one.lowest = True
     assert tried(one) == ["1.0", "2.0", "2.0a1", "3.0rc1"]
     one.prereleases_last = False

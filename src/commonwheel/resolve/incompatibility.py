@@ -24,6 +24,13 @@ class Incompatibility:
         self.terms: Final = terms
         self.cause: Final = cause
 
+    def forbids(self, package: "Package") -> bool:
+        """Tell whether every other package is within its set, so that `package` must be outside of its own."""
+        for other, within in self.terms.items():  # noqa: SIM110 - a generator costs more than it runs, here above all
+            if other.domain & ~within and other is not package:
+                return False
+        return True
+
 
 class Asked:
     """The user asks for it: a requirement, with the line where it was written."""

@@ -373,14 +373,9 @@ class Solver:
         """
         while not package.domain & ~reason.terms[package]:
             self._analyse(reason)
-            if self._pending(reason, package):
+            if not reason.forbids(package):
                 return
         self._derive(package, ~reason.terms[package], reason, self._carrier(reason, package))
-
-    @staticmethod
-    def _pending(reason: Incompatibility, package: Package) -> bool:
-        """Tell whether another package of an incompatibility is outside of its set, so that it says nothing yet."""
-        return any(other.domain & ~within for other, within in reason.terms.items() if other is not package)
 
     # --- decisions --------------------------------------------------------------------------------------------
 
@@ -411,7 +406,7 @@ class Solver:
             self._exclude(package, fact)
             return
         for need in needs:
-            if not self._pending(need, package):
+            if need.forbids(package):
                 # this version, and all that say the same, are impossible as things stand
                 self._blame(package.project, need)
                 self._exclude(package, need)

@@ -149,12 +149,13 @@ class Universe:
         return oldest(pool) if self.lowest else newest(pool)
 
     def guesses(self, states: int, count: int) -> list[int]:
-        """Return the positions of up to `count` versions in the order in which they would be tried."""
+        """Return the positions of up to `count` versions, mostly in the order in which they would be tried."""
         found: list[int] = []
-        while states and len(found) < count:
-            position = self.pick(states)
-            found.append(position)
-            states &= ~(1 << position)
+        for pool in (states & ~self.prereleases, states & self.prereleases) if self.prereleases_last else (states,):
+            while pool and len(found) < count:
+                position = oldest(pool) if self.lowest else newest(pool)
+                found.append(position)
+                pool ^= 1 << position
         return found
 
 
