@@ -534,8 +534,29 @@ class _Spreading:
             node, inner = folder.children[name], f"{path}/{name}"
             if isinstance(node, Folder) and node.present:
                 self._walk(node, inner, found)
-            elif not (isinstance(node, Folder) and not node.children):
+            elif isinstance(node, Folder) and self._leads_to_listing(inner):
+                # made empty, and filled path by path: or what is listed there would appear with the first of them
+                found.append(Placement(inner, self._bare(node, inner), replaces=inner in self._ways, listing=False))
+                self._walk_bare(node, inner, found)
+            else:
                 found.append(Placement(inner, node, replaces=inner in self._ways, listing=inner in self._dist_infos))
+
+    def _leads_to_listing(self, path: str) -> bool:
+        """Say whether a site directory with new listings is at a path or below it."""
+        return path in self._sites or any(site.startswith(f"{path}/") for site in self._sites)
+
+    def _bare(self, folder: Folder, path: str) -> Folder:
+        """Return a directory with nothing in it but what leads to dist-info directories."""
+        bare = Folder(present=False)
+        for name, node in folder.children.items():
+            if isinstance(node, Folder) and self._leads_to_listing(f"{path}/{name}"):
+                bare.children[name] = self._bare(node, f"{path}/{name}")
+        return bare
+
+    def _walk_bare(self, folder: Folder, path: str, found: "list[Placement]") -> None:
+        inner: list[Placement] = []
+        self._walk(folder, path, inner)
+        found += [one for one in inner if not (isinstance(one.node, Folder) and self._leads_to_listing(one.path))]
 
 
 def _gather_links(folder: Folder, path: str, found: "dict[str, list[str]]") -> None:

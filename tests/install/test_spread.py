@@ -1,0 +1,266 @@
+"""install/spread.py: which paths appear, folded and not, and who clashes with whom."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from commonwheel.install import distinfo, spread
+from commonwheel.install.ground import Ground
+from commonwheel.install.spread import ClashError, File, Folder, Incoming, Link, Text, Tree
+from kit.shelf import Shelf, environment, installed, pins
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from commonwheel.install.spread import Layout, Node
+    from commonwheel.model import Entry, Environment, Installed
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(str(tmp_path / "store"))
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> Environment:
+    return environment(str(tmp_path / "env"))
+
+
+def lay(
+    env: Environment, shelf: Shelf, *entries: Entry, fold: bool = False, gone: Iterable[str] = (),
+    kept: Sequence[Installed] = (),
+) -> Layout:  # fmt: skip
+    incoming = [Incoming(entry, distinfo.texts(pins(entry)[0], entry)) for entry in entries]
+    folding = [entry.name for entry in entries] if fold else []
+    return spread.placements(incoming, env, Ground(gone), shelf, folding, kept)
+
+
+def shown(layout: Layout, env: Environment) -> dict[str, str]:
+    """Return every path of a layout, relative to the root, with what is to be there."""
+    found: dict[str, str] = {}
+
+    def walk(node: Node, path: str) -> None:
+        if isinstance(node, Folder):
+            for name, child in node.children.items():
+                walk(child, f"{path}/{name}")
+        else:
+            kind = {Tree: "tree", File: "file", Text: "text", Link: "link"}[type(node)]
+            found[path[len(env.root) + 1 :]] = "fold" if isinstance(node, Tree) and node.folded else kind
+
+    for one in layout.placements:
+        walk(one.node, one.path)
+    return found
+
+
+def record(layout: Layout, name: str) -> list[str]:
+    for one in layout.placements:
+        if os.path.basename(one.path).startswith(name) and isinstance(one.node, Folder):
+            text = one.node.children["RECORD"]
+            assert isinstance(text, Text)
+            return text.data.decode().splitlines()
+    raise AssertionError(name)
+
+
+SITE = "lib/python3.11/site-packages"
+
+
+def test_a_package_alone_is_one_node_and_its_dist_info_comes_last(env: Environment, shelf: Shelf) -> None:
+    entry = shelf.add(
+        "alpha", "1.0", {"alpha/__init__.py": "", "alpha/a/b.py": "", "mod.py": ""}, console=[("al", "a:b")]
+    )
+    layout = lay(env, shelf, entry)
+    assert shown(layout, env) == {
+        f"{SITE}/alpha": "tree",
+        f"{SITE}/mod.py": "file",
+        "bin/al": "text",
+        f"{SITE}/alpha-1.0.dist-info/METADATA": "file",
+        f"{SITE}/alpha-1.0.dist-info/WHEEL": "file",
+        f"{SITE}/alpha-1.0.dist-info/INSTALLER": "text",
+        f"{SITE}/alpha-1.0.dist-info/RECORD": "text",
+    }
+    assert [one.listing for one in layout.placements] == [False, False, False, True]
+
+
+def test_folded_packages_need_no_list_of_files(env: Environment, shelf: Shelf) -> None:
+    entry = shelf.add("alpha", "1.0", {"alpha/__init__.py": "", "alpha/a/b.py": "", "mod.py": ""})
+    layout = lay(env, shelf, entry, fold=True)
+    assert shelf.files_asked == 0
+    assert shown(layout, env)[f"{SITE}/alpha"] == "fold"
+    lines = record(layout, "alpha")
+    assert lines[0] == "alpha,,"
+    assert lines[1:] == sorted(lines[1:])
+    assert "alpha-1.0.dist-info/RECORD,," in lines
+    assert [line.partition(",")[0] for line in lines[1:] if line.startswith("alpha/")] == [
+        "alpha/__init__.py",
+        "alpha/a/b.py",
+    ]
+
+
+@pytest.mark.parametrize("fold", [False, True])
+def test_shared_directories_are_opened_as_far_as_needed(env: Environment, shelf: Shelf, fold: bool) -> None:
+    one = shelf.add("one", "1.0", {"ns/one/a.py": "", "ns/one/deep/b.py": "", "ns/x.py": ""}, foldable=("ns",))
+    two = shelf.add("two", "1.0", {"ns/two/a.py": "", "ns/one/plug.py": ""}, foldable=("ns",))
+    found = shown(lay(env, shelf, one, two, fold=fold), env)
+    tree = "fold" if fold else "tree"
+    assert {path: kind for path, kind in found.items() if path.startswith(f"{SITE}/ns")} == {
+        f"{SITE}/ns/x.py": "file",
+        f"{SITE}/ns/one/a.py": "file",
+        f"{SITE}/ns/one/deep": tree,
+        f"{SITE}/ns/one/plug.py": "file",
+        f"{SITE}/ns/two": tree,
+    }
+
+
+def test_records_list_the_links_that_are_left_after_opening(env: Environment, shelf: Shelf) -> None:
+    one = shelf.add("one", "1.0", {"ns/one/a.py": ""}, foldable=("ns",))
+    two = shelf.add("two", "1.0", {"ns/two/a.py": ""}, foldable=("ns",))
+    layout = lay(env, shelf, one, two, fold=True)
+    assert record(layout, "one")[0] == "ns/one,,"
+    assert record(layout, "two")[0] == "ns/two,,"
+
+
+def test_what_is_in_the_environment_opens_directories_too(env: Environment, shelf: Shelf) -> None:
+    os.makedirs(f"{env.root}/{SITE}/ns/other")
+    entry = shelf.add("one", "1.0", {"ns/one/a.py": "", "ns/b.py": ""}, foldable=("ns",))
+    found = shown(lay(env, shelf, entry, fold=True), env)
+    assert found[f"{SITE}/ns/one"] == "fold"
+    assert found[f"{SITE}/ns/b.py"] == "file"
+
+
+def test_a_folded_neighbour_unfolds_and_its_record_says_so(env: Environment, shelf: Shelf) -> None:
+    first = shelf.add("first", "1.0", {"pkg/__init__.py": "", "pkg/sub/a.py": "", "pkg/sub/deep/b.py": ""})
+    site = f"{env.root}/{SITE}"
+    os.symlink(f"{first.tree}/pkg", f"{site}/pkg")
+    os.makedirs(f"{site}/first-1.0.dist-info")
+    with open(f"{site}/first-1.0.dist-info/RECORD", "w", encoding="utf-8") as file:
+        file.write("pkg,,\nfirst-1.0.dist-info/RECORD,,\npkg/__init__.py,sha256=x,0\n")
+    second = shelf.add("second", "1.0", {"pkg/sub/plugin.py": ""}, foldable=())
+    layout = lay(env, shelf, second, fold=True, kept=installed(env))
+    found = shown(layout, env)
+    assert {path: kind for path, kind in found.items() if path.startswith(f"{SITE}/pkg")} == {
+        f"{SITE}/pkg/__init__.py": "link",
+        f"{SITE}/pkg/sub/a.py": "link",
+        f"{SITE}/pkg/sub/deep": "link",
+        f"{SITE}/pkg/sub/plugin.py": "file",
+    }
+    rewritten = next(one for one in layout.placements if one.path.endswith("first-1.0.dist-info/RECORD"))
+    assert isinstance(rewritten.node, Text)
+    assert rewritten.node.data.decode().splitlines()[0] == "pkg/sub/deep,,"
+    assert [one.path for one in layout.placements if one.replaces] == [
+        f"{site}/first-1.0.dist-info/RECORD", f"{site}/pkg",
+    ]  # fmt: skip
+    assert layout.in_the_way == ()
+
+
+def test_equal_files_of_two_packages_are_no_news(env: Environment, shelf: Shelf) -> None:
+    one = shelf.add("one", "1.0", {"tests/__init__.py": "", "one.py": ""}, foldable=())
+    two = shelf.add("two", "1.0", {"tests/__init__.py": "", "two.py": ""}, foldable=())
+    layout = lay(env, shelf, one, two)
+    assert layout.clashes == ()
+    assert shown(layout, env)[f"{SITE}/tests/__init__.py"] == "file"
+
+
+def test_different_files_are_told_and_the_later_name_wins(env: Environment, shelf: Shelf) -> None:
+    one = shelf.add("one", "1.0", {"mod.py": "1", "t/a.py": "1"}, console=[("run", "one:x")])
+    two = shelf.add("two", "1.0", {"mod.py": "2", "t/a.py": "2"}, console=[("run", "two:x")])
+    layout = lay(env, shelf, two, one)
+    assert {os.path.basename(clash.path) for clash in layout.clashes} == {"mod.py", "a.py", "run"}
+    assert all(clash.owners == ("one", "two") for clash in layout.clashes)
+    kept = next(one.node for one in layout.placements if one.path.endswith("/mod.py"))
+    assert isinstance(kept, File)
+    assert kept.entry is two
+
+
+@pytest.mark.parametrize(
+    ("files", "data", "console"),
+    [
+        ({"other.py/x.py": ""}, {}, []),  # a directory where the neighbour has a module
+        ({"other-1.0.dist-info/x": ""}, {}, []),
+        ({}, {"scripts/python3": "#!python\n"}, []),
+        ({}, {"scripts/Python3.11.exe": ""}, []),
+        ({}, {"data/bin/python": ""}, []),
+        ({}, {"data/pyvenv.cfg": ""}, []),
+        ({}, {"data/.cw/history/000001": ""}, []),
+        ({}, {"data/conda-meta/history": ""}, []),
+        ({}, {"purelib/other-1.0.dist-info/METADATA": ""}, []),
+        ({}, {"data/lib/python3.11/site-packages/other-1.0.dist-info/RECORD": ""}, []),
+        ({}, {"unknown/x": ""}, []),
+        ({}, {"data/out/x": ""}, []),
+        ({}, {"data/occupied": ""}, []),
+    ],
+)
+def test_what_would_do_damage_is_refused(
+    env: Environment, shelf: Shelf, tmp_path: Path, files: dict[str, str], data: dict[str, str],
+    console: list[tuple[str, str]],
+) -> None:  # fmt: skip
+    (tmp_path / "outside").mkdir()
+    os.symlink(tmp_path / "outside", f"{env.root}/out")
+    os.makedirs(f"{env.root}/occupied/by/others")
+    other = shelf.add("other", "1.0", {"other.py": ""})
+    bad = shelf.add("bad", "1.0", {"bad.py": "", **files}, data=data, console=console, foldable=())
+    with pytest.raises(ClashError) as caught:
+        lay(env, shelf, other, bad)
+    assert any("bad" in clash.owners for clash in caught.value.clashes)
+
+
+def test_data_goes_where_its_scheme_says_and_the_record_tells_it(env: Environment, shelf: Shelf) -> None:
+    os.makedirs(f"{env.root}/share/man")
+    os.symlink("share/man", f"{env.root}/man")
+    entry = shelf.add(
+        "Al_pha", "1.0", {"alpha.py": ""},
+        data={
+            "scripts/go": "#!python\nx\n", "scripts/bin": "\x7f", "data/man/go.1": "m", "data/etc/a": "x", "headers/a.h": "h",
+            "purelib/pure.py": "p", "platlib/plat/x.py": "p",
+        },
+    )  # fmt: skip
+    layout = lay(env, shelf, entry)
+    found = shown(layout, env)
+    assert found["bin/go"] == "text"
+    assert found["bin/bin"] == "file"
+    assert found["share/man/go.1"] == "file"
+    assert found["etc/a"] == "file"
+    assert found["include/site/python3.11/Al_pha/a.h"] == "file"
+    assert found[f"{SITE}/pure.py"] == "file"
+    assert not [path for path in found if ".data" in path]
+    lines = [line.partition(",")[0] for line in record(layout, "Al_pha")]
+    assert {"../../../bin/go", "../../../share/man/go.1", "pure.py", "plat/x.py"} <= set(lines)
+    assert not [line for line in lines if ".data" in line]
+    scripts_ = [one.node for one in layout.placements if one.path.endswith(("bin/go", "bin/bin"))]
+    assert all(isinstance(node, Text | File) and node.executable for node in scripts_)
+
+
+def test_foreign_files_in_the_way_are_named(env: Environment, shelf: Shelf) -> None:
+    for path in ("bin/al", f"{SITE}/mod.py", f"{SITE}/alpha-1.0.dist-info/rest"):
+        os.makedirs(os.path.dirname(f"{env.root}/{path}"), exist_ok=True)
+        with open(f"{env.root}/{path}", "w", encoding="utf-8"):
+            pass
+    entry = shelf.add("alpha", "1.0", {"mod.py": ""}, console=[("al", "alpha:x")])
+    layout = lay(env, shelf, entry)
+    assert sorted(path[len(env.root) + 1 :] for path in layout.in_the_way) == [
+        "bin/al", f"{SITE}/alpha-1.0.dist-info", f"{SITE}/mod.py",
+    ]  # fmt: skip
+    assert all(one.replaces for one in layout.placements)
+    # and what is about to be gone is not in the way
+    assert lay(env, shelf, entry, gone=layout.in_the_way).in_the_way == ()
+
+
+def test_a_record_that_is_not_plain_is_made_from_the_list_of_files(env: Environment, shelf: Shelf) -> None:
+    entry = shelf.add("alpha", "1.0", {"a,b.py": "x", "alpha/c.py": "x"}, record='"a,b.py",md5=x,1\n')
+    lines = record(lay(env, shelf, entry), "alpha")
+    assert [line for line in lines if line.startswith('"a,b.py",sha256=')]
+    assert [line for line in lines if line.startswith("alpha/c.py,sha256=")]
+
+
+def test_one_environment_takes_platform_files_elsewhere(tmp_path: Path, shelf: Shelf) -> None:
+    env = environment(str(tmp_path / "env"))
+    env = env.replaced(paths={**env.paths, "platlib": f"{env.root}/lib64/site-packages"})
+    entry = shelf.add("alpha", "1.0", {"alpha/__init__.py": ""}, data={"purelib/pure.py": ""}, purelib=False)
+    layout = lay(env, shelf, entry)
+    found = shown(layout, env)
+    assert "lib64/site-packages/alpha" in found
+    assert f"{SITE}/pure.py" in found
+    assert f"../../{SITE}/pure.py" in [line.partition(",")[0] for line in record(layout, "alpha")]

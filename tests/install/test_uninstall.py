@@ -1,0 +1,230 @@
+"""install/uninstall.py: what a distribution holds, and what may go with it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from commonwheel.install import uninstall
+from commonwheel.install.uninstall import CannotUninstall
+from commonwheel.model import Installed
+from kit.shelf import environment, installed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from commonwheel.install.uninstall import Clearing
+    from commonwheel.model import Environment
+
+SITE = "lib/python3.11/site-packages"
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> Environment:
+    return environment(str(tmp_path / "env"))
+
+
+def lay(env: Environment, *paths: str, text: str = "") -> None:
+    for path in paths:
+        full = os.path.join(env.root, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def put(env: Environment, name: str, *paths: str, record: str | None = None) -> None:
+    """Install by hand: files relative to the site directory, a dist-info, its RECORD."""
+    info = f"{name}-1.0.dist-info"
+    lay(env, *(os.path.normpath(f"{SITE}/{path}") for path in paths), f"{SITE}/{info}/METADATA")
+    text = "".join(f"{path},sha256=x,0\n" for path in (*paths, f"{info}/METADATA")) + f"{info}/RECORD,,\n"
+    lay(env, f"{SITE}/{info}/RECORD", text=text if record is None else record)
+
+
+def clear(env: Environment, *names: str) -> Clearing:
+    everything = installed(env)
+    going = [one for one in everything if one.name in names]
+    kept = [one for one in everything if one.name not in names]
+    return uninstall.clearing([uninstall.footprint(one, env) for one in going], env, kept)
+
+
+def relative(env: Environment, paths: tuple[str, ...]) -> list[str]:
+    return sorted(os.path.relpath(path, env.root) for path in paths)
+
+
+def test_whole_directories_go_as_one(env: Environment) -> None:
+    put(
+        env,
+        "alpha",
+        "alpha/__init__.py",
+        "alpha/a/b.py",
+        "alpha/a/c/d.py",
+        "mod.py",
+        "../../../bin/al",
+        "../../../share/x/y",
+    )
+    lay(env, f"{SITE}/alpha/__pycache__/__init__.cpython-311.pyc", f"{SITE}/__pycache__/mod.cpython-311.opt-1.pyc")
+    lay(env, f"{SITE}/__pycache__/other.cpython-311.pyc")
+    found = clear(env, "alpha")
+    assert relative(env, found.listings) == [f"{SITE}/alpha-1.0.dist-info"]
+    assert relative(env, found.paths) == [
+        "bin/al", f"{SITE}/__pycache__/mod.cpython-311.opt-1.pyc", f"{SITE}/alpha", f"{SITE}/mod.py", "share",
+    ]  # fmt: skip
+
+
+def test_files_of_nobody_stay_with_their_directories(env: Environment) -> None:
+    put(env, "alpha", "alpha/__init__.py", "alpha/a/b.py", "alpha/c/d.py")
+    lay(env, f"{SITE}/alpha/a/user.cfg", f"{SITE}/alpha-1.0.dist-info/uv_cache.json")
+    os.makedirs(f"{env.root}/{SITE}/alpha/c/empty/within")
+    found = clear(env, "alpha")
+    assert relative(env, found.paths) == [f"{SITE}/alpha/__init__.py", f"{SITE}/alpha/a/b.py", f"{SITE}/alpha/c"]
+    # the metadata directory is its own, with whatever an installer put there
+    assert relative(env, found.listings) == [f"{SITE}/alpha-1.0.dist-info"]
+
+
+def test_missing_files_are_no_news(env: Environment) -> None:
+    put(env, "alpha", "alpha/__init__.py", "gone/x.py", "lost.py")
+    for path in ("gone/x.py", "lost.py"):
+        os.remove(f"{env.root}/{SITE}/{path}")
+    assert relative(env, clear(env, "alpha").paths) == [f"{SITE}/alpha", f"{SITE}/gone"]
+
+
+def test_a_file_that_others_list_stays(env: Environment) -> None:
+    put(env, "alpha", "tests/__init__.py", "tests/test_a.py", "../../../bin/both")
+    put(env, "beta", "tests/__init__.py", "tests/test_b.py", "../../../bin/both")
+    found = clear(env, "alpha")
+    assert relative(env, found.paths) == [f"{SITE}/tests/test_a.py"]
+    assert relative(env, found.shared) == ["bin/both", f"{SITE}/tests/__init__.py"]
+    # and goes with the last of them
+    assert relative(env, clear(env, "alpha", "beta").paths) == ["bin/both", f"{SITE}/tests"]
+
+
+def test_two_distributions_with_the_same_directory(env: Environment) -> None:
+    put(env, "headless", "cv/__init__.py", "cv/a.py")
+    put(env, "full", "cv/__init__.py", "cv/a.py", "cv/gui.py")
+    assert relative(env, clear(env, "full").paths) == [f"{SITE}/cv/gui.py"]
+    assert relative(env, clear(env, "headless").paths) == []
+
+
+def test_owners_are_found_by_their_records(env: Environment) -> None:
+    put(env, "alpha", "x/a.py", "../../../bin/al")
+    root = env.root
+    assert uninstall.owners([f"{root}/{SITE}/x/a.py", f"{root}/bin/al", f"{root}/bin/b"], installed(env)) == {
+        f"{root}/{SITE}/x/a.py": "alpha",
+        f"{root}/bin/al": "alpha",
+    }
+
+
+def test_nothing_behind_a_link_is_ever_named(env: Environment, tmp_path: Path) -> None:
+    store = tmp_path / "store" / "alpha"
+    store.mkdir(parents=True)
+    (store / "__init__.py").write_text("")
+    put(env, "alpha", record="alpha,,\nalpha/__init__.py,sha256=x,0\nalpha-1.0.dist-info/RECORD,,\n")
+    put(env, "sly", "sly/x.py", "linked/__init__.py")
+    os.remove(f"{env.root}/{SITE}/linked/__init__.py")
+    os.rmdir(f"{env.root}/{SITE}/linked")
+    os.symlink(store, f"{env.root}/{SITE}/alpha")
+    os.symlink(store, f"{env.root}/{SITE}/linked")
+    assert relative(env, clear(env, "alpha").paths) == [f"{SITE}/alpha"]
+    # a link that the RECORD does not list stays, and so does all behind it
+    assert relative(env, clear(env, "sly").paths) == [f"{SITE}/sly"]
+
+
+@pytest.mark.parametrize("path", ["../../../../outside", "/etc/passwd", "../../../out/x"])
+def test_nothing_outside_the_environment_is_ever_named(env: Environment, tmp_path: Path, path: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    os.symlink(tmp_path / "elsewhere", f"{env.root}/out")
+    put(env, "alpha", "alpha/a.py", record=f"alpha/a.py,,\n{path},,\nalpha-1.0.dist-info/RECORD,,\n")
+    found = clear(env, "alpha")
+    assert relative(env, found.paths) == [f"{SITE}/alpha"]
+    assert len(found.outside) == 1
+
+
+def test_the_directories_of_an_environment_stay_even_when_empty(tmp_path: Path) -> None:
+    env = environment(str(tmp_path / "env"))
+    put(env, "alpha", "../../../include/site/python3.11/alpha/a.h", "../../../bin/al")
+    os.remove(f"{env.root}/bin/python")
+    assert relative(env, clear(env, "alpha").paths) == ["bin/al", "include/site/python3.11/alpha"]
+    target = environment(str(tmp_path / "target"), "target")
+    os.makedirs(f"{target.root}/alpha-1.0.dist-info")
+    lay(target, "bin/al")
+    lay(target, "alpha-1.0.dist-info/RECORD", text="bin/al,,\nalpha-1.0.dist-info/RECORD,,\n")
+    assert relative(target, clear(target, "alpha").paths) == ["bin"]
+
+
+def test_quoted_and_foreign_spellings_of_record(env: Environment) -> None:
+    record = '"a,b.py",sha256=x,1\r\nalpha/c.py,sha256=x,1\r\nalpha-1.0.dist-info/RECORD,,\r\n'
+    put(env, "alpha", "a,b.py", "alpha/c.py", record=record)
+    assert relative(env, clear(env, "alpha").paths) == [f"{SITE}/a,b.py", f"{SITE}/alpha"]
+
+
+def test_an_unreadable_record_is_told(env: Environment) -> None:
+    put(env, "alpha", record='"never closed\n')
+    with pytest.raises(CannotUninstall, match="cannot be read"):
+        clear(env, "alpha")
+
+
+@pytest.mark.parametrize(
+    ("installer", "hint"), [("conda", "conda remove alpha"), ("", "by hand"), ("debian", "by hand")]
+)
+def test_a_distribution_without_record_is_refused(env: Environment, installer: str, hint: str) -> None:
+    lay(env, f"{SITE}/alpha-1.0.dist-info/METADATA")
+    lay(env, f"{SITE}/alpha-1.0.dist-info/INSTALLER", text=installer)
+    with pytest.raises(CannotUninstall) as caught:
+        clear(env, "alpha")
+    assert hint in (caught.value.hint or "")
+
+
+def test_distutils_installs_are_refused(env: Environment) -> None:
+    site = env.paths["purelib"]
+    one = Installed("alpha", "1.0", f"{site}/alpha-1.0.egg-info", "egg-file", site)
+    with pytest.raises(CannotUninstall, match="distutils"):
+        uninstall.footprint(one, env)
+
+
+def test_egg_links_go_with_their_line(env: Environment) -> None:
+    site = env.paths["purelib"]
+    lay(env, f"{SITE}/alpha.egg-link", text="/src/alpha\n.\n")
+    lay(env, f"{SITE}/easy-install.pth", text="/src/other\n/src/alpha\n")
+    one = Installed("alpha", "1.0", f"{site}/alpha.egg-link", "egg-link", site, editable="/src/alpha")
+    found = uninstall.clearing([uninstall.footprint(one, env)], env)
+    assert found.listings == (f"{site}/alpha.egg-link",)
+    assert found.rewrites == ((f"{site}/easy-install.pth", b"/src/other\n"),)
+
+
+def test_egg_info_by_its_list_of_files(env: Environment) -> None:
+    site = env.paths["purelib"]
+    lay(env, f"{SITE}/alpha/__init__.py", f"{SITE}/alpha/user.txt", f"{SITE}/alpha-1.0.egg-info/PKG-INFO")
+    lay(env, f"{SITE}/alpha-1.0.egg-info/installed-files.txt", text="../alpha/__init__.py\nPKG-INFO\n")
+    one = Installed("alpha", "1.0", f"{site}/alpha-1.0.egg-info", "egg-info", site)
+    found = uninstall.clearing([uninstall.footprint(one, env)], env)
+    assert relative(env, found.paths) == [f"{SITE}/alpha/__init__.py"]
+    assert relative(env, found.listings) == [f"{SITE}/alpha-1.0.egg-info"]
+
+
+def test_egg_info_by_its_top_level(env: Environment) -> None:
+    site = env.paths["purelib"]
+    lay(env, f"{SITE}/alpha/__init__.py", f"{SITE}/amod.py", f"{SITE}/ns/x.py")
+    lay(env, f"{SITE}/alpha-1.0.egg-info/top_level.txt", text="alpha\namod\nns\n")
+    lay(env, f"{SITE}/alpha-1.0.egg-info/namespace_packages.txt", text="ns\n")
+    one = Installed("alpha", "1.0", f"{site}/alpha-1.0.egg-info", "egg-info", site)
+    found = uninstall.clearing([uninstall.footprint(one, env)], env)
+    assert relative(env, found.paths) == [f"{SITE}/alpha", f"{SITE}/amod.py"]
+
+
+def test_eggs_of_easy_install(env: Environment) -> None:
+    site = env.paths["purelib"]
+    lay(env, f"{SITE}/alpha-1.0-py3.8.egg/alpha.py", f"{SITE}/alpha-1.0-py3.8.egg/EGG-INFO/PKG-INFO")
+    lay(env, f"{SITE}/easy-install.pth", text="./alpha-1.0-py3.8.egg\n./b.egg\n")
+    one = Installed("alpha", "1.0", f"{site}/alpha-1.0-py3.8.egg/EGG-INFO", "egg-info", site)
+    found = uninstall.clearing([uninstall.footprint(one, env)], env)
+    assert relative(env, found.paths) == [f"{SITE}/alpha-1.0-py3.8.egg"]
+    assert found.rewrites == ((f"{site}/easy-install.pth", b"./b.egg\n"),)
+
+
+def test_egg_info_without_any_list_is_refused(env: Environment) -> None:
+    site = env.paths["purelib"]
+    lay(env, f"{SITE}/alpha-1.0.egg-info/PKG-INFO")
+    with pytest.raises(CannotUninstall, match="no list of its files"):
+        uninstall.footprint(Installed("alpha", "1.0", f"{site}/alpha-1.0.egg-info", "egg-info", site), env)
