@@ -584,6 +584,44 @@ def test_progress_is_reported(index: IndexServer) -> None:
     assert recorder.total == len(SOME) * 2
 
 
+def test_many_threads_and_troubles_at_once(
+    index: IndexServer, make_client: MakeClient, authority: Authority, tmp_path: Path
+) -> None:
+    sizes = (0, 1, 65_536, 300_000, len(SOME), 3 * len(SOME) + 1)
+    bodies = [(SOME * 4)[number : number + size] for number, size in enumerate(sizes)]
+    errors: list[BaseException] = []
+    with Http2Server(authority) as other:
+        client = make_client(certificates=authority.bundle(str(tmp_path)), retries=12, concurrent_downloads=4)
+        for number, body in enumerate(bodies):
+            index.put(f"/{number}", body)
+            half = len(body) // 2
+            troubles = (Reset(half), Truncate(half), Status(503), Reset(), Honest(without_ranges=True), WrongRange())
+            index.script(f"/{number}", *(troubles[number:] + troubles[:number]))
+            other.files[f"/{number}"] = body
+            other.break_after[f"/{number}"] = [half, half // 2, half]
+
+        def work(turn: int) -> None:
+            try:
+                for root in (index.root, other.root):
+                    downloads = [client.download(SafeUrl(f"{root}/{number}")) for number in range(len(sizes))]
+                    client.download(SafeUrl(f"{root}/5")).cancel()
+                    for number in sorted(range(len(sizes)), key=lambda number: (number * 7 + turn) % 6):
+                        sink = Sink()
+                        assert downloads[number].into(sink.write, sink.rewind).result().status == 200
+                        assert sink.data == bodies[number]
+                        assert client.get(SafeUrl(f"{root}/1")).result().body == bodies[1]
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=work, args=(turn,)) for turn in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        until(lambda: client._small.active == client._large.active == 0)
+
+
 # ---------------------------------------------------------------------- redirects and credentials
 
 

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 
 KEPT = 65_536  # bytes kept of the body of a download that is no success: enough for an explanation
 BUFFER = 1_048_576  # bytes of a download that may wait for their writer before the connection is paused
+_TOLD = 4  # the last different troubles that an error tells
 PROGRESS = 1_048_576  # bytes after which a resumed download has earned its attempts again
 
 
@@ -215,7 +216,7 @@ class Transfer(Pending["Response"]):
     def _context(self) -> tuple[str, ...]:
         lines = []
         if self.attempts > 1:
-            different = list(dict.fromkeys(self.history))
+            different = list(dict.fromkeys(self.history))[-_TOLD:]
             what = f": {'; '.join(different)}" if len(different) > 1 else ""
             lines.append(f"tried {self.attempts} times{what}")
         if self.chain:
