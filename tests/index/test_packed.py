@@ -7,6 +7,7 @@ from packaging.version import Version
 from commonwheel.index import packed
 from commonwheel.index.packed import Draft, Page, Provenance, decode, encode_head, mask_of, runs
 
+File = tuple[str, str, str, str | None, int | None, float | None, str, str, str]
 INDEX = "https://index.example/simple"
 
 versions = st.sampled_from(
@@ -18,7 +19,7 @@ times = st.none() | st.floats(min_value=0, max_value=4e9, allow_nan=False)
 
 
 @st.composite
-def wheels(draw: st.DrawFn) -> tuple[object, ...]:
+def wheels(draw: st.DrawFn) -> File:
     build = draw(st.sampled_from(["", "1-", "2b-"]))
     filename = f"{draw(st.sampled_from(['my_demo', 'My.Demo']))}-{draw(versions)}-{build}{draw(tags)}.whl"
     return (
@@ -30,16 +31,17 @@ def wheels(draw: st.DrawFn) -> tuple[object, ...]:
         draw(times),
         draw(st.sampled_from(["", "sha256:" + "ab" * 32, "md5:00,sha256:" + "cd" * 32])),
         draw(st.sampled_from(["", "-", "sha256:" + "ef" * 32])),
+        "",
     )
 
 
 @st.composite
-def sdists(draw: st.DrawFn) -> tuple[object, ...]:
+def sdists(draw: st.DrawFn) -> File:
     filename = f"{draw(st.sampled_from(['my-demo', 'my_demo', 'My.Demo']))}-{draw(versions)}{draw(st.sampled_from(['.tar.gz', '.zip']))}"
-    return (filename, f"https://files.index.example/{filename}", "", None, None, draw(times), "", "")
+    return (filename, f"https://files.index.example/{filename}", "", None, None, draw(times), "", "", "")
 
 
-def page_of(*files: tuple[object, ...], provenance: Provenance | None = None) -> Page:
+def page_of(*files: File, provenance: Provenance | None = None) -> Page:
     draft = Draft(INDEX, "my-demo")
     draft.extend(files)
     return draft.finish(provenance or Provenance())
@@ -51,7 +53,7 @@ def flat(text: str) -> str:
 
 
 @given(st.lists(wheels() | sdists(), max_size=12))
-def test_what_goes_in_comes_out(files: list[tuple[object, ...]]) -> None:
+def test_what_goes_in_comes_out(files: list[File]) -> None:
     page = page_of(*files, provenance=Provenance(5, 7, "https://index.example/simple/my-demo/", '"tag"', "date", "1-2", "archived", "old"))
     back = decode(encode_head(page), INDEX, "my-demo")
     assert back is not None
@@ -60,11 +62,11 @@ def test_what_goes_in_comes_out(files: list[tuple[object, ...]]) -> None:
     assert back.profiles == page.profiles
     assert back.prereleases == page.prereleases
     rows = {row.filename: row for _, found in back.all_files() for row in found}
-    first: dict[str, tuple[object, ...]] = {}
+    first: dict[str, File] = {}
     for file in files:
         first.setdefault(str(file[0]), file)
     assert set(rows) == set(first)
-    for filename, url, requires_python, yanked, size, uploaded, digests, metadata in first.values():
+    for filename, url, requires_python, yanked, size, uploaded, digests, metadata, _ in first.values():
         row = rows[str(filename)]
         assert (row.url, row.size, row.uploaded, row.digests, row.metadata) == (url, size, uploaded, digests, metadata)
         assert row.requires_python == flat(str(requires_python))
@@ -72,7 +74,7 @@ def test_what_goes_in_comes_out(files: list[tuple[object, ...]]) -> None:
 
 
 @given(st.lists(wheels() | sdists(), max_size=12))
-def test_versions_are_sorted_and_classified_as_packaging_does(files: list[tuple[object, ...]]) -> None:
+def test_versions_are_sorted_and_classified_as_packaging_does(files: list[File]) -> None:
     page = page_of(*files)
     parsed = [Version(version) for version in page.versions]
     assert parsed == sorted(set(parsed))
@@ -86,7 +88,7 @@ def test_versions_are_sorted_and_classified_as_packaging_does(files: list[tuple[
 
 
 @given(st.lists(wheels() | sdists(), max_size=12))
-def test_upload_spans_enclose_what_the_rows_say(files: list[tuple[object, ...]]) -> None:
+def test_upload_spans_enclose_what_the_rows_say(files: list[File]) -> None:
     page = page_of(*files)
     for at in range(len(page.versions)):
         earliest, latest = page.upload_span(at)
@@ -107,7 +109,7 @@ def test_no_bytes_break_the_reader(data: bytes) -> None:
 
 @settings(max_examples=300)
 @given(st.lists(wheels() | sdists(), min_size=1, max_size=4), st.data())
-def test_a_damaged_record_is_a_miss(files: list[tuple[object, ...]], data: st.DataObject) -> None:
+def test_a_damaged_record_is_a_miss(files: list[File], data: st.DataObject) -> None:
     record = encode_head(page_of(*files))
     at = data.draw(st.integers(0, len(record) - 1))
     byte = data.draw(st.integers(0, 255).filter(lambda b: b != record[at]))
@@ -122,13 +124,13 @@ def test_a_damaged_record_is_a_miss(files: list[tuple[object, ...]], data: st.Da
 
 
 @given(st.lists(wheels() | sdists(), min_size=1, max_size=4), st.integers(0, 400))
-def test_a_truncated_record_is_a_miss(files: list[tuple[object, ...]], cut: int) -> None:
+def test_a_truncated_record_is_a_miss(files: list[File], cut: int) -> None:
     record = encode_head(page_of(*files))
     assert decode(record[: min(cut, len(record) - 1)], INDEX, "my-demo") is None
 
 
 def test_a_record_of_another_index_or_project_is_a_miss() -> None:
-    record = encode_head(page_of(("my_demo-1.0-py3-none-any.whl", "https://x.example/my_demo-1.0-py3-none-any.whl", "", None, None, None, "", "")))
+    record = encode_head(page_of(("my_demo-1.0-py3-none-any.whl", "https://x.example/my_demo-1.0-py3-none-any.whl", "", None, None, None, "", "", "")))
     assert decode(record, INDEX, "my-demo") is not None
     assert decode(record, INDEX, "other") is None
     assert decode(record, "https://other.example/simple", "my-demo") is None
@@ -138,7 +140,7 @@ def test_many_rows_lie_apart_and_have_to_fit() -> None:
     def big(text: str) -> Page:
         return page_of(
             *(
-                (f"my_demo-{n}.0-py3-none-any.whl", f"https://{text}.example/{n}/my_demo-{n}.0-py3-none-any.whl", "", None, n, None, "sha256:" + "a" * 64, "-")
+                (f"my_demo-{n}.0-py3-none-any.whl", f"https://{text}.example/{n}/my_demo-{n}.0-py3-none-any.whl", "", None, n, None, "sha256:" + "a" * 64, "-", "")
                 for n in range(600)
             )
         )
@@ -163,7 +165,7 @@ def test_many_rows_lie_apart_and_have_to_fit() -> None:
 
 def test_damaged_rows_of_one_version_leave_the_others_readable() -> None:
     page = page_of(
-        *((f"my_demo-{n}.0.tar.gz", f"https://x.example/my_demo-{n}.0.tar.gz", "", None, None, None, "", "") for n in range(5))
+        *((f"my_demo-{n}.0.tar.gz", f"https://x.example/my_demo-{n}.0.tar.gz", "", None, None, None, "", "", "") for n in range(5))
     )
     assert page.rows is not None
     at = page.rows.index(b"my_demo-3.0")
@@ -177,7 +179,7 @@ def test_what_is_not_of_the_project_is_passed_over() -> None:
         "my_demo-1.0-py3-none-any.whl", "other-1.0-py3-none-any.whl", "my_demo-1.0.exe", "my_demo-1.0-py3.egg", "my_demo-not.a.version.tar.gz",
         "my_demo-1.0-py3-none-any-x86_64_v3.whl", "my-demo-1.1-2.zip", "my_demo-extra-1.0.tar.gz", "my_demo-1.0-py3-none-any.whl",
     ]  # fmt: skip
-    draft.extend((name, f"https://x.example/{name}", "", None, None, None, "", "") for name in names)
+    draft.extend((name, f"https://x.example/{name}", "", None, None, None, "", "", "") for name in names)
     page = draft.finish(Provenance())
     assert page.versions == ("1.0", "1.1.post2")
     assert draft.skipped == 7
@@ -186,7 +188,7 @@ def test_what_is_not_of_the_project_is_passed_over() -> None:
 def test_equal_versions_are_one_and_go_by_the_wheel() -> None:
     page = page_of(
         *(
-            (name, f"https://x.example/{name}", "", None, None, None, "", "")
+            (name, f"https://x.example/{name}", "", None, None, None, "", "", "")
             for name in ("my-demo-1.0.tar.gz", "my_demo-1.0.0-py3-none-any.whl", "my_demo-1-py2-none-any.whl")
         )
     )
@@ -197,7 +199,7 @@ def test_equal_versions_are_one_and_go_by_the_wheel() -> None:
 def test_tags_can_be_left_out_unread() -> None:
     page = page_of(
         *(
-            (name, f"https://x.example/{name}", "", None, None, None, "", "")
+            (name, f"https://x.example/{name}", "", None, None, None, "", "", "")
             for name in ("my_demo-1.0-py3-none-any.whl", "my_demo-1.0-cp311-cp311-win_amd64.whl")
         )
     )
@@ -216,7 +218,7 @@ def test_an_absent_project_is_remembered() -> None:
 
 
 def test_a_renewed_head_keeps_its_contents() -> None:
-    page = page_of(("my_demo-1.0.tar.gz", "https://x.example/my_demo-1.0.tar.gz", "", None, None, None, "", ""))
+    page = page_of(("my_demo-1.0.tar.gz", "https://x.example/my_demo-1.0.tar.gz", "", None, None, None, "", "", ""))
     page.provenance = Provenance(100, 700, "https://index.example/simple/my-demo/", "tag\twith\ttabs")
     back = decode(encode_head(page), INDEX, "my-demo")
     assert back is not None

@@ -17,6 +17,7 @@ from commonwheel.index.packed import Draft, Page, Provenance, Row
 from commonwheel.index.selection import Formats, Judge, Terms, admits_python
 from commonwheel.model import Target
 
+File = tuple[str, str, str, str | None, int | None, float | None, str, str, str]
 PLATFORMS = ["manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "linux_x86_64"]
 
 
@@ -32,7 +33,7 @@ def target(python: str = "3.11.4") -> Target:
     return Target({"python_full_version": python}, tags_of((int(major), int(minor))))
 
 
-def page_of(*files: tuple[object, ...]) -> Page:
+def page_of(*files: File) -> Page:
     draft = Draft("https://index.example/simple", "demo")
     draft.extend(files)
     return draft.finish(Provenance())
@@ -40,8 +41,8 @@ def page_of(*files: tuple[object, ...]) -> Page:
 
 def file(
     filename: str, requires_python: str = "", yanked: str | None = None, uploaded: float | None = None, digests: str = ""
-) -> tuple[object, ...]:
-    return (filename, f"https://files.example/{filename}", requires_python, yanked, None, uploaded, digests, "")
+) -> File:
+    return (filename, f"https://files.example/{filename}", requires_python, yanked, None, uploaded, digests, "", "")
 
 
 names = st.sampled_from(
@@ -65,7 +66,7 @@ terms = st.builds(Terms, st.booleans(), st.booleans(), st.none() | st.sampled_fr
 
 
 @given(files, terms)
-def test_profiles_say_what_the_files_one_by_one_say(offered: list[tuple[object, ...]], said: Terms) -> None:
+def test_profiles_say_what_the_files_one_by_one_say(offered: list[File], said: Terms) -> None:
     page = page_of(*offered)
     judge = Judge(target())
     verdict = judge.verdict(page, said)
@@ -100,7 +101,7 @@ def test_profiles_say_what_the_files_one_by_one_say(offered: list[tuple[object, 
         ([file("demo-1.0-py3-none-any.whl", ">=3.12", uploaded=30.0)], Terms(newest=20.0), "requires-python"),
     ],
 )
-def test_the_reason_is_that_of_the_nearest_file(offered: list[tuple[object, ...]], said: Terms, reason: str) -> None:
+def test_the_reason_is_that_of_the_nearest_file(offered: list[File], said: Terms, reason: str) -> None:
     judge = Judge(target())
     page = page_of(*offered)
     assert dict(judge.verdict(page, said).barred) == {reason: 1}

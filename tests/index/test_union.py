@@ -17,7 +17,7 @@ VERSIONS = ["0.5", "1.0", "1.0.0", "1.0rc1", "1.5", "2.0", "2.0.dev1"]
 
 def page_of(*files: tuple[str, str | None], status: str = "") -> Page:
     draft = Draft("https://index.example/simple", "demo")
-    draft.extend((name, f"https://x.example/{name}", "", yanked, None, None, "", "") for name, yanked in files)
+    draft.extend((name, f"https://x.example/{name}", "", yanked, None, None, "", "", "") for name, yanked in files)
     return draft.finish(Provenance(status=status))
 
 

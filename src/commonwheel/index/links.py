@@ -77,8 +77,8 @@ class Links:
         for line in (*self._wheels.get(project, ()), *sdists):
             filename, url, requires_python, yanked, size, uploaded, digests, metadata = line.split("\t")
             reason = yanked[1:] if yanked else None
-            numbers = (int(size) if size else None, float(uploaded) if uploaded else None)
-            draft.add((filename, url, requires_python, reason, *numbers, digests, metadata))
+            length, time = int(size) if size else None, float(uploaded) if uploaded else None
+            draft.add((filename, url, requires_python, reason, length, time, digests, metadata, ""))
         return draft.finish(self.provenance)
 
 

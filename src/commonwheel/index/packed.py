@@ -32,12 +32,10 @@ from commonwheel.specs.wheel_file import SDIST_SUFFIXES, parse_sdist_filename, s
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
-    from typing import Any, Final
+    from typing import Final
 
+    from commonwheel.specs.simple_api import Row as File
     from commonwheel.specs.versions import Key
-
-    # file name, URL, Requires-Python, yanked (None or reason), size, uploaded (seconds), digests, metadata, and what follows
-    File = tuple[Any, ...]
 
 FORMAT = 1
 #: Rows up to this many bytes lie behind their head; a second file costs more than reading them.
@@ -189,6 +187,8 @@ class Page:
         if text is None:
             return None
         lines = text.split("\n")
+        if not text:
+            return []
         try:
             if tags is not None:
                 lines = [line for line in lines if line[: line.index("\t")] in tags]
@@ -373,13 +373,6 @@ class _Release:
         self.kinds: set[int] = set()
         self.times: list[float | None] = []
 
-    def groups(self) -> str:
-        """Return the kinds as a profile writes them."""
-        groups: dict[int, list[str]] = {}
-        for kind in sorted(self.kinds):
-            groups.setdefault(kind >> _TAG_BITS, []).append(str(kind & ((1 << _TAG_BITS) - 1)))
-        return " ".join(f"{group >> 1}{'y' if group & 1 else ''}:{','.join(tags)}" for group, tags in groups.items())
-
     def span(self) -> str:
         """Return the earliest and the latest upload."""
         told = [time for time in self.times if time is not None]
@@ -390,7 +383,16 @@ class _Release:
 
 def _second(time: float) -> int:
     """Return a time in whole seconds, rounded up, as far as 8 hexadecimal digits go."""
-    return min(max(-int(-time // 1), 0), UNTOLD - 1)
+    second = -int(-time // 1)
+    return second if 0 <= second < UNTOLD else 0 if second < 0 else UNTOLD - 1
+
+
+def _groups(kinds: "Iterable[int]") -> str:
+    """Return kinds of files as a profile writes them."""
+    groups: dict[int, list[str]] = {}
+    for kind in sorted(kinds):
+        groups.setdefault(kind >> _TAG_BITS, []).append(str(kind & ((1 << _TAG_BITS) - 1)))
+    return " ".join(f"{group >> 1}{'y' if group & 1 else ''}:{','.join(tags)}" for group, tags in groups.items())
 
 
 class Draft:
@@ -420,7 +422,7 @@ class Draft:
     def extend(self, files: "Iterable[File]") -> None:
         """Add files. A page may have 15,000, and a microsecond for each is 15 ms: hence one loop over local names."""
         names, releases, seen, tags, requires = self._names, self._by_text, self._seen, self._tags, self._requires
-        for filename, url, requires_python, yanked, size, uploaded, digests, metadata, *_ in files:
+        for filename, url, requires_python, yanked, size, uploaded, digests, metadata, _ in files:
             build = ""
             release: _Release | None = None
             parts = split_filename(filename)
@@ -448,23 +450,18 @@ class Draft:
             seen.add(filename)
             tag_number = tags.setdefault(tag, len(tags))
             python_number = requires.setdefault(requires_python, len(requires))
-            place = url[: -len(filename)] if url.endswith(filename) else "=" + url
-            line = (
-                f"{tag_number}\t{python_number}\t{'' if yanked is None else '=' + yanked}\t{build}\t"
-                f"{'' if size is None else size}\t{'' if uploaded is None else uploaded}\t{digests}\t{metadata}\t"
-                f"{filename}\t{place}"
+            kind = python_number << 1
+            reason = ""
+            if yanked is not None:
+                reason = "=" + _flat(yanked)
+                kind += 1
+            place = url.removesuffix(filename)
+            release.lines.append(
+                f"{tag_number}\t{python_number}\t{reason}\t{build}\t{'' if size is None else size}\t"
+                f"{'' if uploaded is None else uploaded}\t{digests}\t{metadata}\t{filename}\t"
+                f"{place if len(place) < len(url) else '=' + url}"
             )
-            if line.count("\t") != _COLUMNS - 1 or "\n" in line:
-                line = "\t".join(
-                    (
-                        f"{tag_number}\t{python_number}",
-                        "" if yanked is None else "=" + _flat(yanked),
-                        f"{build}\t{'' if size is None else size}\t{'' if uploaded is None else uploaded}",
-                        *map(_flat, (digests, metadata, filename, place)),
-                    )
-                )
-            release.lines.append(line)
-            release.kinds.add((python_number << 1 | (yanked is not None)) << _TAG_BITS | tag_number)
+            release.kinds.add(kind << _TAG_BITS | tag_number)
             release.times.append(uploaded)
 
     def _release(self, text: str, from_wheel: bool) -> _Release | None:
@@ -488,9 +485,9 @@ class Draft:
         rows, token = _pack_rows([release.lines for release in releases])
         versions = tuple(release.text for release in releases)
         prereleases = [at for at, version in enumerate(versions) if is_prerelease(version)]
-        together: dict[str, list[int]] = {}
+        together: dict[frozenset[int], list[int]] = {}
         for at, release in enumerate(releases):
-            together.setdefault(release.groups(), []).append(at)
+            together.setdefault(frozenset(release.kinds), []).append(at)
         lines = [
             f"{self.index}\t{self.project}",
             "0\t0" + "\t" * _TEXTS,
@@ -498,7 +495,7 @@ class Draft:
             runs(prereleases),
             "\t".join(map(_flat, self._requires)),
             "\t".join(map(_flat, self._tags)),
-            *(f"{runs(numbers)}\t{groups}" for groups, numbers in together.items()),
+            *(f"{runs(numbers)}\t{_groups(kinds)}" for kinds, numbers in together.items()),
             "",
             "".join([release.span() for release in releases]),
         ]
@@ -522,7 +519,11 @@ def _pack_rows(releases: "Iterable[list[str]]") -> tuple[bytes, str]:
     chunks: list[bytes] = []
     at = total = 0
     for lines in releases:
-        chunk = "\n".join(lines).encode("utf-8", "replace")
+        text = "\n".join(lines)
+        if text.count("\t") != len(lines) * (_COLUMNS - 1) or text.count("\n") != len(lines) - 1:
+            # what has tabs and line ends in its digests or its URL is no file of an honest index
+            text = "\n".join(line for line in lines if line.count("\t") == _COLUMNS - 1 and "\n" not in line)
+        chunk = text.encode("utf-8", "replace")
         crc = crc32(chunk)
         table.append(f"{at:08x}{crc:08x}")
         chunks.append(chunk)

@@ -82,10 +82,12 @@ class Judge:
     the interpreter that would build source distributions, when that is not the target's.
     """
 
-    __slots__ = ("_build", "_python", "_pythons", "_ranks", "_tags")
+    __slots__ = ("_build", "_known_platforms", "_platforms", "_python", "_pythons", "_ranks", "_tags")
 
     def __init__(self, target: "Target", build_python: str = "") -> None:
         self._tags = {tag: rank for rank, tag in enumerate(target.tags)}
+        self._known_platforms = {tag[tag.rfind("-") + 1 :] for tag in target.tags}
+        self._platforms: dict[str, bool] = {}
         self._python = _release_of(target.markers.get("python_full_version", ""))
         self._build = _release_of(build_python) if build_python else self._python
         self._ranks: dict[str, int | None] = {}
@@ -105,8 +107,14 @@ class Judge:
             return None
         if not self._tags:
             return 0 if tag.endswith("-none-any") else 1
+        platform = parts[2]
+        fits = self._platforms.get(platform)
+        if fits is None:  # most wheels are for other platforms, and of those there are few
+            fits = self._platforms[platform] = not self._known_platforms.isdisjoint(platform.split("."))
+        if not fits:
+            return None
         tags = self._tags
-        return min((tags[plain] for plain in expand_tags(*parts) if plain in tags), default=None)
+        return min([tags[plain] for plain in expand_tags(*parts) if plain in tags], default=None)
 
     def admits(self, requires_python: str, sdist: bool) -> bool | None:
         """Tell whether a file's Requires-Python admits the target, and for a sdist the building Python; None: unreadable."""
