@@ -284,7 +284,7 @@ class Material:
             entry = store.admit_file(path, candidate.filename, expected)
         else:
             entry = store.admit(
-                self._filler(candidate.url, candidate.filename, candidate.size),
+                self._filler(candidate.url, candidate.filename, candidate.size, hashed=bool(expected)),
                 filename=candidate.filename,
                 expected=expected,
             )
@@ -292,14 +292,16 @@ class Material:
             store.point(pointer, entry.digest)
         return entry
 
-    def _filler(self, url: SafeUrl, label: str, size: int | None = None) -> "Callable[[NewFile], None]":
-        """Return what writes the body at a URL into a new file."""
+    def _filler(
+        self, url: SafeUrl, label: str, size: int | None = None, *, hashed: bool = False
+    ) -> "Callable[[NewFile], None]":
+        """Return what writes the body at a URL into a new file; `hashed` when a hash will tell that it is whole."""
         client = self._client()
-        waiting = [client.download(url, size=size, label=label)]
+        waiting = [client.download(url, size=size, label=label, immutable=hashed)]
 
         def fill(file: "NewFile") -> None:
             # the first one began when the filler was made; a layer that is full asks once more
-            download = waiting.pop() if waiting else client.download(url, size=size, label=label)
+            download = waiting.pop() if waiting else client.download(url, size=size, label=label, immutable=hashed)
             download.into(file.write, file.rewind)
             response = download.result()
             if response.status != _OK:
@@ -325,7 +327,12 @@ class Material:
         digest = sha256_of(expected) or (None if self._refreshes() else store.pointer(key))
         entry = store.ready(digest) if digest is not None else None
         if entry is None:
-            entry = store.admit(self._filler(source.url, filename), filename=filename, expected=expected, origin="url")
+            entry = store.admit(
+                self._filler(source.url, filename, hashed=bool(expected)),
+                filename=filename,
+                expected=expected,
+                origin="url",
+            )
             store.point(key, entry.digest)
         return entry
 
@@ -405,7 +412,7 @@ class Material:
         with disk.create(into) as file:
             local = file_url.to_path(url.secret)
             if local is None:
-                self._filler(url, filename)(file)
+                self._filler(url, filename, hashed=bool(digests))(file)
             else:
                 _copy(local, file)
             file.publish(path)
