@@ -78,6 +78,18 @@ def test_a_refusal_stops_the_search(one: IndexServer, two: IndexServer, desk: De
     assert desk.catalogue(ignoring, two.url).listing("internal").versions == ("99.0",)
 
 
+def test_an_index_beside_the_others_adds_to_whichever_serves_the_name(one: IndexServer, two: IndexServer, desk: Desk) -> None:
+    """A folder that pip is configured with is neither first nor last: what lies on this machine counts as links do."""
+    with IndexServer() as folder:
+        fill(folder, "internal==1.5", "only-here==1.0")
+        fill(one, "internal==1.0")
+        fill(two, "internal==99.0")
+        catalogue = desk.catalogue(Index(SafeUrl(folder.url), beside=True), one.url, two.url)
+        assert catalogue.listing("internal").versions == ("1.0", "1.5")
+        assert catalogue.listing("only-here").versions == ("1.0",)
+    assert [path for path in paths(two) if "internal" in path] == []
+
+
 def test_best_match_takes_all(one: IndexServer, two: IndexServer, desk: Desk) -> None:
     fill(one, "demo==1.0", "demo==3.0")
     fill(two, "demo==1.0", "demo==2.0")

@@ -21,13 +21,35 @@ from commonwheel.model import Candidate, Metadata, SafeUrl, Target
 from commonwheel.net import objects
 from commonwheel.net.client import Client, ClientOptions
 from kit.pages import MemoryPages
+from kit.wheels import wheel_bytes, wheel_filename
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
+    from kit.index_server import IndexServer
+
 TAGS = ("cp311-cp311-manylinux_2_17_x86_64", "cp311-cp311-linux_x86_64", "py3-none-any")
 MARKERS = {"python_full_version": "3.11.4", "python_version": "3.11", "sys_platform": "linux", "os_name": "posix"}
+
+
+def offer(server: IndexServer, name: str, version: str, *requires: str, tag: str = "py3-none-any", **fields: object) -> str:
+    """Offer a wheel that requires these, and return its sha256; `fields` are those of `IndexServer.add`."""
+    body = wheel_bytes(name, version, {}, requires=requires, tag=tag)
+    return server.add(wheel_filename(name, version, tag), body, **fields).sha256  # type: ignore[arg-type]
+
+
+def offer_many(server: IndexServer, count: int) -> None:
+    """Offer so many versions of `demo`, 2.0 and up, that their files are kept apart; each requires `lib` of its number."""
+    body = wheel_bytes("demo", "1.0", {}, requires=["lib"])
+    for n in range(count):
+        text = f"Metadata-Version: 2.1\nName: demo\nVersion: 2.{n}\nRequires-Dist: lib=={n}\n"
+        server.add(wheel_filename("demo", f"2.{n}"), body, metadata=text.encode())
+
+
+def requires(metadata: Metadata) -> list[str]:
+    """Return what metadata requires, as text."""
+    return [str(requirement) for requirement in metadata.requires]
 
 
 class Notes:

@@ -31,6 +31,8 @@ _USABLE, _REFUSED = "=", "!"
 _PARTS_WITHOUT_SOURCE = 4
 #: Hexadecimal digits of a digest that a key keeps: 128 bits.
 _KEY_DIGITS = 32
+#: Keys that are kept; of a project with so many versions and targets the oldest are forgotten.
+_MOST = 20_000
 
 _requirements: dict[str, Requirement] = {}
 _bodies: dict[str, tuple[tuple[Requirement, ...], str, tuple[str, ...]]] = {}
@@ -74,11 +76,11 @@ class Bundle:
         """Return the bytes to keep."""
         numbers: dict[str, int] = {}
         cells: list[str] = []
-        for key, body in self.bodies.items():
+        for key, body in list(self.bodies.items())[-_MOST:]:
             cells += (key, str(numbers.setdefault(body, len(numbers))))
         lines = (f"{self.index}\t{self.project}", _CELL.join(cells), *numbers)
         data = "\n".join(lines).encode("utf-8", "replace")
-        return f"cw-metadata {FORMAT} {crc32(data):08x} {len(self.bodies)}\n".encode() + data
+        return f"cw-metadata {FORMAT} {crc32(data):08x} {len(cells) // 2}\n".encode() + data
 
 
 def decode(data: bytes | None, index: str, project: str) -> Bundle:

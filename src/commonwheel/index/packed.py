@@ -196,6 +196,14 @@ class Page:
         except (ValueError, IndexError):
             return None
 
+    def fingerprint(self, at: int) -> str:
+        """Return a checksum of all that is said of the files of version number `at`, or "" without rows."""
+        rows = self.rows
+        if rows is None:
+            return ""
+        cell = rows.find(b"\n") + 1 + at * 2 * _CELL + _CELL
+        return str(rows[cell : cell + _CELL], "ascii", "replace")
+
     def _slice(self, at: int) -> str | None:
         rows = self.rows
         if rows is None:

@@ -179,7 +179,8 @@ class Search:
         if reply.page is not None:
             terms = self.rules.terms(project.name, index)
             project.offers.append(Offer(index, reply.page, terms, local=_path(index) is not None))
-        if reply.refused or (self.rules.strategy == FIRST_INDEX and reply.page is not None):
+        enough = self.rules.strategy == FIRST_INDEX and reply.page is not None and not index.beside
+        if reply.refused or enough:
             project.todo.clear()
 
     def _consult(self, index: Index, project: Project) -> "Pending[Reply]":

@@ -36,12 +36,13 @@ class Index(Value):
     `explicit` indexes serve only the names bound to them; `flat` ones are a single page (or folder) of files;
     `ignored` are statuses that count as "no such project"; `cache_control` replaces that header of its pages;
     `newest` replaces `--exclude-newer` for this index: seconds since the epoch, or False for no limit; `private` says
-    that it is asked with credentials, so that its answers are remembered for this user alone.
+    that it is asked with credentials, so that its answers are remembered for this user alone; `beside` says that its files
+    count together with those of whatever index serves the name (docs/decisions/0005).
     """
 
-    __slots__ = ("cache_control", "explicit", "flat", "ignored", "name", "newest", "private", "url")
+    __slots__ = ("beside", "cache_control", "explicit", "flat", "ignored", "name", "newest", "private", "url")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what can be said of an index
         self,
         url: SafeUrl,
         name: str = "",
@@ -52,6 +53,7 @@ class Index(Value):
         cache_control: str = "",
         newest: float | bool | None = None,
         private: bool = False,
+        beside: bool = False,
     ) -> None:
         self.url: Final = url
         self.name: Final = name
@@ -61,6 +63,7 @@ class Index(Value):
         self.cache_control: Final = cache_control
         self.newest: Final = newest
         self.private: Final = private or url.secret != url.bare
+        self.beside: Final = beside
 
     @property
     def identity(self) -> str:

@@ -10,7 +10,7 @@ from bisect import bisect_left
 
 from commonwheel.index.selection import REASONS
 from commonwheel.model import Listing
-from commonwheel.specs.versions import version_key
+from commonwheel.specs.versions import same_version, version_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,10 +26,11 @@ class Offer:
     """A page, where it came from, and what holds there.
 
     `local`: its files lie on this machine; `linked`: it is one of `--find-links`; `spare` is a page that was fetched
-    anew because this one had lost its rows; `fitting` are the tag sets that a usable file may have, once it is judged.
+    anew because this one had lost its rows; `fitting` are the tag sets that a usable file may have, once it is judged;
+    `view` is `lookup`'s name for the terms and the target.
     """
 
-    __slots__ = ("fitting", "index", "linked", "local", "page", "spare", "terms")
+    __slots__ = ("fitting", "index", "linked", "local", "page", "spare", "terms", "view")
 
     def __init__(self, index: "Index", page: "Page", terms: "Terms", *, local: bool = False, linked: bool = False) -> None:
         self.index: Final = index
@@ -39,6 +40,7 @@ class Offer:
         self.linked: Final = linked
         self.spare: Page | None = None
         self.fitting: frozenset[str] | None = None
+        self.view = ""
 
 
 class Union:
@@ -66,7 +68,10 @@ class Union:
             else:
                 where = {versions[place]: at for at, place in enumerate(places)}
             self._where[number] = where
-        return where.get(version)
+        at = where.get(version)
+        if at is None and version not in self.listing.versions:  # another spelling, from a lock or a command line
+            at = next((at for known, at in where.items() if same_version(known, version)), None)
+        return at
 
     def _listing(
         self, name: str, versions: tuple[str, ...], judge: "Judge", notes: "Sequence[str]", strategy: str
