@@ -209,3 +209,22 @@ def _leads_to(link: str, starts: tuple[str, ...]) -> tuple[str, ...]:
             digest = layout.digest_of_entry(target[len(start) :].partition("/")[2].partition("/")[0])
             return () if digest is None else (digest,)
     return ()
+
+
+def holds(environment: str, inodes: "set[tuple[int, int]]") -> bool:
+    """Say whether one of these files (device, inode) has a name in an environment."""
+    numbers = {inode for _, inode in inodes}
+    pending = [environment]
+    while pending:
+        try:
+            entries = list(os.scandir(pending.pop()))
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.inode() in numbers:
+                found = entry.stat(follow_symlinks=False)
+                if (found.st_dev, found.st_ino) in inodes:
+                    return True
+            if entry.is_dir(follow_symlinks=False):
+                pending.append(entry.path)
+    return False

@@ -173,7 +173,7 @@ class Store:
         if layer is None:
             return None
         self._warn(f"{entry.name} {entry.version}", layer, reason)
-        return self._retire(layer, kept.relative if kept is not None else entry.root[len(layer.root) + 1 :])
+        return self.retire(layer, kept.relative if kept is not None else entry.root[len(layer.root) + 1 :])
 
     def rows(self, entry: Entry) -> "list[Row] | None":
         """Return every file of an entry (path, size, sha256, executable, mtime); None if the list is damaged."""
@@ -411,14 +411,16 @@ class Store:
             layer.note(f"`{layer.path(relative)}` is not used: {place.reason}")
             return
         self._warn(relative.rpartition("/")[2][:16] + "…", layer, reason)
-        self._retire(layer, relative)
+        self.retire(layer, relative)
 
     def _warn(self, what: str, layer: Layer, reason: str) -> None:
         self.reporter.note("warning", f"{what} in the store `{layer.root}` is damaged and not used: {reason}")
 
-    def _retire(self, layer: Layer, relative: str) -> str | None:
+    def retire(self, layer: Layer, relative: str) -> str | None:
+        """Rename an entry away; return where it lies now, None if it could not be moved. Its wheel may still be used."""
         path = layer.path(relative)
         digest = layout.digest_of_entry(relative.rpartition("/")[2]) or ""
+        self.forget(digest)
         try:
             retired = disk.retire(path)
         except disk.DiskError as error:

@@ -1,0 +1,492 @@
+"""Keep stores small and sound: size, list, clean, prune, verify.
+
+Laws of this file: no lock is taken, so a long job never blocks it and is never blocked. What goes is first renamed away;
+whoever was about to link it meets a miss and fetches it again. What an environment reaches through links stays, and so
+does, for an hour, what was just published. What belongs to others goes as far as the file system lets it, and the rest is
+told with its owner. A layer that is set to be read only is not touched.
+"""
+
+import hashlib
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from commonwheel.events import Silence
+from commonwheel.fs import disk
+from commonwheel.model import Digest, Value
+from commonwheel.specs.names import normalize
+from commonwheel.store import filelist, layout, roots, soundness, survey, verify
+from commonwheel.store.lines import unseal
+from commonwheel.store.store import POINTER
+from commonwheel.store.survey import Held, Measure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from typing import Final
+
+    from commonwheel.events import Reporter
+    from commonwheel.fs.disk import NewFile
+    from commonwheel.model import Entry
+    from commonwheel.store.filelist import Row
+    from commonwheel.store.layers import Layer
+    from commonwheel.store.store import Store
+
+#: Seconds for which something new is left alone: somebody is linking it.
+GRACE = 3_600
+#: What `prune` without any wish takes: what no environment notes, and nobody used for this many seconds.
+DEFAULT_AGE = 30 * 86_400
+#: Seconds for which notes on use are kept.
+_REMEMBERED = 400 * 86_400
+#: Where entries come from that are quickly fetched again.
+FETCHED = frozenset({"index", "url"})
+_RECORDS = ("pages", "metadata")
+_MADE_HERE = (layout.BUILDS, layout.GIT)
+
+
+# --- size --------------------------------------------------------------------------------------------------------------
+
+
+class LayerSize(Value):
+    """What a layer holds: its `entries` (with their number), the parts beside them, and each package by name."""
+
+    __slots__ = ("count", "entries", "images", "leftovers", "others", "packages", "root")
+
+    def __init__(
+        self,
+        root: str,
+        count: int,
+        entries: Measure,
+        images: Measure,
+        others: Measure,
+        leftovers: Measure,
+        packages: "dict[str, Measure]",
+    ) -> None:
+        self.root: Final = root
+        self.count: Final = count
+        self.entries: Final = entries
+        self.images: Final = images
+        self.others: Final = others
+        self.leftovers: Final = leftovers
+        self.packages: Final = packages
+
+    @property
+    def total(self) -> Measure:
+        """Return all of it."""
+        return self.entries + self.images + self.others + self.leftovers
+
+
+def size(store: "Store") -> tuple[LayerSize, ...]:
+    """Return how large each layer is."""
+    return tuple(_size(layer) for layer in store.layers if layer.exists)
+
+
+def _size(layer: "Layer") -> LayerSize:
+    packages: dict[str, Measure] = {}
+    found = survey.held(layer, alive=())
+    for one in found:
+        packages[one.name] = packages.get(one.name, Measure()) + one.measure
+    images = _sum(survey.measured(path) for path, _ in survey.image_paths(layer))
+    leftovers = _sum(survey.measured(path) for path in survey.leftovers(layer))
+    rooms = [name for name in survey.names(layer.path(layout.VERSION)) if not layout.is_leftover(name)]
+    apart = {layout.ENTRIES.rpartition("/")[2], layout.IMAGES.rpartition("/")[2]}
+    others = _sum(survey.measured(layer.path(f"{layout.VERSION}/{name}")) for name in rooms if name not in apart)
+    return LayerSize(layer.root, len(found), _sum(packages.values()), images, others, leftovers, packages)
+
+
+def _sum(measures: "Iterable[Measure]") -> Measure:
+    total = Measure()
+    for measure in measures:
+        total += measure
+    return total
+
+
+def listing(store: "Store", names: "Collection[str]" = ()) -> tuple[Held, ...]:
+    """Return the entries of all layers, or those of some packages, in the order of the layers."""
+    wanted = {normalize(name) for name in names}
+    return tuple(
+        one for layer in store.layers if layer.exists for one in survey.held(layer) if not wanted or one.name in wanted
+    )
+
+
+# --- removal -----------------------------------------------------------------------------------------------------------
+
+
+class Removed(Value):
+    """What went (or would go): `entries`, and `other` things by path; what that frees.
+
+    `kept` says what was spared and why, `remains` what could not be removed and whose it is.
+    """
+
+    __slots__ = ("entries", "freed", "kept", "other", "remains")
+
+    def __init__(
+        self,
+        entries: tuple[Held, ...],
+        other: tuple[str, ...],
+        freed: Measure,
+        kept: tuple[str, ...],
+        remains: tuple[str, ...],
+    ) -> None:
+        self.entries: Final = entries
+        self.other: Final = other
+        self.freed: Final = freed
+        self.kept: Final = kept
+        self.remains: Final = remains
+
+
+class _Removal:
+    """Collect what goes; with `dry` nothing does."""
+
+    def __init__(self, store: "Store", *, dry: bool) -> None:
+        self.store = store
+        self.dry = dry
+        self.entries: list[Held] = []
+        self.other: list[str] = []
+        self.freed = Measure()
+        self.kept: list[str] = []
+        self.remains: list[str] = []
+
+    def entry(self, one: Held) -> None:
+        """Remove an entry and its images."""
+        self.store.forget(one.digest)
+        gone = self._remove(one.path)
+        if gone:
+            self.entries.append(one)
+            self.freed += one.measure
+        for path, digest in list(survey.image_paths(one.layer)) if gone else ():
+            if digest == one.digest:
+                self.path(path)
+
+    def path(self, path: str) -> None:
+        """Remove a file or a tree."""
+        measure = survey.measured(path)
+        if self._remove(path):
+            self.other.append(path)
+            self.freed += measure
+
+    def _remove(self, path: str) -> bool:
+        if self.dry:
+            return True
+        try:
+            # leftovers have their trash name already
+            is_leftover = layout.is_leftover(os.path.basename(path))
+            retired = path if is_leftover else disk.retire(path)
+        except disk.DiskError as error:
+            self.remains.append(f"`{path}` stays: {survey.whose(path)} owns it, and {error.message}")
+            return False
+        if retired is not None and not disk.erase(retired):
+            self.remains.append(f"`{retired}` is out of use, and can be deleted by {survey.whose(retired)} alone")
+        return True
+
+    def spare(self, one: Held) -> None:
+        """Leave an entry that an environment cannot do without."""
+        others = f" and {len(one.living) - 1} more" if len(one.living) > 1 else ""
+        self.kept.append(f"{one.label}: `{one.living[0]}`{others} reaches it through links")
+
+    def result(self) -> Removed:
+        """Return what was collected."""
+        kept, remains = tuple(self.kept), tuple(self.remains)
+        return Removed(tuple(self.entries), tuple(self.other), self.freed, kept, remains)
+
+
+def _writable(store: "Store") -> "Iterator[Layer]":
+    for layer in store.layers:
+        if layer.exists and not layer.refusal:
+            yield layer
+
+
+def clean(store: "Store", names: "Collection[str]" = (), *, force: bool = False, dry_run: bool = False) -> Removed:
+    """Empty the store, or remove all that it has of some packages.
+
+    What environments reach through links is spared unless `force`.
+    """
+    removal = _Removal(store, dry=dry_run)
+    wanted = {normalize(name) for name in names}
+    for layer in _writable(store):
+        digests = set()
+        for one in survey.held(layer):
+            if wanted and one.name not in wanted:
+                continue
+            if one.living and not force:
+                removal.spare(one)
+                continue
+            removal.entry(one)
+            digests.add(one.digest)
+        if wanted:
+            _drop_records(layer, wanted, removal)
+            _drop_pointers(layer, digests, removal)
+        else:
+            _drop_rooms(layer, removal)
+        for path in survey.leftovers(layer):
+            removal.path(path)
+    return removal.result()
+
+
+def _drop_rooms(layer: "Layer", removal: _Removal) -> None:
+    """Remove everything but entries, images, and the notes of environments."""
+    for room in (*(f"{layout.VERSION}/{space}" for space in layout.SPACES), layout.POINTERS, *_MADE_HERE, layout.USE):
+        path = layer.path(room)
+        if os.path.lexists(path):
+            removal.path(path)
+
+
+def _drop_records(layer: "Layer", wanted: set[str], removal: _Removal) -> None:
+    """Remove what indexes said about some projects: `<index>/<project>` and what lies beside it."""
+    for space in _RECORDS:
+        top = layer.path(f"{layout.VERSION}/{space}")
+        for index in survey.names(top):
+            for name in survey.names(f"{top}/{index}"):
+                if name in wanted or name.removesuffix(".files") in wanted:
+                    removal.path(f"{top}/{index}/{name}")
+
+
+def _drop_pointers(layer: "Layer", digests: set[str], removal: _Removal) -> None:
+    top = layer.path(layout.POINTERS)
+    for directory, _, files in os.walk(top):
+        for name in files:
+            path = f"{directory}/{name}"
+            try:
+                with open(path, "rb") as file:
+                    lines = unseal(POINTER, file.read())
+            except OSError:
+                continue
+            if lines is None or (len(lines) > 1 and lines[1] in digests):
+                removal.path(path)
+
+
+class Wish(Value):
+    """What `cache prune` is to take besides leftovers: see `prune`."""
+
+    __slots__ = ("ci", "max_size", "older_than", "unreferenced")
+
+    def __init__(
+        self,
+        older_than: float | None = None,
+        max_size: int | None = None,
+        ci: bool = False,
+        unreferenced: bool = False,
+    ) -> None:
+        self.older_than: Final = older_than
+        self.max_size: Final = max_size
+        self.ci: Final = ci
+        self.unreferenced: Final = unreferenced
+
+    def of(self, layer: "Layer") -> "Wish":
+        """Return the wish for one layer: its own limit if no other is given; without any wish, what is old and unused."""
+        limit = layer.policy.max_size if self.max_size is None else self.max_size
+        if self == Wish() and limit is None:
+            return Wish(older_than=DEFAULT_AGE, unreferenced=True)
+        return Wish(self.older_than, limit, self.ci, self.unreferenced)
+
+    def takes(self, one: Held, now: float) -> bool:
+        """Say whether an entry is to go, if nothing lives on it."""
+        if one.header is None:
+            # damaged: the next who asks for it would rename it away
+            return True
+        if self.ci:
+            return one.header.published.origin in FETCHED
+        if now - one.header.published.at < GRACE or not (self.unreferenced or self.older_than is not None):
+            return False
+        is_free = not one.environments and not one.measure.linked
+        return (is_free or not self.unreferenced) and (self.older_than is None or now - one.used > self.older_than)
+
+
+def prune(store: "Store", wish: Wish | None = None, *, dry_run: bool = False) -> Removed:
+    """Remove what nobody needs: always leftovers of dead processes, and notes of environments that are gone.
+
+    `older_than` (seconds): what was not used for so long. `unreferenced`: what no environment notes or has hard links
+    of; with `older_than`, both. `ci`: what is quickly fetched again, so that a job saves only what it built. `max_size` (bytes
+    on disk, for each layer; else the store's own): then, what was used longest ago, until it fits. Without any wish: what no
+    environment notes, and nobody used for 30 days. What environments reach through links is always spared.
+    """
+    removal = _Removal(store, dry=dry_run)
+    for layer in _writable(store):
+        _prune(layer, (wish or Wish()).of(layer), removal)
+    return removal.result()
+
+
+def _prune(layer: "Layer", wish: Wish, removal: _Removal) -> None:
+    for path in survey.leftovers(layer):
+        removal.path(path)
+    alive = None if removal.dry else roots.drop_stale(layer)
+    left = []
+    now = time.time()
+    for one in survey.held(layer, alive=alive):
+        takes = wish.takes(one, now)
+        if takes and one.living:
+            removal.spare(one)
+        if takes and not one.living:
+            removal.entry(one)
+        else:
+            left.append(one)
+    if wish.ci:
+        _drop_old_records(layer, 0.0, removal)
+    elif wish.older_than is not None:
+        _drop_old_records(layer, wish.older_than, removal)
+    _drop_old_notes(layer, removal)
+    if wish.max_size is not None:
+        _shrink(layer, left, wish.max_size, removal)
+
+
+def _drop_old_notes(layer: "Layer", removal: _Removal) -> None:
+    """Remove notes on use that nobody asks for any more."""
+    oldest = time.strftime("%Y-%m-%d", time.gmtime(time.time() - _REMEMBERED))
+    top = layer.path(layout.use(layer.trust.me))
+    for day in survey.names(top):
+        if day < oldest and not layout.is_leftover(day):
+            removal.path(f"{top}/{day}")
+
+
+def _drop_old_records(layer: "Layer", age: float, removal: _Removal) -> None:
+    now = time.time()
+    for space in _RECORDS:
+        for directory, _, files in os.walk(layer.path(f"{layout.VERSION}/{space}")):
+            for name in files:
+                path = f"{directory}/{name}"
+                try:
+                    is_old = now - os.lstat(path).st_mtime >= age
+                except OSError:
+                    continue
+                if is_old and not layout.is_leftover(name):
+                    removal.path(path)
+
+
+def _shrink(layer: "Layer", left: list[Held], limit: int, removal: _Removal) -> None:
+    """Remove what was used longest ago until the layer fits into `limit` bytes on disk.
+
+    What has hard links in environments frees nothing, and stays.
+    """
+    total = sum([one.measure.disk for one in left])
+    total += sum([survey.measured(path).disk for path, _ in survey.image_paths(layer)])
+    now = time.time()
+    for one in sorted(left, key=lambda one: one.used):
+        if total <= limit:
+            return
+        is_new = one.header is not None and now - one.header.published.at < GRACE
+        if one.living:
+            removal.spare(one)
+        elif not is_new and not one.measure.linked:
+            removal.entry(one)
+            total -= one.measure.disk
+    if total > limit:
+        removal.kept.append(f"`{layer.root}` still takes {total} bytes: the rest is new, or environments use it")
+
+
+# --- verify ------------------------------------------------------------------------------------------------------------
+
+
+class Verdict(Value):
+    """What is wrong with an entry: `faults` as (path, what), and the environments that hold a bad file by a hard link.
+
+    `repaired` says what was done: "" nothing, `replaced` (there is a sound one again), `removed` (fetched when needed next).
+    """
+
+    __slots__ = ("environments", "faults", "held", "repaired")
+
+    def __init__(
+        self, held: Held, faults: "tuple[tuple[str, str], ...]", environments: tuple[str, ...] = (), repaired: str = ""
+    ) -> None:
+        self.held: Final = held
+        self.faults: Final = faults
+        self.environments: Final = environments
+        self.repaired: Final = repaired
+
+
+class _NotAtHand(Exception):
+    """Say that a wheel would have to be fetched."""
+
+
+def verify_entries(
+    store: "Store",
+    names: "Collection[str]" = (),
+    *,
+    repair: bool = False,
+    threads: int | None = None,
+    reporter: "Reporter | None" = None,
+) -> tuple[Verdict, ...]:
+    """Hash every file of every entry (or of some packages) and return what is wrong.
+
+    With `repair`, a bad entry is taken out of use and made anew from a wheel that is at hand, in this store or another
+    layer; otherwise it is fetched when it is needed next.
+    """
+    found = listing(store, names)
+    told: Reporter = reporter or Silence()
+    task = told.begin("verify", "entries", len(found))
+
+    def judge(one: Held) -> "tuple[tuple[str, str], ...]":
+        faults = tuple(entry_faults(one))
+        told.advance(task)
+        return faults
+
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        judged = list(zip(found, pool.map(judge, found), strict=True))
+    told.end(task)
+    return tuple(_verdict(store, one, faults, repair=repair) for one, faults in judged if faults)
+
+
+def entry_faults(one: Held) -> "Iterator[tuple[str, str]]":
+    """Yield what is wrong with an entry: everything is hashed."""
+    if one.header is None or one.header.digest != one.digest:
+        yield layout.HEADER, "is damaged"
+        return
+    try:
+        with open(f"{one.path}/{layout.FILES}", "rb") as file:
+            data = file.read()
+    except OSError as error:
+        yield layout.FILES, f"cannot be read: {error.strerror}"
+        return
+    rows = filelist.decode(data)
+    if rows is None or hashlib.sha256(data).hexdigest() != one.header.sealed:
+        yield layout.FILES, "is damaged"
+        return
+    yield from _tree_faults(f"{one.path}/{layout.TREE}", rows)
+    kept = f"{one.path}/{layout.WHEEL}/{one.header.filename}"
+    if os.path.lexists(kept) and (fault := verify.hash_fault(kept, one.digest)):
+        yield f"{layout.WHEEL}/{one.header.filename}", fault
+
+
+def _tree_faults(tree: str, rows: "list[Row]") -> "Iterator[tuple[str, str]]":
+    faults = soundness.examine(tree, rows).faults
+    told = {path for path, _ in faults}
+    yield from faults
+    yield from verify.hash_faults(tree, [row for row in rows if row[0] not in told])
+
+
+def _verdict(store: "Store", one: Held, faults: "tuple[tuple[str, str], ...]", *, repair: bool) -> Verdict:
+    holding = tuple(_holding(one, faults))
+    if not repair or one.layer.refusal:
+        return Verdict(one, faults, holding)
+    store.retire(one.layer, one.path[len(one.layer.root) + 1 :])
+    return Verdict(one, faults, holding, "removed" if _replaced(store, one) is None else "replaced")
+
+
+def _replaced(store: "Store", one: Held) -> "Entry | None":
+    """Return a sound entry made from what is at hand, or None."""
+    entry = store.ready(one.digest)
+    if entry is not None or one.header is None:
+        return entry
+
+    def fetch(_file: "NewFile") -> None:
+        raise _NotAtHand
+
+    expected = (Digest("sha256", one.digest),)
+    try:
+        return store.admit(fetch, filename=one.header.filename, expected=expected, origin=one.header.published.origin)
+    except _NotAtHand:
+        return None
+
+
+def _holding(one: Held, faults: "tuple[tuple[str, str], ...]") -> "Iterator[str]":
+    """Yield the environments that hold one of the bad files under a name of their own."""
+    inodes = set()
+    for path, _ in faults:
+        try:
+            found = os.lstat(f"{one.path}/{layout.TREE}/{path}")
+        except OSError:
+            continue
+        if found.st_nlink > 1:
+            inodes.add((found.st_dev, found.st_ino))
+    for environment in one.environments if inodes else ():
+        if roots.holds(environment, inodes):
+            yield environment

@@ -1,0 +1,152 @@
+"""Notes of environments: written when they change, heard from everybody, dropped when the environment is gone."""
+
+import os
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commonwheel.fs import disk, facts
+from commonwheel.store import layout, roots
+from commonwheel.store.roots import Root
+from kit.stores import admit, demo_wheel, open_store
+from kit.users import team_of, users
+
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), min_size=1)
+
+
+@pytest.fixture
+def root(place):
+    return os.path.join(place, "a store")
+
+
+@pytest.fixture
+def environment(tmp_path):
+    path = tmp_path / "env"
+    (path / "lib/site-packages").mkdir(parents=True)
+    return str(path)
+
+
+def notes(root):
+    return list(roots.every(open_store(root).layers[0]))
+
+
+@given(
+    TEXT, TEXT, st.dictionaries(st.text("0123456789abcdef", min_size=64, max_size=64), st.just("fold") | st.just(""))
+)
+def test_a_note_comes_back(environment, host, entries):
+    found = roots.decode(roots.encode(Root(environment, host, 7, entries)), 7)
+    assert found == Root(environment, host, 7, entries)
+
+
+@given(st.binary())
+def test_any_bytes_are_survived(data):
+    assert roots.decode(data, 7) is None
+
+
+def test_what_an_environment_uses_is_noted_once(root, environment, tmp_path):
+    store = open_store(root)
+    entry = admit(store, demo_wheel(tmp_path))
+    roots.keep(store, environment, [entry.digest, "ab" * 32], {entry.digest: "fold"})
+    (note,) = notes(root)
+    assert (note.environment, note.host, note.uid, note.entries) == (
+        os.path.realpath(environment), facts.host(), os.geteuid(), {entry.digest: "fold"},
+    )  # fmt: skip
+    changes = []
+    before = disk.observe(lambda operation, path: changes.append(operation))
+    try:
+        roots.keep(open_store(root), environment, [entry.digest], {entry.digest: "fold"})
+    finally:
+        disk.observe(before)
+    assert changes == []
+    roots.forget(open_store(root), environment)
+    assert notes(root) == []
+
+
+def test_each_layer_hears_of_its_own_entries(place, environment, tmp_path):
+    first, second = os.path.join(place, "1"), os.path.join(place, "2")
+    one = admit(open_store(first), demo_wheel(tmp_path, "one"))
+    two = admit(open_store(second), demo_wheel(tmp_path, "two"))
+    roots.keep(open_store(first, second), environment, [one.digest, two.digest])
+    assert [list(note.entries) for note in notes(first)] == [[one.digest]]
+    assert [list(note.entries) for note in notes(second)] == [[two.digest]]
+    # a layer that takes nothing is left alone
+    roots.keep(open_store(first, second, read_only=[first]), environment, [])
+    assert len(notes(first)) == 1
+    assert notes(second) == []
+
+
+def test_notes_of_environments_that_are_gone_are_dropped(root, environment, tmp_path):
+    store = open_store(root)
+    entry = admit(store, demo_wheel(tmp_path))
+    roots.keep(store, environment, [entry.digest])
+    assert len(roots.drop_stale(store.layers[0])) == 1
+    os.rename(environment, f"{environment}-moved")
+    assert roots.drop_stale(store.layers[0]) == []
+    assert notes(root) == []
+
+
+def test_environments_of_other_machines_are_believed_for_half_a_year(root, tmp_path):
+    store = open_store(root)
+    layer = store.layers[0]
+    note = Root("/none/such", "elsewhere", os.geteuid(), {"ab" * 32: "fold"})
+    relative = layout.root(os.geteuid(), "cd" * 32)
+    layer.write(relative, roots.encode(note))
+    assert len(roots.drop_stale(layer)) == 1
+    long_ago = time.time() - 200 * 86_400
+    os.utime(layer.path(relative), (long_ago, long_ago))
+    assert roots.drop_stale(layer) == []
+    assert notes(root) == []
+
+
+def test_what_lives_on_links_is_found_in_the_environment(root, environment, tmp_path):
+    store = open_store(root)
+    folded, linked, copied, told = (
+        admit(store, demo_wheel(tmp_path, name)) for name in ("folded", "linked", "copied", "told")
+    )
+    site = f"{environment}/lib/site-packages"
+    os.symlink(f"{folded.tree}/folded", f"{site}/folded")
+    os.makedirs(f"{site}/linked")
+    os.symlink(f"{linked.tree}/linked/data.txt", f"{site}/linked/data.txt")
+    os.symlink("/none/such", f"{site}/dangling")
+    modes = {told.digest: "symlink"}
+    roots.keep(store, environment, [entry.digest for entry in (folded, linked, copied, told)], modes)
+    (note,) = notes(root)
+    tops = {os.path.realpath(store.layers[0].path(layout.ENTRIES))}
+    assert roots.living(note, tops) == {folded.digest, linked.digest, told.digest}
+
+
+def test_an_environment_that_cannot_be_looked_at_lives_on_everything():
+    note = Root("/none/such", "elsewhere", 1, {"ab" * 32: "", "cd" * 32: "copy", "ef" * 32: "fold"})
+    assert roots.living(note, {"/x"}) == {"ab" * 32, "ef" * 32}
+
+
+def test_a_file_is_found_by_its_inode(tmp_path):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "env/inner").mkdir(parents=True)
+    (tmp_path / "store/file").write_text("x")
+    (tmp_path / "env/inner/file").hardlink_to(tmp_path / "store/file")
+    found = os.stat(tmp_path / "store/file")
+    assert roots.holds(str(tmp_path / "env"), {(found.st_dev, found.st_ino)})
+    assert not roots.holds(str(tmp_path / "env"), {(found.st_dev + 1, found.st_ino)})
+    assert not roots.holds(str(tmp_path / "none"), {(found.st_dev, found.st_ino)})
+
+
+@pytest.mark.root
+def test_members_of_a_group_note_their_own_environments(place, tmp_path):
+    with users("alice", "bob", group="team") as (alice, bob):
+        root = os.path.join(place, "team")
+        os.mkdir(root)
+        os.chown(root, 0, team_of(alice, bob))
+        os.chmod(root, 0o2770)
+        wheel = demo_wheel(os.path.join(place, "w"))
+        os.chmod(wheel, 0o644)
+        code = (
+            "import os, sys; from kit.stores import *; from commonwheel.store import roots\n"
+            "store = open_store(sys.argv[1]); entry = admit(store, sys.argv[2])\n"
+            "os.mkdir('env'); roots.keep(store, 'env', [entry.digest])\n"
+            "print(sorted(note.environment for note in roots.every(store.layers[0])))\n"
+        )
+        assert alice.python(code, root, wheel, umask=0o077).ok() == f"['{alice.home}/env']\n"
+        assert bob.python(code, root, wheel).ok() == str(sorted([f"{alice.home}/env", f"{bob.home}/env"])) + "\n"
