@@ -179,6 +179,46 @@ def test_replace_names_what_is_missing() -> None:
         process.replace(["no-such-program"])
 
 
+def test_whoever_is_asked_while_waiting_can_end_the_child_and_all_that_it_started() -> None:
+    started: list[int] = []
+
+    class Enough(Exception):
+        pass
+
+    def asked() -> None:
+        if started:
+            raise Enough
+
+    with pytest.raises(Enough):
+        process.run(
+            ["sh", "-c", "sleep 100 & echo $!; wait"], on_output=lambda line: started.append(int(line)), on_wait=asked
+        )
+    assert until_gone(started[0])
+
+
+def test_a_silent_child_that_closed_its_outputs_can_be_ended_too() -> None:
+    asked: list[int] = []
+
+    def enough() -> None:
+        asked.append(1)
+        if len(asked) > 3:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        process.run(python("import os, time; os.close(1); os.close(2); time.sleep(100)"), on_wait=enough)
+
+
+@pytest.mark.parametrize("sweep", [False, True])
+def test_what_a_child_leaves_running_is_swept_when_that_is_wanted(sweep: bool) -> None:
+    done = process.run(["sh", "-c", "sleep 3 >/dev/null 2>&1 & echo $!"], sweep=sweep)
+    left = int(done.stdout)
+    try:
+        assert until_gone(left) if sweep else alive(left)
+    finally:
+        if not sweep:
+            os.kill(left, signal.SIGKILL)
+
+
 ECHO = """
     import sys
     for line in sys.stdin.buffer:

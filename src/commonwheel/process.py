@@ -90,18 +90,21 @@ def run(
     input: bytes | None = None,  # noqa: A002 - as in subprocess
     timeout: float | None = None,
     on_output: "Callable[[bytes], None] | None" = None,
+    on_wait: "Callable[[], object] | None" = None,
     interactive: bool = False,
+    sweep: bool = False,
 ) -> Finished:
     """Run a program to its end and return its exit code and output.
 
     `env` is the whole environment, None for ours; without `input` it reads nothing. `on_output` gets each line of both
-    outputs as it comes, newline included. `interactive` leaves the child in our session and our terminal, to ask for a
-    password: then only the child itself can be ended. Raises ProcessError if it cannot be started, ProcessTimeout after
-    `timeout` seconds.
+    outputs as it comes, newline included. `on_wait` is called ten times a second and oftener; what it raises ends the child,
+    so that another thread can. `interactive` leaves the child in our session and our terminal, to ask for a password: then
+    only the child itself can be ended. `sweep` ends what a finished child left running in its group, too. Raises ProcessError
+    if it cannot be started, ProcessTimeout after `timeout` seconds.
     """
     end = None if timeout is None else time.monotonic() + timeout
     child = _start(argv, cwd, env, own_session=not interactive, talks=input is not None)
-    exchange = _Exchange(child, input or b"", on_output)
+    exchange = _Exchange(child, input or b"", on_output, on_wait)
     try:
         ended = exchange.run(end)
     except BaseException:
@@ -111,6 +114,9 @@ def run(
         if not ended:
             _end(child, group=not interactive)
             raise ProcessTimeout(argv, timeout or 0.0, *exchange.taken())
+        if sweep and child.returncode is None:
+            # nobody has waited for the child yet, so that the number of its group is still its own
+            _signal(child, getattr(signal, "SIGKILL", signal.SIGTERM), group=not interactive)
         return Finished(child.wait(), *exchange.taken())
     finally:
         exchange.close()
@@ -224,11 +230,16 @@ class _Exchange:
     """Carry input to a child and output from it until it has ended."""
 
     def __init__(
-        self, child: "subprocess.Popen[bytes]", data: bytes, on_output: "Callable[[bytes], None] | None"
+        self,
+        child: "subprocess.Popen[bytes]",
+        data: bytes,
+        on_output: "Callable[[bytes], None] | None",
+        on_wait: "Callable[[], object] | None" = None,
     ) -> None:
         self._child = child
         self._input = memoryview(data)
         self._on_output = on_output
+        self._on_wait = on_wait
         self._taken: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
         self._torn = {"stdout": b"", "stderr": b""}
 
@@ -253,16 +264,30 @@ class _Exchange:
                     if not self._serve(key.data, key.fd):
                         selector.unregister(key.fileobj)
                         key.fileobj.close()  # type: ignore[union-attr]
+                if self._on_wait is not None:
+                    self._on_wait()
                 now = time.monotonic()
-                if end is not None and now >= end and self._child.poll() is None:
+                if exited is None and _has_ended(self._child):
+                    exited = now
+                if end is not None and now >= end and exited is None:
                     return False
                 # somebody whom the child left behind may keep its pipes open for ever
-                if exited is None and self._child.poll() is not None:
-                    exited = now
                 if exited is not None and now - exited > LINGER:
                     break
         self._flush()
-        return self._wait(end)
+        return self._await(end)
+
+    def _await(self, end: float | None) -> bool:
+        """Wait for a child that has closed its outputs; False when the time is up."""
+        pause = 0.0002  # it is about to end, as a rule
+        while not _has_ended(self._child):
+            if self._on_wait is not None:
+                self._on_wait()
+            if end is not None and time.monotonic() >= end:
+                return False
+            time.sleep(pause)
+            pause = min(2 * pause, 0.1)
+        return True
 
     def _communicate(self, end: float | None) -> bool:
         """Do the same where pipes cannot be waited for together (Windows): output is passed on at the end."""
@@ -305,16 +330,19 @@ class _Exchange:
             if rest and self._on_output is not None:
                 self._on_output(rest)
 
-    def _wait(self, end: float | None) -> bool:
-        try:
-            self._child.wait(None if end is None else max(0.0, end - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
     def close(self) -> None:
         """Close what is still open."""
         _close(self._child)
+
+
+def _has_ended(child: "subprocess.Popen[bytes]") -> bool:
+    """Say whether a child has ended, and leave it to be waited for: until then its number stays its own."""
+    if child.returncode is not None:
+        return True
+    try:
+        return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+    except (ChildProcessError, AttributeError):
+        return child.poll() is not None
 
 
 def _close(child: "subprocess.Popen[bytes]") -> None:
