@@ -514,6 +514,12 @@ class Session:
             }
         return Rules(**(fields | changes))
 
+    def moment(self, text: str) -> float:
+        """Return a time, a date or an age as seconds since the epoch; raises InvalidMoment."""
+        from commonwheel.specs import moments
+
+        return moments.moment(text, time.time())
+
     def _formats(self) -> "tuple[frozenset[str], frozenset[str]]":
         settings = self.settings
 
@@ -754,7 +760,10 @@ class Session:
         """Return a sentence for each broken script, dangling link, or sign of a move of an environment."""
         from commonwheel.install import verify
 
-        return verify.scars(environment)
+        found = [f"The script `{one.path}` {one.detail}" for one in verify.scripts(environment)]
+        for site in dict.fromkeys((environment.paths["purelib"], environment.paths["platlib"])):
+            found += [f"The link `{path}` leads to `{target}`, which is gone" for path, target in _dangling(site)]
+        return found
 
     def derived(self) -> "Iterable[tuple[str, object, str]]":
         """Yield what follows from the settings: the store, the layers, the indexes."""
@@ -796,6 +805,16 @@ def _metadata_fields(pin: "Pin", entry: "Entry | None") -> "Mapping[str, tuple[s
         return {"name": (pin.name,), "version": (pin.version,)}
     with open(os.path.join(entry.tree, entry.dist_info, "METADATA"), "rb") as stream:
         return core_metadata.read_all(stream.read()).fields
+
+
+def _dangling(directory: str) -> "list[tuple[str, str]]":
+    """Return the links at the top of a directory that lead nowhere, and where they lead."""
+    try:
+        with os.scandir(directory) as scan:
+            paths = [one.path for one in scan if one.is_symlink() and not os.path.exists(one.path)]
+    except OSError:
+        return []
+    return [(path, os.readlink(path)) for path in sorted(paths)]
 
 
 def _enter(directory: str) -> None:

@@ -4,7 +4,8 @@
 index last. The default is, in this order: `--default-index`, `--index-url`, the `--index-url` line of a requirements file,
 variables, an `[[index]]` with `default = true`, the configuration's `index-url`, what pip is configured with, and at last
 what the installed pip has built in. pip's configuration counts only where ours names no default: who names one means
-that one, and not also what some file of pip adds to it.
+that one, and not also what some file of pip adds to it. The `file:` indexes among pip's extra ones stand beside
+all others instead of in the row (docs/decisions/0005).
 """
 
 from commonwheel.errors import UsageError
@@ -15,7 +16,7 @@ from commonwheel.specs.names import normalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Protocol
 
     from commonwheel.index.defaults import PipConfiguration
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
         def built_in_index(self) -> SafeUrl:
             """Return the index that is built into pip."""
+
+        def moment(self, text: str) -> float:
+            """Return a time, a date or an age as seconds since the epoch; raises UsageError."""
 
 
 class InvalidIndex(UsageError):
@@ -89,7 +93,7 @@ class _Collector:
             if option.name == "extra-index-url" and option.url is not None:
                 self.add(Index(_place(option.url.secret, session.cwd)), str(option.origin))
         for table, path in settings.table("index"):
-            index, is_default = _from_table(table, path)
+            index, is_default = _from_table(table, path, session.moment)
             if is_default:
                 self._defaults.append((index, path))
             else:
@@ -115,7 +119,10 @@ class _Collector:
         pip = session.pip
         origin = "pip's configuration"
         for extra in pip.extra_index_urls:
-            self.add(Index(extra), pip.origins.get("extra-index-url", origin))
+            here = extra.bare.startswith("file:")
+            self.add(Index(extra, beside=here), pip.origins.get("extra-index-url", origin))
+        # asked first, so that an index which ends the search cannot hide them
+        self.indexes.sort(key=lambda index: not index.beside)
         for place in pip.find_links:
             yield _place(place, session.cwd), pip.origins.get("find-links", origin)
         if pip.no_index:
@@ -148,7 +155,7 @@ def _place(text: str, cwd: str) -> SafeUrl:
     return SafeUrl(file_url.from_path(path))
 
 
-def _from_table(table: "Mapping[str, object]", path: str) -> "tuple[Index, bool]":
+def _from_table(table: "Mapping[str, object]", path: str, moment: "Callable[[str], float]") -> "tuple[Index, bool]":
     """Read one `[[index]]` table."""
     url, name = table.get("url"), table.get("name", "")
     if not isinstance(url, str) or not isinstance(name, str):
@@ -165,6 +172,6 @@ def _from_table(table: "Mapping[str, object]", path: str) -> "tuple[Index, bool]
         if isinstance(ignored, list)
         else frozenset(),
         cache_control=str(control.get("api", "")) if isinstance(control, dict) else "",
-        newest=False if newest is False else None,
+        newest=False if newest is False else moment(str(newest)) if newest is not None and newest is not True else None,
     )
     return index, table.get("default") is True
