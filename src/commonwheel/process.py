@@ -82,7 +82,7 @@ def _quoted(word: str) -> str:
     return "'" + word.replace("'", "'\\''") + "'"
 
 
-def run(
+def run(  # noqa: PLR0913 - all of them by name
     argv: "Sequence[str]",
     *,
     cwd: str | None = None,
@@ -259,11 +259,7 @@ class _Exchange:
                 selector.register(stdin, selectors.EVENT_WRITE, "stdin")
             exited: float | None = None
             while selector.get_map():
-                wait = 0.1 if end is None else max(0.0, min(0.1, end - time.monotonic()))
-                for key, _ in selector.select(wait):
-                    if not self._serve(key.data, key.fd):
-                        selector.unregister(key.fileobj)
-                        key.fileobj.close()  # type: ignore[union-attr]
+                self._serve_ready(selector, 0.1 if end is None else max(0.0, min(0.1, end - time.monotonic())))
                 if self._on_wait is not None:
                     self._on_wait()
                 now = time.monotonic()
@@ -301,6 +297,13 @@ class _Exchange:
             self._take(name, data)
         self._flush()
         return True
+
+    def _serve_ready(self, selector: selectors.BaseSelector, wait: float) -> None:
+        """Serve the pipes that become ready within `wait` seconds."""
+        for key, _ in selector.select(wait):
+            if not self._serve(key.data, key.fd):
+                selector.unregister(key.fileobj)
+                key.fileobj.close()  # type: ignore[union-attr]
 
     def _serve(self, name: str, fd: int) -> bool:
         """Do what a pipe is ready for; False when it is finished."""
