@@ -201,7 +201,8 @@ def furnished(tmp_path_factory):
 def test_a_warm_command_loads_nothing_heavy(furnished, words):
     base, env = furnished
     loaded = loaded_by(*words, cwd=base, env=env)
-    assert not loaded & HEAVY
+    # what `pip check` says of scripts it takes from `install.verify`, which hashes files for others
+    assert not loaded & (HEAVY - {"hashlib"} if "check" in words else HEAVY)
 
 
 def test_a_warm_installation_loads_neither_network_nor_builds(furnished):

@@ -30,6 +30,8 @@ def carry_out(
     Raises what `changeset.make` and `transaction.apply` raise; the environment is as before then.
     """
     settings, store = parts.settings, parts.store
+    # the history tells the hashes of what stays and goes, if cw installed it: a listing does not read who did
+    plan = plan.replaced(remove=parts.with_installers(plan.remove), keep=parts.with_installers(plan.keep))
     recommended = next((mode for mode in map(store.recommended_link_mode, entries.values()) if mode), "")
     change = changeset.make(
         environment,

@@ -6,7 +6,7 @@ these rooms; what they cost to import decides what is a method here (made late) 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Protocol
 
     from commonwheel.events import Reporter
@@ -66,6 +66,9 @@ if TYPE_CHECKING:
 
         def installed(self, environment: Environment) -> tuple[Installed, ...]:
             """Return what an environment holds."""
+
+        def with_installers(self, installed: Iterable[Installed]) -> tuple[Installed, ...]:
+            """Return distributions with who installed them."""
 
         def recover(self, environment: Environment) -> Recovered:
             """Undo or finish what dead predecessors left."""
