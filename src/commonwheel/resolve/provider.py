@@ -97,6 +97,7 @@ class CatalogueProvider:
         """Return the user's requirements. Raises SourceConflict, and InvalidSpecifier for a broken one."""
         requirements = self.rules.asked
         self._check_sources()
+        self._meet(None, "", requirements)
         self._expect(requirements)
         return [dependency for requirement in requirements for dependency in self._demands(requirement)]
 
@@ -226,11 +227,11 @@ class CatalogueProvider:
             metadata = self.metadata(universe, position)
         except MetadataUnavailable as error:
             raise Unusable("metadata", error.message) from error
-        if not admits_python(metadata.requires_python, self._python):
-            raise Unusable("requires-python", metadata.requires_python)
+        self._check_python(metadata.requires_python)
         try:
             requires = self.rules.rewritten(metadata.requires, universe.name, universe.version(position))
             holding = [r for r in requires if self._holds_here(r.marker, extra)]
+            self._meet((universe.name, position), extra, holding)
             self._expect(holding)
             found: list[Dependency] = []
             for requirement in holding:
@@ -238,6 +239,14 @@ class CatalogueProvider:
         except (InvalidMarker, InvalidSpecifier) as error:
             raise Unusable("metadata", f"its metadata is invalid: {error.message}") from error
         return found
+
+    def _check_python(self, requires_python: str) -> None:
+        """Refuse a version that does not support the target's Python. Raises Unusable."""
+        if not admits_python(requires_python, self._python):
+            raise Unusable("requires-python", requires_python)
+
+    def _meet(self, parent: "tuple[str, int] | None", extra: str, requirements: "Sequence[Requirement]") -> None:
+        """Take note of all that one version (None: the user) asks for at once; a universal resolution forks here."""
 
     def applies(self, marker: str) -> bool:
         """Tell whether a marker holds for the target, without any extra. Raises InvalidMarker."""

@@ -19,7 +19,7 @@ from commonwheel.specs.versions import parsed_key, release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Final
 
     from commonwheel.specs.markers import Marker
@@ -117,8 +117,10 @@ class Worlds:
         self._odd: dict[str, Comparison] = {}
         self._overflow: set[str] = set()
         self._seen: set[str] = set()
+        self._learned: set[Marker] = set()
         self._said: dict[str, str] = {}
-        self._sets: dict[str, int] = {}
+        # by identity: markers are made once for each text, and asking for the text of a long one costs more than all else
+        self._sets: dict[Marker, int] = {}
         self._axes: tuple[Axis, ...] = ()
         self.everything = 0
         self._lay_out()
@@ -151,6 +153,9 @@ class Worlds:
 
     def learn(self, marker: "Marker") -> bool:
         """Make room for what a marker asks about; tell whether the grid had to grow (and older sets are void)."""
+        if marker in self._learned:
+            return False
+        self._learned.add(marker)
         before = (len(self._breaks), len(self._platforms), len(self._machines), len(self._implementations), len(self._odd))
         for comparison in comparisons(marker):
             text = str(comparison)
@@ -185,10 +190,9 @@ class Worlds:
 
     def of(self, marker: "Marker") -> int:
         """Return the set of worlds in which a marker is true. It must have been learned, and say nothing of extras."""
-        text = str(marker)
-        known = self._sets.get(text)
+        known = self._sets.get(marker)
         if known is None:
-            known = self._sets[text] = self._of(marker)
+            known = self._sets[marker] = self._of(marker)
         return known
 
     def _of(self, marker: "Marker") -> int:
@@ -238,7 +242,19 @@ class Worlds:
 
     def marker(self, worlds: int, care: int) -> "Marker":
         """Return a short marker that is true in `worlds` and false in the rest of `care`; outside of that it is free."""
-        return self._shortest(worlds & care, care, self._axes, {})
+        worlds &= care
+        found = self._shortest(worlds, care, self._axes, {})
+        shorter = self._pruned(found, worlds, care)
+        while shorter is not None:
+            found, shorter = shorter, self._pruned(shorter, worlds, care)
+        return found
+
+    def _pruned(self, marker: "Marker", worlds: int, care: int) -> "Marker | None":
+        """Return a marker with one part less that says the same, or None: dividing says twice what overlaps."""
+        for attempt in _with_one_part_less(marker):
+            if self.of(attempt) & care == worlds:
+                return attempt
+        return None
 
     def _shortest(self, worlds: int, care: int, axes: tuple[Axis, ...], known: "dict[object, Marker]") -> "Marker":
         """Divide by the axis that leaves the shortest text: a disjunction of (points of the axis) and (the rest)."""
@@ -292,6 +308,18 @@ def _groups(axis: Axis, worlds: int, care: int) -> tuple[list[tuple[int, set[int
         else:
             groups.append((mask, true, matters, {i}))
     return [(here, members) for here, _, _, members in groups], free
+
+
+def _with_one_part_less(marker: "Marker") -> "Iterator[Marker]":
+    """Yield each marker that comes of leaving out one part, at any depth."""
+    if isinstance(marker, Comparison):
+        return
+    join = both if isinstance(marker, Both) else either
+    for i, part in enumerate(marker.parts):
+        rest = marker.parts[:i] + marker.parts[i + 1 :]
+        yield join(*rest)
+        for less in _with_one_part_less(part):
+            yield join(*rest[:i], less, *rest[i:])
 
 
 def _length(marker: "Marker") -> tuple[int, int]:
@@ -469,6 +497,13 @@ def _negated(comparison: Comparison) -> "Marker":
     return ALWAYS if opposite is None else Comparison(comparison.variable, opposite, comparison.value, comparison.reversed)
 
 
+_plain: "dict[tuple[str, tuple[str, ...]], Marker]" = {}
+
+
 def plain(text: str, extras: "tuple[str, ...]" = ()) -> "Marker":
     """Return a marker without what it says of extras, given those that are asked for. Raises InvalidMarker."""
-    return without_extras(parse(text), extras)
+    key = text, extras
+    known = _plain.get(key)
+    if known is None:
+        known = _plain[key] = without_extras(parse(text), extras)
+    return known
