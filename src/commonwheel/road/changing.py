@@ -4,6 +4,7 @@ before(environment)  ->  installed, stamp       what is there, after dead predec
 carry_out(...)       ->  Receipt                the transaction, the roots, the bytecode
 """
 
+from commonwheel.fs import disk
 from commonwheel.install import changeset, history, transaction
 from commonwheel.install.transaction import Options
 
@@ -32,6 +33,9 @@ def carry_out(
     settings, store = parts.settings, parts.store
     # the history tells the hashes of what stays and goes, if cw installed it: a listing does not read who did
     plan = plan.replaced(remove=parts.with_installers(plan.remove), keep=parts.with_installers(plan.keep))
+    if plan.add and environment.kind in ("target", "prefix"):
+        # its state lies in it, so it has to be there before anything can be staged
+        disk.make_directory(environment.root, parents=True)
     recommended = next((mode for mode in map(store.recommended_link_mode, entries.values()) if mode), "")
     change = changeset.make(
         environment,
