@@ -39,11 +39,12 @@ FORK_STRATEGIES = ("requires-python", "fewest")
 
 
 class Split(Exception):
-    """Say that a fork has to be divided into regions."""
+    """Say that a fork has to be divided into regions; `capped` counts what is asked for in each with an upper bound."""
 
-    def __init__(self, regions: "Sequence[Region]") -> None:
+    def __init__(self, regions: "Sequence[Region]", capped: "Sequence[int]") -> None:
         super().__init__()
         self.regions = regions
+        self.capped = capped
 
 
 def solve_universal(
@@ -65,7 +66,7 @@ def solve_universal(
     worlds = Worlds(python)
     fewest = fork_strategy == "fewest" or inputs.resolution == "lowest"
     whole = [region for text in environments if worlds.of_region(region := Region((parse(text),)))] or [Region()]
-    waiting = _ordered(whole, worlds, fewest)
+    waiting = _ordered(whole, [0] * len(whole), worlds, fewest)
     forks: list[_Fork] = []
     siblings: dict[str, list[str]] = {}
     task = reporter.begin("resolve", "dependencies")
@@ -75,7 +76,7 @@ def solve_universal(
             try:
                 fork = _solve_fork(inputs, catalogue, worlds, region, siblings, fewest)
             except Split as split:
-                waiting += _ordered(split.regions, worlds, fewest)
+                waiting += _ordered(split.regions, split.capped, worlds, fewest)
                 continue
             forks.append(fork)
             if inputs.resolution != "lowest-direct":
@@ -85,10 +86,15 @@ def solve_universal(
     return _merged(forks, worlds, whole)
 
 
-def _ordered(regions: "Sequence[Region]", worlds: Worlds, fewest: bool) -> list[Region]:
-    """Return regions in the order in which they are taken from the end: the newest Python first, or the oldest."""
-    oldest = [(version_key(worlds.lowest_python(worlds.of_region(region))), -i) for i, region in enumerate(regions)]
-    order = sorted(range(len(regions)), key=lambda i: oldest[i], reverse=fewest)
+def _ordered(regions: "Sequence[Region]", capped: "Sequence[int]", worlds: Worlds, fewest: bool) -> list[Region]:
+    """Return regions in the order in which they are taken from the end.
+
+    First the newest Python (or the oldest, for the fewest versions); then where upper bounds are, since what is chosen
+    under `a<2` may do where `a>=1` is asked, and hardly the other way round; then as they were made.
+    """
+    pythons = [version_key(worlds.lowest_python(worlds.of_region(region))) for region in regions]
+    ranks = sorted(set(pythons), reverse=fewest)
+    order = sorted(range(len(regions)), key=lambda i: (ranks.index(pythons[i]), capped[i], -i))
     return [regions[i] for i in order]
 
 
@@ -218,7 +224,10 @@ class UniversalProvider(CatalogueProvider):
         for requirement in requirements:
             if requirement.name != name:
                 asked.setdefault(requirement.name, []).append(requirement)
-        self._divide([marker for group in asked.values() for marker in self._dividing(group, extra)])
+        dividing = [marker for group in asked.values() for marker in self._dividing(group, extra)]
+        if dividing:
+            extras = (extra,) if extra else ()
+            self._divide(dividing, [plain(r.marker, extras) for r in requirements if _is_capped(r.specifier)])
 
     def _dividing(self, group: "list[Requirement]", extra: str) -> "list[Marker]":
         """Return the markers of requirements on one project that divide the region."""
@@ -235,20 +244,29 @@ class UniversalProvider(CatalogueProvider):
         inside = self._worlds.of(marker) & here
         return bool(inside) and self._worlds.lowest_python(inside) != self._worlds.lowest_python(here)
 
-    def _divide(self, markers: "Sequence[Marker]") -> None:
-        """Split the region along markers, if any of them holds in a part of it only. Raises Split."""
+    def _divide(self, markers: "Sequence[Marker]", capped: "Sequence[Marker]" = ()) -> None:
+        """Split the region along markers, if any of them holds in a part of it only. Raises Split.
+
+        `capped` are the markers of what is asked for with an upper bound.
+        """
         for marker in markers:
             self._worlds.learn(marker)
         regions = [self._region]
         for marker in markers:
             regions = [part for region in regions for part in self._halves(region, marker)]
         if len(regions) > 1:
-            raise Split(regions)
+            sets = [self._worlds.of_region(region) for region in regions]
+            raise Split(regions, [sum(1 for marker in capped if self._worlds.of(marker) & one) for one in sets])
 
     def _halves(self, region: Region, marker: "Marker") -> list[Region]:
         here = self._worlds.of_region(region)
         inside = self._worlds.of(marker) & here
         return [region] if inside in (0, here) else [region.within(marker), region.without(marker)]
+
+
+def _is_capped(specifier: str) -> bool:
+    """Tell whether a specifier has an upper bound."""
+    return any(clause.operator in ("<", "<=", "==", "===", "~=") for clause in clauses(repaired(specifier) or ""))
 
 
 def _python_marker(requires_python: str) -> "Marker":
