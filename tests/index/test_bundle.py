@@ -28,7 +28,12 @@ sources = st.none() | st.one_of(
 )  # fmt: skip
 requirements = st.builds(Requirement, words, st.lists(words, max_size=2).map(tuple), free, free, sources)
 metadata = st.builds(
-    Metadata, st.just("demo"), st.just("1.0"), st.lists(requirements, max_size=4).map(tuple), free, st.lists(words, max_size=3).map(tuple)
+    Metadata,
+    st.just("demo"),
+    st.just("1.0"),
+    st.lists(requirements, max_size=4).map(tuple),
+    free,
+    st.lists(words, max_size=3).map(tuple),
 )
 
 
@@ -131,7 +136,11 @@ def test_merging_keeps_what_both_have_learned() -> None:
 
 
 def row(**fields: object) -> Row:
-    said: dict[str, object] = {"tag": "py3-none-any", "filename": "demo-1.0-py3-none-any.whl", "url": "https://x.example/demo-1.0-py3-none-any.whl"}
+    said: dict[str, object] = {
+        "tag": "py3-none-any",
+        "filename": "demo-1.0-py3-none-any.whl",
+        "url": "https://x.example/demo-1.0-py3-none-any.whl",
+    }
     return Row(**(said | fields))  # type: ignore[arg-type]
 
 
@@ -139,7 +148,10 @@ def test_a_replaced_file_is_another_key() -> None:
     one = identity(row(metadata="sha256:" + "a" * 64))
     assert identity(row(metadata="sha256:" + "b" * 64)) != one
     # the same metadata beside another wheel of the version is the same metadata
-    assert identity(row(metadata="sha256:" + "a" * 64, filename="demo-1.0-py2-none-any.whl", digests="sha256:" + "c" * 64)) == one
+    assert (
+        identity(row(metadata="sha256:" + "a" * 64, filename="demo-1.0-py2-none-any.whl", digests="sha256:" + "c" * 64))
+        == one
+    )
     plain = identity(row(digests="sha256:" + "a" * 64))
     assert plain != one
     assert identity(row(digests="sha256:" + "b" * 64)) != plain
@@ -149,13 +161,17 @@ def test_a_replaced_file_is_another_key() -> None:
 
 
 def test_weak_hashes_do_not_identify_a_file_alone() -> None:
-    assert identity(row(digests="md5:00")) != identity(row(digests="md5:00", url="https://y.example/demo-1.0-py3-none-any.whl"))
+    assert identity(row(digests="md5:00")) != identity(
+        row(digests="md5:00", url="https://y.example/demo-1.0-py3-none-any.whl")
+    )
 
 
 def test_what_a_build_said_belongs_to_who_built() -> None:
     sdist = row(tag=".tar.gz", filename="demo-1.0.tar.gz", digests="sha256:" + "a" * 64)
     assert identity(sdist, "cp311-linux") != identity(sdist, "cp312-linux")
-    assert identity(row(digests="sha256:" + "a" * 64), "cp311-linux") == identity(row(digests="sha256:" + "a" * 64), "cp312-linux")
+    assert identity(row(digests="sha256:" + "a" * 64), "cp311-linux") == identity(
+        row(digests="sha256:" + "a" * 64), "cp312-linux"
+    )
 
 
 def test_real_metadata_survives_unchanged() -> None:

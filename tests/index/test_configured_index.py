@@ -17,7 +17,9 @@ pytestmark = pytest.mark.index
 
 def configured_index() -> SafeUrl:
     found = defaults.configured(os.environ, (sys.prefix,))
-    return found.index_url or defaults.built_in(MemoryPages(), lambda argv, limit: process.run(argv, timeout=limit), (sys.executable,), os.environ)
+    return found.index_url or defaults.built_in(
+        MemoryPages(), lambda argv, limit: process.run(argv, timeout=limit), (sys.executable,), os.environ
+    )
 
 
 def test_a_small_project_can_be_listed_and_its_metadata_read() -> None:

@@ -77,7 +77,12 @@ class Home:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self.environ = {"HOME": f"{root}/home", "XDG_CONFIG_DIRS": f"{root}/etc/xdg", "PATH": os.environ["PATH"], "PIP_X": "1"}
+        self.environ = {
+            "HOME": f"{root}/home",
+            "XDG_CONFIG_DIRS": f"{root}/etc/xdg",
+            "PATH": os.environ["PATH"],
+            "PIP_X": "1",
+        }
 
     def write(self, path: str, text: str) -> str:
         whole = f"{self.root}/{path}"
@@ -87,7 +92,9 @@ class Home:
         return whole
 
     def ask_pip(self) -> dict[str, object]:
-        said = subprocess.run([sys.executable, "-c", PIP_ORACLE], env=self.environ, capture_output=True, text=True, check=True)
+        said = subprocess.run(
+            [sys.executable, "-c", PIP_ORACLE], env=self.environ, capture_output=True, text=True, check=True
+        )
         answer: dict[str, object] = json.loads(said.stdout)
         return answer
 
@@ -121,7 +128,9 @@ CASES: dict[str, tuple[Mapping[str, str], Mapping[str, str]]] = {
         {},
     ),
     "a variable outweighs all, an empty one says nothing": (
-        {"home/.config/pip/pip.conf": "[install]\nindex-url = https://file.example/simple\nno-index = yes\nclient-cert = /c.pem\n"},
+        {
+            "home/.config/pip/pip.conf": "[install]\nindex-url = https://file.example/simple\nno-index = yes\nclient-cert = /c.pem\n"
+        },
         {"PIP_INDEX_URL": "https://variable.example/simple", "PIP_CLIENT_CERT": "", "PIP_NO_INDEX": "0"},
     ),
     "an empty value unsets an earlier one": (
@@ -160,7 +169,10 @@ def test_pip_understands_its_configuration_the_same_way(home: Home, case: str) -
     said = home.ask_pip()
     found = configured(home.environ)
     default = subprocess.run(
-        [sys.executable, "-I", "-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"], capture_output=True, text=True, check=True
+        [sys.executable, "-I", "-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.strip()
     assert (found.index_url.secret if found.index_url else default) == said["index_url"]
     assert [url.secret for url in found.extra_index_urls] == said["extra_index_urls"]

@@ -35,8 +35,12 @@ def test_the_best_wheel_is_chosen_and_all_files_are_listed(server: IndexServer, 
     server.add("demo-1.0.tar.gz", b"source")
     catalogue = desk.catalogue(server.url)
     assert catalogue.candidate("demo", "1.0").filename == wheel_filename("demo", "1.0", LINUX)
-    assert {found.filename for found in catalogue.files("demo", "1.0")} == {file.filename for file in server.files["demo"]}
-    assert catalogue.objections("demo", "1.0") == (("demo-1.0-cp312-cp312-win_amd64.whl", "it is for another Python (`cp312`)"),)
+    assert {found.filename for found in catalogue.files("demo", "1.0")} == {
+        file.filename for file in server.files["demo"]
+    }
+    assert catalogue.objections("demo", "1.0") == (
+        ("demo-1.0-cp312-cp312-win_amd64.whl", "it is for another Python (`cp312`)"),
+    )
     assert catalogue.files("demo", "9.9") == ()
     assert catalogue.files("missing", "9.9") == ()
 
@@ -79,7 +83,9 @@ def test_local_files_are_hashed_when_hashes_decide_and_on_demand(desk: Desk, pla
     assert desk.catalogue(links=(place,)).candidate("demo", "1.0").digests == (Digest("sha256", sha256),)
     rules = Rules(allowed={"demo": frozenset({f"sha256:{sha256}"})})
     with Desk() as other:  # another user, who has hashed nothing
-        assert other.catalogue(links=(place,), rules=rules).candidate("demo", "1.0").digests == (Digest("sha256", sha256),)
+        assert other.catalogue(links=(place,), rules=rules).candidate("demo", "1.0").digests == (
+            Digest("sha256", sha256),
+        )
         wrong = Rules(allowed={"demo": frozenset({"sha256:" + "0" * 64})})
         with pytest.raises(NoAllowedHash):
             other.catalogue(links=(place,), rules=wrong).candidate("demo", "1.0")

@@ -15,7 +15,9 @@ texts = st.text(max_size=8)
 lines = st.lists(
     st.builds(
         line_of,
-        st.sampled_from(["demo-1.0-py3-none-any.whl", "De.mo-2.0.tar.gz", "other-1.0.zip", "demo-extra-3.0.tar.gz", "readme.txt"]),
+        st.sampled_from(
+            ["demo-1.0-py3-none-any.whl", "De.mo-2.0.tar.gz", "other-1.0.zip", "demo-extra-3.0.tar.gz", "readme.txt"]
+        ),
         texts.map(lambda text: f"https://x.example/{text}"),
         texts,
         st.none() | texts,
@@ -55,7 +57,13 @@ def test_files_are_found_by_their_project() -> None:
         "https://x.example/",
         [
             line_of(name, f"https://x.example/{name}")
-            for name in ("De_mo-1.0-py3-none-any.whl", "de.mo-1.1.tar.gz", "de-mo-extra-2.0.tar.gz", "other-1.0.zip", "demo.txt")
+            for name in (
+                "De_mo-1.0-py3-none-any.whl",
+                "de.mo-1.1.tar.gz",
+                "de-mo-extra-2.0.tar.gz",
+                "other-1.0.zip",
+                "demo.txt",
+            )
         ],
     )
     assert made.page("de-mo").versions == ("1.0", "1.1")
@@ -65,7 +73,13 @@ def test_files_are_found_by_their_project() -> None:
 
 
 def test_a_folder_tells_names_sizes_and_stamps(place: str) -> None:
-    for name in ("demo-1.0-py3-none-any.whl", "demo-1.0+cpu-py3-none-any.whl", "demo-2.0.tar.gz", "notes.txt", "demo-3.0.egg"):
+    for name in (
+        "demo-1.0-py3-none-any.whl",
+        "demo-1.0+cpu-py3-none-any.whl",
+        "demo-2.0.tar.gz",
+        "notes.txt",
+        "demo-3.0.egg",
+    ):
         with open(f"{place}/{name}", "wb") as file:
             file.write(b"12345")
     os.symlink(f"{place}/nowhere.whl", f"{place}/demo-9.0-py3-none-any.whl")

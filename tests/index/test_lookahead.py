@@ -36,7 +36,11 @@ def pages_of(server: IndexServer) -> set[str]:
 
 
 def metadata_of(server: IndexServer) -> list[str]:
-    return [seen.path.rpartition("/")[2].removesuffix(".metadata") for seen in list(server.log) if seen.path.endswith(".metadata")]
+    return [
+        seen.path.rpartition("/")[2].removesuffix(".metadata")
+        for seen in list(server.log)
+        if seen.path.endswith(".metadata")
+    ]
 
 
 def settled(catalogue: Catalogue, *names: str) -> None:
@@ -83,7 +87,9 @@ def test_a_crawl_follows_the_newest_versions_that_fit(server: IndexServer, desk:
     wait_for(server, metadata_path("leaf", "1.0"))
     settled(catalogue, "app", "lib", "deep", "leaf")
     assert pages_of(server) == {"app", "lib", "deep", "leaf"}
-    assert sorted(metadata_of(server)) == [wheel_filename(n, v) for n, v in (("app", "2.0"), ("deep", "1.0"), ("leaf", "1.0"), ("lib", "2.0"))]
+    assert sorted(metadata_of(server)) == [
+        wheel_filename(n, v) for n, v in (("app", "2.0"), ("deep", "1.0"), ("leaf", "1.0"), ("lib", "2.0"))
+    ]
     # ... and what the solver then asks is there already
     assert catalogue.metadata("lib", "2.0").name == "lib"
     assert len(metadata_of(server)) == 4
@@ -231,5 +237,8 @@ def test_the_answer_does_not_depend_on_the_order_of_arrival(server: IndexServer)
             catalogue.crawl([Requirement("app")])
             assert hold.arrived.wait(5)
             threading.Timer(0.05, hold.release.set).start()
-            answers.append([catalogue.listing(name) for name in ("b", "a", "app")] + [catalogue.metadata("a", "1.0"), catalogue.candidate("b", "2.0")])
+            answers.append(
+                [catalogue.listing(name) for name in ("b", "a", "app")]
+                + [catalogue.metadata("a", "1.0"), catalogue.candidate("b", "2.0")]
+            )
     assert answers[0] == answers[1] == answers[2]

@@ -87,7 +87,11 @@ def test_two_processes_lose_nothing_that_matters(server: IndexServer, desk: Desk
 
 
 def test_bad_metadata_is_bad_for_ever_and_told_as_a_reason(server: IndexServer, desk: Desk) -> None:
-    server.add(wheel_filename("demo", "1.0"), wheel_bytes("demo", "1.0", {}), metadata=b"Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n")
+    server.add(
+        wheel_filename("demo", "1.0"),
+        wheel_bytes("demo", "1.0", {}),
+        metadata=b"Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n",
+    )
     first = desk.catalogue(server.url)
     for _ in range(2):
         with pytest.raises(MetadataUnavailable, match="`evil`"):

@@ -11,9 +11,25 @@ File = tuple[str, str, str, str | None, int | None, float | None, str, str, str]
 INDEX = "https://index.example/simple"
 
 versions = st.sampled_from(
-    ["1.0", "1.0.0", "1.0rc1", "1.0.dev1", "2.0", "0.9", "10.0", "1!0.1", "2.0.post1", "1.0+cpu", "1.1a2", "3", "2024.01.05"]
+    [
+        "1.0",
+        "1.0.0",
+        "1.0rc1",
+        "1.0.dev1",
+        "2.0",
+        "0.9",
+        "10.0",
+        "1!0.1",
+        "2.0.post1",
+        "1.0+cpu",
+        "1.1a2",
+        "3",
+        "2024.01.05",
+    ]
 )
-tags = st.sampled_from(["py3-none-any", "cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64", "cp312-cp312-win_amd64"])
+tags = st.sampled_from(
+    ["py3-none-any", "cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64", "cp312-cp312-win_amd64"]
+)
 texts = st.text(max_size=12)
 times = st.none() | st.floats(min_value=0, max_value=4e9, allow_nan=False)
 
@@ -24,7 +40,11 @@ def wheels(draw: st.DrawFn) -> File:
     filename = f"{draw(st.sampled_from(['my_demo', 'My.Demo']))}-{draw(versions)}-{build}{draw(tags)}.whl"
     return (
         filename,
-        draw(st.sampled_from([f"https://files.index.example/a/{filename}", f"https://files.index.example/get?f={filename}#x", "odd"])),
+        draw(
+            st.sampled_from(
+                [f"https://files.index.example/a/{filename}", f"https://files.index.example/get?f={filename}#x", "odd"]
+            )
+        ),
         draw(st.sampled_from(["", ">=3.8", "<4,>=3.6"]) | texts),
         draw(st.none() | texts),
         draw(st.none() | st.integers(0, 2**40)),
@@ -54,7 +74,10 @@ def flat(text: str) -> str:
 
 @given(st.lists(wheels() | sdists(), max_size=12))
 def test_what_goes_in_comes_out(files: list[File]) -> None:
-    page = page_of(*files, provenance=Provenance(5, 7, "https://index.example/simple/my-demo/", '"tag"', "date", "1-2", "archived", "old"))
+    page = page_of(
+        *files,
+        provenance=Provenance(5, 7, "https://index.example/simple/my-demo/", '"tag"', "date", "1-2", "archived", "old"),
+    )
     back = decode(encode_head(page), INDEX, "my-demo")
     assert back is not None
     assert back.provenance == page.provenance
@@ -83,7 +106,11 @@ def test_versions_are_sorted_and_classified_as_packaging_does(files: list[File])
     for version, found in page.all_files():
         for row in found:
             rest = row.filename.split("emo-", 1)[1]
-            text = rest.split("-")[0] if row.filename.endswith(".whl") else rest.removesuffix(".tar.gz").removesuffix(".zip")
+            text = (
+                rest.split("-")[0]
+                if row.filename.endswith(".whl")
+                else rest.removesuffix(".tar.gz").removesuffix(".zip")
+            )
             assert Version(text) == Version(version)
 
 
@@ -130,7 +157,21 @@ def test_a_truncated_record_is_a_miss(files: list[File], cut: int) -> None:
 
 
 def test_a_record_of_another_index_or_project_is_a_miss() -> None:
-    record = encode_head(page_of(("my_demo-1.0-py3-none-any.whl", "https://x.example/my_demo-1.0-py3-none-any.whl", "", None, None, None, "", "", "")))
+    record = encode_head(
+        page_of(
+            (
+                "my_demo-1.0-py3-none-any.whl",
+                "https://x.example/my_demo-1.0-py3-none-any.whl",
+                "",
+                None,
+                None,
+                None,
+                "",
+                "",
+                "",
+            )
+        )
+    )
     assert decode(record, INDEX, "my-demo") is not None
     assert decode(record, INDEX, "other") is None
     assert decode(record, "https://other.example/simple", "my-demo") is None
@@ -140,7 +181,17 @@ def test_many_rows_lie_apart_and_have_to_fit() -> None:
     def big(text: str) -> Page:
         return page_of(
             *(
-                (f"my_demo-{n}.0-py3-none-any.whl", f"https://{text}.example/{n}/my_demo-{n}.0-py3-none-any.whl", "", None, n, None, "sha256:" + "a" * 64, "-", "")
+                (
+                    f"my_demo-{n}.0-py3-none-any.whl",
+                    f"https://{text}.example/{n}/my_demo-{n}.0-py3-none-any.whl",
+                    "",
+                    None,
+                    n,
+                    None,
+                    "sha256:" + "a" * 64,
+                    "-",
+                    "",
+                )
                 for n in range(600)
             )
         )
@@ -165,7 +216,10 @@ def test_many_rows_lie_apart_and_have_to_fit() -> None:
 
 def test_damaged_rows_of_one_version_leave_the_others_readable() -> None:
     page = page_of(
-        *((f"my_demo-{n}.0.tar.gz", f"https://x.example/my_demo-{n}.0.tar.gz", "", None, None, None, "", "", "") for n in range(5))
+        *(
+            (f"my_demo-{n}.0.tar.gz", f"https://x.example/my_demo-{n}.0.tar.gz", "", None, None, None, "", "", "")
+            for n in range(5)
+        )
     )
     assert page.rows is not None
     at = page.rows.index(b"my_demo-3.0")

@@ -283,7 +283,12 @@ def test_refused_metadata_is_an_error(server: IndexServer, desk: Desk) -> None:
 
 def test_a_page_of_links_is_read_and_remembered(server: IndexServer, desk: Desk) -> None:
     path = server.files["demo"][0].path
-    url = server.put("/links.html", f'<html><a href="{path}#sha256={"0" * 64}">x</a><a href="/about">y</a></html>'.encode(), "text/html", etag='"1"')
+    url = server.put(
+        "/links.html",
+        f'<html><a href="{path}#sha256={"0" * 64}">x</a><a href="/about">y</a></html>'.encode(),
+        "text/html",
+        etag='"1"',
+    )
     index = Index(SafeUrl(url), flat=True)
     found = desk.registry().links_page(index, None).result()
     assert found.page("demo").versions == ("1.0",)

@@ -14,9 +14,11 @@ PLAIN = Index(SafeUrl("https://index.example/simple"), "plain")
 def test_the_limit_of_a_project_outweighs_that_of_its_index_and_that_the_general_one() -> None:
     strict = Index(SafeUrl("https://strict.example"), newest=5.0)
     free = Index(SafeUrl("https://free.example"), newest=False)
+    flat = Index(SafeUrl("https://flat.example"), flat=True)
     rules = Rules(newest=10.0, newest_of={"demo": 20.0, "free": None})
     for index, name, limit in (
         (PLAIN, "x", 10.0), (strict, "x", 5.0), (free, "x", None), (PLAIN, "demo", 20.0), (strict, "demo", 20.0), (strict, "free", None),
+        (flat, "x", None), (flat, "demo", None),
     ):  # fmt: skip
         assert rules.terms(name, index).newest == limit
 

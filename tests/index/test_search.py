@@ -78,7 +78,9 @@ def test_a_refusal_stops_the_search(one: IndexServer, two: IndexServer, desk: De
     assert desk.catalogue(ignoring, two.url).listing("internal").versions == ("99.0",)
 
 
-def test_an_index_beside_the_others_adds_to_whichever_serves_the_name(one: IndexServer, two: IndexServer, desk: Desk) -> None:
+def test_an_index_beside_the_others_adds_to_whichever_serves_the_name(
+    one: IndexServer, two: IndexServer, desk: Desk
+) -> None:
     """A folder that pip is configured with is neither first nor last: what lies on this machine counts as links do."""
     with IndexServer() as folder:
         fill(folder, "internal==1.5", "only-here==1.0")
@@ -96,7 +98,11 @@ def test_best_match_takes_all(one: IndexServer, two: IndexServer, desk: Desk) ->
     catalogue = desk.catalogue(one.url, two.url, rules=Rules(strategy="unsafe-best-match"))
     assert catalogue.listing("demo").versions == ("1.0", "2.0", "3.0")
     assert catalogue.listing("demo").tiers == ()
-    assert [catalogue.candidate("demo", version).index for version in ("1.0", "2.0", "3.0")] == [one.url, two.url, one.url]
+    assert [catalogue.candidate("demo", version).index for version in ("1.0", "2.0", "3.0")] == [
+        one.url,
+        two.url,
+        one.url,
+    ]
     assert len(catalogue.files("demo", "1.0")) == 1
 
 
@@ -180,7 +186,9 @@ def test_a_record_from_the_future_is_doubted(one: IndexServer, desk: Desk) -> No
     assert len(one.log) == 2
 
 
-@pytest.mark.parametrize(("refresh", "asked"), [(True, 2), (frozenset({"demo"}), 2), (frozenset({"other"}), 1), (False, 1)])
+@pytest.mark.parametrize(
+    ("refresh", "asked"), [(True, 2), (frozenset({"demo"}), 2), (frozenset({"other"}), 1), (False, 1)]
+)
 def test_refreshing_asks_again(one: IndexServer, desk: Desk, refresh: bool | frozenset[str], asked: int) -> None:
     fill(one, "demo==1.0")
     desk.catalogue(one.url).listing("demo")
@@ -324,7 +332,9 @@ def test_a_file_index_with_pages(desk: Desk, place: str) -> None:
 def test_a_file_index_of_json_and_one_of_plain_folders(desk: Desk, place: str) -> None:
     os.makedirs(f"{place}/a/demo")
     with open(f"{place}/a/demo/index.json", "w", encoding="utf-8") as file:
-        file.write('{"meta": {"api-version": "1.0"}, "name": "demo", "files": [{"filename": "demo-1.0.tar.gz", "url": "demo-1.0.tar.gz", "hashes": {}}]}')
+        file.write(
+            '{"meta": {"api-version": "1.0"}, "name": "demo", "files": [{"filename": "demo-1.0.tar.gz", "url": "demo-1.0.tar.gz", "hashes": {}}]}'
+        )
     assert desk.catalogue(f"{place}/a".replace(" ", "%20")).listing("demo").versions == ("1.0",)
     make_wheel(f"{place}/b/demo", "demo", "2.0", requires=["lib"])
     catalogue = desk.catalogue(f"{place}/b".replace(" ", "%20"))

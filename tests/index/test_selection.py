@@ -40,7 +40,11 @@ def page_of(*files: File) -> Page:
 
 
 def file(
-    filename: str, requires_python: str = "", yanked: str | None = None, uploaded: float | None = None, digests: str = ""
+    filename: str,
+    requires_python: str = "",
+    yanked: str | None = None,
+    uploaded: float | None = None,
+    digests: str = "",
 ) -> File:
     return (filename, f"https://files.example/{filename}", requires_python, yanked, None, uploaded, digests, "", "")
 
@@ -78,7 +82,9 @@ def test_profiles_say_what_the_files_one_by_one_say(offered: list[File], said: T
         assert len(reasons) <= 1
         best = judge.best(((0, row) for row in found), lambda _: said)
         assert (best is None) is bool(reasons)
-        assert [judge.outcome(row, said) for row in found if not judge.objection(row, said)].count(outcome) > 0 or reasons
+        assert [judge.outcome(row, said) for row in found if not judge.objection(row, said)].count(
+            outcome
+        ) > 0 or reasons
         assert bool(verdict.yanked >> at & 1) is (best is not None and best[1].yanked is not None)
         assert best is None or best[1] in (page.files(at, verdict.fitting) or [])
 
@@ -167,7 +173,9 @@ def test_requires_python_is_a_lower_bound(text: str, python: str, admitted: bool
 
 
 @given(
-    st.lists(st.sampled_from([">=3.7", ">=3.11", ">3.10", "!=3.11.4", "!=3.10.*", ">=3.11.5", ">=4"]), max_size=3).map(",".join),
+    st.lists(st.sampled_from([">=3.7", ">=3.11", ">3.10", "!=3.11.4", "!=3.10.*", ">=3.11.5", ">=4"]), max_size=3).map(
+        ",".join
+    ),
     st.sampled_from(["3.8.0", "3.10.9", "3.11.4", "3.11.5", "3.13.1"]),
 )
 def test_without_upper_bounds_packaging_agrees(text: str, python: str) -> None:
@@ -225,8 +233,12 @@ def pip_choice(found: list[str], wanted: TargetPython) -> str | None:
 @pytest.mark.parametrize("python", [(3, 9), (3, 11), (3, 12), (3, 13)])
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
 def test_pip_would_take_the_same_file(page: list[str], python: tuple[int, int]) -> None:
-    wanted = TargetPython(platforms=PLATFORMS, py_version_info=(*python, 4), abis=[f"cp{python[0]}{python[1]}"], implementation="cp")
-    judge = Judge(Target({"python_full_version": f"{python[0]}.{python[1]}.4"}, tuple(map(str, wanted.get_sorted_tags()))))
+    wanted = TargetPython(
+        platforms=PLATFORMS, py_version_info=(*python, 4), abis=[f"cp{python[0]}{python[1]}"], implementation="cp"
+    )
+    judge = Judge(
+        Target({"python_full_version": f"{python[0]}.{python[1]}.4"}, tuple(map(str, wanted.get_sorted_tags())))
+    )
     made = page_of(*map(file, page))
     best = judge.best(((0, row) for row in made.files(0) or []), lambda _: Terms())
     assert (best[1].filename if best is not None else None) == pip_choice(page, wanted)

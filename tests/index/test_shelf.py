@@ -30,7 +30,10 @@ def test_a_key_can_be_read_and_knows_no_secret() -> None:
     assert index("https://user:secret@index.example:8080/a/simple/").key.startswith("index.example-8080-a-simple-")
     assert index("https://user:secret@index.example/simple").key == index("https://index.example/simple/").key
     assert index("http://index.example/simple").key != index("https://index.example/simple").key
-    assert index("https://user:secret@index.example/simple").page_url("demo").secret == "https://user:secret@index.example/simple/demo/"
+    assert (
+        index("https://user:secret@index.example/simple").page_url("demo").secret
+        == "https://user:secret@index.example/simple/demo/"
+    )
     assert "secret" not in str(index("https://user:secret@index.example/simple"))
 
 

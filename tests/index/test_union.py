@@ -26,7 +26,10 @@ def offer(page: Page, *, linked: bool = False, name: str = "one", said: Terms | 
 
 
 files = st.lists(
-    st.tuples(st.builds(str.format, st.sampled_from(NAMES), st.sampled_from(VERSIONS)), st.sampled_from([None, None, "bad"])), max_size=6
+    st.tuples(
+        st.builds(str.format, st.sampled_from(NAMES), st.sampled_from(VERSIONS)), st.sampled_from([None, None, "bad"])
+    ),
+    max_size=6,
 )
 
 
@@ -86,7 +89,10 @@ def test_a_quarantined_project_is_barred_whole() -> None:
 
 
 def test_no_versions_come_with_a_reason() -> None:
-    assert Union("demo", [], Judge(TARGET), ("`a` does not have it", "`b` does not have it")).listing.note == "`a` does not have it; `b` does not have it"
+    assert (
+        Union("demo", [], Judge(TARGET), ("`a` does not have it", "`b` does not have it")).listing.note
+        == "`a` does not have it; `b` does not have it"
+    )
     note = Union("demo", [offer(page_of())], Judge(TARGET), ()).listing.note
     assert "`https://one.example/simple`" in note
     assert "without a file" in note

@@ -1,10 +1,10 @@
 """A catalogue with everything real around it but the store: client, registry, loopback indexes; and a clock that is set.
 
-    with Desk() as desk, IndexServer() as server:
-        catalogue = desk.catalogue(server.url)
-        catalogue.listing("demo")
-        desk.now += 601
-        desk.catalogue(server.url).listing("demo")      # the next run, eleven minutes later
+with Desk() as desk, IndexServer() as server:
+    catalogue = desk.catalogue(server.url)
+    catalogue.listing("demo")
+    desk.now += 601
+    desk.catalogue(server.url).listing("demo")      # the next run, eleven minutes later
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ TAGS = ("cp311-cp311-manylinux_2_17_x86_64", "cp311-cp311-linux_x86_64", "py3-no
 MARKERS = {"python_full_version": "3.11.4", "python_version": "3.11", "sys_platform": "linux", "os_name": "posix"}
 
 
-def offer(server: IndexServer, name: str, version: str, *requires: str, tag: str = "py3-none-any", **fields: object) -> str:
+def offer(
+    server: IndexServer, name: str, version: str, *requires: str, tag: str = "py3-none-any", **fields: object
+) -> str:
     """Offer a wheel that requires these, and return its sha256; `fields` are those of `IndexServer.add`."""
     body = wheel_bytes(name, version, {}, requires=requires, tag=tag)
     return server.add(wheel_filename(name, version, tag), body, **fields).sha256  # type: ignore[arg-type]

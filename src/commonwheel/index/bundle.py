@@ -188,7 +188,9 @@ def _unpack_requirement(line: str) -> Requirement:
 def _unpack_source(text: str) -> UrlSource | VcsSource:
     kind, url, subdirectory, *rest = text.split(_PIECE)
     if kind == "url":
-        digests = [Digest(algorithm, digest) for algorithm, _, digest in (d.partition(":") for d in rest[0].split(",") if d)]
+        digests = [
+            Digest(algorithm, digest) for algorithm, _, digest in (d.partition(":") for d in rest[0].split(",") if d)
+        ]
         return UrlSource(SafeUrl(url), subdirectory or None, tuple(digests))
     revision, commit = rest
     return VcsSource(kind, SafeUrl(url), revision or None, subdirectory or None, commit or None)

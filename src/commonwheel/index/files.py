@@ -65,7 +65,9 @@ class Files:
 
     def _refetched(self, offer: Offer, version: str) -> list[Row]:
         if self._rules.offline:
-            raise MetadataUnavailable(f"the list of its files is damaged in the cache, and `{offer.index}` cannot be asked offline")
+            raise MetadataUnavailable(
+                f"the list of its files is damaged in the cache, and `{offer.index}` cannot be asked offline"
+            )
         if offer.spare is None:
             offer.spare = self._search.refetch(offer)
         spare = offer.spare
@@ -84,7 +86,9 @@ class Files:
         if self._rules.strategy == FIRST_MATCH and len(offers) > 1:
             found = self._choose_first(project, version, allowed)
         else:
-            every = ((n, row) for n, offer in enumerate(offers) for row in self._known(project, offer, version, allowed))
+            every = (
+                (n, row) for n, offer in enumerate(offers) for row in self._known(project, offer, version, allowed)
+            )
             found = self.judge.best(every, terms.__getitem__, allowed)
         if found is None:
             objections = [f"`{filename}`: {objection}" for filename, objection in self.objections(project, version)]
@@ -142,7 +146,11 @@ class Files:
         if row.metadata:
             algorithm, _, digest = row.metadata.partition(":")
             metadata = Digest(algorithm, digest) if digest else Digest("sha256", "")
-        known = self._search.hashes.find(file_url.to_path(row.url) or "", row.digests.partition(":")[2]) if offer.local else None
+        known = (
+            self._search.hashes.find(file_url.to_path(row.url) or "", row.digests.partition(":")[2])
+            if offer.local
+            else None
+        )
         digests = (Digest("sha256", known),) if known else digests_of(row.digests)
         return Candidate(
             project.name,
@@ -172,7 +180,6 @@ class Files:
             context=(f"demanded: {', '.join(sorted(allowed))}", *offered[:_TOLD]),
             hint="add the hash of the file that is meant, or check who changed it",
         )
-
 
 
 # --- small answers ----------------------------------------------------------------------------------------------------

@@ -140,7 +140,9 @@ class Lookup:
     def _recall(self, project: Project, version: str, offer: Offer, key: str) -> bool:
         """Take the metadata from the bundle, and tell whether it was there."""
         try:
-            found: Metadata | MetadataUnavailable | None = self._bundle(offer.page.index, project.name).find(key, version)
+            found: Metadata | MetadataUnavailable | None = self._bundle(offer.page.index, project.name).find(
+                key, version
+            )
         except MetadataUnavailable as error:
             found = error
         if found is None:

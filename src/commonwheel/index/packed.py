@@ -513,7 +513,6 @@ class Draft:
         return page
 
 
-
 def _canonical(version: str) -> str:
     """Return a valid version in normal form; most are digits and dots and need no parser."""
     if version.replace(".", "").isdigit() and version.isascii():

@@ -49,7 +49,7 @@ _OK, _UNCHANGED = 200, 304
 _GONE = frozenset((404, 410))
 _REFUSED = frozenset((401, 403))
 _LARGEST_METADATA = 16 * 1024 * 1024
-#: Threads that parse (more would only share one interpreter lock), and threads that wait for pieces of wheels.
+#: Threads that parse pages (more would only share one interpreter lock), and threads that wait for pieces of wheels.
 _PARSERS, _READERS = 2, 16
 
 
@@ -82,12 +82,14 @@ class Registry:
         self._ranges = ranges
         self._reporter: Reporter = reporter or Silence()
         self._parsers = Crew("cw-index-parse", _PARSERS)
+        # Metadata takes a fifth of a millisecond, and what it leads to is waited for: it must not queue behind pages.
+        self._quick = Crew("cw-index-metadata", 1)
         self._readers = Crew("cw-index-read", _READERS)
 
     def close(self) -> None:
         """End the threads; what is still on its way is not delivered."""
-        self._parsers.close()
-        self._readers.close()
+        for crew in (self._parsers, self._quick, self._readers):
+            crew.close()
 
     def sha256(self, path: str) -> str:
         """Return the hash of a local file in hexadecimal; raises OSError."""
@@ -205,7 +207,8 @@ class Registry:
             raise error
         age = max(0, int(self._clock()) - known.provenance.fetched) // 60
         self._reporter.note(
-            "warning", f"using what `{index}` said of `{project}` {age} minutes ago, since it cannot be asked now: {error.message}"
+            "warning",
+            f"using what `{index}` said of `{project}` {age} minutes ago, since it cannot be asked now: {error.message}",
         )
         return reply_for(known, index)
 
@@ -253,7 +256,9 @@ class Registry:
     def _links_stale(self, index: Index, known: links.Links | None, error: CommonwheelError) -> links.Links:
         if known is None:
             raise error
-        self._reporter.note("warning", f"using the links that `{index}` had before, since it cannot be asked now: {error.message}")
+        self._reporter.note(
+            "warning", f"using the links that `{index}` had before, since it cannot be asked now: {error.message}"
+        )
         return known
 
     def _links_in(self, index: Index, path: str) -> links.Links:
@@ -280,7 +285,7 @@ class Registry:
         elif row.metadata:
             transfer = self._fetcher.get(SafeUrl(f"{row.url}.metadata"), limit=_LARGEST_METADATA)
             result.upon = transfer
-            transfer.then(lambda _: self._parsers.add(lambda: self._from_file(transfer, result, project, version, row)))
+            transfer.then(lambda _: self._quick.add(lambda: self._from_file(transfer, result, project, version, row)))
         else:
             self._from_pieces(result, project, version, row)
         return result
@@ -309,7 +314,8 @@ class Registry:
                 if hashlib.new(algorithm, body, usedforsecurity=False).hexdigest() == digest:
                     continue
                 self._reporter.note(
-                    "warning", f"the metadata file of `{row.filename}` does not have the hash that its index says; it is not used"
+                    "warning",
+                    f"the metadata file of `{row.filename}` does not have the hash that its index says; it is not used",
                 )
                 return False
         return True
@@ -334,7 +340,9 @@ class Registry:
             raise OutOfReach
         try:
             with zipfile.ZipFile(path) as archive:
-                names = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA") and name.count("/") == 1]
+                names = [
+                    name for name in archive.namelist() if name.endswith(".dist-info/METADATA") and name.count("/") == 1
+                ]
                 if len(names) != 1:
                     raise MetadataUnavailable(f"`{row.filename}` has {len(names) or 'no'} METADATA files")
                 body = archive.read(names[0])

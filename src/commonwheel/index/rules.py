@@ -69,11 +69,15 @@ class Rules(Value):
         return self.refresh if isinstance(self.refresh, bool) else project in self.refresh
 
     def terms(self, project: str, index: "Index") -> Terms:
-        """Return what holds for a project at an index."""
+        """Return what holds for a project at an index; limits on uploads are for those that are no mere list of files."""
         newest = self.newest
         if index.newest is not None:
             newest = None if index.newest is False else float(index.newest)
         newest = self.newest_of.get(project, newest)
+        if (
+            index.flat
+        ):  # a folder or a page of links never says when, and whoever put the files there knew what he wanted
+            newest = None
         return Terms(self.formats.wheels(project), self.formats.sdists(project), newest)
 
     def check(self, indexes: "Sequence[Index]") -> None:

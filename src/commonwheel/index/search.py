@@ -192,7 +192,11 @@ class Search:
         if path is not None:
             return at_once(lambda: self._consult_tree(index, path, name))
         known = self._shelf(index).page(name)
-        if known is not None and not self._doubted(name) and self._fresh(known.provenance.fetched, known.provenance.expires):
+        if (
+            known is not None
+            and not self._doubted(name)
+            and self._fresh(known.provenance.fetched, known.provenance.expires)
+        ):
             self.pages_remembered += 1
             return Pending.of(reply_for(known, index))
         if self.rules.offline:
@@ -210,7 +214,9 @@ class Search:
 
     def _offline(self, known: "Page | None", index: Index, name: str) -> Reply:
         if known is None:
-            return Reply(None, f"it is not in the cache, and the network is not to be used (`--offline`) to ask `{index}`")
+            return Reply(
+                None, f"it is not in the cache, and the network is not to be used (`--offline`) to ask `{index}`"
+            )
         age = max(0, int(self._now - known.provenance.fetched)) // 60
         self._reporter.note("debug", f"offline: using what `{index}` said of `{name}` {age} minutes ago")
         self.pages_remembered += 1
@@ -227,7 +233,11 @@ class Search:
             return _flat_reply(links.folder(directory, self.hashes, index.identity).page(name), index)
         known = self._shelf(index).page(name)
         source = known.provenance if known is not None else None
-        if known is not None and source is not None and (source.page, source.etag) == (file_url.from_path(file[0]), file[1]):
+        if (
+            known is not None
+            and source is not None
+            and (source.page, source.etag) == (file_url.from_path(file[0]), file[1])
+        ):
             self.pages_remembered += 1
             return reply_for(known, index)
         self.pages_asked += 1
@@ -250,7 +260,9 @@ class Search:
             if page.versions:
                 project.offers.append(Offer(index, page, terms, local=_path(index) is not None, linked=True))
         if not self.indexes:
-            project.notes.append("no index is used, and no file of it is among the links" if self.find_links else "no index is used")
+            project.notes.append(
+                "no index is used, and no file of it is among the links" if self.find_links else "no index is used"
+            )
         project.ready.settle(project)
 
     def _links_of(self, index: Index) -> "Pending[links.Links]":
@@ -293,7 +305,9 @@ class Search:
             if fresh or self.rules.offline:
                 return Pending.of(known)
         if self.rules.offline:
-            self._reporter.note("warning", f"the links of `{index}` are not in the cache, and cannot be asked for offline")
+            self._reporter.note(
+                "warning", f"the links of `{index}` are not in the cache, and cannot be asked for offline"
+            )
             return Pending.of(links.Links(identity, ()))
         return self.remote().links_page(index, known)
 

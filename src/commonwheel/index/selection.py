@@ -134,7 +134,9 @@ class Judge:
 
     def verdict(self, page: "Page", terms: Terms) -> Verdict:
         """Judge all versions of a page; reads its rows only where an upload limit cuts through one version."""
-        wheels = {str(n) for n, tag in enumerate(page.tags) if self.rank(tag) is not None} if terms.wheels else set[str]()
+        wheels = (
+            {str(n) for n, tag in enumerate(page.tags) if self.rank(tag) is not None} if terms.wheels else set[str]()
+        )
         sdists = {str(n) for n, tag in enumerate(page.tags) if tag[:1] == "."}
         facts = _Facts(
             wheels,
@@ -189,7 +191,10 @@ class Judge:
         return _USABLE if row.yanked is None else _YANKED
 
     def best(
-        self, offers: "Iterable[tuple[int, Row]]", terms: "Callable[[int], Terms]", allowed: "frozenset[str]" = frozenset()
+        self,
+        offers: "Iterable[tuple[int, Row]]",
+        terms: "Callable[[int], Terms]",
+        allowed: "frozenset[str]" = frozenset(),
     ) -> "tuple[int, Row] | None":
         """Return the best usable file among offers (number of the place, row), or None.
 

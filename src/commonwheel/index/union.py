@@ -32,7 +32,9 @@ class Offer:
 
     __slots__ = ("fitting", "index", "linked", "local", "page", "spare", "terms", "view")
 
-    def __init__(self, index: "Index", page: "Page", terms: "Terms", *, local: bool = False, linked: bool = False) -> None:
+    def __init__(
+        self, index: "Index", page: "Page", terms: "Terms", *, local: bool = False, linked: bool = False
+    ) -> None:
         self.index: Final = index
         self.page: Final = page
         self.terms: Final = terms
@@ -49,7 +51,12 @@ class Union:
     __slots__ = ("_offers", "_places", "_where", "listing")
 
     def __init__(
-        self, name: str, offers: "Sequence[Offer]", judge: "Judge", notes: "Sequence[str]", strategy: str = "first-index"
+        self,
+        name: str,
+        offers: "Sequence[Offer]",
+        judge: "Judge",
+        notes: "Sequence[str]",
+        strategy: str = "first-index",
     ) -> None:
         self._offers: Final = tuple(offers)
         self._where: dict[int, dict[str, int]] = {}
