@@ -116,8 +116,8 @@ SIMPLER = [
     ("python_version != '3.9'", 'python_version < "3.9" or python_version >= "3.10"'),
     ("python_version < '3.9' or python_version == '3.9'", 'python_version < "3.10"'),
     ("sys_platform == 'win32' and os_name == 'nt'", 'sys_platform == "win32"'),
-    ("os_name == 'nt'", 'os_name == "nt"'),
-    ("platform_system == 'Windows'", 'platform_system == "Windows"'),
+    ("os_name == 'nt'", 'sys_platform == "win32"'),
+    ("platform_system == 'Windows'", 'sys_platform == "win32"'),
     ("sys_platform == 'linux' or sys_platform == 'darwin'", 'sys_platform == "linux" or sys_platform == "darwin"'),
     ("sys_platform != 'win32' and sys_platform != 'linux'", 'sys_platform != "linux" and sys_platform != "win32"'),
     (
@@ -130,10 +130,10 @@ SIMPLER = [
     ),
     ("platform_machine == 'x86_64' or platform_machine != 'x86_64'", ""),
     ("platform_release >= '5' or platform_release < '5'", ""),
-    ("platform_release < '5' and os_name == 'nt'", 'os_name == "nt" and platform_release < "5"'),
+    ("platform_release < '5' and os_name == 'nt'", 'sys_platform == "win32" and platform_release < "5"'),
     ("os_name == 'posix' and sys_platform != 'darwin'", 'os_name == "posix" and sys_platform != "darwin"'),
     ("sys_platform == 'freebsd13' or sys_platform == 'linux'", 'sys_platform == "linux" or sys_platform == "freebsd13"'),
-    ("implementation_name == 'graalpy'", 'implementation_name == "graalpy"'),
+    ("implementation_name == 'graalpy'", 'platform_python_implementation == "GraalVM"'),
     ("platform_machine in 'x86_64 amd64'", 'platform_machine == "x86_64" or platform_machine == "amd64"'),
 ]
 

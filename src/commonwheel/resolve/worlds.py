@@ -118,7 +118,6 @@ class Worlds:
         self._overflow: set[str] = set()
         self._seen: set[str] = set()
         self._learned: set[Marker] = set()
-        self._said: dict[str, str] = {}
         # by identity: markers are made once for each text, and asking for the text of a long one costs more than all else
         self._sets: dict[Marker, int] = {}
         self._axes: tuple[Axis, ...] = ()
@@ -170,7 +169,6 @@ class Worlds:
 
     def _learn(self, comparison: Comparison, text: str) -> None:
         variable, value = comparison.variable, comparison.value
-        self._said.setdefault(variable, variable)
         if variable in _PYTHON:
             found = _breaks(value, variable == "python_version")
             self._breaks |= {point for point in found if point > self._lowest}
@@ -278,7 +276,7 @@ class Worlds:
             for here, members in groups:
                 if worlds & here:
                     rest = self._shortest(worlds & here, care & here, axes[:i] + axes[i + 1 :], known)
-                    parts.append(both(_points_text(axis, members, free, self._said, self._odd), rest))
+                    parts.append(both(_points_text(axis, members, free, self._odd), rest))
             found = either(*parts)
             if best is None or _length(found) < _length(best):
                 best = found
@@ -394,9 +392,7 @@ def _unheard_of(size: int, index: int, word: str) -> tuple[str, ...]:
 # --- sets of points as text ----------------------------------------------------------------------------------------------
 
 
-def _points_text(
-    axis: Axis, chosen: set[int], free: set[int], said: "Mapping[str, str]", odd: "Mapping[str, Comparison]"
-) -> "Marker":
+def _points_text(axis: Axis, chosen: set[int], free: set[int], odd: "Mapping[str, Comparison]") -> "Marker":
     """Say that the world is at one of these points of an axis; what is said of `free` points does not matter."""
     if len(chosen) + len(free) == len(axis.points):
         return ALWAYS
@@ -405,8 +401,7 @@ def _points_text(
     if axis.variables[0] in odd:
         return odd[axis.variables[0]] if 0 in chosen else _negated(odd[axis.variables[0]])
     best: Marker | None = None
-    # rather in the words of the markers we read than in others
-    for variable in sorted(axis.variables, key=lambda name: name not in said):
+    for variable in axis.variables:
         found = _values_text(axis, variable, chosen, free)
         if found is not None and (best is None or _length(found)[0] < _length(best)[0]):
             best = found
