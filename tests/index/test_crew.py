@@ -68,5 +68,22 @@ def test_closing_waits_for_what_runs_and_forgets_the_rest() -> None:
     crew.add(lambda: done.append("second"))
     assert started.wait(5)
     threading.Timer(0.05, release.set).start()
-    crew.close()
+    crew.close(5.0)
     assert done == ["first"]
+
+
+def test_closing_does_not_wait_for_ever() -> None:
+    crew = Crew("cw-test", 4)
+    release = threading.Event()
+    arrived = threading.Semaphore(0)
+
+    def job() -> None:
+        arrived.release()
+        release.wait(30)
+
+    for _ in range(4):
+        crew.add(job)
+    for _ in range(4):
+        assert arrived.acquire(timeout=5)
+    crew.close(0.01)  # altogether, not for each
+    release.set()

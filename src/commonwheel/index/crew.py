@@ -7,6 +7,7 @@ waits for it.
 from _thread import allocate_lock
 from queue import SimpleQueue
 from threading import Thread
+from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,13 +54,17 @@ class Crew:
             with self._lock:
                 self._idle += 1 if self._jobs.empty() else 0
 
-    def close(self, patience: float = 5.0) -> None:
-        """Let running jobs end, for so many seconds each, and forget the others."""
+    def close(self, patience: float = 0.5) -> None:
+        """Let running jobs end, for so many seconds altogether, and forget the others.
+
+        Who waits for the network longer than that is left to the end of the process: nobody wants to wait for him.
+        """
         with self._lock:
             self._closed = True
             while not self._jobs.empty():
                 self._jobs.get()
             for _ in self._threads:
                 self._jobs.put(None)
+        end = monotonic() + patience
         for thread in self._threads:
-            thread.join(patience)
+            thread.join(max(0.0, end - monotonic()))
