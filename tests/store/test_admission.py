@@ -381,9 +381,8 @@ def test_many_processes_let_the_same_wheels_in_at_once(root, tmp_path):
     for child in children:
         child.stdin.write(b"\n")
         child.stdin.flush()
-    for child in children:
-        _, error = child.communicate()
-        assert child.returncode == 0, error.decode()
+    errors = [child.communicate()[1].decode() for child in children]
+    assert [child.returncode for child in children] == [0] * 4, errors
     assert len(entries_of(root)) == 4
     assert leftovers(root) == []
     assert os.listdir(os.path.join(root, "v1/leases")) == []
@@ -546,8 +545,7 @@ def test_users_with_any_umask_fill_one_group_store_at_once(place):
         for child in children:
             child.stdin.write("\n")
             child.stdin.flush()
-        for child in children:
-            _, error = child.communicate()
-            assert child.returncode == 0, error
+        errors = [child.communicate()[1] for child in children]
+        assert [child.returncode for child in children] == [0] * 4, errors
         assert len(entries_of(root)) == 3
         assert leftovers(root) == []

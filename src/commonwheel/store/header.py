@@ -5,7 +5,7 @@ One line for each fact, its word first; words that are not known are passed over
     digest           sha256 of the wheel
     name             normalised name, version, and both as METADATA spells them
     wheel            file name, size in bytes
-    origin           `index`, `built` or `file`; when (seconds since the epoch), on which host, in which boot of it
+    origin           `index`, `url`, `file` or `build`; when (seconds since the epoch), on which host, in which boot of it
     dist-info        name of that directory; name of the `.data` directory or empty; `1` if Root-Is-Purelib
     files            number of files, of bytes; sha256 of files.txt
     requires-python  the specifier                                       (a line only if there is one)
@@ -37,7 +37,7 @@ KIND = "entry"
 
 
 class Published(Value):
-    """How and when an entry came into its store: `origin` is `index`, `built` or `file`, `at` seconds since the epoch."""
+    """How and when an entry came into its store: `origin` is `index`, `url`, `file` or `build`, `at` seconds since the epoch."""
 
     __slots__ = ("at", "boot", "host", "origin")
 
