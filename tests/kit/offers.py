@@ -9,6 +9,9 @@ its metadata gives). What is asked is written down: `asked` and `expected` in or
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from commonwheel.errors import MetadataUnavailable
 from commonwheel.model import Listing, Metadata, Origin, PathSource, Requirement, SafeUrl, UrlSource
 from commonwheel.specs.versions import admits_python, is_prerelease, version_key
@@ -47,8 +50,10 @@ def requirement(text: str, origin: Origin | None = None) -> Requirement:
 
 
 class Offers:
-    def __init__(self, index: dict[str, dict[str, object]], python: str = "3.12.1", *, notes: dict[str, str] | None = None):
-        self.index = {
+    def __init__(
+        self, index: dict[str, dict[str, Any]], python: str = "3.12.1", *, notes: dict[str, str] | None = None
+    ) -> None:
+        self.index: dict[str, dict[str, dict[str, Any]]] = {
             name: {version: what if isinstance(what, dict) else {"requires": what} for version, what in known.items()}
             for name, known in index.items()
         }
@@ -83,18 +88,19 @@ class Offers:
             raise MetadataUnavailable(what["error"])
         return described(name, version, what)
 
-    def expect(self, name: str, versions=()) -> None:
+    def expect(self, name: str, versions: Sequence[str] = ()) -> None:
         self.expected.append(name)
         self.expected += [f"{name}=={version}" for version in versions]
 
     def details(self, name: str, version: str, reason: str) -> str:
         what = self.index.get(name, {}).get(version, {})
-        return {"requires-python": what.get("python", ""), "yanked": what.get("yanked", "")}.get(reason, "")
+        told = {"requires-python": what.get("python", ""), "yanked": what.get("yanked", "")}
+        return str(told.get(reason, ""))
 
 
-def described(name: str, version: str, what: dict | list) -> Metadata:
+def described(name: str, version: str, what: Any) -> Metadata:
     """Return the metadata of one version of a dict."""
-    table = what if isinstance(what, dict) else {"requires": what}
+    table: dict[str, Any] = what if isinstance(what, dict) else {"requires": what}
     requires = tuple(requirement(text) for text in table.get("requires", ()))
     extras = dict.fromkeys(table.get("extras", ()))
     for one in requires:

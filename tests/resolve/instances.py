@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
@@ -11,21 +12,21 @@ from kit.offers import Offers, requirement
 class Instance:
     """An index of up to six projects of up to four versions, extras `e` and `f`, broken metadata, and one to three questions."""
 
-    def __init__(self, seed, *, size=6):
+    def __init__(self, seed: int, *, size: int = 6) -> None:
         self.pick = random.Random(seed)
         self.names = [f"p{i}" for i in range(self.pick.randint(2, size))]
-        self.index = {}
+        self.index: dict[str, dict[str, dict[str, Any]]] = {}
         for name in self.names:
             self.index[name] = {}
             for major in range(1, self.pick.randint(1, 4) + 1):
                 requires = [self.text(inside=True) for _ in range(self.pick.choice([0, 0, 1, 1, 2, 3]))]
-                what = {"requires": requires, "extras": ["e", "f"]}
+                what: dict[str, Any] = {"requires": requires, "extras": ["e", "f"]}
                 if self.pick.random() < 0.05:
                     what["error"] = "broken"
                 self.index[name][f"{major}.0"] = what
         self.asked = [self.text() for _ in range(self.pick.randint(1, 3))]
 
-    def text(self, *, inside=False):
+    def text(self, *, inside: bool = False) -> str:
         name = self.pick.choice(self.names)
         if inside and self.pick.random() < 0.03:
             name = "nowhere"
@@ -35,13 +36,13 @@ class Instance:
         marker = f" ; extra == '{self.pick.choice('ef')}'" if inside and self.pick.random() < 0.35 else ""
         return name + (f"[{','.join(extras)}]" if extras else "") + (specifier and specifier + bound) + marker
 
-    def offers(self):
+    def offers(self) -> Offers:
         return Offers(self.index)
 
-    def closure(self, chosen):
+    def closure(self, chosen: dict[str, str]) -> set[str] | None:
         """Return the names that are needed if these versions are chosen; None when something does not fit."""
         waiting = [requirement(text) for text in self.asked]
-        seen = set()
+        seen: set[tuple[str, str]] = set()
         while waiting:
             wanted = waiting.pop()
             version = chosen.get(wanted.name)
@@ -60,7 +61,7 @@ class Instance:
                         waiting.append(one)
         return {name for name, _ in seen}
 
-    def solvable(self):
+    def solvable(self) -> bool:
         for versions in itertools.product(*([None, *self.index[name]] for name in self.names)):
             chosen = {name: version for name, version in zip(self.names, versions, strict=True) if version}
             if self.closure(chosen) is not None:

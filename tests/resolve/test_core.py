@@ -1,21 +1,22 @@
 """Explanations: true, sufficient, and without a word too many."""
 
 import itertools
+from collections.abc import Iterator
 
 from packaging.specifiers import SpecifierSet
 
-from commonwheel.model import Target
-from commonwheel.resolve.core import _Court, _fact, _Facts, _group, essence, leaves
-from commonwheel.resolve.incompatibility import Asked, Barred, Tied
+from commonwheel.model import Requirement, Target
+from commonwheel.resolve.core import Fact, _Court, _fact, _Facts, _group, essence, leaves
+from commonwheel.resolve.incompatibility import Asked, Barred, Incompatibility, Tied
 from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.provider import CatalogueProvider
-from commonwheel.resolve.solver import Solver, Unsatisfiable
-from commonwheel.resolve.universe import ABSENT, positions
+from commonwheel.resolve.solver import Package, Solver, Unsatisfiable
+from commonwheel.resolve.universe import ABSENT, Universe, positions
 from kit.offers import LINUX, requirement
 from resolve.instances import Instance
 
 
-def contradictions(count):
+def contradictions(count: int) -> Iterator[tuple[Instance, Incompatibility]]:
     """Yield instances without solution, with the solver's proof."""
     for seed in itertools.count():
         instance = Instance(seed)
@@ -30,7 +31,7 @@ def contradictions(count):
                 return
 
 
-def true_of(leaf, instance):
+def true_of(leaf: Incompatibility, instance: Instance) -> bool:
     """Tell whether a fact is true of an index; a fact about several requirements may say less than each of them."""
     cause = leaf.cause
     if isinstance(cause, Tied):
@@ -40,6 +41,7 @@ def true_of(leaf, instance):
             one.name == cause.package.universe.name and admitted(one, cause.package.universe) & ~cause.wanted == 0
             for one in map(requirement, instance.asked)
         )
+    assert isinstance(cause, (Needs, Barred))
     name, extra = cause.package.universe.name, cause.package.extra
     for position in positions(leaf.terms[cause.package]):
         what = instance.index[name][cause.package.universe.version(position)]
@@ -62,17 +64,17 @@ def true_of(leaf, instance):
     return True
 
 
-def admitted(one, universe):
+def admitted(one: Requirement, universe: Universe) -> int:
     return sum(2 << i for i, v in enumerate(universe.versions) if SpecifierSet(one.specifier).contains(v))
 
 
-def test_every_fact_is_true():
+def test_every_fact_is_true() -> None:
     for instance, proof in contradictions(250):
         for leaf in leaves(essence(proof)):
             assert true_of(leaf, instance), instance.asked
 
 
-def test_the_facts_contradict_each_other():
+def test_the_facts_contradict_each_other() -> None:
     """No assignment of states to packages is outside of every fact: brute force over what the facts name."""
     checked = 0
     for _, proof in contradictions(500):
@@ -92,16 +94,16 @@ def test_the_facts_contradict_each_other():
     assert checked > 100
 
 
-def fulfils_tie(package, state):
+def fulfils_tie(package: Package, state: dict[Package, int]) -> bool:
     """An extra has the version of its project, or is absent; where the project is not in the facts it is free."""
     base = package.project.base
     return not package.extra or base not in state or state[package] == ABSENT or state[package] == state[base]
 
 
-def test_nothing_can_be_left_out():
+def test_nothing_can_be_left_out() -> None:
     for instance, proof in contradictions(150):
-        universes = {}
-        groups = {}
+        universes: dict[str, Universe] = {}
+        groups: dict[object, list[Fact]] = {}
         for leaf in leaves(essence(proof)):
             fact = _fact(leaf, universes)
             if fact is not None:
@@ -112,7 +114,7 @@ def test_nothing_can_be_left_out():
             assert not court.contradicts([facts for key, facts in groups.items() if key != left_out]), instance.asked
 
 
-def test_patience_is_counted_and_not_timed():
+def test_patience_is_counted_and_not_timed() -> None:
     court = _Court({})
     court._patience = 0
     assert not court.contradicts([])

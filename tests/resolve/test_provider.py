@@ -1,9 +1,21 @@
 """What the provider asks of a catalogue, when, and what it makes of sources."""
 
+from typing import Any
+
 import pytest
 
 from commonwheel.events import Silence
-from commonwheel.model import Metadata, Origin, Target
+from commonwheel.model import (
+    Listing,
+    Metadata,
+    Origin,
+    PathSource,
+    Requirement,
+    Resolution,
+    Target,
+    UrlSource,
+    VcsSource,
+)
 from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.provider import SourceConflict
 from commonwheel.resolve.report import NoSolution
@@ -15,27 +27,32 @@ from resolve.instances import Instance
 class Watched(Offers):
     """Hold every question against what was announced before."""
 
-    def __init__(self, index):
+    def __init__(self, index: dict[str, dict[str, Any]]) -> None:
         super().__init__(index)
-        self.unannounced = []
+        self.unannounced: list[str] = []
 
-    def listing(self, name):
+    def listing(self, name: str) -> Listing:
         if name not in self.expected:
             self.unannounced.append(name)
         return super().listing(name)
 
-    def metadata(self, name, version):
+    def metadata(self, name: str, version: str) -> Metadata:
         if f"{name}=={version}" not in self.expected:
             self.unannounced.append(f"{name}=={version}")
         return super().metadata(name, version)
 
 
-def solved(offers, *asked, **fields):
+def solved(offers: Offers, *asked: str, **fields: Any) -> Resolution:
     return solve(Inputs(tuple(map(requirement, asked)), Target(LINUX, ()), **fields), offers, Silence())
 
 
-def test_everything_is_announced_before_it_is_asked_for():
-    index = {"a": {"1.0": ["b", "c"], "2.0": ["b", "c"]}, "b": {"1.0": ["d"]}, "c": {"1.0": ["d"]}, "d": {"1.0": []}}
+def given(one: Requirement) -> UrlSource | VcsSource | PathSource:
+    assert one.source is not None
+    return one.source
+
+
+def test_everything_is_announced_before_it_is_asked_for() -> None:
+    index: dict[str, dict[str, Any]] = {"a": {"1.0": ["b", "c"], "2.0": ["b", "c"]}, "b": {"1.0": ["d"]}, "c": {"1.0": ["d"]}, "d": {"1.0": []}}
     offers = Watched(index)
     solved(offers, "a")
     assert not offers.unannounced
@@ -43,7 +60,7 @@ def test_everything_is_announced_before_it_is_asked_for():
     assert offers.expected[:5] == ["a", "a", "a==2.0", "b", "c"]
 
 
-def test_no_listing_is_ever_asked_for_unannounced():
+def test_no_listing_is_ever_asked_for_unannounced() -> None:
     for seed in range(300):
         instance = Instance(seed)
         offers = Watched(instance.index)
@@ -54,8 +71,8 @@ def test_no_listing_is_ever_asked_for_unannounced():
         assert not [asked for asked in offers.unannounced if "==" not in asked], seed
 
 
-def test_batches_are_fetched_ahead_when_one_version_after_the_other_fails():
-    index = {"a": {f"1.{i}": ["b>=2"] for i in range(60)}, "b": {"1.0": [], "2.0": []}}
+def test_batches_are_fetched_ahead_when_one_version_after_the_other_fails() -> None:
+    index: dict[str, dict[str, Any]] = {"a": {f"1.{i}": ["b>=2"] for i in range(60)}, "b": {"1.0": [], "2.0": []}}
     index["a"] = {version: [f"b>=2,!=9.{version}"] for version in index["a"]}  # each says it in its own words
     index["a"]["1.0"] = []
     offers = Watched(index)
@@ -69,7 +86,7 @@ def test_batches_are_fetched_ahead_when_one_version_after_the_other_fails():
     assert len(late) < 12
 
 
-def test_a_chain_is_fetched_in_order_whatever_the_range_says():
+def test_a_chain_is_fetched_in_order_whatever_the_range_says() -> None:
     """Each boto3 wants one botocore: the range never holds more than one, and yet the next one can be guessed."""
     boto = {f"1.{i}": [f"core==1.{i}"] for i in range(50)}
     core = {f"1.{i}": ["url>=2"] if i else [] for i in range(50)}
@@ -79,47 +96,47 @@ def test_a_chain_is_fetched_in_order_whatever_the_range_says():
     assert sum(asked.startswith("core==") for asked in offers.unannounced) < 8
 
 
-def test_two_places_for_one_project_are_refused_before_anything_is_asked():
+def test_two_places_for_one_project_are_refused_before_anything_is_asked() -> None:
     offers = Offers({})
     asked = (
         requirement("a @ https://files.example/a-1.whl", Origin("requirements.txt", 1)),
         requirement("a @ /projects/a", Origin("requirements.txt", 4)),
     )
     with pytest.raises(SourceConflict) as caught:
-        solve(Inputs(asked, Target(LINUX, ()), sources={"a": (asked[0].source, Metadata("a", "1"))}), offers, Silence())
+        solve(Inputs(asked, Target(LINUX, ()), sources={"a": (given(asked[0]), Metadata("a", "1"))}), offers, Silence())
     assert caught.value.message == "`a` is asked for from two places"
     assert caught.value.context == ("requirements.txt:1: https://files.example/a-1.whl", "requirements.txt:4: /projects/a")
     assert not offers.asked
 
 
-def test_two_places_under_markers_that_exclude_each_other_are_fine():
+def test_two_places_under_markers_that_exclude_each_other_are_fine() -> None:
     asked = (
         requirement("a @ https://files.example/a-1.whl ; sys_platform == 'linux'"),
         requirement("a @ /projects/a ; sys_platform == 'win32'"),
     )
-    inputs = Inputs(asked, Target(LINUX, ()), sources={"a": (asked[0].source, Metadata("a", "1.0"))})
+    inputs = Inputs(asked, Target(LINUX, ()), sources={"a": (given(asked[0]), Metadata("a", "1.0"))})
     assert [pin.source for pin in solve(inputs, Offers({}), Silence()).pins] == [asked[0].source]
 
 
-def test_two_sources_that_want_a_third_from_different_places():
+def test_two_sources_that_want_a_third_from_different_places() -> None:
     known = {
         "a": Metadata("a", "1.0", (requirement("c @ /projects/c"),)),
         "b": Metadata("b", "1.0", (requirement("c @ https://files.example/c-1.whl"),)),
         "c": Metadata("c", "1.0"),
     }
     asked = (requirement("a @ /projects/a"), requirement("b @ /projects/b"))
-    sources = {one.name: (one.source, known[one.name]) for one in asked}
+    sources = {one.name: (given(one), known[one.name]) for one in asked}
     inputs = Inputs(asked, Target(LINUX, ()), sources=sources, source_metadata=lambda wanted: known[wanted.name])
     with pytest.raises(SourceConflict) as caught:
         solve(inputs, Offers({}), Silence())
     assert caught.value.context == ("/projects/c", "https://files.example/c-1.whl (b 1.0)")
 
 
-def test_what_is_installed_is_read_only_when_it_is_met():
-    read = []
+def test_what_is_installed_is_read_only_when_it_is_met() -> None:
+    read: list[str] = []
 
-    class Lazy(dict):
-        def get(self, name, default=None):
+    class Lazy(dict[str, tuple[str, Metadata]]):
+        def get(self, name: str, default: Any = None) -> Any:
             read.append(name)
             return super().get(name, default)
 

@@ -1,46 +1,49 @@
 """What the user's words do to requirements and versions; the rest is in tests/scenarios/user.toml."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
 
 from commonwheel.errors import UsageError
-from commonwheel.model import Digest, Metadata, PathSource, SafeUrl, Target, UrlSource, VcsSource
+from commonwheel.model import Digest, Metadata, PathSource, Requirement, SafeUrl, Target, UrlSource, VcsSource
 from commonwheel.resolve.inputs import Inputs, Scope
 from commonwheel.resolve.rules import Rules, place, same_source
 from commonwheel.specs.markers import evaluate
 from kit.offers import LINUX, requirement
 
 
-def rules(*asked, **fields):
+def rules(*asked: str, **fields: Any) -> Rules:
     inputs = Inputs(tuple(map(requirement, asked)), Target(LINUX, ()), **fields)
     return Rules(inputs, lambda marker: evaluate(marker, LINUX))
 
 
-def texts(requirements):
+def texts(requirements: Iterable[Requirement]) -> list[str]:
     return [str(one) for one in requirements]
 
 
-def test_what_changes_nothing_costs_nothing():
+def test_what_changes_nothing_costs_nothing() -> None:
     given = (requirement("a"), requirement("b"))
     assert rules().rewritten(given) is given
 
 
-def test_an_override_replaces_each_requirement_once():
+def test_an_override_replaces_each_requirement_once() -> None:
     found = rules(overrides=(requirement("b==2"),)).rewritten([requirement("a"), requirement("b<2"), requirement("b>1")])
     assert texts(found) == ["a", "b==2"]
 
 
-def test_an_override_keeps_the_extra_and_drops_the_rest_of_the_marker():
+def test_an_override_keeps_the_extra_and_drops_the_rest_of_the_marker() -> None:
     given = [requirement("b<2 ; extra == 'e' and os_name == 'nt'")]
     assert texts(rules(overrides=(requirement("b==2"),)).rewritten(given)) == ['b==2 ; extra == "e"']
 
 
-def test_several_overrides_for_several_platforms():
+def test_several_overrides_for_several_platforms() -> None:
     overrides = (requirement("b==1 ; os_name == 'nt'"), requirement("b==2 ; os_name == 'posix'"))
     found = rules(overrides=overrides).rewritten([requirement("b")])
     assert texts(found) == ["b==1 ; os_name == 'nt'", "b==2 ; os_name == 'posix'"]
 
 
-def test_a_scope_for_one_version_outweighs_the_scope_for_all():
+def test_a_scope_for_one_version_outweighs_the_scope_for_all() -> None:
     scopes = (
         Scope("a", overrides=(requirement("b==1"),)),
         Scope("a", version="2.0", overrides=(requirement("b==2"),), excludes=("c",)),
@@ -52,13 +55,13 @@ def test_a_scope_for_one_version_outweighs_the_scope_for_all():
     assert texts(made.rewritten(given, "z", "1.0")) == ["b==9", "c"]
 
 
-def test_the_user_is_overridden_and_excluded_too():
+def test_the_user_is_overridden_and_excluded_too() -> None:
     made = rules("a", "b", "c ; os_name == 'nt'", overrides=(requirement("a==3"),), excludes=("b",))
     assert texts(made.asked) == ["a==3"]
     assert made.direct == {"a"}
 
 
-def test_what_the_users_own_projects_depend_on_counts_as_the_users_words():
+def test_what_the_users_own_projects_depend_on_counts_as_the_users_words() -> None:
     own = {"p": (PathSource("/p"), Metadata("p", "1", (requirement("a==1.0a1"), requirement("b==2 ; extra == 'e'"))))}
     made = rules("p @ /p", sources=own, prerelease="explicit")
     assert made.pins("a") == ("1.0a1",)
@@ -68,12 +71,13 @@ def test_what_the_users_own_projects_depend_on_counts_as_the_users_words():
 
 
 @pytest.mark.parametrize("fields", [{"resolution": "best"}, {"prerelease": "maybe"}, {"prerelease_packages": {"a": "never"}}])
-def test_an_unknown_mode_is_refused(fields):
+def test_an_unknown_mode_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as caught:
         rules(**fields)
-    assert "use one of" in caught.value.hint
+    assert "use one of" in (caught.value.hint or "")
 
 
+Source = UrlSource | VcsSource | PathSource
 URL = UrlSource(SafeUrl("https://user:secret@files.example/a-1.whl"))
 GIT = VcsSource("git", SafeUrl("https://git.example/a.git"), "main")
 
@@ -94,12 +98,12 @@ GIT = VcsSource("git", SafeUrl("https://git.example/a.git"), "main")
         (PathSource("/a"), URL, False),
     ],
 )
-def test_same_source(one, other, same):
+def test_same_source(one: Source, other: Source, same: bool) -> None:
     assert same_source(one, other) is same
     assert same_source(other, one) is same
 
 
-def test_places_are_shown_without_secrets():
+def test_places_are_shown_without_secrets() -> None:
     assert place(URL) == "https://user:****@files.example/a-1.whl"
     assert place(GIT) == "git+https://git.example/a.git"
     assert place(PathSource("/a")) == "/a"

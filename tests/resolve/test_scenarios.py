@@ -12,11 +12,13 @@
 
 import os
 import tomllib
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 
 from commonwheel.events import Silence
-from commonwheel.model import Origin, Target
+from commonwheel.model import Origin, Requirement, Target
 from commonwheel.resolve.inputs import Inputs, Scope
 from commonwheel.resolve.report import NoSolution
 from commonwheel.resolve.resolution import solve
@@ -25,7 +27,7 @@ from kit.offers import LINUX, Offers, described, requirement
 DIRECTORY = os.path.join(os.path.dirname(__file__), os.pardir, "scenarios")
 
 
-def load():
+def load() -> Iterator[Any]:
     for name in sorted(os.listdir(DIRECTORY)):
         if name.endswith(".toml") and not name.startswith("universal"):
             with open(os.path.join(DIRECTORY, name), "rb") as file:
@@ -33,16 +35,16 @@ def load():
                     yield pytest.param(case, id=f"{name[:-5]}: {case['name']}")
 
 
-def lines(texts, file):
+def lines(texts: Sequence[str], file: str) -> tuple[Requirement, ...]:
     return tuple(requirement(text, Origin(file, i + 1)) for i, text in enumerate(texts))
 
 
-def question(case, offers):
+def question(case: dict[str, Any], offers: Offers) -> Inputs:
     given = dict(case.get("with", {}))
     python = given.pop("python", "3.12.1")
     environment = {**LINUX, "python_full_version": python, "python_version": ".".join(python.split(".")[:2])}
     environment.update(given.pop("environment", {}))
-    fields = {"details": offers.details}
+    fields: dict[str, Any] = {"details": offers.details}
     for key, file in (("constraints", "constraints.txt"), ("overrides", "overrides.txt")):
         fields[key] = lines(given.pop(key, ()), file)
     fields["installed"] = {
@@ -68,7 +70,7 @@ def question(case, offers):
 
 
 @pytest.mark.parametrize("case", list(load()))
-def test_scenario(case):
+def test_scenario(case: dict[str, Any]) -> None:
     offers = Offers(case.get("index", {}), case.get("with", {}).get("python", "3.12.1"), notes=case.get("notes"))
     if "because" in case:
         with pytest.raises(NoSolution) as caught:

@@ -1,11 +1,13 @@
 """The solver against brute force, and its theory of operation point by point."""
 
 import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pytest
 
 from commonwheel.events import Silence
-from commonwheel.model import Requirement, Target
+from commonwheel.model import PathSource, Requirement, Target
 from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.report import NoSolution
 from commonwheel.resolve.resolution import solve
@@ -18,13 +20,13 @@ from resolve.instances import Instance
 MANY = int(os.environ.get("CW_MANY", "1200"))
 
 
-def asked(instance, **fields):
+def asked(instance: Instance, **fields: Any) -> Inputs:
     return Inputs(tuple(requirement(text) for text in instance.asked), Target(LINUX, ()), **fields)
 
 
-def check(instance, seed, **fields):
+def check(instance: Instance, seed: int, **fields: Any) -> bool:
     """Solve, and hold the answer against the definition of a solution; tell whether there was one."""
-    told = ()
+    told: tuple[str, ...] = ()
     try:
         resolution = solve(asked(instance, **fields), instance.offers(), Silence())
     except NoSolution as failure:
@@ -38,12 +40,12 @@ def check(instance, seed, **fields):
     return True
 
 
-def test_random_instances_against_brute_force():
+def test_random_instances_against_brute_force() -> None:
     solved = sum(check(Instance(seed), seed) for seed in range(MANY))
     assert MANY * 0.2 < solved < MANY * 0.8
 
 
-def test_random_instances_under_other_orders_of_preference():
+def test_random_instances_under_other_orders_of_preference() -> None:
     """The order in which versions are tried changes the answer, never whether there is one."""
     for seed in range(MANY, MANY + MANY // 3):
         instance = Instance(seed)
@@ -52,7 +54,7 @@ def test_random_instances_under_other_orders_of_preference():
         check(instance, seed, preferences=preferences)
 
 
-def test_random_instances_with_installed_versions():
+def test_random_instances_with_installed_versions() -> None:
     """What is installed is tried first and the index asked later; again only the choice may differ."""
     for seed in range(2 * MANY, 2 * MANY + MANY // 2):
         instance = Instance(seed)
@@ -65,10 +67,10 @@ def test_random_instances_with_installed_versions():
         check(instance, seed, installed=installed, upgrade_packages=frozenset(instance.names[:2]))
 
 
-def test_the_same_answer_every_time():
+def test_the_same_answer_every_time() -> None:
     for seed in range(50):
         instance = Instance(seed)
-        answers = set()
+        answers: set[object] = set()
         for _ in range(2):
             try:
                 resolution = solve(asked(instance), instance.offers(), Silence())
@@ -81,55 +83,62 @@ def test_the_same_answer_every_time():
 class Given:
     """A provider out of dicts of bits: what the solver sees, without versions, markers or an index."""
 
-    def __init__(self, sizes, roots, needs, *, unusable=()):
+    def __init__(
+        self,
+        sizes: dict[str, int],
+        roots: Sequence[tuple[Any, ...]],
+        needs: Mapping[tuple[str, str, int], Sequence[tuple[Any, ...]]],
+        *,
+        unusable: Sequence[tuple[str, int]] = (),
+    ) -> None:
         self.universes = {name: Universe(name, tuple(f"{i}" for i in range(1, size + 1))) for name, size in sizes.items()}
         self.roots = roots
-        self.needs = needs
+        self.needs = dict(needs)
         self.unusable = unusable
-        self.chosen = []
-        self.loaded = []
+        self.chosen: list[tuple[str, int]] = []
+        self.loaded: list[tuple[str, str, int]] = []
 
-    def dependency(self, name, wanted, extra="", **more):
+    def dependency(self, name: str, wanted: int, extra: str = "", **more: Any) -> Dependency:
         return Dependency(name, extra, wanted, Requirement(name), **more)
 
-    def asked(self):
+    def asked(self) -> Iterable[Dependency]:
         return [self.dependency(*root) for root in self.roots]
 
-    def universe(self, name):
+    def universe(self, name: str) -> Universe:
         return self.universes[name]
 
-    def choose(self, universe, states):
+    def choose(self, universe: Universe, states: int) -> int:
         position = universe.pick(states)
         self.chosen.append((universe.name, position))
         return position
 
-    def dependencies(self, universe, extra, position):
+    def dependencies(self, universe: Universe, extra: str, position: int) -> Iterable[Dependency]:
         self.loaded.append((universe.name, extra, position))
         if (universe.name, position) in self.unusable:
             raise Unusable("metadata", "no")
         return [self.dependency(*need) for need in self.needs.get((universe.name, extra, position), ())]
 
-    def foresee(self, universe, states):
+    def foresee(self, universe: Universe, states: int) -> None:
         pass
 
-    def lost(self, universe):
+    def lost(self, universe: Universe) -> None:
         pass
 
 
 ALL3 = 0b1110
 
 
-def answer(given):
+def answer(given: Given) -> dict[str, int]:
     return {str(p): p.decided for p in Solver(given).solve()}
 
 
-def test_dependencies_are_loaded_only_for_versions_that_are_tried():
+def test_dependencies_are_loaded_only_for_versions_that_are_tried() -> None:
     given = Given({"a": 3, "b": 3}, [("a", ALL3)], {("a", "", 3): [("b", 0b0010)]})
     assert answer(given) == {"a": 3, "b": 1}
     assert given.loaded == [("a", "", 3), ("b", "", 1)]
 
 
-def test_versions_that_share_a_dependency_are_rejected_at_once():
+def test_versions_that_share_a_dependency_are_rejected_at_once() -> None:
     needs = {("a", "", i): [("b", 0b0010)] for i in range(1, 30)}
     given = Given({"a": 30, "b": 2}, [("b", 0b0100), ("a", (2 << 30) - 2)], {**needs, ("a", "", 30): [("b", 0b0010)]})
     for i in range(2, 31):
@@ -140,15 +149,18 @@ def test_versions_that_share_a_dependency_are_rejected_at_once():
     assert len(given.loaded) == 31
 
 
-def test_sharers_are_rejected_without_being_loaded():
-    given = Given({"a": 30, "b": 2}, [("b", 0b0100), ("a", (2 << 30) - 2)], {("a", "", 1): []})
-    shared = given.dependency("b", 0b0010, sharers=(2 << 30) - 4)
-    given.dependencies = lambda universe, extra, position: [shared] if universe.name == "a" and position > 1 else []
+def test_sharers_are_rejected_without_being_loaded() -> None:
+    class Sharing(Given):
+        def dependencies(self, universe: Universe, extra: str, position: int) -> Iterable[Dependency]:
+            shared = self.dependency("b", 0b0010, sharers=(2 << 30) - 4)
+            return [shared] if universe.name == "a" and position > 1 else []
+
+    given = Sharing({"a": 30, "b": 2}, [("b", 0b0100), ("a", (2 << 30) - 2)], {})
     assert answer(given) == {"b": 2, "a": 1}
     assert given.chosen == [("b", 2), ("a", 30), ("a", 1)]
 
 
-def test_an_unusable_version_stays_unusable_after_a_change_of_mind():
+def test_an_unusable_version_stays_unusable_after_a_change_of_mind() -> None:
     # c is broken in its newest version, which is found out under a decision that has to be taken back
     given = Given(
         {"a": 2, "b": 1, "c": 2, "d": 2},
@@ -162,26 +174,29 @@ def test_an_unusable_version_stays_unusable_after_a_change_of_mind():
     assert given.loaded.count(("c", "", 2)) == 1
 
 
-def test_the_proof_of_a_contradiction_has_no_terms():
+def test_the_proof_of_a_contradiction_has_no_terms() -> None:
     given = Given({"a": 2}, [("a", 0b010), ("a", 0b100)], {})
     with pytest.raises(Unsatisfiable) as caught:
         Solver(given).solve()
     assert caught.value.proof.terms == {}
 
 
-def test_sources_are_decided_first_then_pins_then_in_order():
-    given = Given({"a": 2, "b": 2, "c": 1}, [("a", 0b110), ("b", 0b110), ("c", 0b10)], {})
-    given.universes["c"].source = object()
-    given.asked = lambda: [
-        given.dependency("a", 0b110),
-        given.dependency("b", 0b100, pinned=True),
-        given.dependency("c", 0b10),
-    ]
+def test_sources_are_decided_first_then_pins_then_in_order() -> None:
+    class Ordered(Given):
+        def asked(self) -> Iterable[Dependency]:
+            return [
+                self.dependency("a", 0b110),
+                self.dependency("b", 0b100, pinned=True),
+                self.dependency("c", 0b10),
+            ]
+
+    given = Ordered({"a": 2, "b": 2, "c": 1}, [], {})
+    given.universes["c"].source = PathSource("/c")
     Solver(given).solve()
     assert [name for name, _ in given.chosen] == ["c", "b", "a"]
 
 
-def test_victims_rise_above_others():
+def test_victims_rise_above_others() -> None:
     # v is thrown out again and again by u, which is decided first; in the end v is decided before u
     size = 40
     everything = (2 << size) - 2
@@ -192,7 +207,7 @@ def test_victims_rise_above_others():
     assert len(given.chosen) < first_v + size
 
 
-def test_an_extra_has_the_version_of_its_project_or_none():
+def test_an_extra_has_the_version_of_its_project_or_none() -> None:
     given = Given(
         {"x": 2, "y": 2},
         [("x", 0b110), ("x", 0b110, "e"), ("y", 0b010)],
@@ -201,7 +216,7 @@ def test_an_extra_has_the_version_of_its_project_or_none():
     assert answer(given) == {"x": 1, "x[e]": 1, "y": 1}
 
 
-def test_thousands_of_versions_need_no_quadratic_work():
+def test_thousands_of_versions_need_no_quadratic_work() -> None:
     """The story of boto3: each of its versions wants one of botocore, and those all want a urllib3 that is excluded."""
     size = 1500
     everything = (2 << size) - 2
@@ -209,7 +224,7 @@ def test_thousands_of_versions_need_no_quadratic_work():
     class Chain(Given):
         steps = 0
 
-        def dependencies(self, universe, extra, position):
+        def dependencies(self, universe: Universe, extra: str, position: int) -> Iterable[Dependency]:
             self.steps += 1
             if universe.name == "boto":
                 return [self.dependency("core", 1 << position)]
@@ -224,7 +239,7 @@ def test_thousands_of_versions_need_no_quadratic_work():
     assert sum(len(p.watchers) for project in solver._projects.values() for p in project.packages()) < 50
 
 
-def test_what_the_index_does_not_have_is_no_crash():
+def test_what_the_index_does_not_have_is_no_crash() -> None:
     offers = Offers({"a": {"1.0": ["nowhere"], "0.9": []}})
     pins = solve(Inputs((requirement("a"),), Target(LINUX, ())), offers, Silence()).pins
     assert [(pin.name, pin.version) for pin in pins] == [("a", "0.9")]

@@ -3,13 +3,15 @@
 import os
 import random
 import tomllib
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from packaging.markers import Marker as OracleMarker
 from packaging.specifiers import SpecifierSet
 
 from commonwheel.events import Silence
-from commonwheel.model import Metadata, Origin, Target
+from commonwheel.model import Metadata, Origin, Resolution, Target
 from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.report import NoSolution
 from commonwheel.resolve.universal import solve_universal
@@ -36,10 +38,10 @@ MARKERS = ["python_version >= '3.9'", "python_version < '3.9'", "python_version 
 
 
 class Instance:
-    def __init__(self, seed):
+    def __init__(self, seed: int) -> None:
         self.pick = random.Random(seed)
         self.names = [f"p{i}" for i in range(self.pick.randint(2, 5))]
-        self.index = {
+        self.index: dict[str, dict[str, dict[str, Any]]] = {
             name: {
                 f"{major}.0": {
                     "requires": self.texts(name, self.pick.choice([0, 0, 1, 2])),
@@ -52,7 +54,7 @@ class Instance:
         }
         self.asked = [text for _ in range(self.pick.randint(1, 2)) for text in self.texts("", 1)]
 
-    def texts(self, own, count):
+    def texts(self, own: str, count: int) -> list[str]:
         found = []
         for _ in range(count):
             name = self.pick.choice([name for name in self.names if name != own])
@@ -69,10 +71,10 @@ class Instance:
             found.append(f"{name}{extra}{specifier}" + (f" ; {marker}" if marker else ""))
         return found
 
-    def closure(self, chosen, world):
+    def closure(self, chosen: dict[str, str], world: dict[str, str]) -> set[str] | None:
         """Return what is needed in one world, or None when something does not fit there."""
         waiting = [requirement(text) for text in self.asked if holds(requirement(text).marker, world)]
-        seen = set()
+        seen: set[tuple[str, str]] = set()
         while waiting:
             wanted = waiting.pop()
             version = chosen.get(wanted.name)
@@ -92,11 +94,11 @@ class Instance:
         return {name for name, _ in seen}
 
 
-def holds(marker, world, extra=""):
+def holds(marker: str, world: dict[str, str], extra: str = "") -> bool:
     return not marker or OracleMarker(marker).evaluate({**world, "extra": extra})
 
 
-def solved(instance, **fields):
+def solved(instance: Instance, **fields: Any) -> Resolution:
     offers = Offers(instance.index, "99")
     asked = tuple(requirement(text, Origin("requirements.txt", i + 1)) for i, text in enumerate(instance.asked))
     given = {key: fields.pop(key) for key in ("fork_strategy", "environments") if key in fields}
@@ -104,7 +106,7 @@ def solved(instance, **fields):
 
 
 @pytest.mark.parametrize("strategy", ["requires-python", "fewest"])
-def test_in_every_world_exactly_what_is_needed_there(strategy):
+def test_in_every_world_exactly_what_is_needed_there(strategy: str) -> None:
     answered = several = 0
     for seed in range(MANY):
         instance = Instance(seed)
@@ -126,14 +128,14 @@ def test_in_every_world_exactly_what_is_needed_there(strategy):
 DIRECTORY = os.path.join(os.path.dirname(__file__), os.pardir, "scenarios")
 
 
-def load():
+def load() -> Iterator[Any]:
     with open(os.path.join(DIRECTORY, "universal.toml"), "rb") as file:
         for case in tomllib.load(file)["case"]:
             yield pytest.param(case, id=case["name"])
 
 
 @pytest.mark.parametrize("case", list(load()))
-def test_scenario(case):
+def test_scenario(case: dict[str, Any]) -> None:
     given = dict(case.get("with", {}))
     world = {key: given.pop(key) for key in ("environments", "fork_strategy") if key in given}
     world["environments"] = tuple(world.get("environments", ()))

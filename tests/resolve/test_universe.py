@@ -1,6 +1,8 @@
 """Versions as bits, and the order in which they are tried."""
 
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,19 +25,19 @@ from commonwheel.specs.versions import InvalidSpecifier
 
 
 @given(st.sets(st.integers(1, 200), min_size=1))
-def test_sets_of_positions(chosen):
+def test_sets_of_positions(chosen: set[int]) -> None:
     states = sum(1 << i for i in chosen)
     assert list(positions(states | ABSENT)) == sorted(chosen)
     assert newest(states) == max(chosen)
     assert oldest(states) == min(chosen)
 
 
-def universe(*versions, prereleases=()):
+def universe(*versions: str, prereleases: Sequence[str] = ()) -> Universe:
     mask = sum(2 << versions.index(version) for version in prereleases)
     return Universe("a", versions, prereleases=mask)
 
 
-def tried(one, states=None):
+def tried(one: Universe, states: int | None = None) -> list[str]:
     """Return the versions in the order in which they are tried."""
     states = one.everything & ~ABSENT if states is None else states
     order = []
@@ -45,7 +47,7 @@ def tried(one, states=None):
     return [one.version(position) for position in order]
 
 
-def test_newest_first_and_stable_before_prereleases():
+def test_newest_first_and_stable_before_prereleases() -> None:
     one = universe("1.0", "2.0a1", "2.0", "3.0rc1", prereleases=["2.0a1", "3.0rc1"])
     assert tried(one) == ["2.0", "1.0", "3.0rc1", "2.0a1"]
     assert one.guesses(0b11110, 3) == [3, 1, 4]
@@ -55,7 +57,7 @@ def test_newest_first_and_stable_before_prereleases():
     assert tried(one) == ["1.0", "2.0a1", "2.0", "3.0rc1"]
 
 
-def test_preferred_versions_come_first_in_their_order():
+def test_preferred_versions_come_first_in_their_order() -> None:
     one = universe("1.0", "2.0", "3.0", "4.0a1", prereleases=["4.0a1"])
     one.prefer("2.0.0")
     one.prefer("4.0a1")
@@ -64,19 +66,19 @@ def test_preferred_versions_come_first_in_their_order():
     assert tried(one) == ["2.0", "4.0a1", "3.0", "1.0"]
 
 
-def test_a_preferred_version_prefers_its_local_variants():
+def test_a_preferred_version_prefers_its_local_variants() -> None:
     one = universe("1.2", "1.2+a", "1.2+b", "1.3")
     one.prefer("1.2")
     assert tried(one) == ["1.2+b", "1.2+a", "1.2", "1.3"]
 
 
-def test_tiers_are_emptied_one_after_the_other():
+def test_tiers_are_emptied_one_after_the_other() -> None:
     one = universe("1.0", "2.0", "3.0rc1", "4.0", prereleases=["3.0rc1"])
     one.tiers = (0b01010, 0b10100)
     assert tried(one) == ["1.0", "3.0rc1", "4.0", "2.0"]
 
 
-def test_a_version_is_barred_for_the_first_reason_only():
+def test_a_version_is_barred_for_the_first_reason_only() -> None:
     one = universe("1.0", "2.0", "3.0")
     one.bar("requires-python", "", 0b0110)
     one.bar("yanked", "", 0b0010)
@@ -85,7 +87,7 @@ def test_a_version_is_barred_for_the_first_reason_only():
     assert not one.usable
 
 
-def test_select_repairs_what_can_be_repaired():
+def test_select_repairs_what_can_be_repaired() -> None:
     one = universe("1.0", "2.7", "3.0")
     assert one.select(">=2.7.*") == 0b1100
     assert one.select("") == 0b1110
@@ -94,7 +96,7 @@ def test_select_repairs_what_can_be_repaired():
         one.select(">=rubbish")
 
 
-def test_select_is_contains():
+def test_select_is_contains() -> None:
     known = sorted(["0.9", "1.0", "1.0.post1", "1.1a1", "1.1", "1.1+x", "2.0.dev1", "2.0", "1!0.1"], key=Version)
     one = Universe("a", tuple(known))
     for operator, bound in itertools.product(["==", "!=", "<", ">", "<=", ">=", "~="], ["1.0", "1.1", "2.0", "1.0.post1"]):
@@ -102,16 +104,16 @@ def test_select_is_contains():
         assert one.select(operator + bound) == expected
 
 
-def listing(**fields):
+def listing(**fields: Any) -> Listing:
     return Listing("a", ("1.0", "2.0", "3.0"), **fields)
 
 
-def test_a_listing_becomes_a_universe():
+def test_a_listing_becomes_a_universe() -> None:
     one = of_listing(listing(prereleases=0b1000, yanked=0b0100, barred={"platform": 0b0010}))
     assert (one.prereleases, one.yanked, one.bars, one.installed) == (0b1000, 0b0100, [("platform", "", 0b0010)], 0)
 
 
-def test_an_installed_version_is_put_in_its_place():
+def test_an_installed_version_is_put_in_its_place() -> None:
     one = of_listing(listing(prereleases=0b1000, yanked=0b0100, barred={"platform": 0b0110}, tiers=(0b1000, 0b0110)), "1.5")
     assert one.versions == ("1.0", "1.5", "2.0", "3.0")
     assert one.installed == 2
@@ -120,13 +122,13 @@ def test_an_installed_version_is_put_in_its_place():
 
 
 @pytest.mark.parametrize("version", ["0.1", "9.0"])
-def test_an_installed_version_at_the_ends(version):
+def test_an_installed_version_at_the_ends(version: str) -> None:
     one = of_listing(listing(barred={"platform": 0b1110}), version)
     assert one.version(one.installed) == version
     assert one.usable == 1 << one.installed
 
 
-def test_nothing_speaks_against_what_is_installed():
+def test_nothing_speaks_against_what_is_installed() -> None:
     one = of_listing(listing(prereleases=0b1000, yanked=0b1000, barred={"platform": 0b1110}), "3.0.0")
     assert one.versions == ("1.0", "2.0", "3.0")
     assert one.installed == 3
@@ -134,14 +136,14 @@ def test_nothing_speaks_against_what_is_installed():
     assert one.usable == 0b1000
 
 
-def test_universes_of_one_version():
+def test_universes_of_one_version() -> None:
     assert of_installed("a", "1.0").narrowed
     source = PathSource("/projects/a")
     one = of_source("a", "1.0", source)
     assert (one.source, one.versions, one.narrowed) == (source, ("1.0",), False)
 
 
-def test_a_copy_without_reasons():
+def test_a_copy_without_reasons() -> None:
     one = of_listing(listing(barred={"platform": 0b1110}))
     assert one.unbarred().usable == 0b1110
     assert one.usable == 0

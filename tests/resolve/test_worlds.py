@@ -1,6 +1,7 @@
 """Markers as sets of worlds against `packaging.markers`, and back to text."""
 
 import random
+from collections.abc import Iterator
 
 import pytest
 from packaging.markers import Marker as OracleMarker
@@ -21,7 +22,7 @@ COMPARISONS = [
 ]  # fmt: skip
 
 
-def text(pick, depth=0):
+def text(pick: random.Random, depth: int = 0) -> str:
     kind = pick.randint(0, 4) if depth < 2 else 0
     if kind <= 1:
         return pick.choice(COMPARISONS)
@@ -29,24 +30,24 @@ def text(pick, depth=0):
     return "(" + word.join(text(pick, depth + 1) for _ in range(pick.randint(2, 3))) + ")"
 
 
-def grid(*texts, lowest="3.8"):
+def grid(*texts: str, lowest: str = "3.8") -> Worlds:
     worlds = Worlds(lowest)
     for one in texts:
         worlds.learn(parse(one))
     return worlds
 
 
-def every_world(worlds):
+def every_world(worlds: Worlds) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield each world's bit, and the environment that it stands for (odd comparisons aside)."""
     axes = worlds._axes
     for n in range(worlds.everything.bit_length()):
-        point = {}
+        point: dict[str, str] = {}
         for axis in axes:
             point.update(axis.points[n // axis.stride % len(axis.points)])
         yield 1 << n, point
 
 
-def test_a_set_has_the_worlds_in_which_packaging_finds_the_marker_true():
+def test_a_set_has_the_worlds_in_which_packaging_finds_the_marker_true() -> None:
     pick = random.Random(20260822)
     known = [one for one in COMPARISONS if "release" not in one]
     worlds = grid(*known)
@@ -62,7 +63,7 @@ def test_a_set_has_the_worlds_in_which_packaging_finds_the_marker_true():
             assert bool(found & bit) == oracle.evaluate(environment), (marker, point)
 
 
-def test_sets_come_back_as_markers_that_mean_the_same():
+def test_sets_come_back_as_markers_that_mean_the_same() -> None:
     pick = random.Random(1)
     worlds = grid(*COMPARISONS)
     for _ in range(150):
@@ -72,7 +73,7 @@ def test_sets_come_back_as_markers_that_mean_the_same():
         assert worlds.of(parse(again)) == found, (marker, again)
 
 
-def test_sets_come_back_shorter_where_not_everything_matters():
+def test_sets_come_back_shorter_where_not_everything_matters() -> None:
     pick = random.Random(2)
     worlds = grid(*COMPARISONS)
     for _ in range(150):
@@ -82,7 +83,7 @@ def test_sets_come_back_shorter_where_not_everything_matters():
         assert worlds.of(again) & care == found, (marker, str(again))
 
 
-def test_a_grid_grown_step_by_step_is_the_same_as_one_grown_at_once():
+def test_a_grid_grown_step_by_step_is_the_same_as_one_grown_at_once() -> None:
     pick = random.Random(3)
     order = list(COMPARISONS)
     pick.shuffle(order)
@@ -94,7 +95,7 @@ def test_a_grid_grown_step_by_step_is_the_same_as_one_grown_at_once():
         assert one.of(marker).bit_count() == other.of(marker).bit_count()
 
 
-def test_learning_tells_when_sets_are_void():
+def test_learning_tells_when_sets_are_void() -> None:
     worlds = Worlds("3.8")
     assert worlds.learn(parse("python_version >= '3.10'"))
     assert not worlds.learn(parse("python_version >= '3.10'"))
@@ -139,12 +140,12 @@ SIMPLER = [
 
 
 @pytest.mark.parametrize(("marker", "simpler"), SIMPLER)
-def test_simpler(marker, simpler):
+def test_simpler(marker: str, simpler: str) -> None:
     worlds = grid(marker)
     assert worlds.text(worlds.of(parse(marker)), worlds.everything) == simpler
 
 
-def test_what_does_not_matter_makes_markers_shorter():
+def test_what_does_not_matter_makes_markers_shorter() -> None:
     worlds = grid("python_version < '3.11'", "sys_platform == 'win32'", "python_version < '3.9'")
     windows = worlds.of(parse("sys_platform == 'win32'"))
     new = worlds.of(parse("python_version >= '3.11'"))
@@ -155,7 +156,7 @@ def test_what_does_not_matter_makes_markers_shorter():
     assert worlds.marker(windows & new & old, windows) is NEVER
 
 
-def test_regions_outlive_the_grid():
+def test_regions_outlive_the_grid() -> None:
     worlds = Worlds("3.8")
     region = Region().within(parse("python_version >= '3.10'")).without(parse("sys_platform == 'win32'"))
     before = worlds.of_region(region)
@@ -165,13 +166,13 @@ def test_regions_outlive_the_grid():
     assert worlds.text(after, worlds.everything) == 'python_version >= "3.10" and sys_platform != "win32"'
 
 
-def test_the_oldest_python_of_a_set():
+def test_the_oldest_python_of_a_set() -> None:
     worlds = grid("python_version >= '3.10'", lowest="3.8.1")
     assert worlds.lowest_python(worlds.everything) == "3.8.1"
     assert worlds.lowest_python(worlds.of(parse("python_version >= '3.10'"))) == "3.10.0"
 
 
-def test_too_many_odd_comparisons_are_taken_for_true():
+def test_too_many_odd_comparisons_are_taken_for_true() -> None:
     odd = [f"platform_version == '{i}'" for i in range(30)]
     worlds = grid(*odd)
     assert worlds.everything.bit_length() <= 100_000
@@ -179,6 +180,6 @@ def test_too_many_odd_comparisons_are_taken_for_true():
     assert worlds.of(parse(odd[0])) != worlds.everything
 
 
-def test_extras_are_settled_before():
+def test_extras_are_settled_before() -> None:
     assert str(plain("extra == 'a' and os_name == 'nt'", ("a",))) == 'os_name == "nt"'
     assert plain("extra == 'a' and os_name == 'nt'") is NEVER

@@ -1,6 +1,7 @@
 """`specs.markers` against its oracle, `packaging.markers`."""
 
 import random
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 from packaging.markers import InvalidMarker as OracleInvalidMarker
@@ -53,7 +54,7 @@ VALUES = ["linux", "win32", "darwin", "posix", "nt", "CPython", "PyPy", "cpython
 OPERATORS = ["==", "==", "!=", "<", "<=", ">", ">=", "~=", "in", "not in", "not  in", "==="]
 
 
-def comparison_text(pick):
+def comparison_text(pick: random.Random) -> str:
     quote = pick.choice("'\"")
     variable, value = pick.choice(SPELLINGS), f"{quote}{pick.choice(VALUES)}{quote}"
     left, right = (variable, value) if pick.random() < 0.8 else (value, variable)
@@ -64,7 +65,7 @@ def comparison_text(pick):
     return f"{left}{space}{operator}{space}{right}"
 
 
-def marker_text(pick, depth=0):
+def marker_text(pick: random.Random, depth: int = 0) -> str:
     kind = pick.randint(0, 5) if depth < 3 else 0
     if kind <= 2:
         return comparison_text(pick)
@@ -74,20 +75,20 @@ def marker_text(pick, depth=0):
     return word.join(marker_text(pick, depth + 1) for _ in range(pick.randint(2, 3)))
 
 
-def cases(count, make=marker_text):
+def cases(count: int, make: Callable[[random.Random], str] = marker_text) -> Iterator[str]:
     pick = random.Random(20260822)
     for _ in range(count):
         yield make(pick)
 
 
-def expected(oracle, environment, extra):
+def expected(oracle: OracleMarker, environment: dict[str, str], extra: str) -> bool | None:
     try:
         return oracle.evaluate({**environment, "extra": extra})
     except UndefinedComparison:  # `~=` or `===` on what is no version
         return None
 
 
-def test_evaluation_agrees_with_packaging():
+def test_evaluation_agrees_with_packaging() -> None:
     compared = 0
     for text in cases(4000):
         oracle = OracleMarker(text)
@@ -100,25 +101,25 @@ def test_evaluation_agrees_with_packaging():
     assert compared > 15_000
 
 
-def test_text_comes_back_as_packaging_writes_it():
+def test_text_comes_back_as_packaging_writes_it() -> None:
     for text in cases(3000, comparison_text):
         assert str(markers.parse(text)) == str(OracleMarker(text))
 
 
-def test_text_that_came_back_means_the_same():
+def test_text_that_came_back_means_the_same() -> None:
     for text in cases(2000):
         again = markers.parse(str(markers.parse(text)))
         for environment in ENVIRONMENTS:
             assert markers.holds(again, environment) == markers.evaluate(text, environment), text
 
 
-def mangled(pick):
+def mangled(pick: random.Random) -> str:
     text = marker_text(pick)
     at = pick.randrange(len(text) + 1)
     return pick.choice([text[:at] + text[at + 1 :], text[:at] + pick.choice(" ()'\"<=!~aorx.\n") + text[at:], text[:at]])
 
 
-def test_what_packaging_refuses_is_refused_and_nothing_else():
+def test_what_packaging_refuses_is_refused_and_nothing_else() -> None:
     refused = 0
     for text in cases(6000, mangled):
         try:
@@ -133,7 +134,7 @@ def test_what_packaging_refuses_is_refused_and_nothing_else():
     assert refused > 1000
 
 
-def leaves(tree):
+def leaves(tree: Iterable[object]) -> Iterator[tuple[object, ...]]:
     for node in tree:
         if isinstance(node, list):
             yield from leaves(node)
@@ -151,7 +152,7 @@ def leaves(tree):
         ('os_name is "nt"', "        ^"),
     ],
 )
-def test_a_fault_is_shown_where_it_is(text, marks):
+def test_a_fault_is_shown_where_it_is(text: str, marks: str) -> None:
     with pytest.raises(markers.InvalidMarker) as caught:
         markers.parse(text)
     assert caught.value.message == f"`{text}` is not a valid environment marker (PEP 508)"
@@ -175,11 +176,11 @@ def test_a_fault_is_shown_where_it_is(text, marks):
         ("extra == 'a' and python_version >= '4'", ("a",), False),
     ],
 )
-def test_extras(text, extras, answer):
+def test_extras(text: str, extras: tuple[str, ...], answer: bool) -> None:
     assert markers.evaluate(text, LINUX, extras) is answer
 
 
-def test_dependency_groups():
+def test_dependency_groups() -> None:
     assert markers.evaluate("'dev' in dependency_groups", LINUX, (), ("dev",))
     assert not markers.evaluate("'dev' in dependency_groups", LINUX, ("dev",))
 
@@ -200,17 +201,17 @@ def test_dependency_groups():
         ),
     ],
 )
-def test_without_extras(text, extras, rest):
+def test_without_extras(text: str, extras: tuple[str, ...], rest: str) -> None:
     assert str(markers.without_extras(markers.parse(text), extras)) == rest
     assert markers.depends_on_extras(markers.parse(text))
 
 
-def test_never_and_always_read_as_text():
+def test_never_and_always_read_as_text() -> None:
     assert not markers.evaluate(str(markers.NEVER), LINUX)
     assert markers.evaluate(str(markers.ALWAYS), LINUX)
 
 
-def test_conjunction_and_disjunction_say_nothing_twice():
+def test_conjunction_and_disjunction_say_nothing_twice() -> None:
     a, b = markers.parse("os_name == 'nt'"), markers.parse("os_name == 'java'")
     assert str(markers.both(a, markers.both(a, b), markers.ALWAYS)) == 'os_name == "nt" and os_name == "java"'
     assert str(markers.either(a, markers.either(b, a), markers.NEVER)) == 'os_name == "nt" or os_name == "java"'

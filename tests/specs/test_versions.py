@@ -2,6 +2,8 @@
 
 import itertools
 import random
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,11 +24,11 @@ PRE_LABELS = ["a", "b", "rc", "alpha", "beta", "c", "pre", "preview", "A", "RC"]
 OPERATORS = ["==", "!=", "<=", ">=", "<", ">", "~=", "==="]
 
 
-def release_text(pick):
+def release_text(pick: random.Random) -> str:
     return ".".join(pick.choice(NUMBERS) for _ in range(pick.randint(1, 4)))
 
 
-def suffix_text(pick, *, local):
+def suffix_text(pick: random.Random, *, local: bool) -> str:
     text = ""
     if pick.randint(0, 2) == 0:
         text += pick.choice(SEPARATORS) + pick.choice(PRE_LABELS) + pick.choice(SEPARATORS) + pick.choice(["", "0", "1", "2"])
@@ -44,16 +46,16 @@ def suffix_text(pick, *, local):
     return text
 
 
-def version_text(pick):
+def version_text(pick: random.Random) -> str:
     prefix = pick.choice(["", "", "", "v", " ", "V"])
     return prefix + pick.choice(EPOCHS) + release_text(pick) + suffix_text(pick, local=True)
 
 
-def messy_text(pick):
+def messy_text(pick: random.Random) -> str:
     return "".join(pick.choice("0123ab.rc-_+!v postdevx\u0663*") for _ in range(pick.randint(0, 12)))
 
 
-def clause_text(pick):
+def clause_text(pick: random.Random) -> str:
     operator = pick.choice(OPERATORS)
     text = operator + pick.choice(["", " "]) + pick.choice(EPOCHS) + release_text(pick)
     if operator in ("==", "!=") and pick.randint(0, 1):
@@ -61,18 +63,18 @@ def clause_text(pick):
     return text + suffix_text(pick, local=pick.randint(0, 1) == 1)
 
 
-def specifier_text(pick):
+def specifier_text(pick: random.Random) -> str:
     return ",".join(clause_text(pick) for _ in range(pick.randint(0, 3)))
 
 
-def messy_specifier(pick):
+def messy_specifier(pick: random.Random) -> str:
     kind = pick.randint(0, 2)
     if kind == 0:
         return "".join(pick.choice("<>=!~.* ,1a") for _ in range(pick.randint(0, 9)))
     return specifier_text(pick) if kind == 1 else messy_text(pick)
 
 
-def cases(count, *makers):
+def cases(count: int, *makers: Callable[[random.Random], Any]) -> Iterator[tuple[Any, ...]]:
     pick = random.Random(20260822)
     for _ in range(count):
         yield tuple(make(pick) for make in makers)
@@ -81,21 +83,21 @@ def cases(count, *makers):
 picks = st.randoms(use_true_random=False)
 
 
-def oracle_version(text):
+def oracle_version(text: str) -> Version | None:
     try:
         return Version(text)
     except OracleInvalidVersion:
         return None
 
 
-def oracle_set(text):
+def oracle_set(text: str) -> SpecifierSet | None:
     try:
         return SpecifierSet(text)
     except OracleInvalidSpecifier:
         return None
 
 
-def check_version(text):
+def check_version(text: str) -> None:
     expected = oracle_version(text)
     assert (versions.parsed_key(text) is None) == (expected is None), text
     if expected is not None:
@@ -108,21 +110,21 @@ def check_version(text):
                 ask(text)
 
 
-def check_order(one, other):
+def check_order(one: str, other: str) -> None:
     left, right = Version(one), Version(other)
     assert (versions.version_key(one) < versions.version_key(other)) == (left < right), (one, other)
     assert (versions.version_key(one) == versions.version_key(other)) == (left == right), (one, other)
     assert versions.same_version(one, other) == (left == right), (one, other)
 
 
-def check_contains(specifier, version, prereleases):
+def check_contains(specifier: str, version: str, prereleases: bool | None) -> None:
     expected = oracle_set(specifier)
     if expected is not None:
         answer = versions.contains(specifier, version, prereleases)
         assert answer == expected.contains(version, prereleases), (specifier, version, prereleases)
 
 
-def check_select(specifier, texts):
+def check_select(specifier: str, texts: list[str]) -> None:
     expected = oracle_set(specifier)
     if expected is not None:
         known = sorted((text.strip() for text in texts), key=Version)
@@ -131,7 +133,7 @@ def check_select(specifier, texts):
 
 
 @pytest.mark.parametrize("make", [version_text, messy_text])
-def test_a_text_is_a_version_exactly_when_packaging_says_so(make):
+def test_a_text_is_a_version_exactly_when_packaging_says_so(make: Callable[[random.Random], str]) -> None:
     for (text,) in cases(6000, make):
         check_version(text)
 
@@ -141,21 +143,21 @@ def test_a_text_is_a_version_exactly_when_packaging_says_so(make):
     ["1.0a-", "1.0a..post1", "1.0a...post1", "1.0-1", "1.0a-1-1", "1.0.post-1", "1.0+", "1.0+a..b", "1!", "v", "\u0661.0",
      "1.0\u00b2", "1_000", "", "1..2", ".1", "1.", "vv1", "1.0 a1", "1.0+a+b", "1!2!3", "\t1.0\n", "1.0+\u0131", "1" * 4000],
 )  # fmt: skip
-def test_odd_texts(text):
+def test_odd_texts(text: str) -> None:
     check_version(text)
 
 
-def test_a_number_beyond_what_int_takes_is_no_version():
+def test_a_number_beyond_what_int_takes_is_no_version() -> None:
     assert versions.parsed_key("1" * 5000) is None
     assert versions.parsed_key("1.0a" + "1" * 5000) is None
 
 
-def test_keys_order_as_packaging_orders():
+def test_keys_order_as_packaging_orders() -> None:
     for one, other in cases(8000, version_text, version_text):
         check_order(one, other)
 
 
-def test_a_text_is_a_specifier_exactly_when_packaging_says_so():
+def test_a_text_is_a_specifier_exactly_when_packaging_says_so() -> None:
     for (text,) in cases(8000, messy_specifier):
         assert versions.is_specifier(text) == (oracle_set(text) is not None), text
 
@@ -165,18 +167,18 @@ def test_a_text_is_a_specifier_exactly_when_packaging_says_so():
     ["==1.0.*,", "==1.0 .*", "== 1.0.* ", "===", "=== a b", "===a;b", "==1.0a1.*", ">=1.0.*", "~=1", ">=1.0+local", "==v1.0",
      "~=1.0+local", "==1.0+local", "=>1", "= 1", "==1.0.*.*", "==1!1.*", "== v1.* ", ">= 1 , < 2", ">=1;", ",,"],
 )  # fmt: skip
-def test_odd_specifiers(text):
+def test_odd_specifiers(text: str) -> None:
     assert versions.is_specifier(text) == (oracle_set(text) is not None)
 
 
-def test_contains_agrees_with_packaging():
+def test_contains_agrees_with_packaging() -> None:
     for case in cases(15000, specifier_text, version_text, lambda pick: pick.choice([None, True, False])):
         check_contains(*case)
 
 
 @settings(max_examples=150, deadline=None)
 @given(picks)
-def test_hypothesis_finds_no_disagreement(pick):
+def test_hypothesis_finds_no_disagreement(pick: random.Random) -> None:
     check_version(version_text(pick))
     check_order(version_text(pick), version_text(pick))
     check_contains(specifier_text(pick), version_text(pick), None)
@@ -189,12 +191,12 @@ def test_hypothesis_finds_no_disagreement(pick):
      ("==1.0+x", "1.0"), ("!=1.0+x", "1.0+x.1"), ("~=1.4.5a4", "1.4.9"), ("<1.0.post1", "1.0.post0.dev1"), ("===1.0", "1.0.0"),
      ("!=1.0", "rubbish"), ("===rubbish", "RUBBISH"), ("", "rubbish"), ("<0.dev0", "0.dev0")],
 )  # fmt: skip
-def test_edges(specifier, version):
+def test_edges(specifier: str, version: str) -> None:
     check_contains(specifier, version, True)
     check_contains(specifier, version, False)
 
 
-def universe():
+def universe() -> list[str]:
     """Every kind of neighbour around 1.0 and 1.1, and some far away."""
     tails = ["", "+a", "+1", ".dev0", ".dev1", "a1", "a1.dev0", "a1.post0", "a1+l", "rc1", ".post0", ".post1",
              ".post1.dev0", ".post1+l", "rc1.post2.dev3"]  # fmt: skip
@@ -203,7 +205,7 @@ def universe():
     return sorted([*texts, "0", "0.dev0", "2.0", "10"], key=Version)
 
 
-def test_select_is_contains_of_each_version():
+def test_select_is_contains_of_each_version() -> None:
     known = universe()
     bases = ["0", "0.dev0", "0.9", "1.0", "1.0.0", "1.0+a", "1.0a1", "1.0.post1", "1.0.dev1", "1!1.0", "1.0rc1.post2.dev3", "1.1"]
     count = 0
@@ -218,25 +220,25 @@ def test_select_is_contains_of_each_version():
     assert count > 80
 
 
-def test_select_over_any_list_agrees_with_packaging():
+def test_select_over_any_list_agrees_with_packaging() -> None:
     for specifier, texts in cases(1500, specifier_text, lambda pick: [version_text(pick) for _ in range(pick.randint(0, 9))]):
         check_select(specifier, texts)
 
 
-def test_names_prerelease_agrees_with_packaging():
+def test_names_prerelease_agrees_with_packaging() -> None:
     for (specifier,) in cases(2000, clause_text):
         expected = oracle_set(specifier)
         if expected is not None:
             assert versions.names_prerelease(specifier) == bool(expected.prereleases), specifier
 
 
-def test_no_parse_of_what_the_bisection_does_not_meet():
+def test_no_parse_of_what_the_bisection_does_not_meet() -> None:
     known = [f"77.0.{i}" for i in range(4096)]
     versions.select(">=77.0.17,<77.0.4000", known)
     assert sum(text in versions._keys for text in known) < 60
 
 
-def test_an_invalid_clause_is_named_with_its_list():
+def test_an_invalid_clause_is_named_with_its_list() -> None:
     with pytest.raises(versions.InvalidSpecifier) as caught:
         versions.clauses(">=1.0,=>2")
     assert "`=>2`" in caught.value.message
@@ -247,7 +249,7 @@ def test_an_invalid_clause_is_named_with_its_list():
     ("specifier", "pin"),
     [("==1.0", "1.0"), ("===1.0", "1.0"), ("==1.0.*", None), ("==1.0,!=2", None), (">=1", None), ("", None)],
 )
-def test_only_a_lone_equality_is_a_pin(specifier, pin):
+def test_only_a_lone_equality_is_a_pin(specifier: str, pin: str | None) -> None:
     assert versions.pinned_version(specifier) == pin
 
 
@@ -255,7 +257,7 @@ def test_only_a_lone_equality_is_a_pin(specifier, pin):
     ("specifier", "bound"),
     [("", ""), ("<2", ""), (">=1.5,<2", "1.5"), (">1", "1"), ("~=1.4", "1.4"), ("==2", "2"), (">=1,>=3", "3"), ("!=1", "")],
 )
-def test_lower_bound_is_the_highest_version_named_as_one(specifier, bound):
+def test_lower_bound_is_the_highest_version_named_as_one(specifier: str, bound: str) -> None:
     assert versions.lower_bound(specifier) == bound
 
 
@@ -277,7 +279,7 @@ def test_lower_bound_is_the_highest_version_named_as_one(specifier, bound):
         (">=rubbish", None),
     ],
 )
-def test_repairs_of_what_old_releases_carry(broken, mended):
+def test_repairs_of_what_old_releases_carry(broken: str, mended: str | None) -> None:
     assert versions.repaired(broken) == mended
     if mended is not None:
         SpecifierSet(mended)
@@ -304,5 +306,5 @@ def test_repairs_of_what_old_releases_carry(broken, mended):
         ("rubbish", "3.12.1", True),
     ],
 )
-def test_requires_python_by_its_lower_bounds(requires_python, python, admitted):
+def test_requires_python_by_its_lower_bounds(requires_python: str, python: str, admitted: bool) -> None:
     assert versions.admits_python(requires_python, python) is admitted
