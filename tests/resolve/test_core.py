@@ -7,7 +7,7 @@ from packaging.specifiers import SpecifierSet
 
 from commonwheel.model import Requirement, Target
 from commonwheel.resolve.core import Fact, _Court, _fact, _Facts, _group, essence, leaves
-from commonwheel.resolve.incompatibility import Asked, Barred, Incompatibility, Tied
+from commonwheel.resolve.incompatibility import Asked, Barred, Incompatibility, Needs, Tied
 from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.provider import CatalogueProvider
 from commonwheel.resolve.solver import Package, Solver, Unsatisfiable
