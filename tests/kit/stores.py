@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import subprocess
+from typing import TYPE_CHECKING, Any
 
 from commonwheel.model import Digest
 from commonwheel.store.admission import Admission
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from commonwheel.fs.disk import NewFile
     from commonwheel.model import Entry
+    from commonwheel.store.header import Header
 
 
 class Heard:
@@ -51,7 +53,7 @@ def open_store(
     return Store(layers, heard or Heard(), Admission)
 
 
-def filled_with(data: bytes, calls: list[int] | None = None) -> Callable[[NewFile], None]:
+def filled_with(data: bytes, calls: list[Any] | None = None) -> Callable[[NewFile], None]:
     """Return a `fill` that writes these bytes in three parts, and counts how often it is called."""
 
     def fill(file: NewFile) -> None:
@@ -72,6 +74,34 @@ def admit(store: Store, path: str, *digests: Digest, filename: str | None = None
     return store.admit(
         filled_with(data), filename=filename or os.path.basename(path), expected=expected, private=private
     )
+
+
+def found(store: Store, digest: str) -> Entry:
+    """Return an entry that must be there."""
+    entry = store.find(digest)
+    assert entry is not None
+    return entry
+
+
+def ready(store: Store, digest: str) -> Entry:
+    """Return an entry that must be there and sound."""
+    entry = store.ready(digest)
+    assert entry is not None
+    return entry
+
+
+def header_of(store: Store, entry: Entry) -> Header:
+    """Return the header of an entry that must have one."""
+    said = store.header(entry)
+    assert said is not None
+    return said
+
+
+def let_go(child: subprocess.Popen[str]) -> None:
+    """Send a line to a child that waits for it."""
+    assert child.stdin is not None
+    child.stdin.write("\n")
+    child.stdin.flush()
 
 
 def demo_wheel(directory: str | os.PathLike[str], name: str = "demo", version: str = "1.0") -> str:

@@ -1,5 +1,7 @@
 """Wheels come in whole, once, and proved; or nothing of them stays."""
 
+from __future__ import annotations
+
 import errno
 import hashlib
 import os
@@ -7,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,26 +23,34 @@ from commonwheel.store.store import Store
 from commonwheel.store.trust import Trust
 from commonwheel.store.wheel import BadWheel
 from kit.mounts import bind, tmpfs
-from kit.stores import Heard, admit, demo_wheel, everything_below, filled_with, leftovers, open_store
+from kit.stores import Heard, admit, demo_wheel, everything_below, filled_with, header_of, leftovers, let_go, open_store
 from kit.users import team_of, users
 from kit.wheels import make_wheel, record_row, sha256_of, wheel_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from typing import Any
+
+    from commonwheel.fs.disk import NewFile
+    from kit.users import User
 
 NAME = "demo-1.0-py3-none-any.whl"
 
 
 @pytest.fixture
-def root(place):
+def root(place: str) -> str:
     return os.path.join(place, "a store")
 
 
 @pytest.fixture
-def wheel(place):
+def wheel(place: str) -> str:
     path = demo_wheel(os.path.join(place, "wheels"))
     os.chmod(path, 0o644)
     return path
 
 
-def content(path):
+def content(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read()
 
@@ -48,11 +59,11 @@ def digests_of(data: bytes, *names: str) -> tuple[Digest, ...]:
     return tuple(Digest(name, hashlib.new(name, data).hexdigest()) for name in names)
 
 
-def files_below(root):
+def files_below(root: str) -> list[str]:
     return [path for path in everything_below(root) if os.path.isfile(os.path.join(root, path))]
 
 
-def entries_of(root):
+def entries_of(root: str) -> list[str]:
     shards = os.path.join(root, layout.ENTRIES)
     return [path for path in everything_below(shards) if layout.digest_of_entry(path.rpartition("/")[2])]
 
@@ -60,7 +71,7 @@ def entries_of(root):
 # --- what comes in ---------------------------------------------------------------------------------------------------
 
 
-def test_an_entry_is_published_whole_and_closed(root, wheel):
+def test_an_entry_is_published_whole_and_closed(root: str, wheel: str) -> None:
     entry = admit(open_store(root), wheel)
     assert sorted(os.listdir(entry.root)) == ["entry.txt", "files.txt", "tree"]
     assert stat.S_IMODE(os.lstat(entry.root).st_mode) == 0o755
@@ -73,7 +84,7 @@ def test_an_entry_is_published_whole_and_closed(root, wheel):
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_the_umask_does_not_matter(root, wheel, umask):
+def test_the_umask_does_not_matter(root: str, wheel: str, umask: int) -> None:
     before = os.umask(umask)
     try:
         test_an_entry_is_published_whole_and_closed(root, wheel)
@@ -81,13 +92,13 @@ def test_the_umask_does_not_matter(root, wheel, umask):
         os.umask(before)
 
 
-def test_a_store_can_be_moved(root, wheel, place):
+def test_a_store_can_be_moved(root: str, wheel: str, place: str) -> None:
     entry = admit(open_store(root), wheel)
     os.rename(root, os.path.join(place, "moved"))
     assert open_store(os.path.join(place, "moved")).ready(entry.digest) is not None
 
 
-def test_what_is_there_is_not_fetched_again(root, wheel):
+def test_what_is_there_is_not_fetched_again(root: str, wheel: str) -> None:
     calls: list[int] = []
     expected = digests_of(content(wheel), "sha256")
     for store in (open_store(root), open_store(root)):
@@ -96,7 +107,7 @@ def test_what_is_there_is_not_fetched_again(root, wheel):
     assert len(calls) == 1
 
 
-def test_without_a_digest_it_is_fetched_and_named_by_its_own(root, wheel):
+def test_without_a_digest_it_is_fetched_and_named_by_its_own(root: str, wheel: str) -> None:
     store = open_store(root)
     entry = store.admit(filled_with(content(wheel)), filename=NAME)
     assert entry.digest == sha256_of(wheel)
@@ -105,7 +116,7 @@ def test_without_a_digest_it_is_fetched_and_named_by_its_own(root, wheel):
 
 
 @pytest.mark.parametrize("names", [("sha256",), ("sha512",), ("md5",), ("sha384", "blake2b"), ("md5", "sha256")])
-def test_any_digest_that_fits_lets_it_in(root, wheel, names):
+def test_any_digest_that_fits_lets_it_in(root: str, wheel: str, names: tuple[str, ...]) -> None:
     data = content(wheel)
     wrong = tuple(Digest(name, "00") for name in names)
     entry = open_store(root).admit(filled_with(data), filename=NAME, expected=(*wrong, *digests_of(data, *names)))
@@ -122,7 +133,7 @@ def test_any_digest_that_fits_lets_it_in(root, wheel, names):
     ],
     ids=["sha256", "two", "md5", "unknown"],
 )
-def test_a_wheel_with_another_digest_does_not_get_in(root, wheel, expected):
+def test_a_wheel_with_another_digest_does_not_get_in(root: str, wheel: str, expected: Any) -> None:
     with pytest.raises(DigestMismatch) as caught:
         open_store(root).admit(filled_with(content(wheel)), filename=NAME, expected=expected)
     assert caught.value.code == "hash-mismatch"
@@ -130,7 +141,7 @@ def test_a_wheel_with_another_digest_does_not_get_in(root, wheel, expected):
     assert files_below(root) == [".gitignore", "CACHEDIR.TAG"]
 
 
-def test_a_weak_digest_does_not_stand_for_a_strong_one(root, wheel):
+def test_a_weak_digest_does_not_stand_for_a_strong_one(root: str, wheel: str) -> None:
     data = content(wheel)
     with pytest.raises(DigestMismatch):
         open_store(root).admit(
@@ -138,13 +149,13 @@ def test_a_weak_digest_does_not_stand_for_a_strong_one(root, wheel):
         )
 
 
-def test_fits():
+def test_fits() -> None:
     assert fits((), {"sha256": "a"})
     assert fits((Digest("sha256", "A"),), {"sha256": "a"})
     assert not fits((Digest("sha512", "a"),), {"sha256": "a"})
 
 
-def test_a_bad_wheel_leaves_nothing(root, tmp_path):
+def test_a_bad_wheel_leaves_nothing(root: str, tmp_path: Path) -> None:
     path = make_wheel(tmp_path, files={"demo/a.py": "a"}, record_rows={"demo/a.py": record_row("demo/a.py", b"b")})
     with pytest.raises(BadWheel):
         admit(open_store(root), path)
@@ -158,15 +169,15 @@ def test_a_bad_wheel_leaves_nothing(root, tmp_path):
 @pytest.mark.parametrize(
     "name", ["demo.whl", "demo-1.0.tar.gz", "../demo-1.0-py3-none-any.whl", "demo-1.0-py3-none-any.whl/x"]
 )
-def test_what_is_not_named_as_a_wheel_is_not_even_fetched(root, name):
+def test_what_is_not_named_as_a_wheel_is_not_even_fetched(root: str, name: str) -> None:
     calls: list[int] = []
     with pytest.raises(InvalidWheelName):
         open_store(root).admit(filled_with(b"", calls), filename=name)
     assert calls == []
 
 
-def test_a_fetch_that_fails_leaves_nothing_and_says_why_itself(root):
-    def fail(file):
+def test_a_fetch_that_fails_leaves_nothing_and_says_why_itself(root: str) -> None:
+    def fail(file: NewFile) -> None:
         file.write(b"PK")
         raise TimeoutError("the wire")
 
@@ -176,10 +187,10 @@ def test_a_fetch_that_fails_leaves_nothing_and_says_why_itself(root):
 
 
 @pytest.mark.parametrize("back_to", [0, 7])
-def test_a_fetch_may_begin_again(root, wheel, back_to):
+def test_a_fetch_may_begin_again(root: str, wheel: str, back_to: int) -> None:
     data = content(wheel)
 
-    def fill(file):
+    def fill(file: NewFile) -> None:
         file.write(data[:7] + b"junk that will not do")
         file.rewind(back_to)
         file.write(data[back_to:])
@@ -188,10 +199,10 @@ def test_a_fetch_may_begin_again(root, wheel, back_to):
     assert entry.digest == sha256_of(wheel)
 
 
-def test_a_file_is_copied_before_it_is_believed(root, wheel):
+def test_a_file_is_copied_before_it_is_believed(root: str, wheel: str) -> None:
     store = open_store(root)
     entry = store.admit_file(wheel, NAME, digests_of(content(wheel), "sha256"))
-    assert store.header(entry).published.origin == "file"
+    assert header_of(store, entry).published.origin == "file"
     assert store.admit_file(wheel, NAME) == entry
     with pytest.raises(DigestMismatch):
         store.admit_file(wheel, NAME, (Digest("sha256", "00" * 32),))
@@ -199,7 +210,7 @@ def test_a_file_is_copied_before_it_is_believed(root, wheel):
         store.admit_file("/none/such/none.whl", NAME)
 
 
-def test_a_file_that_was_there_under_another_digest_kind(root, wheel):
+def test_a_file_that_was_there_under_another_digest_kind(root: str, wheel: str) -> None:
     store = open_store(root)
     entry = store.admit_file(wheel, NAME)
     assert store.admit_file(wheel, NAME, digests_of(content(wheel), "sha512")) == entry
@@ -210,7 +221,7 @@ def test_a_file_that_was_there_under_another_digest_kind(root, wheel):
 # --- which layer takes it ------------------------------------------------------------------------------------------------
 
 
-def test_the_first_layer_that_takes_it_gets_it(place, wheel):
+def test_the_first_layer_that_takes_it_gets_it(place: str, wheel: str) -> None:
     roots = [os.path.join(place, name) for name in ("ro", "first", "second")]
     entry = admit(open_store(*roots, read_only=roots[:1]), wheel)
     assert entry.root.startswith(roots[1])
@@ -218,7 +229,7 @@ def test_the_first_layer_that_takes_it_gets_it(place, wheel):
     assert not os.path.exists(roots[2])
 
 
-def test_what_was_built_here_stays_with_me(place, wheel):
+def test_what_was_built_here_stays_with_me(place: str, wheel: str) -> None:
     shared, mine = os.path.join(place, "shared"), os.path.join(place, "mine")
     os.mkdir(shared)
     os.chmod(shared, 0o1777)
@@ -228,7 +239,7 @@ def test_what_was_built_here_stays_with_me(place, wheel):
 
 
 @pytest.mark.root
-def test_a_full_layer_passes_it_on_and_keeps_nothing(place, wheel, tmp_path):
+def test_a_full_layer_passes_it_on_and_keeps_nothing(place: str, wheel: str, tmp_path: Path) -> None:
     calls: list[int] = []
     data = wheel_bytes(files={"demo/big.bin": os.urandom(400_000), "demo/__init__.py": ""})
     with tmpfs(os.path.join(place, "small"), "256k") as small:
@@ -245,7 +256,7 @@ def test_a_full_layer_passes_it_on_and_keeps_nothing(place, wheel, tmp_path):
 
 
 @pytest.mark.root
-def test_a_layer_that_is_full_for_the_tree_alone_costs_no_second_fetch(place):
+def test_a_layer_that_is_full_for_the_tree_alone_costs_no_second_fetch(place: str) -> None:
     calls: list[int] = []
     data = wheel_bytes(files={"demo/zeros.bin": bytes(2_000_000), "demo/__init__.py": ""})
     with tmpfs(os.path.join(place, "small"), "256k") as small:
@@ -257,7 +268,7 @@ def test_a_layer_that_is_full_for_the_tree_alone_costs_no_second_fetch(place):
 
 
 @pytest.mark.root
-def test_when_nobody_has_room_it_says_so(place):
+def test_when_nobody_has_room_it_says_so(place: str) -> None:
     data = wheel_bytes(files={"demo/big.bin": os.urandom(400_000)})
     with tmpfs(os.path.join(place, "small"), "256k") as small:
         with pytest.raises(NoLayer) as caught:
@@ -268,7 +279,7 @@ def test_when_nobody_has_room_it_says_so(place):
 
 
 @pytest.mark.root
-def test_a_layer_that_is_mounted_read_only_passes_it_on(place, wheel):
+def test_a_layer_that_is_mounted_read_only_passes_it_on(place: str, wheel: str) -> None:
     os.mkdir(os.path.join(place, "source"))
     with bind(os.path.join(place, "source"), os.path.join(place, "ro"), read_only=True) as mounted:
         store = open_store(mounted, os.path.join(place, "rw"))
@@ -276,7 +287,7 @@ def test_a_layer_that_is_mounted_read_only_passes_it_on(place, wheel):
         assert "EROFS" in store.layers[0].refusal
 
 
-def test_when_no_layer_takes_anything_the_reasons_are_told(root, wheel):
+def test_when_no_layer_takes_anything_the_reasons_are_told(root: str, wheel: str) -> None:
     with pytest.raises(NoLayer) as caught:
         admit(open_store(root, read_only=[root]), wheel)
     assert caught.value.context == (f"`{root}`: it is set to be read only",)
@@ -286,7 +297,7 @@ def test_when_no_layer_takes_anything_the_reasons_are_told(root, wheel):
 # --- whatever happens --------------------------------------------------------------------------------------------------
 
 
-def steps_of(root, wheel):
+def steps_of(root: str, wheel: str) -> int:
     seen = []
     before = disk.observe(lambda operation, path: seen.append(operation))
     try:
@@ -296,7 +307,7 @@ def steps_of(root, wheel):
     return len(seen)
 
 
-def test_any_change_may_fail_and_nothing_half_done_is_ever_seen(place):
+def test_any_change_may_fail_and_nothing_half_done_is_ever_seen(place: str) -> None:
     """Fail every change of the disk in turn, then every change from there on: old or new, and no litter."""
     wheel = make_wheel(place, files={"demo/__init__.py": ""})
     total = steps_of(os.path.join(place, "count"), wheel)
@@ -307,9 +318,16 @@ def test_any_change_may_fail_and_nothing_half_done_is_ever_seen(place):
             root = os.path.join(place, f"{stays_broken}{number}")
             count = iter(range(10_000))
 
-            failed = []
+            failed: list[str] = []
 
-            def fail(operation, path, count=count, number=number, stays_broken=stays_broken, failed=failed):
+            def fail(
+                operation: str,
+                path: str,
+                count: Iterator[int] = count,
+                number: int = number,
+                stays_broken: bool = stays_broken,
+                failed: list[str] = failed,
+            ) -> None:
                 now = next(count)
                 if now == number or (stays_broken and now > number):
                     failed.append(operation)
@@ -332,7 +350,7 @@ def test_any_change_may_fail_and_nothing_half_done_is_ever_seen(place):
             assert store.check(entry) == []
 
 
-def test_a_killed_process_leaves_nothing_that_anybody_sees(place):
+def test_a_killed_process_leaves_nothing_that_anybody_sees(place: str) -> None:
     """Kill the process before every change of the disk in turn."""
     wheel = make_wheel(place, files={"demo/__init__.py": ""})
     total = steps_of(os.path.join(place, "count"), wheel)
@@ -342,7 +360,7 @@ def test_a_killed_process_leaves_nothing_that_anybody_sees(place):
         if child == 0:
             count = iter(range(10_000))
 
-            def die(_operation, _path, count=count, number=number):
+            def die(_operation: str, _path: str, count: Iterator[int] = count, number: int = number) -> None:
                 if next(count) == number:
                     os._exit(9)
 
@@ -368,32 +386,31 @@ for path in sys.argv[2:]:
 """
 
 
-def test_many_processes_let_the_same_wheels_in_at_once(root, tmp_path):
+def test_many_processes_let_the_same_wheels_in_at_once(root: str, tmp_path: Path) -> None:
     wheels = [demo_wheel(tmp_path, f"demo{number}") for number in range(4)]
     path = os.pathsep.join(sys.path)
     children = [
         subprocess.Popen(
             [sys.executable, "-c", ADMIT, root, *(wheels if number % 2 else reversed(wheels))],
-            env={**os.environ, "PYTHONPATH": path}, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path}, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for number in range(4)
     ]  # fmt: skip
     for child in children:
-        child.stdin.write(b"\n")
-        child.stdin.flush()
-    errors = [child.communicate()[1].decode() for child in children]
+        let_go(child)
+    errors = [child.communicate()[1] for child in children]
     assert [child.returncode for child in children] == [0] * 4, errors
     assert len(entries_of(root)) == 4
     assert leftovers(root) == []
     assert os.listdir(os.path.join(root, "v1/leases")) == []
 
 
-def test_whoever_loses_the_race_takes_what_is_there(root, wheel, place):
+def test_whoever_loses_the_race_takes_what_is_there(root: str, wheel: str, place: str) -> None:
     """Between unpacking and publishing somebody else publishes: his entry is the entry."""
     other = os.path.join(place, "other")
     winner = admit(open_store(other), wheel)
 
-    def overtake(operation, path):
+    def overtake(operation: str, path: str) -> None:
         final = os.path.join(root, layout.entry(winner.digest))
         if operation == "rename" and path == final and not os.path.exists(final):
             os.rename(winner.root, final)
@@ -407,21 +424,22 @@ def test_whoever_loses_the_race_takes_what_is_there(root, wheel, place):
     assert leftovers(root) == []
 
 
-def test_whoever_fetches_the_same_is_waited_for(root, wheel):
+def test_whoever_fetches_the_same_is_waited_for(root: str, wheel: str) -> None:
     """The second does not fetch: he finds what the first has published when he gets the lease."""
     import threading
 
     digest = Digest("sha256", sha256_of(wheel))
-    started, calls = threading.Event(), []
+    started = threading.Event()
+    calls: list[object] = []
 
-    def slow(file):
+    def slow(file: NewFile) -> None:
         calls.append("slow")
         started.set()
         waiter.join(0.3)
         assert waiter.is_alive(), "the second waits while the first fetches"
         file.write(content(wheel))
 
-    def second():
+    def second() -> None:
         started.wait()
         open_store(root).admit(filled_with(content(wheel), calls), filename=NAME, expected=(digest,))
 
@@ -435,7 +453,7 @@ def test_whoever_fetches_the_same_is_waited_for(root, wheel):
 # --- from people whom nobody trusts ------------------------------------------------------------------------------------------
 
 
-def lent(eve, root, wheel):
+def lent(eve: User, root: str, wheel: str) -> str:
     """Let a stranger fill a store open to all; return the path of the wheel that he keeps there."""
     os.mkdir(root)
     os.chmod(root, 0o1777)
@@ -444,7 +462,7 @@ def lent(eve, root, wheel):
 
 
 @pytest.mark.root
-def test_a_strangers_wheel_saves_the_download_and_nothing_else_of_his_is_used(place, wheel):
+def test_a_strangers_wheel_saves_the_download_and_nothing_else_of_his_is_used(place: str, wheel: str) -> None:
     with users("eve") as (eve,):
         shared, mine = os.path.join(place, "shared"), os.path.join(place, "mine")
         kept = lent(eve, shared, wheel)
@@ -467,12 +485,12 @@ def test_a_strangers_wheel_saves_the_download_and_nothing_else_of_his_is_used(pl
         assert os.path.exists(kept)
 
 
-def replaced_by_a_pipe(path):
+def replaced_by_a_pipe(path: str) -> None:
     os.unlink(path)
     os.mkfifo(path)
 
 
-def replaced_by_a_link(path):
+def replaced_by_a_link(path: str) -> None:
     os.unlink(path)
     os.symlink("/dev/zero", path)
 
@@ -488,7 +506,7 @@ def replaced_by_a_link(path):
     ],
     ids=["other content", "a pipe", "a link", "a huge hole"],
 )
-def test_a_strangers_wheel_with_other_bytes_is_of_no_use(place, wheel, swap):
+def test_a_strangers_wheel_with_other_bytes_is_of_no_use(place: str, wheel: str, swap: Callable[[str], object]) -> None:
     with users("eve") as (eve,):
         shared, mine = os.path.join(place, "shared"), os.path.join(place, "mine")
         swap(lent(eve, shared, wheel))
@@ -501,7 +519,7 @@ def test_a_strangers_wheel_with_other_bytes_is_of_no_use(place, wheel, swap):
 
 
 @pytest.mark.root
-def test_nothing_is_published_where_a_stranger_could_change_it(place, wheel):
+def test_nothing_is_published_where_a_stranger_could_change_it(place: str, wheel: str) -> None:
     with users("eve") as (eve,):
         shared = os.path.join(place, "shared")
         lent(eve, shared, wheel)
@@ -512,7 +530,7 @@ def test_nothing_is_published_where_a_stranger_could_change_it(place, wheel):
 
 
 @pytest.mark.root
-def test_a_strangers_entry_in_a_trusted_place_leaves_room_for_mine(place, wheel):
+def test_a_strangers_entry_in_a_trusted_place_leaves_room_for_mine(place: str, wheel: str) -> None:
     """In a sticky directory of root's the plain name is eve's; alice's own entry lies beside it."""
     with users("alice", "eve") as (alice, eve):
         shared = os.path.join(place, "shared")
@@ -529,7 +547,7 @@ def test_a_strangers_entry_in_a_trusted_place_leaves_room_for_mine(place, wheel)
 
 
 @pytest.mark.root
-def test_users_with_any_umask_fill_one_group_store_at_once(place):
+def test_users_with_any_umask_fill_one_group_store_at_once(place: str) -> None:
     with users("alice", "bob", group="team") as (alice, bob):
         root = os.path.join(place, "team")
         os.mkdir(root)
@@ -543,8 +561,7 @@ def test_users_with_any_umask_fill_one_group_store_at_once(place):
             for umask in (0o077, 0o002)
         ]
         for child in children:
-            child.stdin.write("\n")
-            child.stdin.flush()
+            let_go(child)
         errors = [child.communicate()[1] for child in children]
         assert [child.returncode for child in children] == [0] * 4, errors
         assert len(entries_of(root)) == 3

@@ -1,7 +1,10 @@
 """The directory of a zip archive, held against `zipfile` for good ones; `test_unpack` has the bad ones."""
 
+from __future__ import annotations
+
 import io
 import zipfile
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -10,13 +13,16 @@ from hypothesis import strategies as st
 from commonwheel.store.archive import members, name_fault, parents, shown
 from kit.wheels import GOOD_MEMBERS, Zip
 
+if TYPE_CHECKING:
+    from commonwheel.store.archive import Member
 
-def read(data: bytes):
+
+def read(data: bytes) -> tuple[list[Member], list[str]]:
     issues: list[str] = []
     return members(data, issues), issues
 
 
-def test_members_are_what_zipfile_sees():
+def test_members_are_what_zipfile_sees() -> None:
     data = Zip(list(GOOD_MEMBERS)).encode()
     found, issues = read(data)
     assert issues == []
@@ -28,7 +34,7 @@ def test_members_are_what_zipfile_sees():
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_what_zipfile_writes_is_read(force):
+def test_what_zipfile_writes_is_read(force: bool) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/b.txt", "content" * 100)
@@ -39,7 +45,7 @@ def test_what_zipfile_writes_is_read(force):
     assert [(m.name, m.size) for m in found] == [("a/b.txt", 700), ("big", 1000)]
 
 
-def test_what_zipfile_streams_is_read():
+def test_what_zipfile_streams_is_read() -> None:
     class Stream(io.RawIOBase):
         def __init__(self) -> None:
             self.data = b""
@@ -47,7 +53,7 @@ def test_what_zipfile_streams_is_read():
         def writable(self) -> bool:
             return True
 
-        def write(self, data) -> int:
+        def write(self, data: Any) -> int:
             self.data += bytes(data)
             return len(data)
 
@@ -60,7 +66,7 @@ def test_what_zipfile_streams_is_read():
     assert [m.name for m in found] == ["a.txt", "b.txt"]
 
 
-def test_zip64_archives_with_many_members_are_read():
+def test_zip64_archives_with_many_members_are_read() -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for number in range(65_536):
@@ -71,7 +77,7 @@ def test_zip64_archives_with_many_members_are_read():
 
 
 @given(st.binary(max_size=400))
-def test_any_bytes_are_survived(data):
+def test_any_bytes_are_survived(data: bytes) -> None:
     found, issues = read(data)
     assert issues
     assert found == []
@@ -81,28 +87,28 @@ WHOLE = Zip(list(GOOD_MEMBERS)).encode()
 
 
 @given(st.integers(0, len(WHOLE)), st.binary(min_size=1, max_size=8))
-def test_a_damaged_archive_is_survived(at, junk):
+def test_a_damaged_archive_is_survived(at: int, junk: bytes) -> None:
     data = WHOLE[:at] + junk + WHOLE[at + len(junk) :]
     found, issues = read(data)
     assert issues or found
 
 
 @pytest.mark.parametrize("name", ["a", "a/b.py", "a b/ü.txt", "...", "a/..b", ".hidden", "aux.py"])
-def test_plain_names_are_fine(name):
+def test_plain_names_are_fine(name: str) -> None:
     assert name_fault(name) == ""
 
 
 @pytest.mark.parametrize("name", ["", "/a", "a/../b", "..", "a//b", "a/", "./a", "a\\b", "c:/x", "a\tb", "a\x85b"])
-def test_other_names_are_not(name):
+def test_other_names_are_not(name: str) -> None:
     assert name_fault(name) != ""
 
 
-def test_parents_come_nearest_first():
+def test_parents_come_nearest_first() -> None:
     assert list(parents("a/b/c.py")) == ["a/b", "a"]
     assert list(parents("c.py")) == []
 
 
-def test_what_is_shown_fits_a_line_and_its_backticks():
+def test_what_is_shown_fits_a_line_and_its_backticks() -> None:
     assert shown("a/b.py") == "a/b.py"
     assert "\n" not in shown("a\nb")
     assert shown("ü") == "ü"

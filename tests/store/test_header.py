@@ -1,5 +1,9 @@
 """`entry.txt`: what goes in comes out, and nothing else passes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,7 +12,10 @@ from commonwheel.store import header
 from commonwheel.store.header import Header, Published
 from commonwheel.store.lines import seal
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)))
+if TYPE_CHECKING:
+    from typing import Any
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 DIGEST = st.text("0123456789abcdef", min_size=64, max_size=64)
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)
 PAIRS = st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple)
@@ -24,12 +31,12 @@ HEADERS = st.builds(
 
 
 @given(HEADERS)
-def test_every_header_comes_back(said):
+def test_every_header_comes_back(said: Header) -> None:
     assert header.decode(header.encode(said)) == said
 
 
 @given(st.binary())
-def test_any_bytes_are_survived(data):
+def test_any_bytes_are_survived(data: bytes) -> None:
     assert header.decode(data) is None
 
 
@@ -42,12 +49,12 @@ LINES = st.tuples(WORDS, st.lists(st.sampled_from(["", "x", "1", "ab" * 32]), ma
 
 
 @given(st.lists(LINES, max_size=20))
-def test_any_sealed_lines_are_survived(lines):
+def test_any_sealed_lines_are_survived(lines: list[Any]) -> None:
     found = header.decode(seal("entry", lines))
     assert found is None or isinstance(found, Header)
 
 
-def a_header(**changes):
+def a_header(**changes: object) -> Header:
     said = Header(
         "ab" * 32, "demo", "1.0", ("Demo", "1.0"), "demo-1.0-py3-none-any.whl", 10, Published("index", 0, "host", "boot"),
         "demo-1.0.dist-info", "", True, 1, 2, "cd" * 32,
@@ -55,18 +62,18 @@ def a_header(**changes):
     return said.replaced(**changes)
 
 
-def test_words_of_a_later_version_are_passed_over():
+def test_words_of_a_later_version_are_passed_over() -> None:
     text = header.encode(a_header()).decode()
     lines = [*text.split("\n")[1:-2], "shiny\tnew\tthing"]
     assert header.decode(seal("entry", lines)) == a_header()
 
 
-def test_a_digest_that_is_none_is_a_miss():
+def test_a_digest_that_is_none_is_a_miss() -> None:
     assert header.decode(header.encode(a_header(digest="AB" * 32))) is None
     assert header.decode(header.encode(a_header(sealed="../x"))) is None
 
 
-def test_metadata_is_what_the_resolver_would_have_read():
+def test_metadata_is_what_the_resolver_would_have_read() -> None:
     said = a_header(requires_python=">=3.8", requires=("other >=1 ; extra == 'more'", "third"), extras=("more",))
     metadata = core_metadata.parse(said.metadata())
     assert (metadata.name, metadata.version, metadata.requires_python) == ("demo", "1.0", ">=3.8")

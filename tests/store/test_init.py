@@ -1,7 +1,10 @@
 """Stores made on purpose: the right modes, whatever the umask; found out what works; and the others can really use them."""
 
+from __future__ import annotations
+
 import os
 import stat
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,18 +19,21 @@ from kit.stores import admit, demo_wheel, everything_below, leftovers, open_stor
 from kit.users import team_of, users
 from kit.wheels import sha256_of
 
+if TYPE_CHECKING:
+    from commonwheel.store.init import Check
 
-def mode_of(path):
+
+def mode_of(path: str) -> int:
     return stat.S_IMODE(os.lstat(path).st_mode)
 
 
-def by_name(checks):
+def by_name(checks: tuple[Check, ...]) -> dict[str, Check]:
     return {found.what: found for found in checks}
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 @pytest.mark.parametrize(("sharing", "mode"), [(PRIVATE, 0o700), (PUBLISH, 0o755)])
-def test_the_modes_are_those_of_the_policy(place, umask, sharing, mode):
+def test_the_modes_are_those_of_the_policy(place: str, umask: int, sharing: str, mode: int) -> None:
     root = os.path.join(place, "new", "store")
     before = os.umask(umask)
     try:
@@ -50,7 +56,7 @@ def test_the_modes_are_those_of_the_policy(place, umask, sharing, mode):
     assert Layer(root, Trust()).policy.link_mode == "copy"
 
 
-def test_a_directory_that_is_something_else_is_refused(place):
+def test_a_directory_that_is_something_else_is_refused(place: str) -> None:
     with open(os.path.join(place, "letter.txt"), "w"):
         pass
     with pytest.raises(StoreError, match="not empty"):
@@ -60,7 +66,7 @@ def test_a_directory_that_is_something_else_is_refused(place):
         create(os.path.join(place, "letter.txt"), Policy(PRIVATE))
 
 
-def test_a_store_does_not_change_how_it_is_shared(place):
+def test_a_store_does_not_change_how_it_is_shared(place: str) -> None:
     root = os.path.join(place, "s")
     create(root, Policy(PUBLISH))
     with pytest.raises(StoreError, match="shared as `publish`"):
@@ -72,7 +78,7 @@ def test_a_store_does_not_change_how_it_is_shared(place):
     create(used, Policy(PUBLISH))
 
 
-def test_what_is_asked_for_has_to_make_sense(place):
+def test_what_is_asked_for_has_to_make_sense(place: str) -> None:
     with pytest.raises(UsageError, match="shared as one of"):
         create(place, Policy("everybody"))
     with pytest.raises(UsageError, match="no group"):
@@ -80,7 +86,7 @@ def test_what_is_asked_for_has_to_make_sense(place):
 
 
 @pytest.mark.root
-def test_a_group_store_works_for_all_its_members_and_for_nobody_else(place):
+def test_a_group_store_works_for_all_its_members_and_for_nobody_else(place: str) -> None:
     """Umask 022, 002 and 077, in any order, adding and using."""
     with users("alice", "bob", "eve", group="team", members=["alice", "bob"]) as (alice, bob, eve):
         root = os.path.join(alice.home, "team store")
@@ -108,7 +114,7 @@ def test_a_group_store_works_for_all_its_members_and_for_nobody_else(place):
 
 
 @pytest.mark.root
-def test_a_path_that_others_cannot_pass_is_told_with_what_mends_it(place):
+def test_a_path_that_others_cannot_pass_is_told_with_what_mends_it(place: str) -> None:
     closed = os.path.join(place, "closed")
     os.mkdir(closed, 0o700)
     root = os.path.join(closed, "s")
@@ -116,16 +122,16 @@ def test_a_path_that_others_cannot_pass_is_told_with_what_mends_it(place):
     assert [(one.what, one.hint) for one in found] == [("reach", f"chmod o+x '{closed}'")]
     with users("alice", group="team") as (alice,):
         group = str(team_of(alice))
-        (found,) = [one for one in create(os.path.join(closed, "g"), Policy(GROUP, group)) if one.what == "reach"]
-        assert "chmod g+x" in found.hint
+        (reach,) = [one for one in create(os.path.join(closed, "g"), Policy(GROUP, group)) if one.what == "reach"]
+        assert "chmod g+x" in reach.hint
         os.chown(closed, 0, int(group))
         os.chmod(closed, 0o710)
-        (found,) = [one for one in create(os.path.join(closed, "g"), Policy(GROUP, group)) if one.what == "reach"]
-        assert found.works
+        (reach,) = [one for one in create(os.path.join(closed, "g"), Policy(GROUP, group)) if one.what == "reach"]
+        assert reach.works
 
 
 @pytest.mark.root
-def test_an_existing_directory_is_left_as_it_is(place):
+def test_an_existing_directory_is_left_as_it_is(place: str) -> None:
     with users("alice", group="team") as (alice,):
         root = os.path.join(place, "s")
         os.mkdir(root, 0o755)
@@ -140,7 +146,7 @@ def test_an_existing_directory_is_left_as_it_is(place):
 
 
 @pytest.mark.root
-def test_a_published_store_is_read_by_those_who_trust_its_owner(place):
+def test_a_published_store_is_read_by_those_who_trust_its_owner(place: str) -> None:
     with users("builder", "alice", "bob") as (builder, alice, bob):
         root, wheel = os.path.join(builder.home, "published"), demo_wheel(os.path.join(place, "w"))
         make = (
@@ -168,7 +174,7 @@ def test_a_published_store_is_read_by_those_who_trust_its_owner(place):
 
 @pytest.mark.root
 @pytest.mark.parametrize(("kind", "reflinks"), [("ext4", False), ("xfs", True), ("btrfs", True)])
-def test_what_the_file_system_can_do_is_found_by_doing_it(place, kind, reflinks):
+def test_what_the_file_system_can_do_is_found_by_doing_it(place: str, kind: str, reflinks: bool) -> None:
     with image(os.path.join(place, kind), kind) as mounted:
         found = by_name(create(os.path.join(mounted, "s"), Policy(PUBLISH)))
         assert found["file system"].detail.startswith(kind)
@@ -178,7 +184,7 @@ def test_what_the_file_system_can_do_is_found_by_doing_it(place, kind, reflinks)
 
 
 @pytest.mark.root
-def test_a_store_that_takes_nothing_says_why(place):
+def test_a_store_that_takes_nothing_says_why(place: str) -> None:
     with tmpfs(os.path.join(place, "small"), "256k") as small:
         root = os.path.join(small, "s")
         create(root, Policy(PUBLISH))

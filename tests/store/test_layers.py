@@ -1,7 +1,10 @@
 """What a layer is, what it believes, what it takes."""
 
+from __future__ import annotations
+
 import os
 import stat
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,14 +14,19 @@ from commonwheel.store.layers import Layer, Refused, open_layers
 from commonwheel.store.trust import Trust
 from kit.users import team_of, users
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kit.users import User
+
 DIGEST = "ab5d" * 16
 
 
-def mode_of(path):
+def mode_of(path: str) -> int:
     return stat.S_IMODE(os.lstat(path).st_mode)
 
 
-def test_a_store_that_does_not_exist_has_nothing_and_no_fault(tmp_path):
+def test_a_store_that_does_not_exist_has_nothing_and_no_fault(tmp_path: Path) -> None:
     layer = Layer(str(tmp_path / "none"), Trust())
     assert (layer.exists, layer.fault, layer.refusal, layer.mine) == (False, "", "", True)
     assert layer.read("v1/pages/x") is None
@@ -26,7 +34,7 @@ def test_a_store_that_does_not_exist_has_nothing_and_no_fault(tmp_path):
 
 
 @pytest.mark.parametrize(("umask", "root"), [(0o000, 0o755), (0o002, 0o755), (0o022, 0o755), (0o077, 0o700)])
-def test_a_store_is_made_private_whatever_the_umask(tmp_path, umask, root):
+def test_a_store_is_made_private_whatever_the_umask(tmp_path: Path, umask: int, root: int) -> None:
     before = os.umask(umask)
     try:
         layer = Layer(str(tmp_path / "with space" / "store"), Trust())
@@ -47,7 +55,7 @@ def test_a_store_is_made_private_whatever_the_umask(tmp_path, umask, root):
     assert not layer.keeps_archives
 
 
-def test_a_layer_that_is_set_read_only_takes_nothing(tmp_path):
+def test_a_layer_that_is_set_read_only_takes_nothing(tmp_path: Path) -> None:
     layer = Layer(str(tmp_path), Trust(), read_only=True)
     assert not layer.write("v1/pages/a", b"x")
     with pytest.raises(Refused, match="read only"):
@@ -55,7 +63,7 @@ def test_a_layer_that_is_set_read_only_takes_nothing(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_links_inside_a_store_are_not_followed(tmp_path):
+def test_links_inside_a_store_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere/pages").mkdir(parents=True)
     (tmp_path / "elsewhere/pages/a").write_bytes(b"x")
     (tmp_path / "store").mkdir()
@@ -71,7 +79,7 @@ def test_links_inside_a_store_are_not_followed(tmp_path):
     assert Layer(str(tmp_path / "link"), Trust()).read("v1/pages/b") == b"y"
 
 
-def test_a_pipe_is_not_waited_for(tmp_path):
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "v1/pages").mkdir(parents=True)
     os.mkfifo(tmp_path / "v1/pages/a")
     layer = Layer(str(tmp_path), Trust())
@@ -80,7 +88,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     assert any("not a file" in note for note in layer.notes)
 
 
-def test_files_that_others_can_change_are_not_believed(tmp_path):
+def test_files_that_others_can_change_are_not_believed(tmp_path: Path) -> None:
     (tmp_path / "v1/pages").mkdir(parents=True)
     (tmp_path / "v1/pages/a").write_bytes(b"x")
     (tmp_path / "v1/pages/a").chmod(0o666)
@@ -92,7 +100,7 @@ def test_files_that_others_can_change_are_not_believed(tmp_path):
     assert Layer(str(tmp_path), Trust()).read("v1/pages/a") is None
 
 
-def test_the_newer_of_two_records_is_read(tmp_path):
+def test_the_newer_of_two_records_is_read(tmp_path: Path) -> None:
     layer = Layer(str(tmp_path), Trust())
     layer.write("v1/pages/a", b"x")
     os.utime(tmp_path / "v1/pages/a", (1000, 1000))
@@ -101,7 +109,7 @@ def test_the_newer_of_two_records_is_read(tmp_path):
     assert layer.read_newer("v1/pages/a", 1000.0) is None
 
 
-def test_a_store_that_says_something_else_is_passed_over(tmp_path):
+def test_a_store_that_says_something_else_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "store.toml").write_text('sharing = "everyone"\n')
     layer = Layer(str(tmp_path), Trust())
     assert "cannot be followed" in layer.fault
@@ -111,19 +119,19 @@ def test_a_store_that_says_something_else_is_passed_over(tmp_path):
     assert "plain way" in Layer(str(tmp_path), Trust()).fault
 
 
-def test_what_is_no_directory_is_passed_over(tmp_path):
+def test_what_is_no_directory_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     layer = Layer(str(tmp_path / "file"), Trust())
     assert "cannot be opened" in layer.fault
     assert "cannot be opened" in layer.refusal
 
 
-def test_the_first_refusal_is_remembered(tmp_path):
+def test_the_first_refusal_is_remembered(tmp_path: Path) -> None:
     layer = Layer(str(tmp_path / "s"), Trust())
     layer.prepare("v1")
     calls = []
 
-    def fail(operation, path):
+    def fail(operation: str, path: str) -> None:
         calls.append(operation)
         raise OSError(28, "No space left on device", path)
 
@@ -138,7 +146,7 @@ def test_the_first_refusal_is_remembered(tmp_path):
     assert any("nothing is added" in note for note in layer.notes)
 
 
-def test_many_places_do_not_use_up_descriptors(tmp_path):
+def test_many_places_do_not_use_up_descriptors(tmp_path: Path) -> None:
     layer = Layer(str(tmp_path), Trust())
     for number in range(300):
         layer.write(f"v1/pages/{number}/a", b"x")
@@ -150,7 +158,7 @@ def test_many_places_do_not_use_up_descriptors(tmp_path):
     assert len(os.listdir("/proc/self/fd")) <= open_before
 
 
-def test_layers_share_one_trust(tmp_path):
+def test_layers_share_one_trust(tmp_path: Path) -> None:
     one, two = open_layers([(str(tmp_path / "a"), True), (str(tmp_path / "b"), False)], ("54321",))
     assert one.trust is two.trust
     assert one.trust.owner(54_321)
@@ -170,12 +178,12 @@ print(layer.write("v1/pages/x", b"x"), layer.read("v1/pages/x"))
 """
 
 
-def asked(user, root, *trust, umask=0o022):
+def asked(user: User, root: str, *trust: str, umask: int = 0o022) -> list[str]:
     return user.python(ASK, root, *trust, umask=umask).ok().split("\n")[:2]
 
 
 @pytest.mark.root
-def test_without_a_policy_the_root_tells(place):
+def test_without_a_policy_the_root_tells(place: str) -> None:
     with users("alice", "bob", group="team", members=["alice"]) as (alice, bob):
         team = team_of(alice)
         for name, mode, owner, group, for_alice, for_bob in (
@@ -196,7 +204,7 @@ def test_without_a_policy_the_root_tells(place):
 
 
 @pytest.mark.root
-def test_a_foreign_private_store_is_not_written_to_even_by_root(place):
+def test_a_foreign_private_store_is_not_written_to_even_by_root(place: str) -> None:
     with users("alice") as (alice,):
         root = os.path.join(place, "s")
         assert asked(alice, os.path.join(alice.home, "s"), umask=0o077)[1] == "True b'x'"
@@ -209,7 +217,7 @@ def test_a_foreign_private_store_is_not_written_to_even_by_root(place):
 
 
 @pytest.mark.root
-def test_members_of_a_group_store_use_each_others_records_whatever_their_umask(place):
+def test_members_of_a_group_store_use_each_others_records_whatever_their_umask(place: str) -> None:
     with users("alice", "bob", "eve", group="team", members=["alice", "bob"]) as (alice, bob, eve):
         team = team_of(alice, bob)
         root = os.path.join(place, "s")
@@ -227,7 +235,7 @@ def test_members_of_a_group_store_use_each_others_records_whatever_their_umask(p
 
 
 @pytest.mark.root
-def test_a_policy_is_believed_of_the_owner_of_the_directory_alone(place):
+def test_a_policy_is_believed_of_the_owner_of_the_directory_alone(place: str) -> None:
     with users("alice", "eve") as (alice, eve):
         root = os.path.join(place, "s")
         os.mkdir(root)
@@ -249,5 +257,5 @@ def test_a_policy_is_believed_of_the_owner_of_the_directory_alone(place):
             assert carol.python(asks, root, str(eve.uid)).ok() == "False\n"
 
 
-def test_every_hopeless_error_is_one_that_the_disk_reports():
+def test_every_hopeless_error_is_one_that_the_disk_reports() -> None:
     assert {28, 122, 30, 13, 1} <= layers.HOPELESS

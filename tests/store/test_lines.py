@@ -1,15 +1,22 @@
 """Sealed text: what was written comes back, and nothing else does."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from commonwheel.store.lines import escape, joined, seal, unescape, unseal
 
-FIELDS = st.text(st.characters(exclude_categories=("Cs",)))
+if TYPE_CHECKING:
+    from typing import Any
+
+FIELDS = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @given(st.lists(st.lists(FIELDS, min_size=1)))
-def test_what_is_sealed_is_read_again(lines):
+def test_what_is_sealed_is_read_again(lines: list[Any]) -> None:
     sealed = seal("kind", [joined(*fields) for fields in lines])
     read = unseal("kind", sealed)
     assert read is not None
@@ -17,17 +24,17 @@ def test_what_is_sealed_is_read_again(lines):
 
 
 @given(st.binary())
-def test_any_bytes_are_survived(data):
+def test_any_bytes_are_survived(data: bytes) -> None:
     assert unseal("kind", data) is None
 
 
 @given(st.text())
-def test_a_field_never_breaks_a_line(text):
+def test_a_field_never_breaks_a_line(text: str) -> None:
     assert not set(escape(text)) & {"\n", "\r", "\t"}
     assert unescape(escape(text)) == text
 
 
-def test_every_cut_and_every_flip_is_a_miss():
+def test_every_cut_and_every_flip_is_a_miss() -> None:
     sealed = seal("kind", ["word\tvalue", "other"])
     for size in range(len(sealed)):
         assert unseal("kind", sealed[:size]) is None
@@ -38,7 +45,7 @@ def test_every_cut_and_every_flip_is_a_miss():
             assert unseal("kind", bytes(flipped)) is None
 
 
-def test_another_kind_and_another_format_are_a_miss():
+def test_another_kind_and_another_format_are_a_miss() -> None:
     sealed = seal("kind", [])
     assert unseal("kind", sealed) == []
     assert unseal("other", sealed) is None

@@ -1,6 +1,9 @@
 """store.toml: the plain part of TOML is read here as `tomllib` reads it; the rest is handed to it."""
 
+from __future__ import annotations
+
 import tomllib
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -8,6 +11,9 @@ from hypothesis import strategies as st
 
 from commonwheel.store import policy
 from commonwheel.store.policy import InvalidPolicy, Policy, parse, size_of
+
+if TYPE_CHECKING:
+    from typing import Any
 
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz-_0123456789", min_size=1)
 POLICIES = st.builds(
@@ -18,12 +24,12 @@ POLICIES = st.builds(
 
 
 @given(POLICIES)
-def test_what_is_written_is_read(said):
+def test_what_is_written_is_read(said: Policy) -> None:
     assert parse(policy.write(said)) == said
 
 
 @given(st.text())
-def test_any_text_is_survived(text):
+def test_any_text_is_survived(text: str) -> None:
     try:
         found = parse(text, tomllib.loads)
     except InvalidPolicy:
@@ -52,26 +58,26 @@ MORE = st.sampled_from(["", "# comment", "  ", "[table]", "a.b = 1", "a = 1 # wh
 
 
 @given(st.lists(LINES | MORE, max_size=4))
-def test_the_plain_reader_agrees_with_tomllib_or_says_nothing(lines):
+def test_the_plain_reader_agrees_with_tomllib_or_says_nothing(lines: list[Any]) -> None:
     text = "\n".join(lines)
     found = policy._plain(text)
     if found is not None:
         assert found == tomllib.loads(text)
 
 
-def test_what_is_not_plain_goes_to_the_reader_that_was_handed_in():
+def test_what_is_not_plain_goes_to_the_reader_that_was_handed_in() -> None:
     text = 'sharing = "group"\ntrust = [\n  "builder", # the service\n]\n[future]\nx = 1\n'
     with pytest.raises(InvalidPolicy, match="plain way"):
         parse(text)
     assert parse(text, tomllib.loads) == Policy("group", trust=("builder",))
 
 
-def test_unknown_keys_are_passed_over():
+def test_unknown_keys_are_passed_over() -> None:
     assert parse('sharing = "publish"\nfuture = "x"\n') == Policy("publish")
     assert parse("") == Policy()
 
 
-def test_everything_that_is_wrong_is_told():
+def test_everything_that_is_wrong_is_told() -> None:
     text = 'sharing = "all"\ngroup = true\ntrust = "x"\nlink-mode = "hard"\nkeep-archives = 1\nmax-size = "big"\n'
     with pytest.raises(InvalidPolicy) as caught:
         parse(text)
@@ -82,10 +88,10 @@ def test_everything_that_is_wrong_is_told():
     ("text", "size"),
     [("0", 0), ("1000", 1000), ("2K", 2048), ("1.5 GiB", 3 << 29), ("200g", 200 << 30), ("3TB", 3 << 40), ("7 b", 7)],
 )
-def test_sizes(text, size):
+def test_sizes(text: str, size: int) -> None:
     assert size_of(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "G", "-1", "1X", "1..5", ".5", "one", "1e9"])
-def test_what_is_no_size(text):
+def test_what_is_no_size(text: str) -> None:
     assert size_of(text) is None

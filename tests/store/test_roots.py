@@ -1,7 +1,10 @@
 """Notes of environments: written when they change, heard from everybody, dropped when the environment is gone."""
 
+from __future__ import annotations
+
 import os
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -13,39 +16,42 @@ from commonwheel.store.roots import Root
 from kit.stores import admit, demo_wheel, open_store
 from kit.users import team_of, users
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), min_size=1)
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
 @pytest.fixture
-def root(place):
+def root(place: str) -> str:
     return os.path.join(place, "a store")
 
 
 @pytest.fixture
-def environment(tmp_path):
+def environment(tmp_path: Path) -> str:
     path = tmp_path / "env"
     (path / "lib/site-packages").mkdir(parents=True)
     return str(path)
 
 
-def notes(root):
+def notes(root: str) -> list[Root]:
     return list(roots.every(open_store(root).layers[0]))
 
 
 @given(
     TEXT, TEXT, st.dictionaries(st.text("0123456789abcdef", min_size=64, max_size=64), st.just("fold") | st.just(""))
 )
-def test_a_note_comes_back(environment, host, entries):
+def test_a_note_comes_back(environment: str, host: str, entries: dict[str, str]) -> None:
     found = roots.decode(roots.encode(Root(environment, host, 7, entries)), 7)
     assert found == Root(environment, host, 7, entries)
 
 
 @given(st.binary())
-def test_any_bytes_are_survived(data):
+def test_any_bytes_are_survived(data: bytes) -> None:
     assert roots.decode(data, 7) is None
 
 
-def test_what_an_environment_uses_is_noted_once(root, environment, tmp_path):
+def test_what_an_environment_uses_is_noted_once(root: str, environment: str, tmp_path: Path) -> None:
     store = open_store(root)
     entry = admit(store, demo_wheel(tmp_path))
     roots.keep(store, environment, [entry.digest, "ab" * 32], {entry.digest: "fold"})
@@ -64,7 +70,7 @@ def test_what_an_environment_uses_is_noted_once(root, environment, tmp_path):
     assert notes(root) == []
 
 
-def test_each_layer_hears_of_its_own_entries(place, environment, tmp_path):
+def test_each_layer_hears_of_its_own_entries(place: str, environment: str, tmp_path: Path) -> None:
     first, second = os.path.join(place, "1"), os.path.join(place, "2")
     one = admit(open_store(first), demo_wheel(tmp_path, "one"))
     two = admit(open_store(second), demo_wheel(tmp_path, "two"))
@@ -77,7 +83,7 @@ def test_each_layer_hears_of_its_own_entries(place, environment, tmp_path):
     assert notes(second) == []
 
 
-def test_notes_of_environments_that_are_gone_are_dropped(root, environment, tmp_path):
+def test_notes_of_environments_that_are_gone_are_dropped(root: str, environment: str, tmp_path: Path) -> None:
     store = open_store(root)
     entry = admit(store, demo_wheel(tmp_path))
     roots.keep(store, environment, [entry.digest])
@@ -87,7 +93,7 @@ def test_notes_of_environments_that_are_gone_are_dropped(root, environment, tmp_
     assert notes(root) == []
 
 
-def test_environments_of_other_machines_are_believed_for_half_a_year(root, tmp_path):
+def test_environments_of_other_machines_are_believed_for_half_a_year(root: str, tmp_path: Path) -> None:
     store = open_store(root)
     layer = store.layers[0]
     note = Root("/none/such", "elsewhere", os.geteuid(), {"ab" * 32: "fold"})
@@ -100,7 +106,7 @@ def test_environments_of_other_machines_are_believed_for_half_a_year(root, tmp_p
     assert notes(root) == []
 
 
-def test_what_lives_on_links_is_found_in_the_environment(root, environment, tmp_path):
+def test_what_lives_on_links_is_found_in_the_environment(root: str, environment: str, tmp_path: Path) -> None:
     store = open_store(root)
     folded, linked, copied, told = (
         admit(store, demo_wheel(tmp_path, name)) for name in ("folded", "linked", "copied", "told")
@@ -117,12 +123,12 @@ def test_what_lives_on_links_is_found_in_the_environment(root, environment, tmp_
     assert roots.living(note, tops) == {folded.digest, linked.digest, told.digest}
 
 
-def test_an_environment_that_cannot_be_looked_at_lives_on_everything():
+def test_an_environment_that_cannot_be_looked_at_lives_on_everything() -> None:
     note = Root("/none/such", "elsewhere", 1, {"ab" * 32: "", "cd" * 32: "copy", "ef" * 32: "fold"})
     assert roots.living(note, {"/x"}) == {"ab" * 32, "ef" * 32}
 
 
-def test_a_file_is_found_by_its_inode(tmp_path):
+def test_a_file_is_found_by_its_inode(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     (tmp_path / "env/inner").mkdir(parents=True)
     (tmp_path / "store/file").write_text("x")
@@ -134,7 +140,7 @@ def test_a_file_is_found_by_its_inode(tmp_path):
 
 
 @pytest.mark.root
-def test_members_of_a_group_note_their_own_environments(place, tmp_path):
+def test_members_of_a_group_note_their_own_environments(place: str, tmp_path: Path) -> None:
     with users("alice", "bob", group="team") as (alice, bob):
         root = os.path.join(place, "team")
         os.mkdir(root)

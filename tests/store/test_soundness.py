@@ -1,10 +1,18 @@
 """What a look at names and inodes finds."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 
 from commonwheel.store.soundness import Findings, examine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
 
 ROWS = [
     ("demo/__init__.py", 3, "aa" * 32, False, 1_600_000_000),
@@ -15,7 +23,7 @@ ROWS = [
 
 
 @pytest.fixture
-def tree(tmp_path):
+def tree(tmp_path: Path) -> Path:
     for path, size, _, executable, mtime in ROWS:
         file = tmp_path / path
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -25,12 +33,12 @@ def tree(tmp_path):
     return tmp_path
 
 
-def test_nothing_is_found_in_a_sound_tree(tree):
+def test_nothing_is_found_in_a_sound_tree(tree: Path) -> None:
     assert not examine(str(tree), ROWS)
     assert examine(str(tree), ROWS) == Findings()
 
 
-def test_a_time_or_a_mode_is_a_doubt(tree):
+def test_a_time_or_a_mode_is_a_doubt(tree: Path) -> None:
     os.utime(tree / "top.py", (1, 1))
     (tree / "demo/tool").chmod(0o755)
     found = examine(str(tree), ROWS)
@@ -38,7 +46,7 @@ def test_a_time_or_a_mode_is_a_doubt(tree):
     assert sorted(row[0] for row in found.doubts) == ["demo/tool", "top.py"]
 
 
-def replace_by_link(path):
+def replace_by_link(path: Path) -> None:
     path.unlink()
     path.symlink_to("tool")
 
@@ -53,18 +61,18 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("harm", "fault"), FAULTS.values(), ids=FAULTS)
-def test_faults_are_told_by_path(tree, harm, fault):
+def test_faults_are_told_by_path(tree: Path, harm: Callable[[Any], object], fault: tuple[str, str]) -> None:
     harm(tree)
     assert examine(str(tree), ROWS).faults == (fault,)
 
 
-def test_a_lost_directory_is_told(tree):
+def test_a_lost_directory_is_told(tree: Path) -> None:
     (tree / "demo/sub/deep/x.txt").unlink()
     (tree / "demo/sub/deep").rmdir()
     assert ("demo/sub/deep", "cannot be read: No such file or directory") in examine(str(tree), ROWS).faults
 
 
-def test_bytecode_of_a_python_that_may_write_and_what_nfs_holds_are_no_faults(tree):
+def test_bytecode_of_a_python_that_may_write_and_what_nfs_holds_are_no_faults(tree: Path) -> None:
     (tree / "demo/__pycache__").mkdir()
     (tree / "demo/__pycache__/x.cpython-312.pyc").write_bytes(b"")
     (tree / "demo/.nfs0001").write_bytes(b"")

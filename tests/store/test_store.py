@@ -1,11 +1,14 @@
 """Finding entries, noticing damage, keeping records."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import stat
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,22 +20,31 @@ from commonwheel.store.layers import Layer, Refused
 from commonwheel.store.store import Store
 from commonwheel.store.trust import Trust
 from kit.mounts import bind
-from kit.stores import Heard, admit, demo_wheel, everything_below, leftovers, open_store
+from kit.stores import Heard, admit, demo_wheel, everything_below, header_of, leftovers, open_store, ready
+from kit.stores import found as kit_found
 from kit.users import team_of, users
 from kit.wheels import make_wheel, sha256_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
+
+    from commonwheel.fs.disk import NewFile
+    from commonwheel.model import Entry
+
 
 @pytest.fixture
-def root(place):
+def root(place: str) -> str:
     return os.path.join(place, "a store")
 
 
 @pytest.fixture
-def wheel(tmp_path):
+def wheel(tmp_path: Path) -> str:
     return demo_wheel(tmp_path)
 
 
-def changes_of(action):
+def changes_of(action: Callable[[], object]) -> list[tuple[str, str]]:
     """Return every change of the disk that an action makes."""
     seen = []
     before = disk.observe(lambda operation, path: seen.append((operation, path)))
@@ -46,10 +58,10 @@ def changes_of(action):
 # --- finding ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_entry_is_what_its_wheel_says(root, wheel):
+def test_an_entry_is_what_its_wheel_says(root: str, wheel: str) -> None:
     entry = admit(open_store(root), wheel)
     digest = sha256_of(wheel)
-    found = open_store(root).find(digest)
+    found = kit_found(open_store(root), digest)
     assert found == entry
     assert found.digest == digest
     assert (found.name, found.version, found.dist_info, found.data) == (
@@ -65,10 +77,10 @@ def test_an_entry_is_what_its_wheel_says(root, wheel):
     assert found.files == len(list(filter(os.path.isfile, (f"{found.tree}/{p}" for p in everything_below(found.tree)))))
 
 
-def test_what_is_kept_beside_an_entry(root, wheel):
+def test_what_is_kept_beside_an_entry(root: str, wheel: str) -> None:
     admit(open_store(root), wheel)
     store = open_store(root)
-    entry = store.find(sha256_of(wheel))
+    entry = kit_found(store, sha256_of(wheel))
     files = store.files(entry)
     assert [path for path, *_ in files] == sorted(path for path, *_ in files)
     assert len(files) == entry.files
@@ -78,14 +90,14 @@ def test_what_is_kept_beside_an_entry(root, wheel):
         assert sha256_of(f"{entry.tree}/{path}") == sha256
         assert os.path.getsize(f"{entry.tree}/{path}") == size
     assert store.loose(entry) == [row for row in files if not row[0].startswith("demo/")]
-    assert "Requires-Dist: third\n" in store.metadata(entry.digest)
+    assert "Requires-Dist: third\n" in (store.metadata(entry.digest) or "")
     assert store.recommended_link_mode(entry) == ""
     assert store.wheel_of(entry.digest) is None
-    assert store.header(entry).filename == "demo-1.0-py3-none-any.whl"
+    assert header_of(store, entry).filename == "demo-1.0-py3-none-any.whl"
 
 
 @pytest.mark.parametrize("digest", ["", "x", "ab" * 32, "AB" * 32, "../" * 22, "ab" * 31 + "/x"])
-def test_what_is_not_there_is_a_miss(root, wheel, digest):
+def test_what_is_not_there_is_a_miss(root: str, wheel: str, digest: str) -> None:
     store = open_store(root)
     assert store.find(digest) is None
     admit(store, wheel)
@@ -95,7 +107,7 @@ def test_what_is_not_there_is_a_miss(root, wheel, digest):
     assert store.wheel_of(digest) is None
 
 
-def test_a_store_without_an_admission_only_finds(root, wheel, tmp_path):
+def test_a_store_without_an_admission_only_finds(root: str, wheel: str, tmp_path: Path) -> None:
     entry = admit(open_store(root), wheel)
     store = Store((Layer(root, Trust()),))
     assert store.ready(entry.digest) == entry
@@ -103,7 +115,7 @@ def test_a_store_without_an_admission_only_finds(root, wheel, tmp_path):
         admit(store, make_wheel(tmp_path, "other"))
 
 
-def test_a_file_is_found_by_name_and_any_of_its_hashes(root, wheel):
+def test_a_file_is_found_by_name_and_any_of_its_hashes(root: str, wheel: str) -> None:
     import hashlib
 
     with open(wheel, "rb") as file:
@@ -120,12 +132,12 @@ def test_a_file_is_found_by_name_and_any_of_its_hashes(root, wheel):
     assert store.find_file(name, ()) is None
 
 
-def test_a_hit_changes_nothing(root, wheel):
+def test_a_hit_changes_nothing(root: str, wheel: str) -> None:
     digest = admit(open_store(root), wheel).digest
 
-    def hit():
+    def hit() -> None:
         store = open_store(root)
-        entry = store.ready(digest)
+        entry = ready(store, digest)
         store.files(entry)
         store.used([entry])
         assert admit(store, wheel) == entry
@@ -135,12 +147,12 @@ def test_a_hit_changes_nothing(root, wheel):
 
 
 @pytest.mark.root
-def test_a_hit_in_a_store_that_is_mounted_read_only(root, wheel, place):
+def test_a_hit_in_a_store_that_is_mounted_read_only(root: str, wheel: str, place: str) -> None:
     entry = admit(open_store(root), wheel)
     with bind(root, os.path.join(place, "ro"), read_only=True) as mounted:
         heard = Heard()
         store = open_store(mounted, heard=heard)
-        found = store.ready(entry.digest)
+        found = ready(store, entry.digest)
         assert found.root == f"{mounted}/{layout.entry(entry.digest)}"
         store.used([found])
         assert heard.notes == []
@@ -148,7 +160,7 @@ def test_a_hit_in_a_store_that_is_mounted_read_only(root, wheel, place):
 
 
 @pytest.mark.root
-def test_a_hit_makes_no_system_call_that_writes(root, wheel, tmp_path):
+def test_a_hit_makes_no_system_call_that_writes(root: str, wheel: str, tmp_path: Path) -> None:
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("strace is not installed")
@@ -170,7 +182,7 @@ def test_a_hit_makes_no_system_call_that_writes(root, wheel, tmp_path):
 # --- damage ----------------------------------------------------------------------------------------------------------
 
 
-def flip(path):
+def flip(path: str) -> None:
     facts_ = os.lstat(path)
     with open(path, "r+b") as file:
         byte = file.read(1)
@@ -179,27 +191,51 @@ def flip(path):
     os.utime(path, ns=(facts_.st_atime_ns, facts_.st_mtime_ns + 1_000_000_000))
 
 
-def unlocked(directory):
+def unlocked(directory: str) -> str:
     os.chmod(directory, 0o755)
     return directory
 
 
-def empty(tree):
+def empty(tree: str) -> None:
     for name in everything_below(tree):
         if os.path.isfile(f"{tree}/{name}"):
             unlocked(os.path.dirname(f"{tree}/{name}"))
             os.unlink(f"{tree}/{name}")
 
 
-DAMAGE = {
+def remove(path: str) -> None:
+    unlocked(os.path.dirname(path))
+    os.unlink(path)
+
+
+def add(path: str) -> None:
+    unlocked(os.path.dirname(path))
+    with open(path, "w"):
+        pass
+
+
+def replace_by_link(path: str) -> None:
+    remove(path)
+    os.symlink("/etc/passwd", path)
+
+
+def half_delete(root: str) -> None:
+    os.unlink(f"{root}/files.txt")
+    empty(f"{root}/tree")
+
+
+def empty_entry(root: str) -> None:
+    shutil.rmtree(unlocked(root))
+    os.mkdir(root)
+
+
+DAMAGE: dict[str, Callable[[str], object]] = {
     "truncated file": lambda root: os.truncate(f"{root}/tree/demo/data.txt", 3),
     "empty file": lambda root: os.truncate(f"{root}/tree/demo/data.txt", 0),
     "flipped bit": lambda root: flip(f"{root}/tree/demo/data.txt"),
-    "missing file": lambda root: (unlocked(f"{root}/tree/demo"), os.unlink(f"{root}/tree/demo/data.txt")),
-    "extra file": lambda root: open(f"{unlocked(root + '/tree/demo')}/sitecustomize.py", "w").close(),
-    "link for a file": lambda root: (
-        unlocked(f"{root}/tree/demo"), os.unlink(f"{root}/tree/demo/data.txt"), os.symlink("/etc/passwd", f"{root}/tree/demo/data.txt"),
-    ),
+    "missing file": lambda root: remove(f"{root}/tree/demo/data.txt"),
+    "extra file": lambda root: add(f"{root}/tree/demo/sitecustomize.py"),
+    "link for a file": lambda root: replace_by_link(f"{root}/tree/demo/data.txt"),
     "emptied tree": lambda root: empty(f"{root}/tree"),
     "lost tree": lambda root: os.rename(f"{root}/tree", f"{root}/gone"),
     "lost header": lambda root: os.unlink(f"{root}/entry.txt"),
@@ -207,13 +243,15 @@ DAMAGE = {
     "flipped header": lambda root: flip(f"{root}/entry.txt"),
     "lost list of files": lambda root: os.unlink(f"{root}/files.txt"),
     "cut list of files": lambda root: os.truncate(f"{root}/files.txt", 200),
-    "half deleted": lambda root: (os.unlink(f"{root}/files.txt"), empty(f"{root}/tree")),
-    "emptied entry": lambda root: (shutil.rmtree(unlocked(root)), os.mkdir(root)),
-}  # fmt: skip
+    "half deleted": half_delete,
+    "emptied entry": empty_entry,
+}
 
 
 @pytest.mark.parametrize("harm", DAMAGE.values(), ids=DAMAGE)
-def test_damage_is_noticed_renamed_away_and_mended_by_the_same_command(root, wheel, harm):
+def test_damage_is_noticed_renamed_away_and_mended_by_the_same_command(
+    root: str, wheel: str, harm: Callable[[Any], object]
+) -> None:
     before = admit(open_store(root), wheel)
     harm(before.root)
     heard = Heard()
@@ -229,7 +267,7 @@ def test_damage_is_noticed_renamed_away_and_mended_by_the_same_command(root, whe
 
 
 @pytest.mark.parametrize("harm", [DAMAGE["truncated file"], DAMAGE["lost header"]], ids=["file", "header"])
-def test_damage_is_mended_by_the_next_layer(place, wheel, harm):
+def test_damage_is_mended_by_the_next_layer(place: str, wheel: str, harm: Callable[[Any], object]) -> None:
     first, second = os.path.join(place, "1"), os.path.join(place, "2")
     good = admit(open_store(second), wheel)
     harm(admit(open_store(first), wheel).root)
@@ -239,7 +277,7 @@ def test_damage_is_mended_by_the_next_layer(place, wheel, harm):
 
 
 @pytest.mark.parametrize("harm", DAMAGE.values(), ids=DAMAGE)
-def test_damage_is_mended_offline_when_the_wheel_was_kept(root, wheel, harm):
+def test_damage_is_mended_offline_when_the_wheel_was_kept(root: str, wheel: str, harm: Callable[[Any], object]) -> None:
     os.mkdir(root)
     with open(os.path.join(root, "store.toml"), "w") as file:
         file.write("keep-archives = true\n")
@@ -250,14 +288,14 @@ def test_damage_is_mended_offline_when_the_wheel_was_kept(root, wheel, harm):
     store = open_store(root)
     assert store.ready(before.digest) is None
 
-    def offline(_file):
+    def offline(_file: NewFile) -> None:
         raise AssertionError("nothing needs to be fetched")
 
     expected = (Digest("sha256", before.digest),)
     assert store.admit(offline, filename=os.path.basename(wheel), expected=expected) == before
 
 
-def test_a_new_stamp_with_the_old_content_is_no_damage(root, wheel):
+def test_a_new_stamp_with_the_old_content_is_no_damage(root: str, wheel: str) -> None:
     entry = admit(open_store(root), wheel)
     os.utime(f"{entry.tree}/demo/data.txt", (5, 5))
     os.chmod(f"{entry.tree}/demo/data.txt", 0o644)
@@ -266,11 +304,11 @@ def test_a_new_stamp_with_the_old_content_is_no_damage(root, wheel):
     assert heard.warnings == []
 
 
-def test_an_entry_that_cannot_be_moved_away_is_passed_over(root, wheel):
+def test_an_entry_that_cannot_be_moved_away_is_passed_over(root: str, wheel: str) -> None:
     entry = admit(open_store(root), wheel)
     os.truncate(f"{entry.root}/entry.txt", 0)
 
-    def refuse(operation, path):
+    def refuse(operation: str, path: str) -> None:
         if operation == "rename" and path == entry.root:
             raise PermissionError(1, "Operation not permitted", path)
 
@@ -289,11 +327,12 @@ def test_an_entry_that_cannot_be_moved_away_is_passed_over(root, wheel):
 # --- first use after a reboot -------------------------------------------------------------------------------------------
 
 
-def published_before_the_last_boot(entry, **changes):
+def published_before_the_last_boot(entry: Entry, **changes: object) -> None:
     """Let an entry say that another boot of this host published it."""
     path = f"{entry.root}/entry.txt"
     with open(path, "rb") as file:
         said = header.decode(file.read())
+    assert said is not None
     published = Published("index", 0, facts.host(), "another boot").replaced(**changes)
     os.unlink(path)
     with open(path, "wb") as file:
@@ -301,7 +340,7 @@ def published_before_the_last_boot(entry, **changes):
     os.chmod(path, 0o444)
 
 
-def test_the_first_use_after_a_reboot_hashes_and_remembers(root, wheel):
+def test_the_first_use_after_a_reboot_hashes_and_remembers(root: str, wheel: str) -> None:
     entry = admit(open_store(root), wheel)
     published_before_the_last_boot(entry)
     assert open_store(root).find(entry.digest) == entry
@@ -309,7 +348,7 @@ def test_the_first_use_after_a_reboot_hashes_and_remembers(root, wheel):
     assert changes_of(lambda: open_store(root).find(entry.digest)) == []
 
 
-def test_what_a_power_cut_took_is_noticed(root, wheel):
+def test_what_a_power_cut_took_is_noticed(root: str, wheel: str) -> None:
     entry = admit(open_store(root), wheel)
     path = f"{entry.tree}/demo/data.txt"
     size, times = os.path.getsize(path), os.stat(path)
@@ -324,7 +363,7 @@ def test_what_a_power_cut_took_is_noticed(root, wheel):
 
 
 @pytest.mark.parametrize("changes", [{"host": "elsewhere"}, {"boot": ""}])
-def test_other_hosts_are_not_asked_for_their_boots(root, wheel, changes):
+def test_other_hosts_are_not_asked_for_their_boots(root: str, wheel: str, changes: dict[str, str]) -> None:
     entry = admit(open_store(root), wheel)
     published_before_the_last_boot(entry, **changes)
     assert changes_of(lambda: open_store(root).find(entry.digest)) == []
@@ -332,7 +371,7 @@ def test_other_hosts_are_not_asked_for_their_boots(root, wheel, changes):
 
 
 @pytest.mark.root
-def test_what_was_checked_in_a_store_of_others_is_remembered_among_my_own(place, wheel):
+def test_what_was_checked_in_a_store_of_others_is_remembered_among_my_own(place: str, wheel: str) -> None:
     shared, mine = os.path.join(place, "shared"), os.path.join(place, "mine")
     entry = admit(open_store(shared), wheel)
     published_before_the_last_boot(entry)
@@ -350,7 +389,7 @@ def test_what_was_checked_in_a_store_of_others_is_remembered_among_my_own(place,
 # --- records ---------------------------------------------------------------------------------------------------------
 
 
-def test_records_are_kept_and_the_newest_wins(place):
+def test_records_are_kept_and_the_newest_wins(place: str) -> None:
     first, second = os.path.join(place, "1"), os.path.join(place, "2")
     assert open_store(second).put("pages", "index/demo", b"old")
     os.utime(os.path.join(second, "v1/pages/index/demo"), (1000, 1000))
@@ -368,7 +407,7 @@ def test_records_are_kept_and_the_newest_wins(place):
 
 
 @pytest.mark.root
-def test_what_is_about_this_machine_stays_with_me(place):
+def test_what_is_about_this_machine_stays_with_me(place: str) -> None:
     with users("alice") as (alice,):
         shared = os.path.join(place, "shared")
         os.mkdir(shared)
@@ -381,12 +420,12 @@ def test_what_is_about_this_machine_stays_with_me(place):
         assert os.path.exists(os.path.join(place, "mine/v1/interpreters/x"))
 
 
-def test_unknown_spaces_are_a_mistake(root):
+def test_unknown_spaces_are_a_mistake(root: str) -> None:
     with pytest.raises(KeyError):
         open_store(root).get("no-such-space", "x")
 
 
-def test_pointers_lead_to_digests(root):
+def test_pointers_lead_to_digests(root: str) -> None:
     store = open_store(root)
     url = "https://index.example/demo-1.0-py3-none-any.whl"
     assert store.pointer(url) is None
@@ -399,7 +438,7 @@ def test_pointers_lead_to_digests(root):
     assert open_store(root).pointer(url) is None
 
 
-def test_scratch_is_mine_alone(root):
+def test_scratch_is_mine_alone(root: str) -> None:
     path = open_store(root).scratch()
     assert stat.S_IMODE(os.lstat(path).st_mode) == 0o700
     assert os.listdir(path) == []
@@ -411,13 +450,13 @@ def test_scratch_is_mine_alone(root):
 # --- use -------------------------------------------------------------------------------------------------------------
 
 
-def test_use_is_noted_once_a_day_and_not_on_the_day_of_publication(root, wheel):
+def test_use_is_noted_once_a_day_and_not_on_the_day_of_publication(root: str, wheel: str) -> None:
     store = open_store(root)
     entry = admit(store, wheel)
     assert changes_of(lambda: store.used([entry])) == []
     published_before_the_last_boot(entry, boot="")
     store = open_store(root)
-    entry = store.find(entry.digest)
+    entry = kit_found(store, entry.digest)
     store.used([entry])
     day = time.strftime("%Y-%m-%d", time.gmtime())
     with open(os.path.join(root, f"v1/use/{os.geteuid()}/{day}")) as file:
@@ -438,7 +477,7 @@ print(None if entry is None else open(entry.tree + "/demo/data.txt").read(4))
 
 
 @pytest.mark.root
-def test_a_stranger_cannot_put_an_entry_into_a_place_open_to_all(place, wheel):
+def test_a_stranger_cannot_put_an_entry_into_a_place_open_to_all(place: str, wheel: str) -> None:
     """Whatever he plants, edits, or swaps for a link or by a rename: nobody who does not trust him gets a byte of it."""
     with users("alice", "eve") as (alice, eve):
         root = os.path.join(place, "open")
@@ -481,7 +520,7 @@ def test_a_stranger_cannot_put_an_entry_into_a_place_open_to_all(place, wheel):
 
 
 @pytest.mark.root
-def test_a_stranger_cannot_lend_his_pages_and_pointers(place):
+def test_a_stranger_cannot_lend_his_pages_and_pointers(place: str) -> None:
     with users("alice", "eve") as (alice, eve):
         root = os.path.join(place, "open")
         os.mkdir(root)
@@ -501,7 +540,7 @@ def test_a_stranger_cannot_lend_his_pages_and_pointers(place):
 
 
 @pytest.mark.root
-def test_members_of_a_group_share_and_strangers_do_not_get_in(place, wheel):
+def test_members_of_a_group_share_and_strangers_do_not_get_in(place: str, wheel: str) -> None:
     with users("alice", "bob", "eve", group="team", members=["alice", "bob"]) as (alice, bob, eve):
         root = os.path.join(place, "team")
         os.mkdir(root)
@@ -525,7 +564,7 @@ def test_members_of_a_group_share_and_strangers_do_not_get_in(place, wheel):
 
 
 @pytest.mark.root
-def test_a_member_can_take_a_damaged_entry_of_another_out_of_use(place, wheel):
+def test_a_member_can_take_a_damaged_entry_of_another_out_of_use(place: str, wheel: str) -> None:
     with users("alice", "bob", group="team") as (alice, bob):
         root = os.path.join(place, "team")
         os.mkdir(root)

@@ -1,8 +1,11 @@
 """What a store holds, measured."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,13 +13,16 @@ from commonwheel.fs import disk
 from commonwheel.store import layout, roots, survey
 from kit.stores import admit, demo_wheel, open_store
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 @pytest.fixture
-def root(place):
+def root(place: str) -> str:
     return os.path.join(place, "a store")
 
 
-def test_measures_are_those_of_du(root, tmp_path):
+def test_measures_are_those_of_du(root: str, tmp_path: Path) -> None:
     entry = admit(open_store(root), demo_wheel(tmp_path))
     found = survey.measured(root)
     said = subprocess.run(["du", "-s", "-B1", root], check=True, capture_output=True, text=True).stdout
@@ -29,7 +35,7 @@ def test_measures_are_those_of_du(root, tmp_path):
     assert survey.measured(root).linked == os.lstat(tmp_path / "linked").st_blocks * 512
 
 
-def test_every_entry_is_listed_with_its_users(root, tmp_path):
+def test_every_entry_is_listed_with_its_users(root: str, tmp_path: Path) -> None:
     store = open_store(root)
     one, two = (admit(store, demo_wheel(tmp_path, "demo", version)) for version in ("1.0", "2.0"))
     environment = tmp_path / "env"
@@ -45,7 +51,7 @@ def test_every_entry_is_listed_with_its_users(root, tmp_path):
     assert found[0].owner == os.geteuid()
 
 
-def test_a_damaged_entry_is_listed_by_its_digest(root, tmp_path):
+def test_a_damaged_entry_is_listed_by_its_digest(root: str, tmp_path: Path) -> None:
     store = open_store(root)
     entry = admit(store, demo_wheel(tmp_path))
     os.unlink(f"{entry.root}/entry.txt")
@@ -53,7 +59,7 @@ def test_a_damaged_entry_is_listed_by_its_digest(root, tmp_path):
     assert (found.header, found.label) == (None, entry.digest[:16])
 
 
-def test_days_of_use_are_read(root):
+def test_days_of_use_are_read(root: str) -> None:
     layer = open_store(root).layers[0]
     layer.write(layout.used_on(1, "2024-02-03"), b"aa\nbb\n")
     layer.write(layout.used_on(2, "2024-02-05"), b"bb\n")
@@ -62,7 +68,7 @@ def test_days_of_use_are_read(root):
     assert found == {"aa": 1706918400, "bb": 1707091200}
 
 
-def test_leftovers_are_those_of_nobody_who_works(root, tmp_path):
+def test_leftovers_are_those_of_nobody_who_works(root: str, tmp_path: Path) -> None:
     store = open_store(root)
     entry = admit(store, demo_wheel(tmp_path))
     layer = store.layers[0]
@@ -92,7 +98,7 @@ def test_leftovers_are_those_of_nobody_who_works(root, tmp_path):
     assert f"{shard}/{here}-{dead.pid}-{'b' * 16}" not in list(survey.leftovers(layer))
 
 
-def test_what_is_not_there_has_nothing(tmp_path):
+def test_what_is_not_there_has_nothing(tmp_path: Path) -> None:
     layer = open_store(str(tmp_path / "none")).layers[0]
     assert survey.held(layer) == []
     assert list(survey.leftovers(layer)) == []

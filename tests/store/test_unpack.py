@@ -1,8 +1,11 @@
 """Wheels that are right come out right; wheels that are wrong are refused, with everything that is wrong, and no file."""
 
+from __future__ import annotations
+
 import os
 import stat
 import zlib
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -14,17 +17,23 @@ from commonwheel.store.wheel import BadWheel
 from kit.stores import demo_wheel, everything_below
 from kit.wheels import BZIP2, LZMA, STORED, SYMLINK, Member, Zip, elf, make_wheel, record_row, sha256_of, wheel_bytes
 
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from commonwheel.store.unpack import Unpacked
+
 INFO = "demo-1.0.dist-info"
 
 
-def unpacked(path, tmp_path, **options):
+def unpacked(path: str, tmp_path: Path, **options: bool) -> Unpacked:
     return unpack(path, str(tmp_path / "tree"), os.path.basename(path), **options)
 
 
 # --- good wheels -----------------------------------------------------------------------------------------------------
 
 
-def test_a_good_wheel_comes_out_as_it_is(tmp_path):
+def test_a_good_wheel_comes_out_as_it_is(tmp_path: Path) -> None:
     path = demo_wheel(tmp_path)
     found = unpacked(path, tmp_path)
     said = found.described
@@ -49,7 +58,7 @@ def test_a_good_wheel_comes_out_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_modes_do_not_depend_on_the_umask(tmp_path, umask):
+def test_modes_do_not_depend_on_the_umask(tmp_path: Path, umask: int) -> None:
     path = demo_wheel(tmp_path)
     before = os.umask(umask)
     try:
@@ -92,7 +101,7 @@ ODD_BUT_GOOD = {
 
 
 @pytest.mark.parametrize("knobs", ODD_BUT_GOOD.values(), ids=ODD_BUT_GOOD)
-def test_what_is_odd_but_good_is_unpacked(tmp_path, knobs):
+def test_what_is_odd_but_good_is_unpacked(tmp_path: Path, knobs: dict[str, Any]) -> None:
     knobs = dict(knobs)
     files = {"demo/__init__.py": "", "demo/a.py": "a = 1\n"} | knobs.pop("files", {})
     unpacked(make_wheel(tmp_path, files=files, **knobs), tmp_path)
@@ -100,12 +109,12 @@ def test_what_is_odd_but_good_is_unpacked(tmp_path, knobs):
         assert (tmp_path / "tree" / name).read_bytes() == content.encode()
 
 
-def test_a_project_is_the_same_in_every_spelling(tmp_path):
+def test_a_project_is_the_same_in_every_spelling(tmp_path: Path) -> None:
     path = make_wheel(tmp_path, "Demo.Pack", "1.0", {"x.py": ""}, filename="demo_pack-1.0-py3-none-any.whl")
     assert unpacked(path, tmp_path).described.name == "demo-pack"
 
 
-def test_a_large_member_is_streamed(tmp_path, monkeypatch):
+def test_a_large_member_is_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacking, "PIECE", 1 << 16)
     content = os.urandom(1 << 17) + bytes(1 << 20)
     for method in (STORED, 8):
@@ -115,12 +124,12 @@ def test_a_large_member_is_streamed(tmp_path, monkeypatch):
         assert next(row for row in found.rows if row[0] == "demo/big.bin")[1] == len(content)
 
 
-def test_shared_objects_decide_about_folding(tmp_path):
-    files = {"demo/__init__.py": "", "demo/lib/a.so": elf(runpath="$ORIGIN/../../nvidia/lib")}
+def test_shared_objects_decide_about_folding(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {"demo/__init__.py": "", "demo/lib/a.so": elf(runpath="$ORIGIN/../../nvidia/lib")}
     assert "nvidia/lib" in unpacked(make_wheel(tmp_path, files=files), tmp_path).plan.unfolded
 
 
-def test_packages_that_are_shared_by_pkgutil_are_not_folded(tmp_path):
+def test_packages_that_are_shared_by_pkgutil_are_not_folded(tmp_path: Path) -> None:
     init = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
     files = {"ns/__init__.py": init, "ns/demo/__init__.py": ""}
     assert unpacked(make_wheel(tmp_path, files=files), tmp_path).plan.foldable == ("ns/demo",)
@@ -129,7 +138,7 @@ def test_packages_that_are_shared_by_pkgutil_are_not_folded(tmp_path):
 # --- bad wheels ------------------------------------------------------------------------------------------------------
 
 
-def extra(name, data=b"x", **fields):
+def extra(name: str | bytes, data: bytes = b"x", **fields: Any) -> dict[str, Any]:
     return {
         "members": [Member(name, data, **fields)],
         "record_extra": [record_row(name, data)] if isinstance(name, str) else [],
@@ -232,7 +241,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("knobs", "said"), BAD.values(), ids=BAD)
-def test_what_is_bad_is_refused(tmp_path, knobs, said):
+def test_what_is_bad_is_refused(tmp_path: Path, knobs: dict[str, Any], said: str) -> None:
     path = make_wheel(tmp_path / "w", files={"demo/__init__.py": "", "demo/a.py": "a = 1\n"}, **knobs)
     with pytest.raises(BadWheel) as caught:
         unpacked(path, tmp_path)
@@ -241,7 +250,7 @@ def test_what_is_bad_is_refused(tmp_path, knobs, said):
     assert not [path for path in everything_below(str(tmp_path)) if "evil" in path]
 
 
-def test_a_bomb_is_stopped_at_what_it_declared(tmp_path):
+def test_a_bomb_is_stopped_at_what_it_declared(tmp_path: Path) -> None:
     change = {"demo/a.bin": {"raw": bomb(64 << 20), "size": 10}}
     path = make_wheel(tmp_path / "w", files={"demo/a.bin": b"x" * 10}, change=change)
     with pytest.raises(BadWheel):
@@ -250,7 +259,7 @@ def test_a_bomb_is_stopped_at_what_it_declared(tmp_path):
     assert sum(sizes) < 1 << 20
 
 
-def test_a_large_bomb_is_stopped_at_what_it_declared(tmp_path, monkeypatch):
+def test_a_large_bomb_is_stopped_at_what_it_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacking, "PIECE", 1 << 16)
     change = {"demo/a.bin": {"raw": bomb(64 << 20), "size": 1 << 17}}
     path = make_wheel(tmp_path / "w", files={"demo/a.bin": bytes(1 << 17)}, change=change)
@@ -263,7 +272,7 @@ def test_a_large_bomb_is_stopped_at_what_it_declared(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "raw", [bomb(1 << 18)[:-3], bomb(1 << 18) + b"more", b"\xff" * 400], ids=["cut", "more behind", "junk"]
 )
-def test_a_large_member_that_is_damaged_is_refused(tmp_path, monkeypatch, raw):
+def test_a_large_member_that_is_damaged_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raw: bytes) -> None:
     monkeypatch.setattr(unpacking, "PIECE", 1 << 16)
     change = {"demo/a.bin": {"raw": raw}}
     path = make_wheel(tmp_path / "w", files={"demo/a.bin": bytes(1 << 18)}, change=change)
@@ -271,7 +280,7 @@ def test_a_large_member_that_is_damaged_is_refused(tmp_path, monkeypatch, raw):
         unpacked(path, tmp_path)
 
 
-def test_every_fault_is_told_at_once(tmp_path):
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     path = make_wheel(
         tmp_path,
         files={"demo/a.py": "a", "demo/b.py": "b"},
@@ -286,14 +295,14 @@ def test_every_fault_is_told_at_once(tmp_path):
     assert not os.path.exists(tmp_path / "tree")
 
 
-def test_nothing_is_written_of_a_wheel_whose_list_of_files_is_wrong(tmp_path):
+def test_nothing_is_written_of_a_wheel_whose_list_of_files_is_wrong(tmp_path: Path) -> None:
     path = make_wheel(tmp_path, files={"demo/a.py": "a"}, record_without=["demo/a.py"])
     with pytest.raises(BadWheel):
         unpacked(path, tmp_path)
     assert not os.path.exists(tmp_path / "tree")
 
 
-def test_faults_of_record_can_be_let_pass_and_nothing_else(tmp_path):
+def test_faults_of_record_can_be_let_pass_and_nothing_else(tmp_path: Path) -> None:
     rows = {"demo/a.py": record_row("demo/a.py", b"other!")}
     path = make_wheel(
         tmp_path, files={"demo/a.py": "a = 1\n", "demo/b.py": ""}, record_rows=rows, record_without=["demo/b.py"]
@@ -308,7 +317,7 @@ def test_faults_of_record_can_be_let_pass_and_nothing_else(tmp_path):
         unpack(bad, str(tmp_path / "other"), os.path.basename(bad), verify_record=False)
 
 
-def test_many_faults_are_counted_not_listed(tmp_path):
+def test_many_faults_are_counted_not_listed(tmp_path: Path) -> None:
     files = {f"demo/{number}.py": "" for number in range(50)}
     path = make_wheel(tmp_path, files=files, record_without=files)
     with pytest.raises(BadWheel) as caught:
@@ -320,14 +329,14 @@ GOOD = wheel_bytes(files={"demo/__init__.py": "x = 1\n"})
 
 
 @pytest.mark.parametrize("size", [0, 1, 10, len(GOOD) // 2, len(GOOD) - 1])
-def test_a_truncated_wheel_is_refused(tmp_path, size):
+def test_a_truncated_wheel_is_refused(tmp_path: Path, size: int) -> None:
     path = tmp_path / "demo-1.0-py3-none-any.whl"
     path.write_bytes(GOOD[:size])
     with pytest.raises(BadWheel):
         unpacked(str(path), tmp_path)
 
 
-def test_html_is_refused(tmp_path):
+def test_html_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "demo-1.0-py3-none-any.whl"
     path.write_bytes(b"<!DOCTYPE html><title>404</title>" * 100)
     with pytest.raises(BadWheel) as caught:
@@ -336,7 +345,7 @@ def test_html_is_refused(tmp_path):
 
 
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
-def test_one_changed_byte_never_gets_through(tmp_path_factory, at, byte):
+def test_one_changed_byte_never_gets_through(tmp_path_factory: pytest.TempPathFactory, at: int, byte: int) -> None:
     """Any one byte: the content that comes out is the content that went in, or the wheel is refused."""
     data = bytearray(GOOD)
     data[at] = byte

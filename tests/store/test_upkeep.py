@@ -1,31 +1,42 @@
 """Cleaning, pruning and verifying spare what lives, tell what remains, and mend what they can."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import stat
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
 from commonwheel.model import Digest
 from commonwheel.store import header, layout, roots, upkeep
 from commonwheel.store.upkeep import Wish
-from kit.stores import Heard, admit, demo_wheel, everything_below, filled_with, leftovers, open_store
+from kit.stores import Heard, admit, demo_wheel, everything_below, filled_with, found, leftovers, open_store, ready
 from kit.users import team_of, users
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from commonwheel.model import Entry
+    from commonwheel.store.upkeep import Removed
 
 DAY = 86_400
 
 
 @pytest.fixture
-def root(place):
+def root(place: str) -> str:
     return os.path.join(place, "a store")
 
 
-def aged(entry, days, **changes):
+def aged(entry: Entry, days: float, **changes: object) -> Entry:
     """Let an entry say that it was published some days ago."""
     path = f"{entry.root}/entry.txt"
     with open(path, "rb") as file:
         said = header.decode(file.read())
+    assert said is not None
     published = said.published.replaced(at=int(time.time() - days * DAY), **changes)
     os.unlink(path)
     with open(path, "wb") as file:
@@ -34,12 +45,12 @@ def aged(entry, days, **changes):
     return entry
 
 
-def filled(root, place, *names):
+def filled(root: str, place: str, *names: str) -> list[Entry]:
     store = open_store(root)
     return [aged(admit(store, demo_wheel(place, name)), 100) for name in names]
 
 
-def used_in(entry, environment, *, link=None):
+def used_in(entry: Entry, environment: str, *, link: str | None = None) -> None:
     os.makedirs(environment, exist_ok=True)
     if link == "hardlink":
         for path in ("data.txt", "__init__.py", "inner/__init__.py", "inner/tool"):
@@ -49,18 +60,18 @@ def used_in(entry, environment, *, link=None):
     roots.keep(open_store(entry.root.partition("/v1/")[0]), environment, [entry.digest])
 
 
-def there(root):
+def there(root: str) -> list[str]:
     return sorted(one.name for one in upkeep.listing(open_store(root)))
 
 
-def names_of(removed):
+def names_of(removed: Removed) -> list[str]:
     return sorted(one.name for one in removed.entries)
 
 
 # --- size and listing ----------------------------------------------------------------------------------------------------
 
 
-def test_size_is_told_by_layer_and_package(root, place):
+def test_size_is_told_by_layer_and_package(root: str, place: str) -> None:
     filled(root, place, "one", "two")
     store = open_store(root, os.path.join(place, "none"))
     store.put("pages", "i/one", b"x" * 10_000)
@@ -74,7 +85,7 @@ def test_size_is_told_by_layer_and_package(root, place):
     assert found.leftovers.inodes == found.images.inodes == 0
 
 
-def test_packages_are_listed_by_any_spelling(root, place):
+def test_packages_are_listed_by_any_spelling(root: str, place: str) -> None:
     store = open_store(root)
     admit(store, demo_wheel(place, "demo_pack"))
     assert [one.label for one in upkeep.listing(store, ["Demo.Pack"])] == ["demo-pack 1.0"]
@@ -84,7 +95,7 @@ def test_packages_are_listed_by_any_spelling(root, place):
 # --- clean -----------------------------------------------------------------------------------------------------------
 
 
-def test_cleaning_empties_the_store(root, place):
+def test_cleaning_empties_the_store(root: str, place: str) -> None:
     filled(root, place, "one", "two")
     store = open_store(root)
     store.put("pages", "i/one", b"x")
@@ -104,7 +115,7 @@ def test_cleaning_empties_the_store(root, place):
     assert admit(store, demo_wheel(place)).name == "demo"
 
 
-def test_cleaning_a_package_removes_what_is_known_of_it(root, place):
+def test_cleaning_a_package_removes_what_is_known_of_it(root: str, place: str) -> None:
     one, two = filled(root, place, "one", "two")
     store = open_store(root)
     for key in ("i/one", "i/one.files", "i/two", "j/one"):
@@ -119,7 +130,7 @@ def test_cleaning_a_package_removes_what_is_known_of_it(root, place):
     assert (store.pointer("url of one"), store.pointer("url of two")) == (None, two.digest)
 
 
-def test_cleaning_spares_what_environments_reach_through_links(root, place):
+def test_cleaning_spares_what_environments_reach_through_links(root: str, place: str) -> None:
     folded, linked = filled(root, place, "folded", "linked")
     used_in(folded, os.path.join(place, "env"), link="fold")
     used_in(linked, os.path.join(place, "env2"), link="hardlink")
@@ -130,7 +141,7 @@ def test_cleaning_spares_what_environments_reach_through_links(root, place):
     assert names_of(upkeep.clean(open_store(root), force=True)) == ["folded"]
 
 
-def test_a_dry_run_changes_nothing(root, place):
+def test_a_dry_run_changes_nothing(root: str, place: str) -> None:
     filled(root, place, "one")
     before = sorted(everything_below(root))
     assert names_of(upkeep.clean(open_store(root), dry_run=True)) == ["one"]
@@ -138,7 +149,7 @@ def test_a_dry_run_changes_nothing(root, place):
     assert sorted(everything_below(root)) == before
 
 
-def test_a_layer_that_is_set_read_only_is_left_alone(root, place):
+def test_a_layer_that_is_set_read_only_is_left_alone(root: str, place: str) -> None:
     filled(root, place, "one")
     assert upkeep.clean(open_store(root, read_only=[root])).entries == ()
     assert upkeep.prune(open_store(root, read_only=[root]), Wish(older_than=0)).entries == ()
@@ -148,7 +159,7 @@ def test_a_layer_that_is_set_read_only_is_left_alone(root, place):
 # --- prune -----------------------------------------------------------------------------------------------------------
 
 
-def test_without_a_wish_what_is_old_and_noted_by_nobody_goes(root, place):
+def test_without_a_wish_what_is_old_and_noted_by_nobody_goes(root: str, place: str) -> None:
     old, noted, linked, folded = filled(root, place, "old", "noted", "linked", "folded")
     aged(filled(root, place, "young")[0], 10)
     used_in(noted, os.path.join(place, "env"))
@@ -160,7 +171,7 @@ def test_without_a_wish_what_is_old_and_noted_by_nobody_goes(root, place):
     assert open_store(root).find(old.digest) is None
 
 
-def test_when_the_environment_is_gone_its_entries_go_too(root, place):
+def test_when_the_environment_is_gone_its_entries_go_too(root: str, place: str) -> None:
     (entry,) = filled(root, place, "one")
     environment = os.path.join(place, "env")
     used_in(entry, environment, link="fold")
@@ -170,15 +181,15 @@ def test_when_the_environment_is_gone_its_entries_go_too(root, place):
     assert list(roots.every(open_store(root).layers[0])) == []
 
 
-def test_use_counts_as_age(root, place):
+def test_use_counts_as_age(root: str, place: str) -> None:
     used, unused = filled(root, place, "used", "unused")
     store = open_store(root)
-    store.used([store.find(used.digest)])
+    store.used([found(store, used.digest)])
     assert names_of(upkeep.prune(store, Wish(older_than=5 * DAY))) == ["unused"]
     assert store.find(unused.digest) is None
 
 
-def test_older_than_spares_links_only(root, place):
+def test_older_than_spares_links_only(root: str, place: str) -> None:
     noted, folded = filled(root, place, "noted", "folded")
     used_in(noted, os.path.join(place, "env"))
     used_in(folded, os.path.join(place, "env2"), link="fold")
@@ -191,14 +202,14 @@ def test_older_than_spares_links_only(root, place):
     assert names_of(upkeep.prune(store, Wish(older_than=50 * DAY, unreferenced=True))) == []
 
 
-def test_what_was_just_published_is_left_alone(root, place):
+def test_what_was_just_published_is_left_alone(root: str, place: str) -> None:
     admit(open_store(root), demo_wheel(place))
     assert upkeep.prune(open_store(root), Wish(older_than=0)).entries == ()
     assert upkeep.prune(open_store(root), Wish(unreferenced=True)).entries == ()
     assert upkeep.prune(open_store(root), Wish(max_size=0)).entries == ()
 
 
-def test_for_ci_only_what_was_built_stays(root, place):
+def test_for_ci_only_what_was_built_stays(root: str, place: str) -> None:
     index, built, url = filled(root, place, "index", "built", "url")
     aged(built, 0, origin="build")
     aged(url, 0, origin="url")
@@ -210,7 +221,7 @@ def test_for_ci_only_what_was_built_stays(root, place):
     assert store.find(index.digest) is None
 
 
-def test_a_limit_removes_what_was_used_longest_ago(root, place):
+def test_a_limit_removes_what_was_used_longest_ago(root: str, place: str) -> None:
     entries = filled(root, place, "a", "b", "c", "d")
     for days, entry in zip((10, 40, 20, 30), entries, strict=True):
         aged(entry, days)
@@ -226,14 +237,14 @@ def test_a_limit_removes_what_was_used_longest_ago(root, place):
     assert f"still takes {each} bytes" in removed.kept[-1]
 
 
-def test_the_limit_of_the_store_itself_is_kept(root, place):
+def test_the_limit_of_the_store_itself_is_kept(root: str, place: str) -> None:
     filled(root, place, "a", "b")
     with open(os.path.join(root, "store.toml"), "w") as file:
         file.write('max-size = "1K"\n')
     assert names_of(upkeep.prune(open_store(root))) == ["a", "b"]
 
 
-def test_hard_linked_entries_free_nothing_and_stay(root, place):
+def test_hard_linked_entries_free_nothing_and_stay(root: str, place: str) -> None:
     (entry,) = filled(root, place, "one")
     for number, path in enumerate(everything_below(entry.tree)):
         if os.path.isfile(f"{entry.tree}/{path}"):
@@ -241,7 +252,7 @@ def test_hard_linked_entries_free_nothing_and_stay(root, place):
     assert upkeep.prune(open_store(root), Wish(max_size=0)).entries == ()
 
 
-def test_leftovers_and_damaged_entries_go(root, place):
+def test_leftovers_and_damaged_entries_go(root: str, place: str) -> None:
     (entry,) = filled(root, place, "one")
     os.unlink(f"{entry.root}/entry.txt")
     os.mkdir(f"{root}/v1/entries/.trash-x")
@@ -254,7 +265,7 @@ def test_leftovers_and_damaged_entries_go(root, place):
     assert not os.path.exists(old)
 
 
-def test_a_reader_of_what_goes_meets_a_miss_and_nothing_worse(root, place):
+def test_a_reader_of_what_goes_meets_a_miss_and_nothing_worse(root: str, place: str) -> None:
     (entry,) = filled(root, place, "one")
     reader = open_store(root)
     assert reader.find(entry.digest) == entry
@@ -266,7 +277,7 @@ def test_a_reader_of_what_goes_meets_a_miss_and_nothing_worse(root, place):
 
 
 @pytest.mark.root
-def test_what_belongs_to_others_goes_out_of_use_and_is_told(place):
+def test_what_belongs_to_others_goes_out_of_use_and_is_told(place: str) -> None:
     with users("alice", "bob", group="team") as (alice, bob):
         root = os.path.join(place, "team")
         os.mkdir(root)
@@ -290,7 +301,7 @@ def test_what_belongs_to_others_goes_out_of_use_and_is_told(place):
 
 
 @pytest.mark.root
-def test_what_cannot_even_be_moved_is_told(place):
+def test_what_cannot_even_be_moved_is_told(place: str) -> None:
     with users("alice", "eve") as (alice, eve):
         root = os.path.join(place, "open")
         os.mkdir(root)
@@ -313,7 +324,7 @@ def test_what_cannot_even_be_moved_is_told(place):
 # --- verify ----------------------------------------------------------------------------------------------------------
 
 
-def changed_in_place(path):
+def changed_in_place(path: str) -> None:
     """Change a file so that its size, time and mode stay: what only hashing finds."""
     before = os.stat(path)
     os.chmod(path, 0o644)
@@ -323,24 +334,32 @@ def changed_in_place(path):
     os.chmod(path, stat.S_IMODE(before.st_mode))
 
 
-def test_a_sound_store_has_no_faults(root, place):
+def test_a_sound_store_has_no_faults(root: str, place: str) -> None:
     filled(root, place, "one", "two")
     heard = Heard()
     assert upkeep.verify_entries(open_store(root), reporter=heard) == ()
     assert len(leftovers(root)) == 0
 
 
+def add_file(directory: str) -> None:
+    os.chmod(directory, 0o755)
+    with open(f"{directory}/more.py", "w"):
+        pass
+
+
 HARMS = {
     "changed content": lambda entry: changed_in_place(f"{entry.tree}/one/data.txt"),
     "truncated": lambda entry: os.truncate(f"{entry.tree}/one/data.txt", 0),
-    "extra": lambda entry: (os.chmod(f"{entry.tree}/one", 0o755), open(f"{entry.tree}/one/more.py", "w").close()),
+    "extra": lambda entry: add_file(f"{entry.tree}/one"),
     "list of files": lambda entry: changed_in_place(f"{entry.root}/files.txt"),
     "header": lambda entry: os.truncate(f"{entry.root}/entry.txt", 9),
 }
 
 
 @pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
-def test_every_fault_is_found_and_nothing_is_changed_unasked(root, place, harm):
+def test_every_fault_is_found_and_nothing_is_changed_unasked(
+    root: str, place: str, harm: Callable[[Any], object]
+) -> None:
     one, _ = filled(root, place, "one", "two")
     harm(one)
     before = sorted(everything_below(root))
@@ -351,7 +370,7 @@ def test_every_fault_is_found_and_nothing_is_changed_unasked(root, place, harm):
     assert sorted(everything_below(root)) == before
 
 
-def test_one_package_can_be_verified(root, place):
+def test_one_package_can_be_verified(root: str, place: str) -> None:
     one, two = filled(root, place, "one", "two")
     changed_in_place(f"{one.tree}/one/data.txt")
     changed_in_place(f"{two.tree}/two/data.txt")
@@ -360,7 +379,7 @@ def test_one_package_can_be_verified(root, place):
     assert verdict.faults == (("two/data.txt", "was changed"),)
 
 
-def test_repair_takes_a_bad_entry_out_of_use_and_names_the_environments(root, place):
+def test_repair_takes_a_bad_entry_out_of_use_and_names_the_environments(root: str, place: str) -> None:
     (entry,) = filled(root, place, "one")
     environment = os.path.join(place, "env")
     used_in(entry, environment, link="hardlink")
@@ -371,7 +390,7 @@ def test_repair_takes_a_bad_entry_out_of_use_and_names_the_environments(root, pl
     assert there(root) == []
 
 
-def test_repair_replaces_from_a_kept_wheel(root, place):
+def test_repair_replaces_from_a_kept_wheel(root: str, place: str) -> None:
     os.mkdir(root)
     with open(os.path.join(root, "store.toml"), "w") as file:
         file.write("keep-archives = true\n")
@@ -383,22 +402,22 @@ def test_repair_replaces_from_a_kept_wheel(root, place):
     assert open_store(root).find(entry.digest) == entry
 
 
-def test_repair_is_content_with_another_layer(place):
+def test_repair_is_content_with_another_layer(place: str) -> None:
     first, second = os.path.join(place, "1"), os.path.join(place, "2")
     (bad,) = filled(first, place, "one")
     filled(second, place, "one")
     changed_in_place(f"{bad.tree}/one/data.txt")
     (verdict,) = upkeep.verify_entries(open_store(first, second), repair=True)
     assert verdict.repaired == "replaced"
-    assert open_store(first, second).ready(bad.digest).root.startswith(second)
+    assert ready(open_store(first, second), bad.digest).root.startswith(second)
 
 
-def test_a_kept_wheel_is_verified_too(root, place):
+def test_a_kept_wheel_is_verified_too(root: str, place: str) -> None:
     os.mkdir(root)
     with open(os.path.join(root, "store.toml"), "w") as file:
         file.write("keep-archives = true\n")
     (entry,) = filled(root, place, "one")
-    changed_in_place(open_store(root).wheel_of(entry.digest))
+    changed_in_place(open_store(root).wheel_of(entry.digest) or "")
     (verdict,) = upkeep.verify_entries(open_store(root))
     assert verdict.faults[0][1] == "was changed"
 
@@ -406,7 +425,7 @@ def test_a_kept_wheel_is_verified_too(root, place):
 # --- all at once -------------------------------------------------------------------------------------------------------
 
 
-def test_upkeep_runs_while_others_add_and_use(root, place):
+def test_upkeep_runs_while_others_add_and_use(root: str, place: str) -> None:
     """Admit, find, clean, prune and verify at once: each admission ends with a sound entry, or was overtaken by clean."""
     import threading
 
@@ -418,7 +437,7 @@ def test_upkeep_runs_while_others_add_and_use(root, place):
     failures = []
     done = threading.Event()
 
-    def add():
+    def add() -> None:
         try:
             for _ in range(6):
                 for path, data in zip(wheels, contents, strict=True):
@@ -432,7 +451,7 @@ def test_upkeep_runs_while_others_add_and_use(root, place):
         finally:
             done.set()
 
-    def tend():
+    def tend() -> None:
         try:
             while not done.is_set():
                 upkeep.clean(open_store(root))

@@ -1,14 +1,20 @@
 """Hashing what lies in a tree."""
 
+from __future__ import annotations
+
 import hashlib
 import os
+from typing import TYPE_CHECKING
 
 from commonwheel.store.verify import hash_fault, hash_faults, sha256_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SHA = hashlib.sha256(b"content").hexdigest()
 
 
-def test_content_is_what_counts(tmp_path):
+def test_content_is_what_counts(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"content")
     (tmp_path / "b").write_bytes(b"Content")
     rows = [("a", 7, SHA, False, 0), ("b", 7, SHA, False, 0), ("c", 7, SHA, False, 0)]
@@ -16,7 +22,7 @@ def test_content_is_what_counts(tmp_path):
     assert sha256_of(str(tmp_path / "a")) == SHA
 
 
-def test_links_are_not_followed_and_pipes_not_waited_for(tmp_path):
+def test_links_are_not_followed_and_pipes_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"content")
     (tmp_path / "link").symlink_to("a")
     os.mkfifo(tmp_path / "pipe")

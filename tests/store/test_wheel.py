@@ -15,27 +15,30 @@ TEXTS = {
 }
 
 
-def described(texts, filename="demo-1.0-py3-none-any.whl"):
+def described(
+    texts: dict[str, bytes], filename: str = "demo-1.0-py3-none-any.whl"
+) -> tuple[wheel.Described | None, list[str]]:
     issues: list[str] = []
     return wheel.describe(filename, texts, texts.__getitem__, issues), issues
 
 
-def test_a_wheel_is_described_as_it_spells_itself():
+def test_a_wheel_is_described_as_it_spells_itself() -> None:
     found, issues = described(TEXTS)
     assert issues == []
+    assert found is not None
     assert (found.name, found.version, found.spelled) == ("demo", "1.0.0", ("Demo", "1.0.0"))
     assert not found.purelib
     assert found.requires == ("a >=1",)
 
 
 @given(st.dictionaries(st.sampled_from([*TEXTS, f"{INFO}/entry_points.txt"]), st.binary()))
-def test_any_texts_are_survived(texts):
+def test_any_texts_are_survived(texts: dict[str, bytes]) -> None:
     found, issues = described(texts)
     assert found is not None or issues
 
 
 @given(st.binary())
-def test_any_record_is_survived(data):
+def test_any_record_is_survived(data: bytes) -> None:
     issues: list[str] = []
     path = f"{INFO}/RECORD"
     found = wheel.recorded(INFO, {path, "demo/a.py"}, lambda _: data, issues)
@@ -43,7 +46,7 @@ def test_any_record_is_survived(data):
     assert issues
 
 
-def test_a_file_is_held_against_its_row():
+def test_a_file_is_held_against_its_row() -> None:
     data = (record_row("demo/a.py", b"x") + "\n").encode()
     issues: list[str] = []
     found = wheel.recorded(INFO, {f"{INFO}/RECORD", "demo/a.py"}, lambda _: data, issues)
