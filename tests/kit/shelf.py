@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from commonwheel.model import Entry, Environment, Installed, Interpreter, Pin
@@ -115,8 +116,9 @@ def environment(root: str, kind: str = "venv", *, relocatable: bool = False) -> 
         os.makedirs(f"{root}/bin", exist_ok=True)
         if not os.path.lexists(f"{root}/bin/python"):
             os.symlink("/usr/bin/env", f"{root}/bin/python")
+    executable = f"{root}/bin/python" if kind in {"venv", "conda"} else sys.executable
     interpreter = Interpreter(
-        f"{root}/bin/python", (3, 11, 7), "cpython", root, "/usr", "/usr/bin/python3", paths, (), {}, ("py3-none-any",)
+        executable, (3, 11, 7), "cpython", root, "/usr", "/usr/bin/python3", paths, (), {}, ("py3-none-any",)
     )
     return Environment(root, kind, interpreter, paths, relocatable=relocatable)
 

@@ -159,17 +159,18 @@ def intents_of(work: str) -> "list[tuple[str, ...]]":
 def undo(work: str) -> None:
     """Undo whatever was done of a journal, last first, and delete the rest. May be repeated, and killed, at any point."""
     intents = intents_of(work)
-    # directories first: a part can be put back only into what is there
-    for words in intents:
-        if words[0] == MAKE and not os.path.lexists(words[1]):
-            disk.make_directory(words[1], int(words[2], 8))
     for words in reversed(intents):
         if words[0] == BRING_IN:
             _, staged, path = words
             # gone from its staging place: it is at `path`, unless somebody took it from there
             if not os.path.lexists(staged) and os.path.lexists(path):
                 disk.rename(path, staged)
-        elif words[0] == SET_ASIDE:
+    # now every place is free; a directory that was emptied file by file has to be there before its parts
+    for words in intents:
+        if words[0] == MAKE and not os.path.lexists(words[1]):
+            disk.make_directory(words[1], int(words[2], 8))
+    for words in reversed(intents):
+        if words[0] == SET_ASIDE:
             _put_back(words[2], words[1])
     _erase_nearby(intents, work)
     # before the staging goes, or a second undo would take what is missing there for brought in

@@ -8,6 +8,7 @@ stays lists as well, no file that nobody listed. Missing files are no news: they
 import os
 
 from commonwheel.errors import CommonwheelError
+from commonwheel.fs import facts
 from commonwheel.model import Value
 from commonwheel.specs import installed as specs_installed
 from commonwheel.specs import record
@@ -263,7 +264,7 @@ def clearing(
     shared = _also_listed(files, kept)
     if shared:
         files = [path for path in files if path not in shared]
-    sweep = _Sweep(files, whole, protected(environment))
+    sweep = _Sweep(files, whole, environment)
     paths = sweep.paths()
     rewrites = tuple(_without_lines([line for one in footprints for line in one.pth_lines]).items())
     return Clearing(
@@ -355,8 +356,9 @@ def _without_lines(lines: "Sequence[tuple[str, str]]") -> "Mapping[str, bytes]":
 class _Sweep:
     """Walk the directories that are claimed, top down, and gather what is wholly claimed in as few paths as possible."""
 
-    def __init__(self, files: "Iterable[str]", whole: "Iterable[str]", protected: "frozenset[str]") -> None:
-        self._protected = protected
+    def __init__(self, files: "Iterable[str]", whole: "Iterable[str]", environment: "Environment") -> None:
+        self._protected = protected(environment)
+        self._sites = tuple({f"{environment.paths[name]}/" for name in ("purelib", "platlib")})
         self._names: dict[str, set[str]] = {}
         self._below: dict[str, set[str]] = {}
         self._whole = frozenset(whole)
@@ -412,11 +414,17 @@ class _Sweep:
                 alone &= self._inside(path, names, mine)
             elif alone:
                 alone = _bare(path)
-        if alone:
+        if alone and not self._is_mount_point(directory):
             found.append(directory)
             return True
         found += mine
         return False
+
+    def _is_mount_point(self, directory: str) -> bool:
+        """Say whether a file system is mounted here, which cannot be moved. Nobody mounts anything among modules."""
+        if directory.startswith(self._sites):
+            return False
+        return facts.mount_of(directory).point == os.path.realpath(directory)
 
     def _inside(self, path: str, names: "set[str]", mine: "list[str]") -> bool:
         if path in self._whole:
