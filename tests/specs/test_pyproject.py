@@ -241,3 +241,15 @@ def test_any_document_is_a_project_or_an_error(value: object) -> None:
         pyproject.static_metadata(read(text))
     except InvalidPyproject as error:
         assert error.issues  # noqa: PT017 - both ways are fine, nothing else is
+
+
+def test_the_build_system_is_read_whatever_else_the_file_holds() -> None:
+    text = '[build-system]\nrequires = ["flit"]\nbuild-backend = "flit.api"\n[project]\nname = 3\ndependencies = "x"\n'
+    system = pyproject.build_system(text, "p/pyproject.toml")
+    assert system is not None
+    assert (system.requires, system.backend, system.backend_path) == (("flit",), "flit.api", ())
+    assert pyproject.build_system("[tool.x]\n", "p/pyproject.toml") is None
+    with pytest.raises(pyproject.InvalidPyproject, match="not a valid"):
+        pyproject.build_system("[build-system]\nrequires = 3\n", "p/pyproject.toml")
+    with pytest.raises(pyproject.InvalidPyproject, match="not valid TOML"):
+        pyproject.build_system("[build-system\n", "p/pyproject.toml")

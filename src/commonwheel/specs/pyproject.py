@@ -110,15 +110,15 @@ class Project(Value):
 
         With `sources` what `[tool.uv.sources]` says of them counts. Raises UnknownGroup; InvalidPyproject for bad sources.
         """
-        rules = self._rules() if sources else {}
+        rules = self.rules() if sources else {}
         found = [one for requirement in self.requires for one in tool_sources.applied(requirement, rules)]
         for extra in map(normalize, extras):
             for requirement in self._extra(extra, ()):
                 found.extend(tool_sources.applied(requirement, rules, extra=extra))
         return tuple(dict.fromkeys(found))
 
-    def _rules(self) -> "tool_sources.Rules":
-        """Return the sources of the tool tables, those of cw before those of uv."""
+    def rules(self) -> "tool_sources.Rules":
+        """Return the sources of the tool tables, those of cw before those of uv. Raises InvalidPyproject."""
         issues: list[str] = []
         merged: dict[str, tuple[tool_sources.Rule, ...]] = {}
         for tool in ("uv", "cw"):
@@ -152,7 +152,7 @@ class Project(Value):
         found = groups.read(normalize(name), ())
         if groups.issues:
             raise InvalidPyproject(f"the dependency groups of `{self.path}` cannot be read", issues=groups.issues)
-        rules = self._rules() if sources else {}
+        rules = self.rules() if sources else {}
         settled = (one for found_one in found for one in tool_sources.applied(found_one, rules, group=normalize(name)))
         return tuple(dict.fromkeys(settled))
 
@@ -174,6 +174,22 @@ def read(text: str, path: str) -> Project:
     if reading.issues:
         raise InvalidPyproject(f"`{path}` is not a valid pyproject.toml", issues=reading.issues)
     return project
+
+
+def build_system(text: str, path: str) -> BuildSystem | None:
+    """Read the `[build-system]` table alone, whatever else the file holds: what a backend alone understands is its affair.
+
+    None where the file has none. Raises InvalidPyproject.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidPyproject(f"`{path}` is not valid TOML: {error}") from error
+    reading = _Reading(path)
+    system = reading.build_system(document)
+    if reading.issues:
+        raise InvalidPyproject(f"`{path}` is not a valid pyproject.toml", issues=reading.issues)
+    return system
 
 
 def static_metadata(project: Project) -> Metadata | None:
