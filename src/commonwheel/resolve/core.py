@@ -9,13 +9,14 @@ boto3 stand there one by one. To explain is another matter than to search, so it
 3. *drop* every group without which the rest still contradicts itself;
 4. let the solver prove it from what is left.
 
-Each attempt asks the solver a question of a few facts, mostly a fraction of a millisecond; `_PATIENCE` bounds them all
-together by counting work and not by looking at a clock, so that an explanation never depends on the machine.
+Each attempt asks the solver a question of a few facts, mostly a fraction of a millisecond. Facts and conflicts are
+counted, and when there were too many the attempt counts as failed: looking at a clock instead would make an explanation
+depend on the machine.
 """
 
 from commonwheel.model import Requirement
 from commonwheel.resolve.incompatibility import Asked, Barred, Derived, Incompatibility, Needs, Several
-from commonwheel.resolve.solver import Dependency, Solver, Unsatisfiable, Unusable
+from commonwheel.resolve.solver import Dependency, Exhausted, Solver, Unsatisfiable, Unusable
 from commonwheel.resolve.universe import ABSENT, Universe, newest, positions
 
 TYPE_CHECKING = False
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
     from commonwheel.resolve.solver import Package
 
-# Facts looked at in all attempts together: a second or two at worst.
+# Facts looked at in all attempts together, and conflicts in one: a second or two at worst.
 _PATIENCE = 100_000
+_CONFLICTS = 500
 # Groups of more facts than this are dropped or kept as a whole.
 _SMALL = 40
 # Groups of up to so many facts are told as they are: what is coarser is harder to believe.
@@ -228,11 +230,14 @@ class _Court:
         return self._patience > 0 and self.verdict(groups) is not None
 
     def verdict(self, groups: list[list[Fact]]) -> Incompatibility | None:
-        """Return the proof that facts contradict each other, or None when they do not."""
+        """Return the proof that facts contradict each other, or None when they do not, or it takes too long to tell."""
+        facts = _Facts([fact for group in groups for fact in group], self._universes)
         try:
-            Solver(_Facts([fact for group in groups for fact in group], self._universes)).solve()
+            Solver(facts, _CONFLICTS).solve()
         except Unsatisfiable as contradiction:
             return contradiction.proof
+        except Exhausted:
+            self._patience -= _PATIENCE // 20
         return None
 
 

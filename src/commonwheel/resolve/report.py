@@ -66,7 +66,8 @@ def no_solution(proof: Incompatibility, inputs: "Inputs", catalogue: "Catalogue"
 
 
 def _listed(facts: list[Incompatibility], phrases: "_Phrases") -> list[str]:
-    sentences = list(dict.fromkeys(filter(None, map(phrases.fact, facts))))
+    ordered = sorted(facts, key=lambda leaf: not isinstance(leaf.cause, Asked))  # what is asked for comes first
+    sentences = list(dict.fromkeys(filter(None, map(phrases.fact, ordered))))
     more = len(sentences) - _LISTED
     return [
         "These facts contradict each other:",

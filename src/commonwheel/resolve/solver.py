@@ -100,6 +100,10 @@ class Unusable(Exception):
         self.detail = detail
 
 
+class Exhausted(Exception):
+    """Say that there were more conflicts than whoever asked wanted to wait for."""
+
+
 class Unsatisfiable(Exception):
     """Say that there is no solution; `proof` is an incompatibility without terms, whose causes are the reasons."""
 
@@ -241,10 +245,11 @@ class Package:
 
 
 class Solver:
-    """Solve one question once. Memory: what was learned stays until the end."""
+    """Solve one question once; give up after `patience` conflicts, if there is a limit."""
 
-    def __init__(self, provider: "Provider") -> None:
+    def __init__(self, provider: "Provider", patience: int | None = None) -> None:
         self._provider = provider
+        self._patience = patience
         self._projects: dict[str, Project] = {}
         self._level = 0
         self._moment = 0
@@ -258,7 +263,7 @@ class Solver:
         self._queue: list[tuple[int, int, int, Package]] = []
 
     def solve(self) -> list[Package]:
-        """Return every decided package, in the order in which their projects were met. Raises Unsatisfiable.
+        """Return every decided package, in the order in which their projects were met. Raises Unsatisfiable, Exhausted.
 
         Some of them may have become unnecessary after a change of mind; whoever follows the dependencies from what was
         asked for meets only what is needed.
@@ -482,6 +487,10 @@ class Solver:
 
         `conflict` must hold now: every package lies within its set. Raises Unsatisfiable when nothing is left of it.
         """
+        if self._patience is not None:
+            self._patience -= 1
+            if self._patience < 0:
+                raise Exhausted
         while conflict.terms:
             package, latest, before = self._latest(conflict)
             if latest.level:

@@ -1,7 +1,7 @@
 """A project's versions as bits of one integer, and the order in which they are tried.
 
 Bit 0 of a set means "not installed", bit i the i-th known version, ascending. `Listing` hands its masks over in the
-same numbering. A universe never changes during a resolution: what the solver learns stays true (docs/decisions/0010).
+same numbering. A universe never changes during a resolution: what the solver learns stays true (docs/decisions/0030).
 """
 
 from commonwheel.specs.versions import InvalidSpecifier, parsed_key, repaired, same_version, select, without_local

@@ -1,0 +1,28 @@
+"""What an incompatibility forbids."""
+
+from commonwheel.resolve.incompatibility import Incompatibility, Needs
+from commonwheel.resolve.solver import Package, Project
+from commonwheel.resolve.universe import Universe
+from kit.offers import requirement
+
+
+def package(name: str) -> Package:
+    return Project(Universe(name, ("1", "2", "3")), 0).base
+
+
+def test_it_forbids_once_all_others_are_within_their_sets() -> None:
+    a, b = package("a"), package("b")
+    need = Incompatibility({a: 0b1000, b: 0b0011}, Needs(a, b, 0b1100, requirement("b>=2")))
+    assert not need.forbids(a)
+    b.domain = 0b0110
+    assert not need.forbids(a)
+    b.domain = 0b0010
+    assert need.forbids(a)
+    assert not need.forbids(b)
+    a.domain = 0b1000
+    assert need.forbids(b)
+
+
+def test_a_fact_about_one_package_always_forbids() -> None:
+    a = package("a")
+    assert Incompatibility({a: 0b0010}, Needs(a, package("b"), 0, requirement("b"))).forbids(a)

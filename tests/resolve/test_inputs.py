@@ -1,0 +1,23 @@
+"""What a session hands over."""
+
+from commonwheel.model import Target
+from commonwheel.resolve.inputs import Inputs
+
+
+def test_preferences_are_one_version_or_several_and_end_with_an_upgrade() -> None:
+    inputs = Inputs((), Target({}, ()), preferences={"a": "1.0", "b": ("2.0", "1.0"), "c": "1.0"}, upgrade_packages=frozenset("c"))
+    assert inputs.preferred("a") == ("1.0",)
+    assert inputs.preferred("b") == ("2.0", "1.0")
+    assert inputs.preferred("c") == ()
+    assert inputs.preferred("z") == ()
+    assert inputs.upgrades("c")
+    assert not inputs.upgrades("a")
+    assert inputs.replaced(upgrade=True).preferred("a") == ()
+
+
+def test_a_mapping_that_reads_its_values_is_not_read_before_it_is_asked() -> None:
+    class Unread(dict[str, object]):
+        def __bool__(self) -> bool:
+            raise AssertionError
+
+    Inputs((), Target({}, ()), installed=Unread())  # type: ignore[arg-type]

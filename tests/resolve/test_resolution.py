@@ -1,0 +1,96 @@
+"""The graph that comes out; which versions, is in tests/scenarios."""
+
+from typing import Any
+
+import pytest
+
+from commonwheel.errors import CommonwheelError
+from commonwheel.events import Silence
+from commonwheel.model import Digest, Listing, Origin, Resolution, Target
+from commonwheel.resolve.inputs import Inputs
+from commonwheel.resolve.report import NoSolution
+from commonwheel.resolve.resolution import solve
+from kit.offers import LINUX, Offers, requirement
+
+INDEX: dict[str, dict[str, Any]] = {
+    "a": {"1.0": ["b", "c[e]", "a[x] ; extra == 'y'", "d ; extra == 'x'"]},
+    "b": {"1.0": ["c"]},
+    "c": {"1.0": ["a", "d ; extra == 'e'"]},
+    "d": {"1.0": []},
+}
+
+
+class Tasks(Silence):
+    """Write down which tasks are open."""
+
+    def __init__(self) -> None:
+        self.open: list[str] = []
+
+    def begin(self, kind: str, label: str, total: int | None = None) -> int:
+        self.open.append(kind)
+        return 7
+
+    def end(self, task: int) -> None:
+        assert task == 7
+        self.open.pop()
+
+
+def solved(*lines: str, **fields: Any) -> Resolution:
+    asked = tuple(requirement(text, Origin("requirements.txt", i + 1)) for i, text in enumerate(lines))
+    return solve(Inputs(asked, Target(LINUX, ()), **fields), Offers(INDEX), Silence())
+
+
+def test_pins_are_sorted_and_say_who_asked() -> None:
+    resolution = solved("c", "a[y]", "a")
+    assert [(pin.name, pin.version, pin.extras, pin.requested) for pin in resolution.pins] == [
+        ("a", "1.0", ("x", "y"), True),
+        ("b", "1.0", (), False),
+        ("c", "1.0", ("e",), True),
+        ("d", "1.0", (), False),
+    ]
+    assert resolution.parents == {
+        "a": ("requirements.txt:2", "requirements.txt:3", "c"),
+        "b": ("a",),
+        "c": ("requirements.txt:1", "a", "b"),
+        "d": ("a", "c"),
+    }
+
+
+def test_a_line_without_a_file_is_the_command_line() -> None:
+    resolution = solve(Inputs((requirement("d"),), Target(LINUX, ())), Offers(INDEX), Silence())
+    assert resolution.parents == {"d": ("command line",)}
+
+
+def test_hashes_of_lines_and_constraints_end_in_the_pin() -> None:
+    one, other = Digest("sha256", "11"), Digest("sha256", "22")
+    asked = (requirement("d").replaced(digests=(one,)), requirement("d"))
+    constraint = requirement("d==1.0").replaced(digests=(other, one))
+    inputs = Inputs(asked, Target(LINUX, ()), constraints=(constraint,))
+    (pin,) = solve(inputs, Offers(INDEX), Silence()).pins
+    assert pin.digests == (one, other)
+
+
+def test_the_task_ends_whatever_happens() -> None:
+    tasks = Tasks()
+    solve(Inputs((requirement("a"),), Target(LINUX, ())), Offers(INDEX), tasks)
+    assert tasks.open == []
+    with pytest.raises(NoSolution):
+        solve(Inputs((requirement("nowhere"),), Target(LINUX, ())), Offers(INDEX), tasks)
+    assert tasks.open == []
+
+
+def test_what_the_catalogue_cannot_answer_is_not_hidden() -> None:
+    class Broken(Offers):
+        def listing(self, name: str) -> Listing:
+            raise CommonwheelError("the index is on fire")
+
+    tasks = Tasks()
+    with pytest.raises(CommonwheelError, match="on fire"):
+        solve(Inputs((requirement("a"),), Target(LINUX, ())), Broken(INDEX), tasks)
+    assert tasks.open == []
+
+
+def test_a_broken_line_of_the_users_is_named() -> None:
+    with pytest.raises(CommonwheelError) as caught:
+        solved("a>=>1")
+    assert caught.value.code == "invalid-specifier"
