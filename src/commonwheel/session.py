@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Pin,
         Plan,
         Requirement,
+        Resolution,
         SafeUrl,
         Target,
     )
@@ -77,6 +78,7 @@ class Session:
         self.file_options: tuple[Option, ...] = ()
         self.config_settings: tuple[tuple[Requirement, str, str], ...] = ()
         self.build_constraints: tuple[Requirement, ...] = ()
+        self.upgraded: frozenset[str] = frozenset()
         self._made: dict[str, Any] = {}
         self._closing: list[Callable[[], object]] = []
         self._told = False
@@ -430,6 +432,8 @@ class Session:
             note=self.reporter.note,
         )
         environ = dict(self.environ)
+        if settings.flag("no-proxy-env"):
+            environ = {name: value for name, value in environ.items() if not name.lower().endswith("_proxy")}
         proxy = settings.text("proxy") or pip.proxy
         if proxy:
             environ |= {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "http_proxy": proxy, "https_proxy": proxy}
@@ -550,27 +554,93 @@ class Session:
         from commonwheel.resolve.inputs import Inputs
 
         settings = self.settings
+        mode, modes = self._prereleases()
+        upgraded = self._upgrades()
+        made: dict[str, Any] = {
+            "resolution": settings.text("resolution") or "highest",
+            "prerelease": mode,
+            "prerelease_packages": modes,
+            "upgrade": settings.flag("upgrade"),
+            "upgrade_packages": self.upgraded | {one.name for one in upgraded},
+        }
+        fields["constraints"] = (*fields.get("constraints", ()), *(one for one in upgraded if one.specifier))
+        return Inputs(**(made | fields))
+
+    def _upgrades(self) -> "list[Requirement]":
+        """Return what `--upgrade-package` names; a specifier there narrows the upgrade."""
+        texts = self.settings.many("upgrade-package")
+        if not texts:
+            return []
+        from commonwheel.model import Origin
+        from commonwheel.specs import requirement
+
+        return [requirement.parse_dependency(text, Origin("--upgrade-package")) for text in texts]
+
+    def _prereleases(self) -> "tuple[str, dict[str, str]]":
+        """Return when pre-releases are taken, in general and by name; pip's words for it count too."""
+        settings = self.settings
         mode = settings.text("prerelease") or "if-necessary"
         if settings.flag("pre") or any(option.name == "pre" for option in self.file_options):
             mode = "allow"
-        upgraded = {normalize(text.partition("=")[0].rstrip("<>~!")) for text in settings.many("upgrade-package")}
-        made: dict[str, Any] = {
-            "resolution": settings.text("resolution") or "highest",
-            "prerelease": mode.removesuffix("-or-explicit"),
-            "upgrade": settings.flag("upgrade"),
-            "upgrade_packages": frozenset(upgraded),
-        }
-        return Inputs(**(made | fields))
+        modes: dict[str, str] = {}
+        for key, meant in (("all-releases", "allow"), ("only-final", "disallow")):
+            for name in settings.many(key):
+                if name == _ALL:
+                    mode = meant
+                else:
+                    modes[normalize(name)] = meant
+        for text in settings.many("prerelease-package"):
+            name, _, meant = text.partition("=")
+            if meant not in ("allow", "disallow", "if-necessary", "explicit", "if-necessary-or-explicit"):
+                raise UsageError(
+                    f"`{text}` does not say when pre-releases of a package are taken",
+                    hint="write NAME=allow, NAME=disallow, NAME=if-necessary or NAME=explicit",
+                )
+            modes[normalize(name)] = meant.removesuffix("-or-explicit")
+        return mode.removesuffix("-or-explicit"), modes
+
+    def solve_universal(self, inputs: "Inputs", catalogue: "Catalogue", python: str) -> "Resolution":
+        """Resolve for every platform and all Pythons from the oldest on that `python` (a Requires-Python) admits."""
+        from commonwheel.resolve import universal
+
+        return universal.solve_universal(
+            inputs,
+            catalogue,
+            self.reporter,
+            python=self.oldest_python(python),
+            fork_strategy=self.settings.text("fork-strategy") or "requires-python",
+        )
+
+    def oldest_python(self, requires_python: str) -> str:
+        """Return from which Python on a universal resolution holds: the option, the project, or the interpreter's minor version."""
+        from commonwheel.specs import versions
+
+        given = self.settings.text("python-version") or versions.lower_bound(requires_python)
+        if given:
+            return given
+        return ".".join(map(str, self.environment(mutating=False).interpreter.version[:2]))
+
+    def explain(self, catalogue: "Catalogue", name: str, version: str, reason: str) -> str:
+        """Return what is known beyond the reason for which a version is barred."""
+        from commonwheel.road.explaining import Explainer
+
+        explainer = Explainer(
+            catalogue,
+            self.indexes[0],
+            strategy=self.settings.text("index-strategy") or "first-index",
+            offline=self.settings.flag("offline"),
+        )
+        return explainer(name, version, reason)
 
     def latest(self, catalogue: "Catalogue", name: str) -> str:
         """Return the newest version of a project that can be used, "" for none; a pre-release only where asked for."""
         listing = catalogue.listing(name)
+        mode, modes = self._prereleases()
         usable = ((1 << len(listing.versions)) - 1) << 1
         for mask in listing.barred.values():
             usable &= ~mask
         usable &= ~listing.yanked
-        wants = self.settings.flag("pre") or self.settings.text("prerelease") == "allow"
-        stable = usable if wants else usable & ~listing.prereleases
+        stable = usable if modes.get(name, mode) == "allow" else usable & ~listing.prereleases
         best = stable or usable
         return listing.versions[best.bit_length() - 2] if best > 1 else ""
 
@@ -697,6 +767,7 @@ class Session:
             from commonwheel.specs import markers
 
             named, metadata = self.material.metadata(Requirement("", source=source, origin=origin, text=source.path))
+            origin = origin.replaced(place=f"{named.name} ({origin.place})")
             for requirement in metadata.requires:
                 marker = markers.without_extras(markers.parse(requirement.marker), extras)
                 if requirement.name != named.name and marker != markers.NEVER:

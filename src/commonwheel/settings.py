@@ -88,6 +88,7 @@ _TABLE = (
     Option("quiet", "-q --quiet", "count", "Say less: once hides progress, twice hides errors too"),
     Option("verbose", "-v --verbose", "count", "Say more"),
     Option("color", "--color", "text", "Colour output", metavar="WHEN", choices="auto always never"),
+    Option("no-color", "--no-color", "flag", "The same as --color never", hidden=True),
     Option("offline", "--offline", "flag", "Use nothing but what is at hand", off="--no-offline", variables="OFFLINE", config="offline", from_uv="offline"),
     Option("no-progress", "--no-progress", "flag", "Show no progress bars", variables="NO_PROGRESS", config="no-progress"),
     Option("directory", "--directory", "path", "Change to DIR first", metavar="DIR", variables="WORKING_DIR"),
@@ -111,7 +112,7 @@ _TABLE = (
     # Which environment.
     Option("python", "-p --python", "text", "Interpreter or environment: version, path or name", metavar="PYTHON", variables="PYTHON"),
     Option("system", "--system", "flag", "Use the first Python on PATH, not a virtual environment", off="--no-system", variables="SYSTEM_PYTHON"),
-    Option("break-system-packages", "--break-system-packages", "flag", "Change an externally managed environment all the same", variables="BREAK_SYSTEM_PACKAGES"),
+    Option("break-system-packages", "--break-system-packages", "flag", "Change an externally managed environment all the same", off="--no-break-system-packages", variables="BREAK_SYSTEM_PACKAGES"),
     Option("target", "-t --target", "path", "Install into this directory", metavar="DIR"),
     Option("prefix", "--prefix", "path", "Install below this prefix", metavar="DIR"),
     Option("managed-python", "--managed-python --no-managed-python --no-python-downloads", "flag", "Accepted for uv's sake: cw never downloads interpreters", hidden=True),
@@ -129,9 +130,10 @@ _TABLE = (
     Option("allow-insecure-host", "--allow-insecure-host --trusted-host", "list", "Do not check the certificate of this host", metavar="HOST", variables="INSECURE_HOST", config="allow-insecure-host", from_uv="allow-insecure-host"),
     Option("cert", "--cert", "path", "A bundle of CA certificates", metavar="FILE", config="cert"),
     Option("client-cert", "--client-cert", "path", "A client certificate with its key", metavar="FILE", config="client-cert"),
+    Option("no-proxy-env", "--no-proxy-env", "flag", "Ignore the proxies of the environment", hidden=True),
     Option("proxy", "--proxy", "text", "A proxy for all requests", metavar="URL", config="proxy"),
     Option("system-certs", "--system-certs --native-tls", "flag", "Use the system's CA certificates (always so in cw)", variables="SYSTEM_CERTS NATIVE_TLS", hidden=True),
-    Option("timeout", "--timeout --default-timeout", "number", "Seconds without a byte before a request fails", metavar="SECONDS", variables="HTTP_TIMEOUT", config="timeout"),
+    Option("timeout", "--timeout --default-timeout", "number", "Seconds without a byte before a request fails", metavar="SECONDS", variables="HTTP_TIMEOUT REQUEST_TIMEOUT", config="timeout"),
     Option("retries", "--retries", "number", "How often a failed request is tried again", metavar="N", variables="HTTP_RETRIES", config="retries"),
     Option("concurrent-downloads", "", "number", "Downloads at a time", variables="CONCURRENT_DOWNLOADS", config="concurrent-downloads"),
     Option("concurrent-builds", "", "number", "Builds at a time", variables="CONCURRENT_BUILDS", config="concurrent-builds"),
@@ -139,6 +141,10 @@ _TABLE = (
     # What is asked.
     Option("requirements", "-r --requirements --requirement", "list", "A file of requirements: requirements.txt, pyproject.toml, pylock.toml, a script, or `-`", metavar="FILE"),
     Option("editable", "-e --editable", "list", "A project to install in editable form", metavar="PATH"),
+    Option("no-editable", "--no-editable", "flag", "Install projects that are asked for as editable in the ordinary way", variables="NO_EDITABLE"),
+    Option("no-editable-package", "--no-editable-package", "list", "The same for one package", metavar="PKG"),
+    Option("from-script", "--requirements-from-script", "list", "A script whose dependencies (PEP 723) are asked for", metavar="FILE"),
+    Option("only-deps", "--only-deps", "flag", "Install what the requirements need, but not themselves"),
     Option("constraints", "-c --constraints --constraint", "list", "A file that narrows versions", metavar="FILE", variables="CONSTRAINT"),
     Option("overrides", "--overrides --override", "list", "A file whose requirements replace all others on their names", metavar="FILE", variables="OVERRIDE"),
     Option("excludes", "--excludes --exclude-dependencies", "list", "A file of names that are left out", metavar="FILE", variables="EXCLUDE"),
@@ -155,14 +161,19 @@ _TABLE = (
     Option("no-verify-hashes", "--no-verify-hashes", "flag", "Do not hold requirements' hashes against files", off="--verify-hashes", variables="NO_VERIFY_HASHES", config="no-verify-hashes"),
     Option("no-verify-record", "--no-verify-record", "flag", "Accept wheels whose RECORD is wrong", variables="NO_VERIFY_RECORD", uv=False, config="no-verify-record"),
     Option("upgrade", "-U --upgrade", "flag", "Prefer the newest over what is there", off="--no-upgrade", config="upgrade"),
+    Option("upgrade-group", "--upgrade-group", "list", "The same for the members of a dependency group", metavar="GROUP"),
     Option("upgrade-package", "-P --upgrade-package", "list", "The same for one package, as NAME or NAME==VERSION", metavar="PKG"),
     Option("resolution", "--resolution", "text", "Which versions to prefer", metavar="MODE", choices="highest lowest lowest-direct", variables="RESOLUTION", config="resolution", from_uv="resolution"),
     Option("prerelease", "--prerelease", "text", "When pre-releases are taken", metavar="MODE", choices="if-necessary allow disallow explicit if-necessary-or-explicit", variables="PRERELEASE", config="prerelease", from_uv="prerelease"),
     Option("pre", "--pre", "flag", "The same as --prerelease allow"),
+    Option("prerelease-package", "--prerelease-package", "list", "When pre-releases of one package are taken, as NAME=MODE", metavar="PKG=MODE", config="prerelease-package", from_uv="prerelease-package"),
+    Option("all-releases", "--all-releases", "list", "pip's way to allow pre-releases of a package, or of `:all:`", metavar="PKG", hidden=True),
+    Option("only-final", "--only-final", "list", "pip's way to forbid pre-releases of a package, or of `:all:`", metavar="PKG", hidden=True),
     Option("exclude-newer", "--exclude-newer --uploaded-prior-to", "text", "Ignore files uploaded after this date, time or age", metavar="WHEN", variables="EXCLUDE_NEWER", config="exclude-newer", from_uv="exclude-newer"),
     Option("exclude-newer-package", "--exclude-newer-package", "list", "The same for one package, as NAME=WHEN or NAME=false", metavar="PKG=WHEN", config="exclude-newer-package", from_uv="exclude-newer-package"),
     Option("fork-strategy", "--fork-strategy", "text", "What a universal resolution prefers", metavar="STRATEGY", choices="requires-python fewest", variables="FORK_STRATEGY", config="fork-strategy"),
     Option("no-sources", "--no-sources", "flag", "Ignore the tool-specific sources of projects", variables="NO_SOURCES", config="no-sources"),
+    Option("no-sources-package", "--no-sources-package", "list", "The same for one package", metavar="PKG", variables="NO_SOURCES_PACKAGE"),
     Option("python-version", "--python-version", "text", "Resolve for this Python", metavar="VERSION"),
     Option("python-platform", "--python-platform", "text", "Resolve for this platform", metavar="PLATFORM"),
     Option("torch-backend", "--torch-backend", "text", "Accepted with `auto` only", variables="TORCH_BACKEND", hidden=True),
@@ -189,7 +200,7 @@ _TABLE = (
     Option("dry-run", "--dry-run", "flag", "Say what would be done and do nothing"),
     Option("check", "--check", "flag", "Exit with 1 if anything would change"),
     Option("report", "--report", "text", "Write pip's installation report, `-` for stdout", metavar="FILE"),
-    Option("allow-empty-requirements", "--allow-empty-requirements", "flag", "Let an empty file remove everything"),
+    Option("allow-empty-requirements", "--allow-empty-requirements", "flag", "Let an empty file remove everything", off="--no-allow-empty-requirements"),
     Option("yes", "-y --yes", "flag", "Accepted for pip's sake: cw never asks"),
     Option("no-installer-metadata", "--no-installer-metadata", "flag", "Write no INSTALLER and REQUESTED", variables="NO_INSTALLER_METADATA"),
     # compile.
@@ -212,6 +223,9 @@ _TABLE = (
     Option("exclude-editable", "--exclude-editable", "flag", "Leave editable projects out"),
     Option("only-editable", "-e --editable", "flag", "Only editable projects"),
     Option("outdated", "-o --outdated", "flag", "Only what has a newer version"),
+    Option("uptodate", "-u --uptodate", "flag", "Only what has no newer version"),
+    Option("local", "-l --local", "flag", "Only what lies in the environment itself, not in one below it"),
+    Option("like", "-r --requirement", "list", "Write in the order of this file, with its comments", metavar="FILE"),
     Option("not-required", "--not-required", "flag", "Only what nothing else depends on"),
     Option("path", "--path", "paths", "Look into this directory instead", metavar="DIR"),
     Option("files", "-f --files", "flag", "List the installed files"),
@@ -251,12 +265,13 @@ _TABLE = (
     Option("human", "-H --human --human-readable", "flag", "Sizes for people"),
     Option("message", "-m --message", "text", "A remark to keep with the snapshot", metavar="TEXT"),
     # python.
-    Option("only-installed", "--only-installed --all-versions --all-platforms", "flag", "Accepted for uv's sake", hidden=True),
+    Option("only-installed", "--only-installed --all-versions --all-platforms --all-arches --show-urls", "flag", "Accepted for uv's sake", hidden=True),
     Option("show-version", "--show-version", "flag", "Print the version, not the path"),
+    Option("script", "--script", "path", "The interpreter that this script asks for (PEP 723)", metavar="FILE"),
     Option("resolve-links", "--resolve-links", "flag", "Print the path behind links"),
     # pip's harmless words.
-    Option("ignored", "--no-warn-script-location --disable-pip-version-check --no-input --prefer-binary --use-pep517 --no-clean --no-python-version-warning --require-virtualenv --no-warn-conflicts --isolated --ignore-requires-python", "flag", "Accepted for pip's sake", hidden=True),
-    Option("ignored-value", "--progress-bar --root-user-action --exists-action --use-feature --use-deprecated --src --upgrade-strategy --resume-retries --log", "text", "Accepted for pip's sake", hidden=True),
+    Option("ignored", "--no-warn-script-location --disable-pip-version-check --no-input --prefer-binary --use-pep517 --no-clean --no-python-version-warning --require-virtualenv --no-warn-conflicts --isolated --ignore-requires-python --check-build-dependencies --debug --include-editable --no-verify", "flag", "Accepted for pip's sake", hidden=True),
+    Option("ignored-value", "--progress-bar --root-user-action --exists-action --use-feature --use-deprecated --src --upgrade-strategy --resume-retries --log --python-downloads-json-url", "text", "Accepted for pip's sake", hidden=True),
     Option("bash-completion", "--bash", "flag", "", hidden=True),
 )  # fmt: skip
 
@@ -418,8 +433,10 @@ class Settings:
         for path, content, is_uv in self.files():
             key = option.from_uv if is_uv else option.config
             value = content.get(key) if key else None
-            if value is None or (key == "exclude-newer" and value is False):
+            if value is None:
                 continue
+            if key == "exclude-newer" and value is False:
+                return Setting(None, path)
             value = _from_file(option, value, path)
             if not option.many:
                 return Setting(value, path)
@@ -498,6 +515,8 @@ def _from_text(option: Option, text: str, name: str) -> object:
     if option.kind == "number":
         return _number(text, f"the variable `{name}`")
     if option.many:
+        if option.key == "no-binary" and text.lower() in _TRUE | _FALSE:
+            return [":all:"] if text.lower() in _TRUE else []  # uv's UV_NO_BINARY is a switch
         items = [text]
         for separator in option.separators:
             items = [piece for item in items for piece in item.split(separator)]

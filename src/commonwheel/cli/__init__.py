@@ -143,7 +143,7 @@ def _run(words: "list[str]", console: Console) -> int:
         return int(shower(console, parsed, COMMANDS))
     session = load("session:Session", "")(parsed.given, command=name, words=words)
     settings = session.settings
-    console.adjust(settings.count("quiet"), settings.count("verbose"), settings.text("color") or "auto")
+    console.adjust(settings.count("quiet"), settings.count("verbose"), "never" if settings.flag("no-color") else settings.text("color") or "auto")
     with load("watching:Watcher")(console, settings, load) as watcher:
         session.reporter = watcher
         with session:

@@ -24,8 +24,9 @@ VENV = Arguments(
             ("python system seed clear force allow-existing prompt system-site-packages relocatable link-mode no-project "
             "managed-python python-preference"),
         ),
-        ("Indexes, for --seed", "default-index index index-url extra-index-url find-links no-index exclude-newer index-strategy keyring-provider allow-insecure-host"),
+        ("Indexes, for --seed", "default-index index index-url extra-index-url find-links no-index exclude-newer exclude-newer-package index-strategy keyring-provider allow-insecure-host"),
         GLOBAL,
+        ("", "cert client-cert proxy no-proxy-env timeout retries system-certs ignored ignored-value"),
     ),
 )  # fmt: skip
 PYTHON_LIST = Arguments(
@@ -33,14 +34,14 @@ PYTHON_LIST = Arguments(
     "[REQUEST]",
     0,
     1,
-    (("Output", "format only-installed managed-python python-preference"), GLOBAL),
+    (("Output", "format only-installed managed-python python-preference"), GLOBAL, ("", "allow-insecure-host system-certs ignored-value")),
 )
 PYTHON_FIND = Arguments(
     "Find the interpreter that a request means",
     "[REQUEST]",
     0,
     1,
-    (("Environment", "system show-version resolve-links no-project managed-python python-preference"), GLOBAL),
+    (("Environment", "system script show-version resolve-links no-project managed-python python-preference"), GLOBAL, ("", "allow-insecure-host system-certs ignored-value")),
 )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 GLOBAL = (
     "Everywhere",
     (
-        "quiet verbose color json offline no-progress no-cache cache-dir layers trust refresh refresh-package directory project "
+        "quiet verbose color no-color json offline no-progress no-cache cache-dir layers trust refresh refresh-package directory project "
         "config-file no-config help"
     ),
 )
@@ -49,6 +49,8 @@ def command(console: "Console", name: str, arguments: Arguments, commands: "Mapp
     usage = " ".join(word for word in (f"cw {name}", "[OPTIONS]", arguments.positional) if word)
     lines = [arguments.about or commands[name][3], "", f"{console.style('Usage:', 'bold', out=True)} {usage}"]
     for heading, keys in arguments.groups:
+        if not heading:
+            continue  # taken for uv's and pip's sake
         shown = [line for key in keys.split() for line in _option_lines(OPTIONS[key])]
         if shown:
             lines += ["", console.style(heading + ":", "bold", out=True), *shown]
@@ -96,7 +98,7 @@ def _option_lines(option: "Option") -> "Iterator[str]":
 
 def _spellings(arguments: Arguments) -> "list[str]":
     found = []
-    for key in arguments.names():
+    for key in (key for heading, keys in arguments.groups if heading for key in keys.split()):
         option = OPTIONS[key]
         if not option.hidden:
             found += [flag for flag in option.flags if flag.startswith("--")]

@@ -27,15 +27,15 @@ INDEXES = (
 INPUTS = (
     "Requirements",
     (
-        "requirements editable constraints overrides excludes build-constraints extra all-extras group no-deps "
-        "require-hashes no-verify-hashes no-sources"
+        "requirements editable no-editable no-editable-package from-script constraints overrides excludes build-constraints "
+        "extra all-extras group no-deps only-deps require-hashes no-verify-hashes no-sources no-sources-package"
     ),
 )
 CHOICE = (
     "Resolution",
     (
-        "upgrade upgrade-package resolution prerelease pre exclude-newer exclude-newer-package python-version python-platform "
-        "fork-strategy torch-backend"
+        "upgrade upgrade-package upgrade-group resolution prerelease prerelease-package pre all-releases only-final exclude-newer "
+        "exclude-newer-package python-version python-platform fork-strategy torch-backend"
     ),
 )
 BUILDS = (
@@ -54,6 +54,8 @@ PLACING = (
 )
 OUTCOME = ("Outcome", "dry-run check report format")
 PIP = ("pip's words", "yes ignored ignored-value")
+# Taken by every command, as uv and pip have it, and of no consequence where nothing is asked of an index.
+NETWORK = ("", "allow-insecure-host cert client-cert proxy no-proxy-env timeout retries keyring-provider system-certs link-mode")
 LOOKING = ("Environment", "python system target prefix path managed-python")
 
 INSTALL = Arguments(
@@ -69,7 +71,7 @@ SYNC = Arguments(
     1,
     None,
     (
-        ("Requirements", "constraints build-constraints extra all-extras group require-hashes no-verify-hashes no-sources allow-empty-requirements"),
+        ("Requirements", "constraints build-constraints extra all-extras group require-hashes no-verify-hashes no-sources no-sources-package allow-empty-requirements"),
         CHOICE, INDEXES, WHERE, BUILDS, PLACING, OUTCOME, PIP, GLOBAL,
     ),
 )  # fmt: skip
@@ -78,7 +80,7 @@ UNINSTALL = Arguments(
     "[PACKAGE]...",
     0,
     None,
-    (("Requirements", "requirements"), WHERE, ("Outcome", "dry-run format durability"), PIP, GLOBAL),
+    (("Requirements", "requirements"), WHERE, ("Outcome", "dry-run format durability"), PIP, GLOBAL, NETWORK),
 )
 COMPILE = Arguments(
     "Resolve requirements to a file of pins",
@@ -97,15 +99,15 @@ COMPILE = Arguments(
 )  # fmt: skip
 FREEZE = Arguments(
     "List what is installed as requirements",
-    groups=(("Output", "exclude exclude-editable all strict"), LOOKING, PIP, GLOBAL),
+    groups=(("Output", "exclude exclude-editable all local like strict"), LOOKING, PIP, GLOBAL, NETWORK),
 )
 LIST = Arguments(
     "List what is installed",
     groups=(
-        ("Output", "only-editable exclude-editable exclude outdated not-required strict format"),
+        ("Output", "only-editable exclude-editable exclude outdated uptodate not-required local strict format"),
         LOOKING,
         INDEXES,
-        ("Resolution", "prerelease pre exclude-newer"),
+        ("Resolution", "prerelease prerelease-package pre all-releases only-final exclude-newer exclude-newer-package no-binary only-binary"),
         PIP,
         GLOBAL,
     ),
@@ -115,7 +117,7 @@ SHOW = Arguments(
     "PACKAGE...",
     1,
     None,
-    (("Output", "files strict"), LOOKING, PIP, GLOBAL),
+    (("Output", "files strict"), LOOKING, PIP, GLOBAL, NETWORK),
 )
 TREE = Arguments(
     "Show installed packages as a tree",
@@ -123,13 +125,14 @@ TREE = Arguments(
         ("Output", "depth prune package no-dedupe invert show-version-specifiers show-sizes outdated strict"),
         LOOKING,
         INDEXES,
+        ("Resolution", "prerelease prerelease-package pre exclude-newer exclude-newer-package"),
         PIP,
         GLOBAL,
     ),
 )
 CHECK = Arguments(
     "Check that what is installed fits together",
-    groups=(LOOKING, ("Resolution", "python-version python-platform"), PIP, GLOBAL),
+    groups=(LOOKING, ("Resolution", "python-version python-platform"), PIP, GLOBAL, NETWORK),
 )
 DOWNLOAD = Arguments(
     "Download packages and what they need",
@@ -146,16 +149,16 @@ WHEEL = Arguments(
     (("Output", "wheel-dir"), INPUTS, CHOICE, INDEXES, LOOKING, BUILDS, PIP, GLOBAL),
 )
 HASH = Arguments(
-    "Hash files, as requirements files want it", "FILE...", 1, None, (("Output", "algorithm"), PIP, GLOBAL)
+    "Hash files, as requirements files want it", "FILE...", 1, None, (("Output", "algorithm"), PIP, GLOBAL, NETWORK, ("", "python"))
 )
-INSPECT = Arguments("Describe an environment as JSON, as pip does", groups=(LOOKING, PIP, GLOBAL))
+INSPECT = Arguments("Describe an environment as JSON, as pip does", groups=(LOOKING, ("Output", "local"), PIP, GLOBAL, NETWORK))
 VERSIONS = Arguments(
     "List the versions of a package that an index offers",
     "PACKAGE",
     1,
     1,
     (
-        ("Resolution", "prerelease pre exclude-newer python-version python-platform no-binary only-binary"),
+        ("Resolution", "prerelease pre all-releases only-final exclude-newer python-version python-platform no-binary only-binary"),
         INDEXES,
         LOOKING,
         PIP,

@@ -140,7 +140,19 @@ class UnknownOption(UsageError):
     code = "unknown-option"
 
     def __init__(self, spelling: str, spellings: "Mapping[str, object]") -> None:
-        super().__init__(f"unexpected option `{spelling}`", hint=likely(spelling, spellings) or "`--help` lists them")
+        hint = _INSTEAD.get(spelling) or likely(spelling, spellings) or "`--help` lists them"
+        super().__init__(f"unexpected option `{spelling}`", hint=hint)
+
+
+# What pip and uv have and cw has not, and what to type instead.
+_INSTEAD = {
+    "--user": "make an environment with `cw venv`, or name a directory with `--target`",
+    "--root": "name a directory with `--target` or `--prefix`",
+    "--platform": "`--python-platform` names a platform, `--python-version` a Python",
+    "--abi": "`--python-version` names a Python, `--python-platform` a platform",
+    "--implementation": "`--python` names an interpreter",
+    "--require-build-hashes": "`--build-constraints` pins what builds use; `--no-build` forbids them",
+}
 
 
 def likely(word: str, known: "Mapping[str, object]") -> str:

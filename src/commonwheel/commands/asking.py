@@ -16,7 +16,7 @@ from commonwheel.specs.names import normalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Final
 
     from commonwheel.model import Pin, Requirement, Target
@@ -30,12 +30,14 @@ class Asked(Value):
     """Everything that was asked for; names of `requirements` may be unknown yet where they are places.
 
     `locked` are the pins of a `pylock.toml`, which need no resolution; `options` are those of requirements files;
-    `config_settings` are (requirement, key, value); `files` are what was read, for headers and messages.
+    `config_settings` are (requirement, key, value); `files` are what was read, for headers and messages; `labels` are how
+    places of origin are called in the notes of a compiled file ("" for not at all); `upgraded` are names that
+    `--upgrade-group` means.
     """
 
     __slots__ = (
-        "build_constraints", "config_settings", "constraints", "excludes", "files", "locked", "options", "overrides",
-        "requirements", "requires_python", "trees",
+        "build_constraints", "config_settings", "constraints", "excludes", "files", "labels", "locked", "options", "overrides",
+        "requirements", "requires_python", "trees", "upgraded",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - the parts of a question
@@ -51,6 +53,8 @@ class Asked(Value):
         files: tuple[str, ...] = (),
         trees: "tuple[tuple[PathSource, tuple[str, ...], Origin], ...]" = (),
         requires_python: str = "",
+        labels: "Mapping[str, str] | None" = None,
+        upgraded: "frozenset[str]" = frozenset(),
     ) -> None:
         self.requirements: Final = requirements
         self.constraints: Final = constraints
@@ -63,6 +67,8 @@ class Asked(Value):
         self.files: Final = files
         self.trees: Final = trees
         self.requires_python: Final = requires_python
+        self.labels: Final[Mapping[str, str]] = labels or {}
+        self.upgraded: Final = upgraded
 
     @property
     def requires_hashes(self) -> bool:
@@ -85,6 +91,8 @@ def gather(session: "Session", words: "Sequence[str]", files: "Sequence[str]", t
         gatherer.requirements.append(specs_requirement.parse_editable(word, COMMAND_LINE, base_directory=session.cwd))
     for name in files:
         gatherer.read(name)
+    for name in session.settings.many("from-script"):
+        gatherer.read_script(name)
     for group in session.settings.many("group"):
         gatherer.read_group(group)
     return gatherer.finish()
@@ -98,6 +106,7 @@ class _Gatherer:
         self._target = target
         self._stdin = False
         self._with_sources = not session.settings.flag("no-sources")
+        self._sourceless = {normalize(name) for name in session.settings.many("no-sources-package")}
         self.requirements: list[Requirement] = []
         self.constraints: list[Requirement] = []
         self.options: list[Option] = []
@@ -106,6 +115,7 @@ class _Gatherer:
         self.files: list[str] = []
         self.trees: list[tuple[PathSource, tuple[str, ...], Origin]] = []
         self.requires_python = ""
+        self.labels: dict[str, str] = {}
 
     def finish(self) -> Asked:
         """Read what narrows and replaces, and return everything."""
@@ -118,7 +128,7 @@ class _Gatherer:
         self.constraints += self._configured("constraint-dependencies")
         build_constraints = self._lines("build-constraints", "build-constraint-dependencies")
         return Asked(
-            tuple(self.requirements),
+            tuple(map(self._plain, self.requirements)),
             tuple(self.constraints),
             tuple(overrides),
             tuple(excludes),
@@ -129,7 +139,31 @@ class _Gatherer:
             tuple(self.files),
             tuple(self.trees),
             self.requires_python,
+            self.labels,
+            frozenset(self._upgraded()),
         )
+
+    def _plain(self, requirement: "Requirement") -> "Requirement":
+        """Return a requirement without its `-e` where `--no-editable` says so."""
+        source = requirement.source
+        if not (isinstance(source, PathSource) and source.editable):
+            return requirement
+        settings = self._session.settings
+        unwanted = settings.flag("no-editable")
+        named = settings.many("no-editable-package")
+        if named and not unwanted:
+            file = os.path.join(source.path, "pyproject.toml")
+            name = requirement.name or (self._session.project(file).name if os.path.isfile(file) else "")
+            unwanted = name in map(normalize, named)
+        return requirement.replaced(source=source.replaced(editable=False)) if unwanted else requirement
+
+    def _upgraded(self) -> "Iterator[str]":
+        """Yield the names in the groups of `--upgrade-group`."""
+        for text in self._session.settings.many("upgrade-group"):
+            file, _, group = text.rpartition(":")
+            project = self._session.project(os.path.join(self._session.cwd, file or "pyproject.toml"))
+            for requirement in project.group(group):
+                yield requirement.name
 
     def read(self, name: str) -> None:
         """Read one file of requirements, whatever it is."""
@@ -145,7 +179,7 @@ class _Gatherer:
         elif is_lock_name(base):
             self.locked += self._session.locked_pins(name, path, self._target, self._extras(), self._lock_groups())
         elif base.endswith(".py"):
-            self.requirements += self._session.script_requirements(name, path)
+            self.read_script(name)
         else:
             found = self._parse(name, constraint=False)
             self.requirements += found.requirements
@@ -153,13 +187,29 @@ class _Gatherer:
             self.options += found.options
             self.config_settings += found.config_settings
 
+    def read_script(self, name: str) -> None:
+        """Read the dependencies of a script (PEP 723)."""
+        path = os.path.join(self._session.cwd, os.path.expanduser(name))
+        for requirement in self._session.script_requirements(name, path):
+            self.labels[str(requirement.origin)] = ""
+            self.requirements.append(requirement)
+
     def read_group(self, text: str) -> None:
         """Read a dependency group, `NAME` of the pyproject.toml here or `FILE:NAME`; raises UsageError."""
         file, _, group = text.rpartition(":")
-        path = os.path.join(self._session.cwd, file or "pyproject.toml")
-        self.requirements += self._session.project(path).group(
-            group, Origin(f"{file or 'pyproject.toml'} ({group})"), sources=self._with_sources
-        )
+        file = file or "pyproject.toml"
+        project = self._session.project(os.path.join(self._session.cwd, file))
+        origin = Origin(f"{file} ({group})")
+        self.labels[str(origin)] = f"{project.name} ({file}:{group})" if project.name else f"{file}:{group}"
+        self.requirements += self._sourced(lambda sources: project.group(group, origin, sources=sources))
+
+    def _sourced(self, read: "Callable[[bool], tuple[Requirement, ...]]") -> "Iterator[Requirement]":
+        """Yield requirements with the sources that the tool tables give them, but for those of `--no-sources-package`."""
+        if not (self._with_sources and self._sourceless):
+            yield from read(self._with_sources)
+            return
+        yield from (one for one in read(True) if one.name not in self._sourceless)
+        yield from (one for one in read(False) if one.name in self._sourceless)
 
     def _read_project(self, path: str, name: str) -> None:
         project = self._session.project(path)
@@ -170,7 +220,8 @@ class _Gatherer:
         if project.dynamic_dependencies:
             self.trees.append((PathSource(os.path.dirname(path)), extras, Origin(name)))
         else:
-            self.requirements += project.dependencies(extras, sources=self._with_sources)
+            self.labels[path] = f"{project.name} ({name})" if project.name else name
+            self.requirements += self._sourced(lambda sources: project.dependencies(extras, sources=sources))
 
     def _extras(self) -> "tuple[str, ...]":
         return tuple(normalize(extra) for extra in self._session.settings.many("extra"))

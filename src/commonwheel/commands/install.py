@@ -93,7 +93,7 @@ class _Run:
         environment = session.environment(mutating=True)
         target = session.target(environment)
         asked = self.gather(words, files, target)
-        if not (asked.requirements or asked.locked or asked.trees or files or self.settings.many("group")):
+        if not (words or files or any(map(self.settings.many, ("editable", "group", "from-script")))):
             raise UsageError("nothing was asked for", hint="name packages, or a file with `-r`")
         recovered = session.recover(environment)
         seen = changeset.stamp(environment)
@@ -107,6 +107,8 @@ class _Run:
             if satisfied.holds():
                 return self.unchanged(len(satisfied.reached))
         pins = self.pins(asked, environment, installed, target, hashed, reinstall)
+        if self.settings.flag("only-deps"):
+            pins = tuple(pin for pin in pins if not pin.requested)
         wishes = plans.Wishes(
             exact=self.exact,
             preserve=_KEPT_BY_SYNC if self.exact else (),
@@ -152,6 +154,7 @@ class _Run:
         self.session.file_options = asked.options
         self.session.config_settings = asked.config_settings
         self.session.build_constraints = asked.build_constraints
+        self.session.upgraded = asked.upgraded
         return asked
 
     def pins(
@@ -200,7 +203,7 @@ class _Run:
             or wishes.reinstall_all
             or not plans.satisfies(pin, by_name[pin.name], wishes)
         ]
-        pins = resolving.with_files(answered, missing)
+        pins = resolving.with_files(answered, missing, self.session.reporter)
         self.say("Resolved", len(pins), started)
         resolving.demanded([pin for pin in pins if pin.name in missing], hashed)
         return pins
@@ -289,6 +292,8 @@ class _Run:
             or settings.flag("reinstall")
             or settings.flag("upgrade")
             or settings.many("upgrade-package")
+            or asked.upgraded
+            or settings.flag("only-deps")
             or any(
                 isinstance(one.source, PathSource) and not one.source.path.endswith(".whl")
                 for one in asked.requirements

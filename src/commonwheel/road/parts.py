@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Pin,
         Plan,
         Requirement,
+        Resolution,
         Target,
     )
     from commonwheel.resolve.inputs import Inputs
@@ -75,6 +76,12 @@ if TYPE_CHECKING:
 
         def inputs(self, **fields: object) -> Inputs:
             """Return resolver inputs that the settings make, and `fields`."""
+
+        def solve_universal(self, inputs: Inputs, catalogue: Catalogue, python: str) -> Resolution:
+            """Resolve for every platform and all Pythons from the oldest that `python` (a Requires-Python) admits."""
+
+        def explain(self, catalogue: Catalogue, name: str, version: str, reason: str) -> str:
+            """Return what is known beyond the reason for which a version is barred."""
 
         def plain(self) -> "Parts":
             """Return the parts without the wishes that are meant for the user's own packages."""

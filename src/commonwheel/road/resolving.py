@@ -5,7 +5,7 @@ has to be known before it begins because a source makes a universe of one versio
 """
 
 from commonwheel.errors import UsageError
-from commonwheel.model import PathSource, Pin, Value
+from commonwheel.model import PathSource, Pin, Target, Value
 from commonwheel.resolve.resolution import solve
 from commonwheel.specs import markers, versions
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Final
 
+    from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.model import (
         Digest,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
         Metadata,
         Requirement,
         Resolution,
-        Target,
         UrlSource,
         VcsSource,
     )
@@ -142,10 +142,11 @@ def answer(parts: "Parts", question: Question) -> Answer:
     if question.hashed:
         _check_hashes(requirements)
     allowed = _allowed(requirements, constraints) if not parts.settings.flag("no-verify-hashes") else {}
-    catalogue = parts.catalogue(question.target, parts.rules(allowed=allowed))
+    target = Target({}, ()) if question.universal else question.target
+    catalogue = parts.catalogue(target, parts.rules(allowed=allowed, universal=question.universal))
     inputs = parts.inputs(
         requirements=tuple(requirements),
-        target=question.target,
+        target=target,
         constraints=constraints,
         overrides=question.overrides,
         excludes=question.excludes,
@@ -154,10 +155,16 @@ def answer(parts: "Parts", question: Question) -> Answer:
         sources=sources,
         source_metadata=lambda requirement: parts.material.metadata(requirement)[1],
         no_deps=parts.settings.flag("no-deps") if question.no_deps is None else question.no_deps,
+        details=lambda name, version, reason: parts.explain(catalogue, name, version, reason),
     )
+    if inputs.resolution != "highest":
+        _warn_of_unbounded(requirements, parts)
     catalogue.crawl(requirements, constraints)
     try:
-        resolution = solve(inputs, catalogue, parts.reporter)
+        if question.universal:
+            resolution = parts.solve_universal(inputs, catalogue, question.requires_python)
+        else:
+            resolution = solve(inputs, catalogue, parts.reporter)
     finally:
         catalogue.close()
     for warning in resolution.warnings:
@@ -165,13 +172,20 @@ def answer(parts: "Parts", question: Question) -> Answer:
     return Answer(resolution, catalogue)
 
 
-def with_files(answered: Answer, names: "Iterable[str] | None" = None) -> "tuple[Pin, ...]":
-    """Return the pins, each with the file that will be installed; `names` limits for whom one is chosen."""
+def with_files(
+    answered: Answer, names: "Iterable[str] | None" = None, reporter: "Reporter | None" = None
+) -> "tuple[Pin, ...]":
+    """Return the pins, each with the file that will be installed; `names` limits for whom one is chosen.
+
+    What the index remarks on a chosen version (a yank, a project given up by its authors) goes to the reporter.
+    """
     wanted = None if names is None else set(names)
     pins = []
     for pin in answered.resolution.pins:
         if pin.source is None and (wanted is None or pin.name in wanted):
             pin = pin.replaced(candidate=answered.catalogue.candidate(pin.name, pin.version))
+            for remark in answered.catalogue.remarks(pin.name, pin.version) if reporter is not None else ():
+                reporter.note("warning", remark)
         pins.append(pin)
     return tuple(pins)
 
@@ -181,7 +195,8 @@ def _sourced(parts: "Parts", question: Question) -> "tuple[list[Requirement], di
     requirements: list[Requirement] = []
     sources: dict[str, tuple[Source, Metadata]] = {}
     for requirement in question.requirements:
-        if requirement.marker and not markers.evaluate(requirement.marker, question.target.markers):
+        here = question.universal or not requirement.marker
+        if not here and not markers.evaluate(requirement.marker, question.target.markers):
             continue
         if requirement.source is not None:
             requirement, metadata = parts.material.metadata(requirement)
@@ -196,6 +211,21 @@ def _sourced(parts: "Parts", question: Question) -> "tuple[list[Requirement], di
             sources[requirement.name] = (requirement.source, metadata)
         requirements.append(requirement)
     return requirements, sources
+
+
+def _warn_of_unbounded(requirements: "Iterable[Requirement]", parts: "Parts") -> None:
+    """Warn of direct requirements for which the lowest version may be ancient."""
+    named: dict[str, bool] = {}
+    for requirement in requirements:
+        bounded = requirement.source is not None or bool(versions.lower_bound(requirement.specifier))
+        named[requirement.name] = named.get(requirement.name, False) or bounded
+    for name, bounded in named.items():
+        if not bounded:
+            parts.reporter.note(
+                "warning",
+                f"The direct dependency `{name}` has no lower bound, so that `--resolution lowest` and `lowest-direct` may take "
+                "a very old version of it",
+            )
 
 
 def _shown(source: "Source") -> str:

@@ -13,7 +13,7 @@ _UNITS = {
     "s": 1, "sec": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86400, "day": 86400,
     "w": 604800, "week": 604800, "month": 2592000, "y": 31536000, "year": 31536000,
 }  # fmt: skip
-_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+?)s?\s*(?:ago)?\s*", re.IGNORECASE)
+_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)(?:\s+ago)?[\s,]*", re.IGNORECASE)
 _ISO = re.compile(
     r"P(?:(?P<year>\d+)Y)?(?:(?P<month>\d+)M)?(?:(?P<week>\d+)W)?(?:(?P<day>\d+)D)?"
     r"(?:T(?:(?P<hour>\d+)H)?(?:(?P<min>\d+)M)?(?:(?P<sec>\d+)S)?)?",
@@ -36,7 +36,8 @@ def seconds(text: str) -> float | None:
         return float(sum(int(number) * _UNITS[unit] for unit, number in iso.groupdict().items() if number))
     total, at = 0.0, 0
     for match in _AGE.finditer(stripped):
-        unit = _UNITS.get(match[2].lower()) or _UNITS.get(match[2].lower().removesuffix("s"))
+        word = match[2].lower()
+        unit = _UNITS.get(word) or _UNITS.get(word.removesuffix("s"))
         if match.start() != at or unit is None:
             return None
         total += float(match[1]) * unit
