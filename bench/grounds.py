@@ -1,0 +1,117 @@
+"""The file systems of the bench, made, mounted and taken away again.
+
+tmpfs   a mount of its own in memory
+disk    where the repository lies, whatever that is
+ext4, xfs, btrfs   loop mounts; the images lie in memory where that is large enough, so that they do not measure a busy disk
+slow    FUSE, a millisecond for every operation: a network file system
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+from commonwheel.fs import facts
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SIZE = 6 << 30
+_MAKE = {
+    "ext4": ("mkfs.ext4", "-q", "-F"),
+    "xfs": ("mkfs.xfs", "-q", "-m", "reflink=1"),
+    "btrfs": ("mkfs.btrfs", "-q"),
+}
+_SLOW = 0.001
+
+
+class Unavailable(Exception):
+    """Say that a file system cannot be had here, and why."""
+
+
+@contextlib.contextmanager
+def ground(kind: str, home: str) -> Iterator[str]:
+    """Yield an empty directory on a file system of `kind`; `home` is the bench's own directory."""
+    if kind == "disk":
+        path = f"{home}/ground"
+        shutil.rmtree(path, ignore_errors=True)
+        os.makedirs(path)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+        return
+    if os.geteuid() != 0:
+        raise Unavailable("mounting needs root")
+    make = {"tmpfs": _tmpfs, "slow": _slow}.get(kind)
+    with make(home) if make else _image(kind, home) as path:
+        yield path
+
+
+def described(path: str) -> str:
+    """Return the type of the file system that a path lies on."""
+    return facts.mount_of(path).type
+
+
+def _do(*words: str) -> None:
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Unavailable(f"{' '.join(words)}: {(done.stderr or done.stdout).strip()}")
+
+
+@contextlib.contextmanager
+def _mounted(point: str, *words: str) -> Iterator[str]:
+    os.makedirs(point, exist_ok=True)
+    _do("mount", *words, point)
+    try:
+        yield point
+    finally:
+        if subprocess.run(("umount", point), capture_output=True, check=False).returncode != 0:
+            _do("umount", "--lazy", point)
+
+
+@contextlib.contextmanager
+def _tmpfs(home: str) -> Iterator[str]:
+    with _mounted(f"{home}/mnt/tmpfs", "-t", "tmpfs", "-o", f"size={SIZE}", "commonwheel-bench") as point:
+        yield point
+
+
+@contextlib.contextmanager
+def _image(kind: str, home: str) -> Iterator[str]:
+    memory = os.path.isdir("/dev/shm") and facts.space("/dev/shm").bytes_free > SIZE * 2
+    image = f"{'/dev/shm' if memory else home}/commonwheel-bench-{os.getpid()}-{kind}.img"
+    with open(image, "xb") as stream:
+        stream.truncate(SIZE)
+    try:
+        _do(*_MAKE[kind], image)
+        with _mounted(f"{home}/mnt/{kind}", "-t", kind, "-o", "loop", image) as point:
+            yield point
+    finally:
+        os.unlink(image)
+
+
+@contextlib.contextmanager
+def _slow(home: str) -> Iterator[str]:
+    point = f"{home}/mnt/slow"
+    with _tmpfs_for(home) as backing:
+        os.makedirs(point, exist_ok=True)
+        child = subprocess.Popen([sys.executable, f"{HERE}/slowfs.py", backing, point, str(_SLOW)])
+        try:
+            for _ in range(200):
+                if os.path.ismount(point):
+                    break
+                if child.poll() is not None:
+                    raise Unavailable("no FUSE here")
+                time.sleep(0.05)
+            yield point
+        finally:
+            subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
+            child.kill()
+            child.wait()
+
+
+@contextlib.contextmanager
+def _tmpfs_for(home: str) -> Iterator[str]:
+    with _mounted(f"{home}/mnt/backing", "-t", "tmpfs", "-o", f"size={SIZE}", "commonwheel-bench") as point:
+        yield point

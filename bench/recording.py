@@ -1,0 +1,197 @@
+"""Record what the works need of the configured index, once: pages, metadata and wheels, frozen at one date.
+
+nginx serves what is here; what is not here yet it asks of this recorder, which asks the index, keeps the answer below `.bench/`
+and passes it on. So the first run records and every later one finds everything; what was asked during a measured
+run is counted, because such a run measures the network of the day.
+
+Laws of this file: the index's address is found at run time, as Commonwheel finds it, and is written nowhere: pages are kept
+with addresses of their own (`../../files/<name>`), and where a file comes from stands in memory alone.
+"""
+
+import gzip
+import hashlib
+import json
+import os
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urljoin
+
+from commonwheel import process
+from commonwheel.index import defaults
+from commonwheel.model import SafeUrl
+from commonwheel.net.client import Client, ClientOptions
+from commonwheel.net.objects import wheel_metadata
+
+#: The index as it was then: what was uploaded later is left out, so that every machine resolves the same.
+FROZEN = "2026-11-01T00:00:00Z"
+JSON = "application/vnd.pypi.simple.v1+json"
+
+
+class _NoMemory:
+    def get(self, _space: str, _key: str) -> None:
+        return None
+
+    def put(self, _space: str, _key: str, _data: bytes) -> bool:
+        return False
+
+
+def configured_index() -> SafeUrl:
+    """Return the index that pip is configured with on this machine."""
+    found = defaults.configured(os.environ).index_url
+    if found is not None:
+        return found
+    run = lambda argv, timeout: process.run(argv, timeout=timeout)  # noqa: E731
+    return defaults.built_in(_NoMemory(), run, (sys.executable,), os.environ)
+
+
+class Upstream:
+    """The configured index: pages as they are, and where each file lies."""
+
+    def __init__(self) -> None:
+        self._root = configured_index().secret.rstrip("/") + "/"
+        # metadata that no index offers takes several ranges each; thousands are needed for one of the works
+        self._client = Client(ClientOptions(retries=5, environ=os.environ))
+        self._pages: dict[str, dict | None] = {}
+        self._guard = threading.Lock()
+
+    def page(self, project: str) -> dict | None:
+        """Return the page of a project with absolute addresses, None if there is no such project."""
+        with self._guard:
+            if project in self._pages:
+                return self._pages[project]
+        url = f"{self._root}{project}/"
+        response = self._client.get(SafeUrl(url), {"accept": JSON}).result().expect(200, 404)
+        page = json.loads(response.body) if response.status == 200 else None
+        for file in page["files"] if page else ():
+            file["url"] = urljoin(response.url.secret if hasattr(response, "url") else url, file["url"])
+        with self._guard:
+            self._pages[project] = page
+        return page
+
+    def place(self, project: str, filename: str) -> str | None:
+        """Return where a file lies."""
+        page = self.page(project)
+        return next((file["url"] for file in (page or {"files": ()})["files"] if file["filename"] == filename), None)
+
+    def metadata(self, url: str) -> bytes | None:
+        """Return the metadata of a wheel: what the index offers, else from the wheel itself."""
+        offered = self._client.get(SafeUrl(url + ".metadata")).result()
+        if offered.status == 200:
+            return offered.body
+        return wheel_metadata(self._client, SafeUrl(url))
+
+    def body(self, url: str) -> bytes:
+        """Return a file."""
+        return self._client.get(SafeUrl(url), limit=1 << 30).result().expect(200).body
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class Recorder:
+    """The recording below `root`, and a server on loopback that nginx asks for what is missing."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.asked = 0
+        self.upstream: Upstream | None = None
+        self._starting = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        os.makedirs(f"{root}/simple", exist_ok=True)
+        os.makedirs(f"{root}/files", exist_ok=True)
+        recorder = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                recorder.answer(self)
+
+            do_HEAD = do_GET  # noqa: N815
+
+            def log_message(self, *_words: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        if self.upstream is not None:
+            self.upstream.close()
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        """Record what was asked for, and pass it on."""
+        path = unquote(handler.path.partition("?")[0])
+        with self._locks.setdefault(path, threading.Lock()):
+            try:
+                data, kind = self._record(path)
+            except Exception as error:  # noqa: BLE001 - told to whoever asked
+                print(f"  recorder: {path}: {error}", file=sys.stderr)
+                handler.send_error(502, str(error))
+                return
+        status = 404 if data is None else 200
+        body = data or b""
+        handler.send_response(status)
+        handler.send_header("Content-Type", kind)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        if handler.command != "HEAD":
+            handler.wfile.write(body)
+
+    def _record(self, path: str) -> tuple[bytes | None, str]:
+        parts = [part for part in path.split("/") if part]
+        with self._starting:
+            self.asked += 1
+            if self.upstream is None:
+                self.upstream = Upstream()
+        if parts[:1] == ["simple"] and len(parts) == 2:
+            return self._page(parts[1], self.upstream), JSON
+        if parts[:1] == ["files"] and len(parts) == 3:
+            return self._file(parts[1], parts[2], self.upstream), "application/octet-stream"
+        return None, "text/plain"
+
+    def _page(self, project: str, upstream: Upstream) -> bytes | None:
+        page = upstream.page(project)
+        if page is None:
+            return None
+        files = []
+        for file in page["files"]:
+            if file.get("upload-time", "") >= FROZEN:
+                continue
+            kept = {key: value for key, value in file.items() if key != "provenance"}
+            kept["url"] = f"../../files/{project}/{file['filename']}"
+            if file["filename"].endswith(".whl"):
+                kept["core-metadata"] = kept["data-dist-info-metadata"] = True
+            files.append(kept)
+        data = json.dumps({**page, "files": files}, separators=(",", ":")).encode()
+        self._keep(f"simple/{project}.json.gz", gzip.compress(data, 6, mtime=0))
+        self._keep(f"simple/{project}.json", data)
+        return data
+
+    def _file(self, project: str, name: str, upstream: Upstream) -> bytes | None:
+        wheel = name.removesuffix(".metadata")
+        url = upstream.place(project, wheel)
+        if url is None:
+            return None
+        data = upstream.metadata(url) if wheel != name else upstream.body(url)
+        if data is None:
+            raise RuntimeError("no metadata could be had")
+        if wheel == name:
+            page = upstream.page(project) or {"files": ()}
+            told = next(file["hashes"].get("sha256") for file in page["files"] if file["filename"] == name)
+            if told and hashlib.sha256(data).hexdigest() != told:
+                raise RuntimeError("the index sent something else than its page says")
+        os.makedirs(f"{self.root}/files/{project}", exist_ok=True)
+        self._keep(f"files/{project}/{name}", data)
+        return data
+
+    def _keep(self, relative: str, data: bytes) -> None:
+        path = f"{self.root}/{relative}"
+        new = f"{path}.{threading.get_ident()}.new"
+        with open(new, "wb") as stream:
+            stream.write(data)
+        os.rename(new, path)

@@ -1,0 +1,119 @@
+"""Run Commonwheel, uv and pip side by side on the same work, and write what came out to docs/performance.md.
+
+    bench/run.py                    everything (about half an hour; the first time records what it needs of the configured index)
+    bench/run.py --case fold-ext4 --case noop      some cases; `--list` names them
+    bench/run.py --page             write the page from the figures that are there
+
+Linux. Root for the mounts of other file systems; without it those cases are left out, and the page says so.
+"""
+
+import argparse
+import datetime as dt
+import fnmatch
+import json
+import os
+import sys
+import time
+
+from cases import CASES
+from grounds import Unavailable
+from lab import Failed, Lab
+from page import write_page
+from tools import Tools, find_python
+
+from index import LocalIndex
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+HOME = os.path.join(ROOT, ".bench")
+RESULTS = os.path.join(HOME, "results.json")
+
+
+def main() -> int:
+    """Measure what was asked for, and return 0."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--case", action="append", default=[], metavar="NAME", help="run this case alone (`*` stands for anything)"
+    )
+    parser.add_argument("--list", action="store_true", help="name the cases")
+    parser.add_argument("--page", action="store_true", help="write the page, measure nothing")
+    parser.add_argument("--runs", type=int, help="pairs of runs, instead of what each case asks for")
+    parser.add_argument("--python", default="3.12", help="the Python of the environments (default: %(default)s)")
+    parser.add_argument("--cw-python", default="", help="the Python that runs cw (default: the newest that is found)")
+    asked = parser.parse_args()
+    if asked.list:
+        for case in CASES.values():
+            print(f"{case.name:24} {case.title}")
+        return 0
+    os.makedirs(HOME, exist_ok=True)
+    results = load()
+    if not asked.page:
+        chosen = [name for name in CASES if not asked.case or any(fnmatch.fnmatch(name, one) for one in asked.case)]
+        measure(chosen, asked, results)
+    write_page(results, ROOT)
+    return 0
+
+
+def load() -> dict:
+    """Return the figures of earlier runs."""
+    if not os.path.exists(RESULTS):
+        return {"cases": {}}
+    with open(RESULTS, encoding="utf-8") as stream:
+        return json.load(stream)
+
+
+def measure(names: list[str], asked: argparse.Namespace, results: dict) -> None:
+    """Run cases, and keep their figures as they come."""
+    tools = Tools(HOME, asked.cw_python)
+    tools.make()
+    results["tools"] = tools.versions()
+    results["machine"] = machine()
+    with LocalIndex(HOME) as index:
+        lab = Lab(HOME, index, tools, find_python(asked.python))
+        results["python"] = asked.python
+        try:
+            for name in names:
+                one(lab, name, asked.runs, results)
+        finally:
+            lab.spawner.close()
+
+
+def one(lab: Lab, name: str, runs: int | None, results: dict) -> None:
+    """Run a case, say how it went, and keep its figures."""
+    case = CASES[name]
+    started = time.monotonic()
+    try:
+        record = lab.carry_out(case, runs)
+    except (Unavailable, Failed) as error:
+        print(f"{name:24} left out: {error}", flush=True)
+        results["cases"][name] = {"case": name, "failed": str(error).splitlines()[0]}
+        return
+    record["date"] = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    results["cases"][name] = record
+    told = [
+        f"{tool} {side['label']} {side['wall'] * 1000:.0f} ms (cpu {side['cpu'] * 1000:.0f}, {side['peak']:.0f} MB)"
+        for tool, side in record["sides"].items()
+    ]
+    target = f" of {case.target}" if case.target is not None else ""
+    spread = f"{min(record['ratios']):.2f}-{max(record['ratios']):.2f}"
+    print(
+        f"{name:24} ratio {record['ratio']:.2f}{target} ({spread}); {'; '.join(told)}; {time.monotonic() - started:.0f} s",
+        flush=True,
+    )
+    with open(RESULTS + ".new", "w", encoding="utf-8") as stream:
+        json.dump(results, stream, indent=1)
+    os.rename(RESULTS + ".new", RESULTS)
+
+
+def machine() -> str:
+    """Return what kind of machine this is."""
+    with open("/proc/cpuinfo", encoding="utf-8") as stream:
+        model = next(
+            (line.partition(":")[2].strip() for line in stream if line.startswith("model name")), "a processor"
+        )
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return f"{os.cpu_count()} cores of {model}, {pages / 2**30:.0f} GiB, Linux {os.uname().release.split('-')[0]}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

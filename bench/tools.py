@@ -1,0 +1,143 @@
+"""The three tools, each in an environment of its own, and the words that make them do the same work."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+VERSIONS = {"uv": "0.13.9", "pip": "26.3"}
+_ASK = "import sys; print(*sys.version_info[:3], sys.executable)"
+
+
+def pythons() -> list[tuple[tuple[int, ...], str]]:
+    """Return the Pythons of this machine, those on PATH and pyenv's, as (version, program), the newest last."""
+    found = {}
+    for directory in [*os.environ.get("PATH", "").split(os.pathsep), *_pyenv()]:
+        for name in ("python3", *(f"python3.{minor}" for minor in range(8, 20))):
+            path = os.path.join(directory, name)
+            if not os.access(path, os.X_OK):
+                continue
+            asked = subprocess.run((path, "-I", "-S", "-c", _ASK), capture_output=True, text=True, check=False)
+            if asked.returncode == 0:
+                *version, program = asked.stdout.rstrip("\n").split(" ", 3)
+                found[os.path.realpath(program)] = tuple(map(int, version))
+    return sorted((version, program) for program, version in found.items())
+
+
+def _pyenv() -> list[str]:
+    versions = os.path.join(os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv")), "versions")
+    return [os.path.join(versions, name, "bin") for name in os.listdir(versions)] if os.path.isdir(versions) else []
+
+
+def find_python(wanted: str) -> str:
+    """Return the program of a Python such as `3.12`, or of a path."""
+    if os.sep in wanted:
+        return wanted
+    fitting = [program for version, program in pythons() if f"{'.'.join(map(str, version))}.".startswith(f"{wanted}.")]
+    return fitting[-1] if fitting else sys.executable
+
+
+class Tools:
+    """cw, uv and pip below `home`; made when missing, and cw again whenever its source has changed."""
+
+    def __init__(self, home: str, cw_python: str) -> None:
+        self.home = home
+        self.cw_python = find_python(cw_python) if cw_python else pythons()[-1][1]
+        self.cw = f"{home}/tools/cw/bin/cw"
+        self.uv = f"{home}/tools/uv/bin/uv"
+        self.pip = f"{home}/tools/pip/bin/python"
+
+    def make(self) -> None:
+        """Make what is missing or old."""
+        self._environment("uv", sys.executable, f"uv=={VERSIONS['uv']}")
+        self._environment("pip", self.cw_python, f"pip=={VERSIONS['pip']}")
+        stamp = self._stamp()
+        mark = f"{self.home}/tools/cw.stamp"
+        if os.path.exists(mark) and _read(mark) == stamp:
+            return
+        dist = f"{self.home}/dist"
+        shutil.rmtree(dist, ignore_errors=True)
+        words = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", dist]
+        subprocess.run(words, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        (wheel,) = os.listdir(dist)
+        shutil.rmtree(f"{self.home}/tools/cw", ignore_errors=True)
+        self._environment("cw", self.cw_python, f"{dist}/{wheel}")
+        with open(mark, "w", encoding="utf-8") as stream:
+            stream.write(stamp)
+
+    def _stamp(self) -> str:
+        digest = hashlib.sha256(self.cw_python.encode())
+        for directory, _, names in sorted(os.walk(f"{ROOT}/src")):
+            for name in sorted(names):
+                if not name.endswith(".pyc"):
+                    with open(os.path.join(directory, name), "rb") as stream:
+                        digest.update(name.encode() + b"\0" + stream.read())
+        return digest.hexdigest()
+
+    def _environment(self, name: str, python: str, wanted: str) -> None:
+        path = f"{self.home}/tools/{name}"
+        if os.path.isdir(path):
+            return
+        environ = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        # made by the pip that runs the bench: Debian's Python has no ensurepip
+        subprocess.run([python, "-m", "venv", "--without-pip", path], check=True, env=environ)
+        install = [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            f"{path}/bin/python",
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+        ]
+        subprocess.run([*install, wanted], check=True, env=environ, stderr=subprocess.DEVNULL)
+
+    def versions(self) -> dict[str, str]:
+        """Return what each says of its version."""
+        bare = {"PATH": "/usr/bin:/bin", "HOME": self.home}
+        say = lambda *words: subprocess.run(words, capture_output=True, text=True, check=False, env=bare).stdout.strip()  # noqa: E731
+        python = say(f"{os.path.dirname(self.cw)}/python", "-c", "import platform; print(platform.python_version())")
+        return {
+            "cw": f"{say(self.cw, '--version')} on Python {python}",
+            "uv": say(self.uv, "--version").split(" (")[0],
+            "pip": f"pip {VERSIONS['pip']}",
+        }
+
+    def environ(self, store: str, url: str, authority: str) -> dict[str, str]:
+        """Return the whole environment of a command: nothing of the user's reaches it."""
+        return {
+            "PATH": "/usr/bin:/bin",
+            "HOME": f"{self.home}/nobody",
+            "LANG": "C.UTF-8",
+            "TMPDIR": "/tmp",
+            "SSL_CERT_FILE": authority,
+            "PIP_CERT": authority,
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_CACHE_DIR": f"{store}/pip",
+            "PIP_INDEX_URL": url,
+            "UV_CACHE_DIR": f"{store}/uv",
+            "UV_DEFAULT_INDEX": url,
+            "UV_NO_CONFIG": "1",
+            "UV_PYTHON_DOWNLOADS": "never",
+            "CW_CACHE_DIR": f"{store}/cw",
+            "CW_DEFAULT_INDEX": url,
+        }
+
+    def words(self, tool: str, command: str, environment: str, *more: str) -> list[str]:
+        """Return the argument vector of `pip install` and its like, for an environment."""
+        family, _, verb = command.partition(" ")
+        if tool == "pip":
+            yes = ["-y"] if verb == "uninstall" else []
+            only = ["--only-binary", ":all:"] if verb == "install" else []
+            return [self.pip, "-m", "pip", "--python", f"{environment}/bin/python", verb, *yes, *only, *more]
+        return [self.cw if tool == "cw" else self.uv, family, verb, "--python", environment, *more]
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8") as stream:
+        return stream.read()
