@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -19,14 +20,15 @@ from commonwheel.store.header import Published
 from commonwheel.store.layers import Layer, Refused
 from commonwheel.store.store import Store
 from commonwheel.store.trust import Trust
+from kit.faultfs import FaultFS, faults
 from kit.mounts import bind
 from kit.stores import Heard, admit, demo_wheel, everything_below, header_of, leftovers, open_store, ready
 from kit.stores import found as kit_found
-from kit.users import team_of, users
+from kit.users import User, team_of, users
 from kit.wheels import make_wheel, sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import Any
 
@@ -579,3 +581,119 @@ def test_a_member_can_take_a_damaged_entry_of_another_out_of_use(place: str, whe
         assert bob.python(FIND, sha256_of(wheel), root).ok() == "None\n"
         assert bob.python(add, root, readable).ok() == "True\n"
         assert alice.python(FIND, sha256_of(wheel), root).ok() == "data\n"
+
+
+# --- file systems that fail ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def failing(place: str) -> Iterator[FaultFS]:
+    with faults(os.path.join(place, "mnt")) as mounted:
+        yield mounted
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES], ids=errno.errorcode.get)
+def test_what_cannot_be_read_now_is_a_miss_and_not_thrown_away(failing: FaultFS, wheel: str, number: int) -> None:
+    """Fail every reading operation in turn: the entry is found, or it is a miss; it is never renamed away for that."""
+    root = os.path.join(failing.point, "store")
+    entry = admit(open_store(root), wheel)
+    for operation in ("open", "read", "getattr", "readdir"):
+        for nth in range(1, 12):
+            failing.fail(operation, number, nth=nth)
+            heard = Heard()
+            found = open_store(root, heard=heard).ready(entry.digest)
+            failing.heal()
+            assert found in {None, entry}
+            assert heard.warnings == []
+    assert open_store(root).ready(entry.digest) == entry
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT], ids=errno.errorcode.get)
+def test_a_layer_that_fails_costs_a_note_and_the_next_one_gets_it(
+    failing: FaultFS, wheel: str, place: str, number: int
+) -> None:
+    for operation in ("create", "write", "flush", "mkdir", "rename", "chmod", "utimens"):
+        for nth in (1, 3):
+            first, second = (os.path.join(top, f"{operation}{nth}") for top in (failing.point, place))
+            failing.fail(operation, number, nth=nth, times=None)
+            store = open_store(first, second)
+            entry = admit(store, wheel)
+            failing.heal()
+            assert store.check(entry) == []
+            assert kit_found(open_store(first, second), entry.digest) == entry
+
+
+@pytest.mark.root
+def test_a_file_system_without_links_locks_modes_and_times_holds_a_store(failing: FaultFS, wheel: str) -> None:
+    failing.no_hard_links()
+    failing.no_locks()
+    failing.no_modes()
+    root = os.path.join(failing.point, "store")
+    entry = admit(open_store(root), wheel)
+    assert ready(open_store(root), entry.digest) == entry
+    store = open_store(root)
+    assert store.put("pages", "i/x", b"1")
+    assert store.get("pages", "i/x") == b"1"
+
+
+@pytest.mark.root
+def test_directories_that_list_old_names_hide_nothing(failing: FaultFS, wheel: str) -> None:
+    root = os.path.join(failing.point, "store")
+    os.makedirs(os.path.join(root, layout.shard(sha256_of(wheel))))
+    failing.freeze_listings()
+    entry = admit(open_store(root), wheel)
+    assert kit_found(open_store(root), entry.digest) == entry
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("how", ["lose", "zeros", "noise"])
+def test_a_power_cut_is_noticed_at_the_first_use_after_it(failing: FaultFS, wheel: str, how: str) -> None:
+    """Everything that was not synced is mangled, the names are there: nothing of it is used, and it is fetched again."""
+    root = os.path.join(failing.point, "store")
+    entry = admit(open_store(root), wheel)
+    published_before_the_last_boot(entry)
+    os.sync()
+    failing.cut(how)
+    store = open_store(root)
+    assert store.find(entry.digest) is None
+    mended = admit(store, wheel)
+    assert store.check(mended) == []
+
+
+# --- containers ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.root
+def test_numbers_without_names_share_a_group_store(place: str, wheel: str) -> None:
+    """Containers run as any uid; what they have in common is a group, and maybe that has no name either."""
+    root, readable = os.path.join(place, "volume"), os.path.join(place, os.path.basename(wheel))
+    shutil.copy(wheel, readable)
+    os.mkdir(root)
+    os.chown(root, 0, 61_234)
+    os.chmod(root, 0o2770)
+    add = "import sys; from kit.stores import *\nprint(admit(open_store(sys.argv[1]), sys.argv[2]).mine)"
+    one, two = (User(f"u{uid}", uid, uid, "/", (61_234,)) for uid in (61_001, 61_002))
+    assert one.python(add, root, readable).ok() == "True\n"
+    assert two.python(add, root, readable).ok() == "False\n"
+    assert two.python(FIND, sha256_of(wheel), root).ok() == "data\n"
+    stranger = User("u61003", 61_003, 61_003, "/")
+    assert stranger.python(FIND, sha256_of(wheel), root).ok() == "None\n"
+
+
+@pytest.mark.root
+def test_an_image_that_another_uid_filled_is_believed_if_it_is_said_so(place: str, wheel: str) -> None:
+    root, readable = os.path.join(place, "image"), os.path.join(place, os.path.basename(wheel))
+    shutil.copy(wheel, readable)
+    os.chmod(place, 0o777)
+    builder, runner = (User(f"u{uid}", uid, uid, "/") for uid in (61_001, 61_002))
+    builder.python(
+        "import sys; from kit.stores import *\nadmit(open_store(sys.argv[1]), sys.argv[2])", root, readable
+    ).ok()
+    ask = "import sys; from kit.stores import *\nprint(open_store(sys.argv[1], trust=sys.argv[3:]).find(sys.argv[2]) is not None)"
+    digest = sha256_of(wheel)
+    assert runner.python(ask, root, digest).ok() == "False\n"
+    assert runner.python(ask, root, digest, "61001").ok() == "True\n"
+    assert runner.python(ask, root, digest, "*").ok() == "True\n"
+    assert open_store(root).find(digest) is None

@@ -26,5 +26,5 @@ def test_links_are_not_followed_and_pipes_not_waited_for(tmp_path: Path) -> None
     (tmp_path / "a").write_bytes(b"content")
     (tmp_path / "link").symlink_to("a")
     os.mkfifo(tmp_path / "pipe")
-    assert "cannot be read" in hash_fault(str(tmp_path / "link"), SHA)
+    assert hash_fault(str(tmp_path / "link"), SHA) == "is not a file"
     assert hash_fault(str(tmp_path / "pipe"), SHA) == "is not a file"

@@ -75,9 +75,17 @@ class Layer:
     """A store root as this user sees it. Nothing is opened before the first question."""
 
     def __init__(
-        self, root: str, trust: Trust, *, read_only: bool = False, read_toml: "ReadToml | None" = None
+        self,
+        root: str,
+        trust: Trust,
+        *,
+        read_only: bool = False,
+        temporary: bool = False,
+        read_toml: "ReadToml | None" = None,
     ) -> None:
         self.root: Final = root
+        #: it goes with this process: nothing is to lead there, and nothing worth remembering is kept there
+        self.temporary: Final = temporary
         self.trust = trust
         self.notes: list[str] = []
         self._read_toml = read_toml
@@ -346,7 +354,9 @@ class Layer:
 
     def _make_root(self) -> None:
         """Make the store itself: never writable for others, whatever the umask; whether they may look is the umask's."""
-        if disk.make_directory(self.root, parents=True):
+        if self.temporary:
+            disk.make_directory(self.root, 0o700)
+        elif disk.make_directory(self.root, parents=True):
             mode = stat.S_IMODE(os.stat(self.root).st_mode)
             if mode & _SHARED_WRITES:
                 disk.set_mode(self.root, mode & ~_SHARED_WRITES)

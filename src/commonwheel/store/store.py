@@ -13,6 +13,7 @@ import errno
 import os
 import time
 
+from commonwheel.errors import CommonwheelError
 from commonwheel.events import Silence
 from commonwheel.fs import disk, facts
 from commonwheel.model import Entry
@@ -60,6 +61,19 @@ SHA256 = "sha256"
 #: Hashes that prove nothing any more; they count where an index gives no others.
 WEAK = frozenset({"md5", "sha1"})
 _DAY = 86_400
+
+
+class EntryLost(CommonwheelError):
+    """Say that an entry which was found cannot be read any more: somebody removed it, or the disk failed."""
+
+    code = "entry-lost"
+
+    def __init__(self, entry: Entry, reason: str) -> None:
+        super().__init__(
+            f"the entry of `{entry.name}` {entry.version} in the store cannot be read: {reason}",
+            context=(entry.root,),
+            hint="run the command again: what is missing is fetched anew",
+        )
 
 
 class Kept:
@@ -139,7 +153,11 @@ class Store:
             entry = self.find(digest)
             if entry is None:
                 return None
-            faults = self._check_folded(entry) if folded and entry.foldable else self.check(entry)
+            try:
+                faults = self._check_folded(entry) if folded and entry.foldable else self._faults(entry)
+            except OSError as error:
+                self._leave(entry, error)
+                continue
             if not faults:
                 return entry
             path, what = faults[0]
@@ -148,7 +166,14 @@ class Store:
 
     def check(self, entry: Entry) -> "list[tuple[str, str]]":
         """Return what is wrong with the files of an entry, as (path in the tree, what); nothing is changed."""
-        rows = self.rows(entry)
+        try:
+            return self._faults(entry)
+        except OSError as error:
+            return [(layout.TREE, f"cannot be read: {error.strerror}")]
+
+    def _faults(self, entry: Entry) -> "list[tuple[str, str]]":
+        """Return what is wrong for good; OSError for what may be readable again in a moment."""
+        rows = self._rows(entry)
         if rows is None:
             return [(layout.FILES, "is damaged")]
         findings = soundness.examine(entry.tree, rows)
@@ -158,10 +183,19 @@ class Store:
         return faults
 
     def _check_folded(self, entry: Entry) -> "list[tuple[str, str]]":
-        kept = self._kept[entry.digest]
+        kept = self._kept_of(entry)
+        if kept is None:
+            return [(layout.HEADER, "is gone")]
         lost = [(path, "is missing") for path in entry.foldable if not os.path.isdir(f"{entry.tree}/{path}")]
         doubts = [row for row in kept.header.loose if not soundness.is_as_published(f"{entry.tree}/{row[0]}", row)]
         return lost or (self._cold().hash_faults(entry.tree, doubts) if doubts else [])
+
+    def _leave(self, entry: Entry, error: OSError) -> None:
+        """Pass an entry over for as long as this process lives: it cannot be read now, which does not make it bad."""
+        kept = self._kept.pop(entry.digest, None)
+        self._spoiled.add(entry.root)
+        if kept is not None:
+            kept.layer.note(f"`{entry.root}` is not used: {error.strerror}")
 
     def quarantine(self, entry: Entry, reason: str) -> str | None:
         """Take an entry out of use, because of `reason`; return where it lies now, None if it could not be moved.
@@ -175,26 +209,41 @@ class Store:
         self._warn(f"{entry.name} {entry.version}", layer, reason)
         return self.retire(layer, kept.relative if kept is not None else entry.root[len(layer.root) + 1 :])
 
-    def rows(self, entry: Entry) -> "list[Row] | None":
-        """Return every file of an entry (path, size, sha256, executable, mtime); None if the list is damaged."""
+    def _rows(self, entry: Entry) -> "list[Row] | None":
+        """Return every file of an entry; None if the list is damaged, OSError if it cannot be read now."""
         kept = self._kept_of(entry)
         if kept is None:
             return None
         if kept.rows is None:
             try:
                 kept.rows = filelist.decode(_read_in_entry(kept, layout.FILES))
-            except OSError:
+            except (FileNotFoundError, Untrusted):
                 return None
         return kept.rows
 
+    def rows(self, entry: Entry) -> "list[Row]":
+        """Return every file of an entry (path, size, sha256, executable, mtime), sorted; EntryLost if that is not known."""
+        try:
+            rows = self._rows(entry)
+        except OSError as error:
+            raise EntryLost(entry, error.strerror or str(error)) from error
+        if rows is None:
+            raise EntryLost(entry, "its list of files is gone")
+        return rows
+
     def files(self, entry: Entry) -> "list[tuple[str, int, str, bool]]":
-        """Return every file of an entry as (path in the tree, size, sha256 in hexadecimal, executable), sorted."""
-        return [row[:4] for row in self.rows(entry) or ()]
+        """Return every file of an entry as (path in the tree, size, sha256 in hexadecimal, executable), sorted.
+
+        Raises EntryLost: an entry that somebody is just removing must not look like one without files.
+        """
+        return [row[:4] for row in self.rows(entry)]
 
     def loose(self, entry: Entry) -> "list[tuple[str, int, str, bool]]":
-        """Return the files outside of `entry.foldable`, without reading the list of all."""
+        """Return the files outside of `entry.foldable`, without reading the list of all. Raises EntryLost."""
         kept = self._kept_of(entry)
-        return [] if kept is None else [row[:4] for row in kept.header.loose]
+        if kept is None:
+            raise EntryLost(entry, "its header is gone")
+        return [row[:4] for row in kept.header.loose]
 
     def metadata(self, digest: str) -> str | None:
         """Return the core metadata of an entry that resolution needs, as the text of a METADATA file."""
@@ -290,14 +339,28 @@ class Store:
 
     def scratch(self) -> str:
         """Return a new empty directory for building, that nobody else can look into; the caller erases it."""
-        for layer in sorted(self.layers, key=lambda layer: not layer.mine):
+        return disk.staging(self.private(layout.BUILDS), 0o700)
+
+    def private(self, room: str) -> str:
+        """Return a room in which nobody else can change a name: for what decides what is run, as git clones and builds.
+
+        Raises Refused if there is no layer of mine that takes it.
+        """
+        for layer in self.layers:
             try:
-                return disk.staging(layer.prepare(layout.BUILDS), 0o700)
+                if layer.mine:
+                    path = layer.prepare(room)
+                    place = layer.place(room)
+                    if not place.reason:
+                        return path
+                    layer.note(f"`{path}` is not used: {place.reason}")
             except Refused:
                 continue
             except disk.DiskError as error:
                 layer.failed(error)
-        raise Refused("no store takes a directory to build in", context=self.reasons())
+            except OSError as error:
+                layer.note(f"`{layer.path(room)}` is not used: {error.strerror}")
+        raise Refused("no store of yours takes anything", context=self.reasons())
 
     def reasons(self) -> tuple[str, ...]:
         """Return for each layer that does not take anything why, and for each that cannot be read."""
@@ -350,7 +413,7 @@ class Store:
         return any(
             layer.write(relative, data)
             for layer in self.layers
-            if layer.mine or not (personal or layer.sharing == OPEN or layer.refusal)
+            if not layer.temporary and (layer.mine or not (personal or layer.sharing == OPEN or layer.refusal))
         )
 
     def _kept_of(self, entry: Entry) -> Kept | None:
@@ -363,19 +426,22 @@ class Store:
         """Return what a layer has under this digest, if it can be believed; rename away what is damaged."""
         for _ in range(2):
             try:
-                shard = layer.inner(layer.place(layout.ENTRIES), digest[:2])
+                return self._look_in(layer, digest)
             except OSError as error:
+                # another client of a file server replaced a directory that is open here
                 if error.errno != errno.ESTALE:
                     return None
                 layer.reopen()
-                continue
-            try:
-                return self._find_at(layer, shard, layout.entry(digest), digest) or self._find_at(
-                    layer, shard, layout.entry(digest, layer.trust.me), digest
-                )
-            finally:
-                shard.close()
         return None
+
+    def _look_in(self, layer: Layer, digest: str) -> Kept | None:
+        shard = layer.inner(layer.place(layout.ENTRIES), digest[:2])
+        try:
+            return self._find_at(layer, shard, layout.entry(digest), digest) or self._find_at(
+                layer, shard, layout.entry(digest, layer.trust.me), digest
+            )
+        finally:
+            shard.close()
 
     def _find_at(self, layer: Layer, shard: Place, relative: str, digest: str) -> Kept | None:
         """Return the entry at one name; None if there is none, or none of use."""
@@ -387,16 +453,14 @@ class Store:
         except FileNotFoundError:
             return None
         except OSError as error:
-            layer.note(f"`{layer.path(relative)}` is not used: {error.strerror}")
-            return None
+            return self._unusable(layer, relative, error)
         try:
             data = layer.read_in(place, layout.HEADER)
-        except Untrusted as error:
-            layer.note(f"`{layer.path(relative)}` is not used: {error}")
-            return None
-        except OSError as error:
+        except (FileNotFoundError, IsADirectoryError) as error:
             self._damaged(layer, relative, place, f"its header cannot be read: {error.strerror}")
             return None
+        except OSError as error:
+            return self._unusable(layer, relative, error)
         finally:
             place.close()
         said = header.decode(data)
@@ -404,6 +468,12 @@ class Store:
             self._damaged(layer, relative, place, "its header is damaged")
             return None
         return Kept(layer, relative, said, _entry(layer, relative, said, place))
+
+    @staticmethod
+    def _unusable(layer: Layer, relative: str, error: OSError) -> None:
+        if error.errno == errno.ESTALE:
+            raise error
+        layer.note(f"`{layer.path(relative)}` is not used: {error.strerror or error}")
 
     def _damaged(self, layer: Layer, relative: str, place: Place, reason: str) -> None:
         """Rename away what is damaged, unless it is somebody's whom I do not believe: then it is his."""
@@ -443,8 +513,12 @@ class Store:
         ):
             return True
         self._kept[kept.header.digest] = kept
-        rows = self.rows(kept.entry)
-        faults = [(layout.FILES, "is damaged")] if rows is None else self._cold().hash_faults(kept.entry.tree, rows)
+        try:
+            rows = self._rows(kept.entry)
+            faults = [(layout.FILES, "is damaged")] if rows is None else self._cold().hash_faults(kept.entry.tree, rows)
+        except OSError as error:
+            self._leave(kept.entry, error)
+            return False
         if faults:
             self.quarantine(kept.entry, f"`{faults[0][0]}` {faults[0][1]}")
             return False
@@ -483,5 +557,5 @@ def _entry(layer: Layer, relative: str, said: "Header", place: Place) -> Entry:
     return Entry(
         said.digest, root, f"{root}/{layout.TREE}", said.name, said.version, said.dist_info, said.data, said.purelib,
         said.console, said.gui, said.foldable, said.unfolded, said.files, said.size,
-        trusted=True, mine=place.found.st_uid == layer.trust.me,
+        trusted=not layer.temporary, mine=place.found.st_uid == layer.trust.me,
     )  # fmt: skip

@@ -40,6 +40,8 @@ DEFAULT_AGE = 30 * 86_400
 _REMEMBERED = 400 * 86_400
 #: Where entries come from that are quickly fetched again.
 FETCHED = frozenset({"index", "url"})
+#: Where `verify_entries` says that it could not read: no fault of the entry, and nothing to repair.
+UNREADABLE = ""
 _RECORDS = ("pages", "metadata")
 _MADE_HERE = (layout.BUILDS, layout.GIT)
 
@@ -415,7 +417,10 @@ def verify_entries(
     task = told.begin("verify", "entries", len(found))
 
     def judge(one: Held) -> "tuple[tuple[str, str], ...]":
-        faults = tuple(entry_faults(one))
+        try:
+            faults = tuple(entry_faults(one))
+        except OSError as error:
+            faults = ((UNREADABLE, f"cannot be read: {error.strerror}"),)
         told.advance(task)
         return faults
 
@@ -433,8 +438,8 @@ def entry_faults(one: Held) -> "Iterator[tuple[str, str]]":
     try:
         with open(f"{one.path}/{layout.FILES}", "rb") as file:
             data = file.read()
-    except OSError as error:
-        yield layout.FILES, f"cannot be read: {error.strerror}"
+    except FileNotFoundError:
+        yield layout.FILES, "is missing"
         return
     rows = filelist.decode(data)
     if rows is None or hashlib.sha256(data).hexdigest() != one.header.sealed:
@@ -455,7 +460,7 @@ def _tree_faults(tree: str, rows: "list[Row]") -> "Iterator[tuple[str, str]]":
 
 def _verdict(store: "Store", one: Held, faults: "tuple[tuple[str, str], ...]", *, repair: bool) -> Verdict:
     holding = tuple(_holding(one, faults))
-    if not repair or one.layer.refusal:
+    if not repair or one.layer.refusal or faults[0][0] == UNREADABLE:
         return Verdict(one, faults, holding)
     store.retire(one.layer, one.path[len(one.layer.root) + 1 :])
     return Verdict(one, faults, holding, "removed" if _replaced(store, one) is None else "replaced")

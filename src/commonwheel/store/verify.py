@@ -3,6 +3,7 @@
 Laws of this file: it reads and never changes anything; nothing is followed and nothing waited for, whatever lies there.
 """
 
+import errno
 import hashlib
 import os
 import stat
@@ -17,25 +18,29 @@ _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def hash_faults(tree: str, rows: "Iterable[Row]") -> list[tuple[str, str]]:
-    """Return the files of a tree whose content is not what their rows say, as (path, what is wrong)."""
+    """Return the files of a tree whose content is not what their rows say, as (path, what is wrong).
+
+    OSError for what cannot be read now: that is no fault of the file.
+    """
     return [(row[0], fault) for row in rows if (fault := hash_fault(f"{tree}/{row[0]}", row[2]))]
 
 
 def hash_fault(path: str, sha256: str) -> str:
-    """Return why the content of a file is not what it was, or ""."""
+    """Return why the content of a file is not what it was, or ""; OSError if it cannot be read now."""
     try:
         fd = os.open(path, _OPEN)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return "is missing"
     except OSError as error:
-        return f"cannot be read: {error.strerror}"
+        # a link, which is not followed
+        if error.errno != errno.ELOOP:
+            raise
+        return "is not a file"
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return "is not a file"
         with open(fd, "rb", closefd=False) as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
     finally:
         os.close(fd)
     return "" if found == sha256 else "was changed"
