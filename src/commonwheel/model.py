@@ -464,7 +464,7 @@ class Entry(Value):
     `root` is its directory (header, list of files, `tree/`); `tree` is that of the unpacked files; `digest` is the
     sha256 of the wheel in hexadecimal; `name` and `version` are normalised; `dist_info` and `data` are the names of those
     directories in the tree ("" when there is no data); `purelib` is Root-Is-Purelib; `console` and `gui` are entry points
-    as (name, `module:attr`); `trusted` says whether it may be linked as it is; `mine` whether its files are this user's;
+    as (name, `module:attr`); `trusted` says whether links may lead to it (what is in a temporary store goes with the process); `mine` whether its files are this user's;
     `foldable` are the directories (relative, `/`) that this wheel owns alone and that may be one link each; `unfolded`
     says why none may be; `files` counts files, `size` bytes.
     """

@@ -167,6 +167,14 @@ def users(*names: str, group: str | None = None, members: Sequence[str] | None =
         if team:
             _account("groupdel", team, check=False)
         shutil.rmtree(homes, ignore_errors=True)
+        _forget_names()
+
+
+def _forget_names() -> None:
+    """Let this process ask for names anew: the next user may get the number of one that is gone."""
+    known = sys.modules.get("commonwheel.fs.facts")
+    for memo in ("_users", "_groups", "_members"):
+        getattr(known, memo, {}).clear()
 
 
 def team_of(*members: User) -> int:

@@ -97,7 +97,7 @@ def _strict_way(mode: str, entry: "Entry", exempt: "Collection[str]") -> tuple[s
     if mode == "hardlink" and not entry.mine:
         reason = "its files in the store belong to another user"
     elif mode in {"symlink", "fold"} and not entry.trusted:
-        reason = "its entry in the store was made by somebody whom you do not trust"
+        reason = "its entry is in a temporary store"
     elif mode == "fold" and entry.unfolded and entry.name not in exempt:
         reason = entry.unfolded
     if reason:
@@ -124,7 +124,7 @@ class _Reasons:
         if way == "hardlink" and not entry.mine:
             reason = "the files in the store belong to another user"
         elif way == "symlink" and not entry.trusted:
-            reason = "the entry was made by somebody whom you do not trust"
+            reason = "the entry is in a temporary store"
         elif way in {"clone", "hardlink"}:
             # entries of one store lie in one file system: three directories up is its root
             store = entry.root.rsplit("/", 3)[0]
@@ -139,7 +139,7 @@ class _Reasons:
         """Return why an entry is not folded, or ""."""
         reason = entry.unfolded
         if not entry.trusted:
-            reason = "its entry was made by somebody whom you do not trust"
+            reason = "its entry is in a temporary store"
         elif entry.name in exempt:
             reason = "exempted by --no-fold"
         if reason:
