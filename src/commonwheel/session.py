@@ -117,6 +117,10 @@ class Session:
         given = self.settings.text("cache-dir")
         if given:
             return os.path.abspath(os.path.join(self.cwd, os.path.expanduser(given)))
+        return self._default_store
+
+    @property
+    def _default_store(self) -> str:
         home = self.environ.get("XDG_CACHE_HOME") or os.path.join(
             self.environ.get("HOME") or os.path.expanduser("~"), ".cache"
         )
@@ -133,18 +137,26 @@ class Session:
         from commonwheel.store.trust import Trust
 
         trust = Trust(self.settings.many("trust"))
-        if self.settings.flag("no-cache"):
-            roots = [self._temporary_store()]
-        else:
-            roots = [os.path.abspath(os.path.join(self.cwd, path)) for path in self.settings.many("layers")]
-            roots.append(self.store_directory)
         read_only = self.settings.flag("read-only-cache")
-        layers = tuple(
-            Layer(root, trust, read_only=read_only, read_toml=_toml)
-            for root in dict.fromkeys(map(os.path.normpath, roots))
-        )
-        store = Store(layers, self.reporter, self._admission)
-        self._closing.append(store.close)
+        layers: dict[str, Layer] = {}
+
+        def add(root: str, *, temporary: bool = False) -> Layer:
+            root = os.path.normpath(os.path.join(self.cwd, os.path.expanduser(root)))
+            made = Layer(root, trust, read_only=read_only, temporary=temporary, read_toml=_toml)
+            return layers.setdefault(root, made)
+
+        passing = self._temporary_store()
+        if not self.settings.flag("no-cache"):
+            for root in self.settings.many("layers"):
+                add(root)
+            own = add(self.store_directory)
+            # what is private has no place in a store that is shared, or somebody else's
+            if own.exists and not own.mine:
+                add(self._default_store)
+        if self.settings.flag("no-cache") or not read_only:
+            add(passing, temporary=True)
+        store = Store(tuple(layers.values()), self.reporter, self._admission)
+        self._closing += [lambda: self._drop(passing), store.close]
         return store
 
     def _admission(self, store: "Store") -> "Any":
@@ -153,14 +165,29 @@ class Session:
         return Admission(store, verify_record=not self.settings.flag("no-verify-record"))
 
     def _temporary_store(self) -> str:
-        """Make a store that lives as long as this session: beside the personal one, so that links to environments work."""
+        """Return where a store can be made that lives as long as this session: the last resort, if no other takes anything.
+
+        Under `--no-cache` it is the only one, and lies beside the personal store, so that links to environments work.
+        """
         from commonwheel.fs import disk
 
-        parent = os.path.dirname(self.store_directory)
-        disk.make_directory(parent, parents=True)
-        path = disk.staging(parent, 0o700)
-        self._closing.append(lambda: disk.erase(path))
-        return path
+        beside = os.path.dirname(self.store_directory)
+        if self.settings.flag("no-cache") and os.access(beside, os.W_OK | os.X_OK):
+            return disk.temporary(beside)
+        named = (self.environ.get(name, "") for name in ("TMPDIR", "TEMP", "TMP"))
+        return disk.temporary(next((path for path in (*named, "/tmp") if os.path.isdir(path)), self.cwd))  # noqa: S108 - a place of its own in there
+
+    def _drop(self, temporary: str) -> None:
+        """Delete the temporary store, if one was made; say so if that was not wished for."""
+        if not os.path.lexists(temporary):
+            return
+        from commonwheel.fs import disk
+        from commonwheel.store import layout
+
+        if not self.settings.flag("no-cache") and os.path.isdir(os.path.join(temporary, layout.ENTRIES)):
+            reasons = "; ".join(self.store.reasons())
+            self.reporter.note("warning", f"nothing could be kept for the next time, since no store takes it: {reasons}")
+        disk.erase(temporary)
 
     def get(self, key: str) -> bytes | None:
         """Return what is remembered of an interpreter (`python.interpreter.Memory`)."""
@@ -751,10 +778,7 @@ class Session:
         from commonwheel.build.vcs import Repositories
         from commonwheel.store import layout
 
-        directory = os.path.join(self.store_directory, layout.GIT)
-        if self.settings.flag("no-cache"):
-            directory = os.path.join(self.material.scratch, "git")
-        return Repositories(directory, _git, self.environ, offline=self.settings.flag("offline"))
+        return Repositories(self.store.private(layout.GIT), _git, self.environ, offline=self.settings.flag("offline"))
 
     def with_trees(self, asked: "Any") -> "tuple[Requirement, ...]":
         """Return the requirements asked for, and the dependencies of the projects whose metadata only a build can tell.
