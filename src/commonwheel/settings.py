@@ -19,7 +19,7 @@ from commonwheel.model import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Final
 
     Reader = Callable[[str, str], dict[str, object]]
@@ -310,7 +310,8 @@ class Parsed(Value):
 def configuration_files(environ: "Mapping[str, str]", start: str) -> "tuple[tuple[str, str], ...]":
     """Return the candidate files, highest precedence first, as (scope, path); they need not exist.
 
-    The project's are those of the nearest directory at or above `start` that has one of the four names.
+    The project's are those of the nearest directory at or above `start` that says anything: a pyproject.toml without a table
+    of ours or of uv's says nothing.
     """
     found: list[tuple[str, str]] = []
     directory = start
@@ -319,7 +320,7 @@ def configuration_files(environ: "Mapping[str, str]", start: str) -> "tuple[tupl
             (scope, os.path.join(directory, name))
             for scope, name in (("project", "cw.toml"), ("project", "pyproject.toml"), ("project", "uv.toml"))
         ]
-        present = [(scope, path) for scope, path in here if os.path.isfile(path)]
+        present = [(scope, path) for scope, path in here if _speaks(path)]
         if present:
             found += present
             break
@@ -330,9 +331,25 @@ def configuration_files(environ: "Mapping[str, str]", start: str) -> "tuple[tupl
     home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME", "/"), ".config")
     found += [("user", os.path.join(home, "cw", "cw.toml")), ("user", os.path.join(home, "uv", "uv.toml"))]
     system = [folder for folder in environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":") if folder]
-    found += [("system", os.path.join(folder, "cw", "cw.toml")) for folder in system]
-    found.append(("system", "/etc/cw/cw.toml"))
+    for tool in ("cw", "uv"):
+        found += [("system", os.path.join(folder, tool, f"{tool}.toml")) for folder in system]
+        found.append(("system", f"/etc/{tool}/{tool}.toml"))
     return tuple(found)
+
+
+def _speaks(path: str) -> bool:
+    """Tell whether a file of a project may hold settings, without a TOML parser: a word that looks like our table is enough."""
+    try:
+        with open(path, "rb") as stream:
+            return not path.endswith("pyproject.toml") or _has_tables(stream.read())
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return os.path.isfile(path)
+
+
+def _has_tables(data: bytes) -> bool:
+    return b"tool.cw" in data or b"tool.uv" in data
 
 
 class Settings:
@@ -451,8 +468,7 @@ class Settings:
         )
         if isinstance(given, str):
             path = os.path.join(self.cwd, given)
-            content = self._content(path, must_exist=True)
-            return [(path, self._flattened(content or {}), os.path.basename(path) == "uv.toml")]
+            return list(self._tables(path, self._content(path, must_exist=True) or {}))
         if self._given.get("no-config") or _switched(
             self.environ.get("CW_NO_CONFIG") or self.environ.get("UV_NO_CONFIG")
         ):
@@ -460,19 +476,22 @@ class Settings:
         files: list[tuple[str, dict[str, object], bool]] = []
         for _, path in configuration_files(self.environ, self.cwd):
             content = self._content(path)
-            if content is None:
-                continue
-            if os.path.basename(path) == "pyproject.toml":
-                tool = content.get("tool")
-                tool = tool if isinstance(tool, dict) else {}
-                # As in uv, a uv.toml beside it silences the table of the project file.
-                names = ("cw",) if os.path.isfile(os.path.join(os.path.dirname(path), "uv.toml")) else ("cw", "uv")
-                for name in names:
-                    if isinstance(tool.get(name), dict):
-                        files.append((path, self._flattened(tool[name]), name == "uv"))
-            else:
-                files.append((path, self._flattened(content), os.path.basename(path) == "uv.toml"))
+            if content is not None:
+                files += self._tables(path, content)
         return files
+
+    def _tables(self, path: str, content: "dict[str, object]") -> "Iterator[tuple[str, dict[str, object], bool]]":
+        """Yield what a file says for us, and what it says for uv."""
+        if not path.endswith("pyproject.toml"):
+            yield path, self._flattened(content), os.path.basename(path) == "uv.toml"
+            return
+        tool = content.get("tool")
+        tool = tool if isinstance(tool, dict) else {}
+        # As in uv, a uv.toml beside it silences the table of the project file.
+        names = ("cw",) if os.path.isfile(os.path.join(os.path.dirname(path), "uv.toml")) else ("cw", "uv")
+        for name in names:
+            if isinstance(tool.get(name), dict):
+                yield path, self._flattened(tool[name]), name == "uv"
 
     def _content(self, path: str, *, must_exist: bool = False) -> "dict[str, object] | None":
         try:
@@ -483,7 +502,7 @@ class Settings:
                 raise ConfigError(f"the configuration file `{path}` cannot be read: {error.strerror}") from error
             return None
         # A project file without our tables is the common case: it must not cost the import of a TOML parser.
-        if path.endswith("pyproject.toml") and b"tool.cw" not in data and b"tool.uv" not in data:
+        if path.endswith("pyproject.toml") and not must_exist and not _has_tables(data):
             return None
         try:
             return self._read_toml(data.decode(), path)
@@ -517,10 +536,9 @@ def _from_text(option: Option, text: str, name: str) -> object:
     if option.many:
         if option.key == "no-binary" and text.lower() in _TRUE | _FALSE:
             return [":all:"] if text.lower() in _TRUE else []  # uv's UV_NO_BINARY is a switch
-        items = [text]
-        for separator in option.separators:
-            items = [piece for item in items for piece in item.split(separator)]
-        return [item for item in items if item]
+        for separator in option.separators[1:]:
+            text = text.replace(separator, option.separators[0])
+        return [item for item in text.split(option.separators[0]) if item]
     return _chosen(option, text, f"the variable `{name}`")
 
 

@@ -92,6 +92,19 @@ def test_an_index_beside_the_others_adds_to_whichever_serves_the_name(
     assert [path for path in paths(two) if "internal" in path] == []
 
 
+@pytest.mark.parametrize("offline", [False, True])
+def test_of_a_file_here_and_there_the_network_is_named_unless_it_is_out_of_reach(
+    one: IndexServer, desk: Desk, offline: bool
+) -> None:
+    with IndexServer() as folder:
+        fill(folder, "demo==1.0")
+        fill(one, "demo==1.0")
+        indexes = (Index(SafeUrl(folder.url), beside=True), one.url)
+        assert desk.catalogue(*indexes).candidate("demo", "1.0").index == one.url
+        catalogue = desk.catalogue(*indexes, rules=Rules(offline=offline))
+        assert catalogue.candidate("demo", "1.0").index == (folder.url if offline else one.url)
+
+
 def test_best_match_takes_all(one: IndexServer, two: IndexServer, desk: Desk) -> None:
     fill(one, "demo==1.0", "demo==3.0")
     fill(two, "demo==1.0", "demo==2.0")

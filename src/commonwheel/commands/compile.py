@@ -83,7 +83,8 @@ def _format(session: "Session") -> str:
     if output.endswith(".toml"):
         if not is_lock_name(output):
             raise UsageError(
-                f"`{output}` is not a name for a lock (PEP 751)", hint="call it pylock.toml or pylock.NAME.toml, without a dot in NAME"
+                f"`{output}` is not a name for a lock (PEP 751)",
+                hint="call it pylock.toml or pylock.NAME.toml, without a dot in NAME",
             )
         return "pylock.toml"
     return "requirements.txt"
@@ -202,7 +203,7 @@ def _options(session: "Session") -> "Iterator[str]":
 
 def _pin_lines(session: "Session", compiled: Compiled, pin: "Pin") -> "Iterator[str]":
     settings = session.settings
-    line = _pin_text(session, pin)
+    line = _pin_text(session, compiled, pin)
     # a resolution for one target has answered all markers; those of a universal one are part of the pin
     if pin.marker:
         line += f" ; {pin.marker}"
@@ -211,7 +212,7 @@ def _pin_lines(session: "Session", compiled: Compiled, pin: "Pin") -> "Iterator[
         line += "".join(f" \\\n    --hash={digest}" for digest in hashes)
     notes = []
     if not settings.flag("no-annotate"):
-        notes.append(_via(compiled, pin, settings.text("annotation-style") or "split"))
+        notes.append(_via(session, compiled, pin, settings.text("annotation-style") or "split"))
     if settings.flag("emit-index-annotation") and pin.source is None:
         notes.append(f"# from {compiled.catalogue.candidate(pin.name, pin.version).index}")
     notes = [note for note in notes if note]
@@ -224,26 +225,27 @@ def _pin_lines(session: "Session", compiled: Compiled, pin: "Pin") -> "Iterator[
         yield "".join(f"    {part}\n" for part in note.split("\n"))
 
 
-def _pin_text(session: "Session", pin: "Pin") -> str:
+def _pin_text(session: "Session", compiled: Compiled, pin: "Pin") -> str:
     extras = f"[{','.join(pin.extras)}]" if pin.extras and session.settings.flag("no-strip-extras") else ""
     source = pin.source
     if source is None:
         return f"{pin.name}{extras}=={pin.version}"
     if isinstance(source, PathSource):
-        path = os.path.relpath(source.path, session.cwd)
-        place = path if path.startswith("..") else f"./{path}"
-        if source.editable:
-            return f"-e {'.' if path == '.' else place}"
-        return (
-            f"{pin.name}{extras} @ {file_url.from_path(source.path)}"
-            if os.path.isabs(path)
-            else (place if path != "." else ".")
-        )
+        return _path_text(session, compiled, pin.name + extras, source)
     if isinstance(source, VcsSource):
         fragment = f"#subdirectory={source.subdirectory}" if source.subdirectory else ""
         return f"{pin.name}{extras} @ {source.kind}+{source.url.bare}@{source.commit or source.revision}{fragment}"
     fragment = f"#subdirectory={source.subdirectory}" if source.subdirectory else ""
     return f"{pin.name}{extras} @ {source.url.bare}{fragment}"
+
+
+def _path_text(session: "Session", compiled: Compiled, name: str, source: PathSource) -> str:
+    """Return a path as the user wrote it: a URL, or relative to here."""
+    if any(one.source == source and "file:" in one.text for one in compiled.asked.requirements):
+        return f"{name} @ {file_url.from_path(source.path)}"
+    path = os.path.relpath(source.path, session.cwd)
+    place = path if path.startswith(".") else f"./{path}"
+    return f"-e {place}" if source.editable else place
 
 
 def _hashes(session: "Session", compiled: Compiled, pin: "Pin") -> "list[str]":
@@ -269,12 +271,14 @@ def _files(compiled: Compiled, pin: "Pin") -> "tuple[Candidate, ...]":
     return files
 
 
-def _via(compiled: Compiled, pin: "Pin", style: str) -> str:
+def _via(session: "Session", compiled: Compiled, pin: "Pin", style: str) -> str:
     """Return who asks for a pin: names of packages, and files as `-r FILE`."""
-    parents = [_parent(compiled, parent) for parent in compiled.resolution.parents.get(pin.name, ())]
-    for one in compiled.asked.overrides:
-        if one.name == pin.name and one.origin is not None:
-            parents.append(f"--override {_shown_file(one.origin.place)}")
+    parents = [_parent(session, compiled, parent) for parent in compiled.resolution.parents.get(pin.name, ())]
+    parents += [
+        f"--override {_shown_file(session, one.origin.place)}"
+        for one in compiled.asked.overrides
+        if one.name == pin.name and one.origin is not None
+    ]
     parents = [parent for parent in parents if parent]
     parents = sorted(dict.fromkeys(parents), key=lambda text: (not text.startswith("-"), text))
     if not parents:
@@ -284,7 +288,7 @@ def _via(compiled: Compiled, pin: "Pin", style: str) -> str:
     return "# via\n" + "\n".join(f"#   {parent}" for parent in parents)
 
 
-def _parent(compiled: Compiled, text: str) -> str:
+def _parent(session: "Session", compiled: Compiled, text: str) -> str:
     """Return how an origin or a package is called in a note; "" for what is not told."""
     labels = compiled.asked.labels
     place, bracket, _ = text.partition(" (")
@@ -296,16 +300,17 @@ def _parent(compiled: Compiled, text: str) -> str:
         str(one.origin): one.origin.place for one in compiled.asked.constraints if one.origin is not None
     }  # a constraint
     if text in known:
-        return f"-c {_shown_file(known[text])}"
+        return f"-c {_shown_file(session, known[text])}"
     place, colon, line = text.rpartition(":")
     if not (colon and line.isdigit()):
         return "" if text == "-" else text
     return "" if place == "-" else f"-r {place}"
 
 
-def _shown_file(place: str) -> str:
-    """Return a place without the key of a configuration file in it."""
-    return place.partition(" (")[0]
+def _shown_file(session: "Session", place: str) -> str:
+    """Return a place without the key of a configuration file in it, relative where it can be: the output may be published."""
+    files = place.partition(" (")[0].split(", ")
+    return ", ".join(os.path.relpath(file, session.cwd) if os.path.isabs(file) else file for file in files)
 
 
 # --- pylock.toml ----------------------------------------------------------------------------------------------------

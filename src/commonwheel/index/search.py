@@ -253,6 +253,8 @@ class Search:
                 project.ready.upon = pending
                 pending.then(lambda _: self._go_on(project, None))
                 return
+        # Of one file in two places the network's name is better: it is good on other machines, and has a hash and a date.
+        project.offers.sort(key=lambda offer: offer.index.beside != self.rules.offline)
         # What a user put into a folder has no upload time, and is not what `--exclude-newer` is about.
         terms = Terms(self.rules.formats.wheels(project.name), self.rules.formats.sdists(project.name))
         for index in self.find_links:

@@ -33,6 +33,10 @@ else:
     _Mapping = object  # `collections.abc` would load `collections`, and nothing of it is needed
 
 
+# No platform is barred, and no Python: the universal solver looks at Requires-Python itself.
+_EVERYWHERE = Target({"python_full_version": "99"}, ())
+
+
 class HashesMissing(UsageError):
     """Say which lines lack what hash mode demands of every line."""
 
@@ -142,7 +146,7 @@ def answer(parts: "Parts", question: Question) -> Answer:
     if question.hashed:
         _check_hashes(requirements)
     allowed = _allowed(requirements, constraints) if not parts.settings.flag("no-verify-hashes") else {}
-    target = Target({}, ()) if question.universal else question.target
+    target = _EVERYWHERE if question.universal else question.target
     catalogue = parts.catalogue(target, parts.rules(allowed=allowed, universal=question.universal))
     inputs = parts.inputs(
         requirements=tuple(requirements),
