@@ -22,6 +22,7 @@ from commonwheel.store.store import Store
 from commonwheel.store.trust import Trust
 from kit.faultfs import FaultFS, faults
 from kit.mounts import bind
+from kit.damage import DAMAGE
 from kit.stores import Heard, admit, demo_wheel, everything_below, header_of, leftovers, open_store, ready
 from kit.stores import found as kit_found
 from kit.users import User, team_of, users
@@ -182,72 +183,6 @@ def test_a_hit_makes_no_system_call_that_writes(root: str, wheel: str, tmp_path:
 
 
 # --- damage ----------------------------------------------------------------------------------------------------------
-
-
-def flip(path: str) -> None:
-    facts_ = os.lstat(path)
-    with open(path, "r+b") as file:
-        byte = file.read(1)
-        file.seek(0)
-        file.write(bytes([byte[0] ^ 1]))
-    os.utime(path, ns=(facts_.st_atime_ns, facts_.st_mtime_ns + 1_000_000_000))
-
-
-def unlocked(directory: str) -> str:
-    os.chmod(directory, 0o755)
-    return directory
-
-
-def empty(tree: str) -> None:
-    for name in everything_below(tree):
-        if os.path.isfile(f"{tree}/{name}"):
-            unlocked(os.path.dirname(f"{tree}/{name}"))
-            os.unlink(f"{tree}/{name}")
-
-
-def remove(path: str) -> None:
-    unlocked(os.path.dirname(path))
-    os.unlink(path)
-
-
-def add(path: str) -> None:
-    unlocked(os.path.dirname(path))
-    with open(path, "w"):
-        pass
-
-
-def replace_by_link(path: str) -> None:
-    remove(path)
-    os.symlink("/etc/passwd", path)
-
-
-def half_delete(root: str) -> None:
-    os.unlink(f"{root}/files.txt")
-    empty(f"{root}/tree")
-
-
-def empty_entry(root: str) -> None:
-    shutil.rmtree(unlocked(root))
-    os.mkdir(root)
-
-
-DAMAGE: dict[str, Callable[[str], object]] = {
-    "truncated file": lambda root: os.truncate(f"{root}/tree/demo/data.txt", 3),
-    "empty file": lambda root: os.truncate(f"{root}/tree/demo/data.txt", 0),
-    "flipped bit": lambda root: flip(f"{root}/tree/demo/data.txt"),
-    "missing file": lambda root: remove(f"{root}/tree/demo/data.txt"),
-    "extra file": lambda root: add(f"{root}/tree/demo/sitecustomize.py"),
-    "link for a file": lambda root: replace_by_link(f"{root}/tree/demo/data.txt"),
-    "emptied tree": lambda root: empty(f"{root}/tree"),
-    "lost tree": lambda root: os.rename(f"{root}/tree", f"{root}/gone"),
-    "lost header": lambda root: os.unlink(f"{root}/entry.txt"),
-    "empty header": lambda root: os.truncate(f"{root}/entry.txt", 0),
-    "flipped header": lambda root: flip(f"{root}/entry.txt"),
-    "lost list of files": lambda root: os.unlink(f"{root}/files.txt"),
-    "cut list of files": lambda root: os.truncate(f"{root}/files.txt", 200),
-    "half deleted": half_delete,
-    "emptied entry": empty_entry,
-}
 
 
 @pytest.mark.parametrize("harm", DAMAGE.values(), ids=DAMAGE)

@@ -66,6 +66,9 @@ TREE = "tree"
 WHEEL = "wheel"
 SETTLED = "settled"
 
+#: Inside an image, beside its tree.
+IMAGE = "image.txt"
+
 #: The one directory that may appear inside a published tree: a Python that may write there, such as root's, makes it.
 BYTECODE = "__pycache__"
 
@@ -228,7 +231,9 @@ SHAPE = (
     (2, f"{WHEEL}/demo-1.0-py3-none-any.whl", "the wheel itself, in stores that are shared"),
     (2, SETTLED, "the data is known to be on disk: a reboot is no reason to doubt it"),
     (1, f"entries/ab/{_EXAMPLE}.1001/", "user 1001's own copy, beside one that he does not trust"),
-    (1, f"images/ab/{_EXAMPLE}-cpython-312/", "the tree again, with the bytecode of one interpreter"),
+    (1, f"images/ab/{_EXAMPLE}-cpython-312/", "an entry as one interpreter likes it"),
+    (2, IMAGE, "of which entry, for which interpreter, and every file that was added"),
+    (2, f"{TREE}/", "the tree of the entry again, with bytecode"),
     (1, "pages/<index>/<project>", "an index page as it was parsed, with its HTTP validators"),
     (1, "metadata/<index>/<project>", "what is known of the metadata of a project's versions"),
     (1, "interpreters/…  defaults/…  settled/…", "what was learnt about this machine; only in a personal store"),

@@ -169,7 +169,7 @@ def drop_stale(layer: "Layer") -> list[Root]:
 def living(root: Root, tops: "Iterable[str]") -> "set[str]":
     """Return the digests that an environment would break without: those whose files it reaches through links.
 
-    `tops` are the (real) directories of entries of the layer. What the note does not tell is looked up in the
+    `tops` are the directories of entries and images of the layer, real paths included. What the note does not tell is looked up in the
     environment; where that cannot be looked at, everything counts.
     """
     unknown = {digest for digest, mode in root.entries.items() if not mode}
@@ -183,7 +183,7 @@ def living(root: Root, tops: "Iterable[str]") -> "set[str]":
 
 
 def linked(environment: str, starts: tuple[str, ...]) -> set[str]:
-    """Return the digests of the entries that symbolic links in an environment lead to; `starts` begin their paths."""
+    """Return the digests of the entries and images that links in an environment lead to; `starts` begin their paths."""
     found: set[str] = set()
     pending = [environment]
     while pending:
@@ -206,7 +206,8 @@ def _leads_to(link: str, starts: tuple[str, ...]) -> tuple[str, ...]:
         return ()
     for start in starts:
         if target.startswith(start):
-            digest = layout.digest_of_entry(target[len(start) :].partition("/")[2].partition("/")[0])
+            name = target[len(start) :].partition("/")[2].partition("/")[0]
+            digest = layout.digest_of_entry(name) or layout.digest_of_image(name)
             return () if digest is None else (digest,)
     return ()
 

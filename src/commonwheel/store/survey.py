@@ -93,8 +93,8 @@ class Held(Value):
         return f"{self.name} {self.version}".rstrip()
 
 
-def measured(path: str) -> Measure:
-    """Return what a file, or everything below a directory, takes."""
+def measured(path: str, names: int = 1) -> Measure:
+    """Return what a file, or everything below a directory, takes; a file with more than `names` names counts as linked."""
     size = blocks = inodes = linked = 0
     pending = [path]
     while pending:
@@ -113,7 +113,7 @@ def measured(path: str) -> Measure:
                 continue
         else:
             size += found.st_size
-            linked += taken if found.st_nlink > 1 else 0
+            linked += taken if found.st_nlink > names else 0
     return Measure(size, blocks, inodes, linked)
 
 
@@ -124,7 +124,11 @@ def _is_directory(found: os.stat_result) -> bool:
 def held(layer: "Layer", *, alive: "Iterable[Root] | None" = None) -> "list[Held]":
     """Return the entries of a layer by name and version; `alive` are the notes of environments that count."""
     notes = [root for root in roots.every(layer) if not root.stale(time.time())] if alive is None else list(alive)
-    tops = {os.path.realpath(layer.path(layout.ENTRIES)), layer.path(layout.ENTRIES)}
+    rooms = [layer.path(room) for room in (layout.ENTRIES, layout.IMAGES)]
+    tops = {*rooms, *map(os.path.realpath, rooms)}
+    images: dict[str, int] = {}
+    for _, digest in image_paths(layer):
+        images[digest] = images.get(digest, 0) + 1
     noted: dict[str, list[str]] = {}
     living: dict[str, list[str]] = {}
     for root in notes:
@@ -135,25 +139,17 @@ def held(layer: "Layer", *, alive: "Iterable[Root] | None" = None) -> "list[Held
     used = last_uses(layer)
     found = []
     for path, digest in entry_paths(layer):
-        one = _held(
-            layer, path, digest, used.get(digest, 0.0), tuple(noted.get(digest, ())), tuple(living.get(digest, ()))
-        )
-        if one is not None:
-            found.append(one)
+        try:
+            owner = os.lstat(path).st_uid
+        except OSError:
+            continue
+        said = read_header(path)
+        last = max(used.get(digest, 0.0), 0.0 if said is None else said.published.at)
+        # an image has every file under one more name
+        measure = measured(path, 1 + images.get(digest, 0))
+        environments, without = tuple(noted.get(digest, ())), tuple(living.get(digest, ()))
+        found.append(Held(layer, path, digest, said, owner, measure, last, environments, without))
     return sorted(found, key=lambda one: (one.name, one.version, one.path))
-
-
-def _held(
-    layer: "Layer", path: str, digest: str, used: float, environments: tuple[str, ...], living: tuple[str, ...]
-) -> Held | None:
-    try:
-        owner = os.lstat(path).st_uid
-    except OSError:
-        return None
-    said = read_header(path)
-    if said is not None:
-        used = max(used, said.published.at)
-    return Held(layer, path, digest, said, owner, measured(path), used, environments, living)
 
 
 def read_header(path: str) -> "Header | None":
@@ -168,8 +164,8 @@ def read_header(path: str) -> "Header | None":
 def entry_paths(layer: "Layer") -> "Iterator[tuple[str, str]]":
     """Yield path and digest of every entry of a layer."""
     top = layer.path(layout.ENTRIES)
-    for shard in names(top):
-        for name in names(f"{top}/{shard}"):
+    for shard in names_in(top):
+        for name in names_in(f"{top}/{shard}"):
             digest = layout.digest_of_entry(name)
             if digest is not None:
                 yield f"{top}/{shard}/{name}", digest
@@ -178,8 +174,8 @@ def entry_paths(layer: "Layer") -> "Iterator[tuple[str, str]]":
 def image_paths(layer: "Layer") -> "Iterator[tuple[str, str]]":
     """Yield path and digest of every image of a layer."""
     top = layer.path(layout.IMAGES)
-    for shard in names(top):
-        for name in names(f"{top}/{shard}"):
+    for shard in names_in(top):
+        for name in names_in(f"{top}/{shard}"):
             digest = layout.digest_of_image(name)
             if digest is not None:
                 yield f"{top}/{shard}/{name}", digest
@@ -189,8 +185,8 @@ def last_uses(layer: "Layer") -> dict[str, float]:
     """Return when entries were last used, by digest, as far as users noted it (to the day)."""
     found: dict[str, float] = {}
     top = layer.path(layout.USE)
-    for user in names(top):
-        for day in names(f"{top}/{user}"):
+    for user in names_in(top):
+        for day in names_in(f"{top}/{user}"):
             try:
                 when = calendar.timegm(time.strptime(day, "%Y-%m-%d"))
                 with open(f"{top}/{user}/{day}", encoding="ascii", errors="replace") as file:
@@ -207,7 +203,7 @@ def leftovers(layer: "Layer") -> "Iterator[str]":
     pending = [layer.path(layout.VERSION), layer.root]
     while pending:
         directory = pending.pop()
-        for name in names(directory):
+        for name in names_in(directory):
             path = f"{directory}/{name}"
             if layout.is_leftover(name):
                 if is_abandoned(path, name):
@@ -240,7 +236,7 @@ def is_abandoned(path: str, name: str) -> bool:
     here = disk.maker(os.path.basename(disk.temporary("")))
     is_ended = maker is not None and here is not None and maker[0] == here[0] and not _is_running(maker[1])
     try:
-        changed = max(os.lstat(path).st_mtime, *(os.lstat(f"{path}/{inner}").st_mtime for inner in names(path)), 0.0)
+        changed = max(os.lstat(path).st_mtime, *(os.lstat(f"{path}/{inner}").st_mtime for inner in names_in(path)), 0.0)
     except OSError:
         return False
     return time.time() - changed > (ENDED if is_ended else ABANDONED)
@@ -256,7 +252,7 @@ def _is_running(pid: int) -> bool:
     return True
 
 
-def names(directory: str) -> list[str]:
+def names_in(directory: str) -> list[str]:
     """Return the names in a directory, sorted; none if it cannot be read."""
     try:
         return sorted(os.listdir(directory))

@@ -88,12 +88,17 @@ def _size(layer: "Layer") -> LayerSize:
     found = survey.held(layer, alive=())
     for one in found:
         packages[one.name] = packages.get(one.name, Measure()) + one.measure
-    images = _sum(survey.measured(path) for path, _ in survey.image_paths(layer))
+    images = _sum(map(_own, (survey.measured(path) for path, _ in survey.image_paths(layer))))
     leftovers = _sum(survey.measured(path) for path in survey.leftovers(layer))
-    rooms = [name for name in survey.names(layer.path(layout.VERSION)) if not layout.is_leftover(name)]
+    rooms = [name for name in survey.names_in(layer.path(layout.VERSION)) if not layout.is_leftover(name)]
     apart = {layout.ENTRIES.rpartition("/")[2], layout.IMAGES.rpartition("/")[2]}
     others = _sum(survey.measured(layer.path(f"{layout.VERSION}/{name}")) for name in rooms if name not in apart)
     return LayerSize(layer.root, len(found), _sum(packages.values()), images, others, leftovers, packages)
+
+
+def _own(image: Measure) -> Measure:
+    """Return what an image takes beside its entry, whose files it links."""
+    return Measure(image.size, image.disk - image.linked, image.inodes, 0)
 
 
 def _sum(measures: "Iterable[Measure]") -> Measure:
@@ -237,8 +242,8 @@ def _drop_records(layer: "Layer", wanted: set[str], removal: _Removal) -> None:
     """Remove what indexes said about some projects: `<index>/<project>` and what lies beside it."""
     for space in _RECORDS:
         top = layer.path(f"{layout.VERSION}/{space}")
-        for index in survey.names(top):
-            for name in survey.names(f"{top}/{index}"):
+        for index in survey.names_in(top):
+            for name in survey.names_in(f"{top}/{index}"):
                 if name in wanted or name.removesuffix(".files") in wanted:
                     removal.path(f"{top}/{index}/{name}")
 
@@ -335,7 +340,7 @@ def _drop_old_notes(layer: "Layer", removal: _Removal) -> None:
     """Remove notes on use that nobody asks for any more."""
     oldest = time.strftime("%Y-%m-%d", time.gmtime(time.time() - _REMEMBERED))
     top = layer.path(layout.use(layer.trust.me))
-    for day in survey.names(top):
+    for day in survey.names_in(top):
         if day < oldest and not layout.is_leftover(day):
             removal.path(f"{top}/{day}")
 
@@ -360,7 +365,7 @@ def _shrink(layer: "Layer", left: list[Held], limit: int, removal: _Removal) -> 
     What has hard links in environments frees nothing, and stays.
     """
     total = sum([one.measure.disk for one in left])
-    total += sum([survey.measured(path).disk for path, _ in survey.image_paths(layer)])
+    total += sum([_own(survey.measured(path)).disk for path, _ in survey.image_paths(layer)])
     now = time.time()
     for one in sorted(left, key=lambda one: one.used):
         if total <= limit:

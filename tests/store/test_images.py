@@ -1,0 +1,159 @@
+"""Images: compiled once, shared, checked like entries."""
+
+from __future__ import annotations
+
+import compileall
+import os
+import stat
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from commonwheel.fs import disk
+from commonwheel.store import images, layout, roots, soundness, survey, upkeep
+from commonwheel.store.upkeep import Wish
+from kit.stores import Heard, admit, demo_wheel, everything_below, leftovers, open_store, ready
+
+if TYPE_CHECKING:
+    from commonwheel.model import Entry
+    from commonwheel.store.store import Store
+
+TAG = sys.implementation.cache_tag or "python"
+
+
+@pytest.fixture
+def root(place: str) -> str:
+    return os.path.join(place, "a store")
+
+
+def compile_below(tree: str) -> None:
+    assert compileall.compile_dir(tree, quiet=2)
+
+
+@pytest.fixture
+def entry(root: str, place: str) -> Entry:
+    return admit(open_store(root), demo_wheel(place))
+
+
+def built(store: Store, entry: Entry) -> Entry:
+    image = images.build(store, entry, TAG, compile_below)
+    assert image is not None
+    return image
+
+
+def test_an_image_is_the_tree_with_bytecode(root: str, entry: Entry) -> None:
+    store = open_store(root)
+    assert images.find(store, entry, TAG) is None
+    image = built(store, entry)
+    assert image == entry.replaced(tree=f"{root}/{layout.image(entry.digest, TAG)}/tree")
+    assert images.find(open_store(root), entry, TAG) == image
+    added = {path for path in everything_below(image.tree) if not os.path.lexists(f"{entry.tree}/{path}")}
+    assert f"demo/__pycache__/__init__.{TAG}.pyc" in added
+    for path in everything_below(image.tree):
+        facts = os.lstat(f"{image.tree}/{path}")
+        wanted = 0o555 if stat.S_ISDIR(facts.st_mode) or path.endswith("tool") else 0o444
+        assert stat.S_IMODE(facts.st_mode) == wanted, path
+        if path not in added and stat.S_ISREG(facts.st_mode):
+            assert facts.st_ino == os.lstat(f"{entry.tree}/{path}").st_ino
+    assert store.check(entry) == []
+    assert leftovers(root) == []
+
+
+def test_its_bytecode_is_valid_where_it_lies(root: str, entry: Entry) -> None:
+    image = built(open_store(root), entry)
+    code = "import sys, demo; print(demo.__cached__, demo.__version__)"
+    ran = subprocess.run(
+        [sys.executable, "-v", "-c", code], env={"PYTHONPATH": image.tree}, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.startswith(f"{image.tree}/demo/__pycache__/")
+    assert f"matches {image.tree}/demo/__init__.py" in ran.stderr
+
+
+def test_what_a_compiler_raises_comes_out_and_leaves_nothing(root: str, entry: Entry) -> None:
+    def fail(tree: str) -> None:
+        with open(f"{tree}/half.pyc", "w"):
+            pass
+        raise TimeoutError("too slow")
+
+    with pytest.raises(TimeoutError):
+        images.build(open_store(root), entry, TAG, fail)
+    assert leftovers(root) == []
+    assert images.find(open_store(root), entry, TAG) is None
+
+
+def test_only_bytecode_may_be_added(root: str, entry: Entry) -> None:
+    def odd(tree: str) -> None:
+        compile_below(tree)
+        with open(f"{tree}/demo/__pycache__/note.txt", "w"):
+            pass
+
+    image = images.build(open_store(root), entry, TAG, odd)
+    assert image is not None
+    assert not os.path.lexists(f"{image.tree}/demo/__pycache__/note.txt")
+
+
+def test_a_damaged_image_is_renamed_away_and_made_again(root: str, entry: Entry) -> None:
+    image = built(open_store(root), entry)
+    path = f"{image.tree}/demo/__pycache__/__init__.{TAG}.pyc"
+    os.truncate(path, 3)
+    heard = Heard()
+    assert images.find(open_store(root, heard=heard), entry, TAG) is None
+    assert "is damaged and not used" in heard.warnings[0]
+    assert not os.path.lexists(image.tree)
+    assert built(open_store(root), entry) == image
+
+
+def test_the_image_of_another_is_none(root: str, entry: Entry, place: str) -> None:
+    image = built(open_store(root), entry)
+    other = os.path.dirname(image.tree).replace(TAG, "cpython-399")
+    os.rename(os.path.dirname(image.tree), other)
+    assert images.find(open_store(root), entry, "cpython-399") is None
+
+
+def test_a_layer_that_takes_nothing_has_no_images(root: str, entry: Entry) -> None:
+    assert images.build(open_store(root, read_only=[root]), entry, TAG, compile_below) is None
+    seen = []
+
+    def refuse(operation: str, path: str) -> None:
+        seen.append(operation)
+        if "/images/" in path and operation == "mkdir" and len(seen) > 5:
+            raise OSError(28, "No space left on device", path)
+
+    before = disk.observe(refuse)
+    try:
+        assert images.build(open_store(root), entry, TAG, compile_below) is None
+    finally:
+        disk.observe(before)
+    assert leftovers(root) == []
+
+
+def test_environments_live_on_images_too(root: str, entry: Entry, place: str) -> None:
+    store = open_store(root)
+    image = built(store, entry)
+    environment = os.path.join(place, "env")
+    os.mkdir(environment)
+    os.symlink(f"{image.tree}/demo", f"{environment}/demo")
+    roots.keep(store, environment, [entry.digest])
+    (held,) = survey.held(store.layers[0])
+    assert held.living == (environment,)
+    assert upkeep.clean(open_store(root)).entries == ()
+
+
+def test_an_entry_goes_with_its_images(root: str, entry: Entry) -> None:
+    store = open_store(root)
+    image = built(store, entry)
+    (held,) = survey.held(store.layers[0])
+    assert held.measure.linked == 0, "the links of an image are no use by an environment"
+    size = upkeep.size(store)[0]
+    assert size.images.inodes > 0
+    assert (
+        size.total.disk
+        == survey.measured(f"{root}/v1/entries/{entry.digest[:2]}/{entry.digest}").disk + size.images.disk
+    )
+    assert [one.name for one in upkeep.clean(store).entries] == ["demo"]
+    assert not os.path.lexists(image.tree)
+    assert not soundness.is_as_published(image.tree, ("x", 0, "", False, 0))
+    assert upkeep.prune(store, Wish(older_than=0)).entries == ()
+    assert ready(store, admit(store, demo_wheel(os.path.dirname(root))).digest)
