@@ -57,7 +57,7 @@ class _Graph:
         self._reached: dict[str, list[Package]] = {}
         self._origins: dict[str, dict[str, None]] = {}
         self._parents: dict[str, set[str]] = {}
-        self._warnings: list[str] = []
+        self._warnings = provider.rules.warnings()
 
     def resolution(self) -> Resolution:
         for dependency in self._provider.asked():

@@ -8,7 +8,14 @@ from commonwheel.errors import UsageError
 from commonwheel.model import PathSource, UrlSource, VcsSource
 from commonwheel.resolve.inputs import PRERELEASE_MODES, RESOLUTION_MODES
 from commonwheel.specs.markers import ALWAYS, Both, Comparison, both, depends_on_extras, either, parse
-from commonwheel.specs.versions import is_specifier, names_prerelease, pinned_version, same_version
+from commonwheel.specs.versions import (
+    is_specifier,
+    lower_bound,
+    names_prerelease,
+    pinned_version,
+    repaired,
+    same_version,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,6 +95,18 @@ class Rules:
         """Tell whether the oldest version of a project is wanted."""
         mode = self._inputs.resolution
         return mode == "lowest" or (mode == "lowest-direct" and name in self.direct)
+
+
+    def warnings(self) -> list[str]:
+        """Return what the user should know before looking at the answer."""
+        if self._inputs.resolution == "highest":
+            return []
+        bounded = {r.name for r in self.asked if r.source is not None or lower_bound(repaired(r.specifier) or "")}
+        return [
+            f"`{name}` has no lower bound, so that `--resolution {self._inputs.resolution}` may take a very old version"
+            for name in dict.fromkeys(r.name for r in self.asked)
+            if name not in bounded
+        ]
 
 
 def _check_modes(inputs: "Inputs") -> None:

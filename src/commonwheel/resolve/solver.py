@@ -307,16 +307,8 @@ class Solver:
             return project.base
         package = project.extras.get(dependency.extra)
         if package is None:
-            package = project.extras[dependency.extra] = self._extra(project, dependency.extra)
-        return package
-
-    @staticmethod
-    def _extra(project: Project, extra: str) -> Package:
-        """Make the package of an extra, and watch that its project is there when it is."""
-        package = Package(project, extra, len(project.extras) + 1)
-        tie = Incompatibility({package: project.universe.everything & ~ABSENT, project.base: ABSENT}, Tied())
-        package.watchers.append(tie)
-        project.base.watchers.append(tie)
+            package = Package(project, dependency.extra, len(project.extras) + 1)
+            project.extras[dependency.extra] = package
         return package
 
     # --- propagation ------------------------------------------------------------------------------------------
@@ -325,6 +317,8 @@ class Solver:
         """Draw every conclusion from what was learned, until nothing changes."""
         while self._changed:
             package = self._changed.pop()
+            if package.extra and not package.domain & ABSENT:
+                self._tie(package)
             # the newest first: it stems from the conflict just met, and says more than the ones before
             for incompatibility in reversed(package.watchers):
                 if self._apply(incompatibility):
@@ -345,6 +339,16 @@ class Solver:
             return True
         self._derive(last, ~states, incompatibility, self._carrier(incompatibility, last))
         return False
+
+    def _tie(self, package: Package) -> None:
+        """Derive for a project what is known of an extra that is needed: they have the same version.
+
+        The other direction needs no derivation, since a project is decided before its extras.
+        """
+        base, states = package.project.base, package.domain
+        if base.domain & ~states:
+            outside = package.universe.everything & ~states
+            self._exclude(base, Incompatibility({package: states, base: outside}, Tied()))
 
     @staticmethod
     def _carrier(incompatibility: Incompatibility, package: Package) -> int:
@@ -402,8 +406,6 @@ class Solver:
     def _try(self, package: Package) -> None:
         """Decide a package, or find out that the version in question is impossible."""
         position = self._choose(package)
-        if not position:
-            return
         try:
             needs = self._needs(package, position)
         except Unusable as unusable:
@@ -432,16 +434,9 @@ class Solver:
         self._changed.append(package)
 
     def _choose(self, package: Package) -> int:
-        """Return the position of the version to try; 0 when an extra cannot follow its project."""
-        if not package.extra:
-            return self._provider.choose(package.universe, package.domain)
+        """Return the position of the version to try; an extra follows its project."""
         base = package.project.base
-        assert base.decided  # it is needed whenever the extra is, and its place in the queue is before
-        if package.domain >> base.decided & 1:
-            return base.decided
-        mine = 1 << base.decided
-        self._analyse(Incompatibility({package: package.universe.everything & ~mine & ~ABSENT, base: mine}, Tied()))
-        return 0
+        return base.decided if package.extra else self._provider.choose(package.universe, package.domain)
 
     def _needs(self, package: Package, position: int) -> tuple[Incompatibility, ...]:
         """Return the incompatibilities of a version's dependencies. Raises Unusable."""
@@ -537,9 +532,10 @@ class Solver:
     def _learn(self, conflict: Incompatibility, package: Package) -> None:
         """Derive what an incompatibility says already (`package` must leave its set), and watch it from now on.
 
-        At level 0 the derivation will never be taken back, and there is nothing to watch for.
+        At level 0 the derivation will never be taken back, and there is nothing to watch for; and what ties an extra to
+        its project is found again whenever it matters.
         """
-        if self._level:
+        if self._level and not isinstance(conflict.cause, Tied):
             conflict = self._remembered(conflict, package)
         self._exclude(package, conflict)
 

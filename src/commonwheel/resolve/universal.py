@@ -63,6 +63,7 @@ def solve_universal(
     version for all, if it can be). A project may have several pins, sorted by version, whose markers exclude each other.
     Raises what `resolution.solve` raises.
     """
+    inputs = inputs.replaced(installed={})  # what is installed here is installed in one world only
     worlds = Worlds(python)
     fewest = fork_strategy == "fewest" or inputs.resolution == "lowest"
     whole = [region for text in environments if worlds.of_region(region := Region((parse(text),)))] or [Region()]
@@ -350,6 +351,8 @@ def _merged(forks: list[_Fork], worlds: Worlds, whole: "Sequence[Region]") -> Re
         _note_parents(fork, parents, origins)
     order = sorted(versions, key=lambda key: (key[0], version_key(key[1]), key[2]))
     rules = [fork.provider.rules for fork in forks]
+    for one_rules in rules:
+        warnings.update(dict.fromkeys(one_rules.warnings()))
     requested = {name for one in rules for name in one.direct}
     pins = []
     for name, version, _ in order:
