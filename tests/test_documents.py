@@ -18,7 +18,9 @@ def codes() -> dict[str, str]:
             if not isinstance(node, ast.ClassDef):
                 continue
             for statement in node.body:
-                target = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
+                target = (
+                    statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
+                )
                 value = getattr(statement, "value", None)
                 if isinstance(target, ast.Name) and target.id == "code" and isinstance(value, ast.Constant):
                     found[str(value.value)] = node.name

@@ -18,7 +18,18 @@ DISK_CALLS = {
     "mkdir", "makedirs", "rename", "renames", "replace", "link", "symlink", "unlink", "remove", "rmdir", "removedirs", "chmod",
     "fchmod", "chown", "fchown", "lchown", "truncate", "ftruncate", "utime", "mkfifo", "mknod",
 }  # fmt: skip
-SPAWN_CALLS = {"fork", "system", "popen", "execv", "execve", "execvp", "execvpe", "posix_spawn", "posix_spawnp", "spawnv"}
+SPAWN_CALLS = {
+    "fork",
+    "system",
+    "popen",
+    "execv",
+    "execve",
+    "execvp",
+    "execvpe",
+    "posix_spawn",
+    "posix_spawnp",
+    "spawnv",
+}
 
 
 def relative(path: Path) -> str:
@@ -53,7 +64,9 @@ def os_calls(path: Path) -> set[str]:
 def opens_for_writing(path: Path) -> bool:
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open":
-            mode = node.args[1] if len(node.args) > 1 else next((k.value for k in node.keywords if k.arg == "mode"), None)
+            mode = (
+                node.args[1] if len(node.args) > 1 else next((k.value for k in node.keywords if k.arg == "mode"), None)
+            )
             if isinstance(mode, ast.Constant) and set(str(mode.value)) & set("wax+"):
                 return True
     return False
@@ -87,7 +100,9 @@ def test_only_the_network_room_opens_sockets(path):
 def test_only_the_console_prints(path):
     if relative(path) in GUESTS | {"cli/console.py"}:
         return
-    calls = {node.func.id for node in ast.walk(tree(path)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    calls = {
+        node.func.id for node in ast.walk(tree(path)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
     assert "print" not in calls
     assert "input" not in calls
 
@@ -107,7 +122,9 @@ def test_only_the_session_imports_late(path):
     assert not late
 
 
-@pytest.mark.parametrize("room", [path for path in SOURCE.iterdir() if (path / "__init__.py").is_file()], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "room", [path for path in SOURCE.iterdir() if (path / "__init__.py").is_file()], ids=lambda p: p.name
+)
 def test_the_door_of_a_room_is_empty(room):
     if room.name == "cli":
         return
@@ -166,7 +183,9 @@ def test_the_version_loads_next_to_nothing():
 def test_help_of_a_command_loads_no_command():
     loaded = loaded_by("pip", "install", "--help")
     assert not loaded & HEAVY
-    assert not [name for name in loaded if name.startswith(("commonwheel.commands", "commonwheel.session", "commonwheel.store"))]
+    assert not [
+        name for name in loaded if name.startswith(("commonwheel.commands", "commonwheel.session", "commonwheel.store"))
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -212,5 +231,9 @@ def test_a_warm_installation_loads_neither_network_nor_builds(furnished):
     loaded = loaded_by(
         "pip", "install", "-p", "fresh", "--no-index", "-f", "wheels", "-r", "requirements.txt", cwd=base, env=env
     )
-    assert not [name for name in loaded if name.startswith(("commonwheel.net.client", "commonwheel.build", "commonwheel.road.material"))]
+    assert not [
+        name
+        for name in loaded
+        if name.startswith(("commonwheel.net.client", "commonwheel.build", "commonwheel.road.material"))
+    ]
     assert not loaded & (HEAVY - {"threading", "hashlib"})

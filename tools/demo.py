@@ -59,7 +59,11 @@ def main() -> int:
     run(cw, "pip", "install", "--python", "first", "-r", "requirements.txt")
 
     step("Import what was installed")
-    run(os.path.join(DEMO, "first", "bin", "python"), "-c", "import flask, requests, rich, sqlalchemy, numpy; print('imported:', flask.__name__, requests.__version__, sqlalchemy.__version__, numpy.__version__)")
+    run(
+        os.path.join(DEMO, "first", "bin", "python"),
+        "-c",
+        "import flask, requests, rich, sqlalchemy, numpy; print('imported:', flask.__name__, requests.__version__, sqlalchemy.__version__, numpy.__version__)",
+    )
 
     step("The same again: nothing to do")
     run(cw, "pip", "install", "--python", "first", "-r", "requirements.txt")
@@ -67,7 +71,11 @@ def main() -> int:
     step("A second environment, folded: a link per package, from the store, in a blink")
     run(cw, "venv", "second", "--python", sys.executable)
     run(cw, "pip", "install", "--python", "second", "--link-mode", "fold", "--offline", "-r", "requirements.txt")
-    run(os.path.join(DEMO, "second", "bin", "python"), "-c", "import flask, numpy; print('imported from', flask.__file__)")
+    run(
+        os.path.join(DEMO, "second", "bin", "python"),
+        "-c",
+        "import flask, numpy; print('imported from', flask.__file__)",
+    )
 
     step("Look at it")
     run(cw, "pip", "list", "--python", "second")

@@ -53,7 +53,10 @@ def main() -> None:
         "| code | what it says | room | status |",
         "|---|---|---|---|",
     ]
-    lines += [f"| `{code}` | {text.replace('|', chr(92) + '|')} | {room} | {status} |" for code, text, room, status in classes()]
+    lines += [
+        f"| `{code}` | {text.replace('|', chr(92) + '|')} | {room} | {status} |"
+        for code, text, room, status in classes()
+    ]
     with open(os.path.join(ROOT, "docs", "errors.md"), "w", encoding="utf-8") as stream:
         stream.write("\n".join(lines) + "\n")
 

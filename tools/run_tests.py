@@ -16,12 +16,16 @@ DROPPED = ("PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFA
 
 def main() -> int:
     """Run both halves and return 0 when both passed."""
-    environ = {name: value for name, value in os.environ.items() if name not in DROPPED and not name.startswith(("CW_", "UV_"))}
+    environ = {
+        name: value for name, value in os.environ.items() if name not in DROPPED and not name.startswith(("CW_", "UV_"))
+    }
     python = [sys.executable, "-m", "pytest", *sys.argv[1:]]
     totals: dict[str, int] = {}
     failed = False
     for words in (["-n", str(os.cpu_count() or 2), "--dist", "loadfile", "-m", "not alone"], ["-m", "alone"]):
-        process = subprocess.Popen([*python, *words], cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, errors="replace")
+        process = subprocess.Popen(
+            [*python, *words], cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, errors="replace"
+        )
         assert process.stdout is not None
         last = ""
         for line in process.stdout:

@@ -38,7 +38,12 @@ def main() -> int:
     python = os.path.join(directory, "bin", "python")
     with open(os.path.join(ROOT, "pyproject.toml"), "rb") as stream:
         project = tomllib.load(stream)
-    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"], *project["build-system"]["requires"], "editables"]
+    wanted = [
+        *project["project"]["dependencies"],
+        *project["dependency-groups"]["dev"],
+        *project["build-system"]["requires"],
+        "editables",
+    ]
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*install, "--upgrade", "pip"], check=True)
     subprocess.run([*install, *wanted], check=True)
@@ -48,15 +53,28 @@ def main() -> int:
 
 def programs() -> None:
     """Install the Debian programs that are missing, where this user may; say so where not."""
-    missing = sorted({package for program, package in DEBIAN.items() if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None})
+    missing = sorted(
+        {
+            package
+            for program, package in DEBIAN.items()
+            if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None
+        }
+    )
     if not missing:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        print(f"Missing: {' '.join(missing)}. The tests that need them will be skipped (and fail in CI).", file=sys.stderr)
+        print(
+            f"Missing: {' '.join(missing)}. The tests that need them will be skipped (and fail in CI).", file=sys.stderr
+        )
         return
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     subprocess.run(["apt-get", "update", "-qq"], check=False, env=environ)
-    subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing], check=False, env=environ, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing],
+        check=False,
+        env=environ,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 if __name__ == "__main__":

@@ -121,7 +121,7 @@ class VcsSource(Value):
 
     __slots__ = ("commit", "editable", "kind", "revision", "subdirectory", "url")
 
-    def __init__(  # noqa: PLR0913 - the fields of PEP 610's vcs_info
+    def __init__(
         self,
         kind: str,
         url: SafeUrl,
@@ -165,7 +165,7 @@ class Requirement(Value):
 
     __slots__ = ("digests", "extras", "marker", "name", "origin", "source", "specifier", "text")
 
-    def __init__(  # noqa: PLR0913 - a requirement line has this many parts
+    def __init__(
         self,
         name: str,
         extras: "tuple[str, ...]" = (),
@@ -298,7 +298,7 @@ class Pin(Value):
 
     __slots__ = ("candidate", "digests", "extras", "marker", "name", "requested", "source", "version")
 
-    def __init__(  # noqa: PLR0913 - what a lock file keeps of a package
+    def __init__(
         self,
         name: str,
         version: str,

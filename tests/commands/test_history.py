@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from kit.cli import Cw
 from kit.wheels import make_wheel
 

@@ -4,6 +4,7 @@ import hashlib
 import os
 
 import pytest
+
 from kit.cli import Cw
 from kit.wheels import make_wheel
 
@@ -11,7 +12,9 @@ from kit.wheels import make_wheel
 @pytest.fixture
 def cw(tmp_path):
     (tmp_path / "a place").mkdir()
-    cw = Cw(tmp_path / "a place", CW_NO_INDEX="1", CW_FIND_LINKS=str(tmp_path / "a place" / "wheels").replace(" ", "%20"))
+    cw = Cw(
+        tmp_path / "a place", CW_NO_INDEX="1", CW_FIND_LINKS=str(tmp_path / "a place" / "wheels").replace(" ", "%20")
+    )
     cw.environ.pop("CW_FIND_LINKS")
     cw.write("cw.toml", 'find-links = ["wheels"]\nno-index = true\n')
     return cw
@@ -42,7 +45,10 @@ def content(root):
                 found[os.path.relpath(path, root)] = os.readlink(path)
             elif os.path.isfile(path):
                 with open(path, "rb") as stream:
-                    found[os.path.relpath(path, root)] = (os.stat(path).st_mode, hashlib.sha256(stream.read()).hexdigest())
+                    found[os.path.relpath(path, root)] = (
+                        os.stat(path).st_mode,
+                        hashlib.sha256(stream.read()).hexdigest(),
+                    )
     return found
 
 

@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+
 from kit.cli import Cw
 from kit.wheels import make_wheel
 

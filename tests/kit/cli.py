@@ -52,9 +52,9 @@ class Cw:
     def __call__(self, *words: str, environ: Mapping[str, str] | None = None) -> Ran:
         """Run `cw WORDS`."""
         out, err = io.StringIO(), io.StringIO()
-        with _surroundings({**self.environ, **(environ or {})}, self.cwd):
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                code = main(list(words))
+        where = _surroundings({**self.environ, **(environ or {})}, self.cwd)
+        with where, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(list(words))
         return Ran(code, out.getvalue(), err.getvalue())
 
     def path(self, *parts: str) -> str:
