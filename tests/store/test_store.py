@@ -20,9 +20,9 @@ from commonwheel.store.header import Published
 from commonwheel.store.layers import Layer, Refused
 from commonwheel.store.store import Store
 from commonwheel.store.trust import Trust
+from kit.damage import DAMAGE
 from kit.faultfs import FaultFS, faults
 from kit.mounts import bind
-from kit.damage import DAMAGE
 from kit.stores import Heard, admit, demo_wheel, everything_below, header_of, leftovers, open_store, ready
 from kit.stores import found as kit_found
 from kit.users import User, team_of, users
