@@ -19,7 +19,8 @@ import pytest
 from commonwheel.errors import CommonwheelError
 from commonwheel.fs import disk, facts
 from commonwheel.install import plan
-from crash.worlds import CHANGES, KINDS, MODES, World, copy_tree
+from crash.worlds import CHANGES, PLACES, World, copy_tree
+from kit import mounts
 from kit.shelf import installed, pins
 
 if TYPE_CHECKING:
@@ -100,13 +101,25 @@ def check(world: World, label: str) -> str:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("mode", "kind"), PLACES)
 def test_each_step_fails_once(room: str, mode: str, kind: str, change: str) -> None:
-    world = World(room, kind, mode, change)
+    fail_each_step(
+        World(room, kind, mode, change), f"{mode} {kind} {change}", every=(mode, kind) == ("hardlink", "venv")
+    )
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("change", ["upgrade", "sync"])
+def test_each_step_fails_and_kills_where_files_are_cloned(room: str, change: str) -> None:
+    with mounts.image(f"{room}/xfs", "xfs") as place:
+        world = World(place, "venv", "clone", change)
+        fail_each_step(world, f"clone venv {change}", every=False)
+        kill_at_each_step(world, f"clone venv {change}")
+
+
+def fail_each_step(world: World, name: str, *, every: bool) -> None:
+    """Let each step fail: with all errors if `every`, else with a different one from step to step."""
     steps = count_steps(world)
-    # all errors in one mode; in the others, which take the same steps, a different one from step to step
-    every = mode == "hardlink" and kind == "venv"
     rotation = itertools.cycle(ERRNOS)
     tried = outcomes = 0
     for number in range(1, steps + 1):
@@ -117,7 +130,7 @@ def test_each_step_fails_once(room: str, mode: str, kind: str, change: str) -> N
                     world.run()
                 except CommonwheelError as error:
                     raised = error
-            label = f"{mode} {kind} {change} step {number} {errno.errorcode[code]}: {raised}"
+            label = f"{name} step {number} {errno.errorcode[code]}: {raised}"
             if raised is None:
                 assert world.outcome() == "new", label
             elif raised.code != "recovery-failed":
@@ -125,16 +138,19 @@ def test_each_step_fails_once(room: str, mode: str, kind: str, change: str) -> N
                 assert world.outcome() in {"old", "new"}, label
             outcomes += check(world, label) == "old"
             tried += 1
-    print(f"{mode} {kind} {change}: {steps} steps, {tried} faults, {outcomes} undone, {tried - outcomes} done")
+    print(f"{name}: {steps} steps, {tried} faults, {outcomes} undone, {tried - outcomes} done")
     assert tried >= steps
     assert 0 < outcomes < tried
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("mode", "kind"), PLACES)
 def test_killed_at_each_step(room: str, mode: str, kind: str, change: str) -> None:
-    world = World(room, kind, mode, change)
+    kill_at_each_step(World(room, kind, mode, change), f"{mode} {kind} {change}")
+
+
+def kill_at_each_step(world: World, name: str) -> None:
+    """Kill a process at each step of the change."""
     steps = count_steps(world)
     outcomes = []
     for number in range(1, steps + 1):
@@ -143,10 +159,10 @@ def test_killed_at_each_step(room: str, mode: str, kind: str, change: str) -> No
             with Steps(number, kill):
                 world.run()
 
-        label = f"{mode} {kind} {change} killed at step {number}"
+        label = f"{name} killed at step {number}"
         assert in_child(work) == -signal.SIGKILL, label
         outcomes.append(check(world, label))
-    print(f"{mode} {kind} {change}: {steps} kills, {outcomes.count('old')} undone, {outcomes.count('new')} done")
+    print(f"{name}: {steps} kills, {outcomes.count('old')} undone, {outcomes.count('new')} done")
     # one moment decides: before it everything is undone, after it nothing
     assert outcomes == sorted(outcomes, reverse=True)
     assert {"old", "new"} == set(outcomes)
@@ -216,8 +232,7 @@ class PowerCut(Steps):
             kill(path)
 
 
-@pytest.mark.parametrize("change", ["install", "upgrade", "sync"])
-@pytest.mark.parametrize("mode", ["copy", "hardlink", "fold"])
+@pytest.mark.parametrize(("mode", "change"), [("copy", "sync"), ("hardlink", "upgrade"), ("fold", "install")])
 def test_power_cut_loses_what_was_not_synced(
     room: str, mode: str, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

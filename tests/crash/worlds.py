@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from commonwheel.events import Reporter
     from commonwheel.model import Entry, Environment, Plan
 
-MODES = ("clone", "hardlink", "copy", "symlink", "fold")
-KINDS = ("venv", "target")
+MODES = ("hardlink", "copy", "symlink", "fold")
+#: Every mode in an ordinary environment; where everything lies in one directory, those that differ most.
+PLACES = (*((mode, "venv") for mode in MODES), ("hardlink", "target"), ("fold", "target"))
 CHANGES = ("install", "upgrade", "reinstall", "uninstall", "sync")
 
 
@@ -26,7 +27,7 @@ class World:
 
     def __init__(self, directory: str, kind: str, mode: str, change: str, durability: str = "recover") -> None:
         # strict: a file that fell back to a copy after a fault would be right, and not the same
-        self.link_mode = mode if mode in {"clone", "copy"} else f"{mode}!"
+        self.link_mode = f"{mode}!"
         self.durability = durability
         self.reporter: Reporter = Silence()
         self.shelf = Shelf(f"{directory}/store")

@@ -18,7 +18,7 @@ from kit.wheels import make_wheel
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from commonwheel.model import Entry, Environment
+    from commonwheel.model import Entry, Environment, Plan
 
 PIP = (sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check")
 UV = shutil.which("uv", path=os.path.dirname(sys.executable)) or shutil.which("uv") or ""
@@ -42,7 +42,7 @@ def run(*argv: str) -> str:
     return done.stdout
 
 
-def apply(environment: Environment, shelf: Shelf, wanted: plan.Plan, entries: list[Entry], mode: str) -> None:
+def apply(environment: Environment, shelf: Shelf, wanted: Plan, entries: list[Entry], mode: str) -> None:
     change = changeset.make(environment, wanted, {one.name: one for one in entries}, shelf, link_mode=mode)
     transaction.apply(environment, change)
 

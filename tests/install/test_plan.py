@@ -6,7 +6,7 @@ import pytest
 
 from commonwheel.install import plan
 from commonwheel.install.plan import Wishes
-from commonwheel.model import Digest, Installed, PathSource, Pin, Requirement, SafeUrl, UrlSource, VcsSource
+from commonwheel.model import Digest, Installed, PathSource, Pin, Plan, Requirement, SafeUrl, UrlSource, VcsSource
 from commonwheel.specs import direct_url
 
 GIT = SafeUrl("https://git.example/a.git")
@@ -19,7 +19,7 @@ def here(name: str, version: str = "1.0", *, own: bool = True, direct: str = "",
     )
 
 
-def names(plan_: plan.Plan) -> tuple[list[str], list[str], list[str]]:
+def names(plan_: Plan) -> tuple[list[str], list[str], list[str]]:
     return [one.name for one in plan_.remove], [one.name for one in plan_.keep], [one.name for one in plan_.add]
 
 

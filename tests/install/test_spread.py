@@ -13,7 +13,7 @@ from commonwheel.install.spread import ClashError, File, Folder, Incoming, Link,
 from kit.shelf import Shelf, environment, installed, pins
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from commonwheel.install.spread import Layout, Node
@@ -31,7 +31,7 @@ def env(tmp_path: Path) -> Environment:
 
 
 def lay(
-    env: Environment, shelf: Shelf, *entries: Entry, fold: bool = False, gone: Iterable[str] = (),
+    env: Environment, shelf: Shelf, *entries: Entry, fold: bool = False, gone: Collection[str] = (),
     kept: Sequence[Installed] = (),
 ) -> Layout:  # fmt: skip
     incoming = [Incoming(entry, distinfo.texts(pins(entry)[0], entry)) for entry in entries]

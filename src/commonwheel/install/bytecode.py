@@ -55,6 +55,24 @@ def modules(locations: "Iterable[str]") -> "list[str]":
     return [path for path in found if not os.path.islink(path)]
 
 
+def compile_installed(
+    environment: "Environment",
+    locations: "Iterable[str]",
+    reporter: "Reporter",
+    *,
+    mode: str = "timestamp",
+    timeout: float | None = 60.0,
+) -> int:
+    """Compile the modules of installed distributions (their dist-info directories); return how many were compiled.
+
+    Those that do not compile are told as notes of level `debug`, as they would be when they are imported.
+    """
+    done = compile_all(environment, modules(locations), reporter, mode=mode, timeout=timeout)
+    for path, reason in done.failed:
+        reporter.note("debug", f"`{path}` does not compile: {reason}")
+    return done.count
+
+
 def compile_all(
     environment: "Environment",
     paths: "Sequence[str]",
@@ -132,8 +150,11 @@ class _Compiling:
         if "\n" in path or "\t" in path:
             self.failed.append((path, "its name holds a tab or a line end"))
             return
-        worker.send(path.encode("utf-8", "surrogateescape"))
-        line = worker.receive()
+        try:
+            worker.send(path.encode("utf-8", "surrogateescape"))
+            line = worker.receive()
+        except process.ProcessError:
+            line = None
         if line is None:
             raise CompileFailed(
                 f"the interpreter that compiled `{path}` ended",

@@ -82,7 +82,8 @@ def _plain_lines(data: bytes, entry: "Entry") -> "list[str] | None":
     for one in dropped:
         lines.remove(one)
     hashed = text.count(",sha256=") - sum([",sha256=" in one for one in dropped])
-    return lines if hashed == len(lines) else None
+    listed = len(lines) < entry.files  # RECORD itself, at least
+    return lines if listed and hashed == len(lines) else None
 
 
 def sha256_of(data: bytes) -> str:

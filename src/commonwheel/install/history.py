@@ -12,8 +12,10 @@ passed over; a file that does not begin so is no record.
 
 import os
 
+from commonwheel.errors import UsageError
 from commonwheel.fs import disk
 from commonwheel.model import Value
+from commonwheel.specs.names import is_valid
 from commonwheel.store.lines import joined, unescape
 
 TYPE_CHECKING = False
@@ -244,7 +246,11 @@ def _same(one: Package | None, other: Package | None) -> bool:
 
 
 def save_snapshot(environment: "Environment", name: str, number: int) -> bool:
-    """Give a state a name; False if the name is taken."""
+    """Give a state a name; False if the name is taken. Raises UsageError for a name that is no plain word, or a number."""
+    if not is_valid(name) or name.isdigit():
+        raise UsageError(
+            f"`{name}` cannot name a state", hint="letters, digits, `.`, `-` and `_`, and not a number alone"
+        )
     directory = f"{state_directory(environment)}/snapshots"
     disk.make_directory(directory, parents=True)
     return disk.write(f"{directory}/{name}", f"{number}\n".encode(), replace=False)

@@ -94,7 +94,7 @@ class _Check:
 
     def _rows(self, one: "Installed") -> "list[Row] | None":
         for name in ("METADATA", "RECORD"):
-            if not os.path.exists(f"{one.location}/{name}"):
+            if not os.path.lexists(f"{one.location}/{name}"):
                 if one.installer == "conda" and name == "RECORD":
                     return None
                 self.found.append(

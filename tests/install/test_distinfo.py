@@ -1,0 +1,107 @@
+"""install/distinfo.py: what stands in a dist-info, held against the readers of PyPA."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commonwheel.install import distinfo
+from commonwheel.model import Digest, PathSource, Pin, SafeUrl, UrlSource, VcsSource
+from commonwheel.specs import direct_url, record
+from kit.shelf import Shelf
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from commonwheel.model import Entry
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(str(tmp_path / "store"))
+
+
+def lines_of(shelf: Shelf, entry: Entry, data: bytes | None = None) -> list[str]:
+    if data is None:
+        with open(f"{entry.tree}/{entry.dist_info}/RECORD", "rb") as file:
+            data = file.read()
+    return distinfo.wheel_lines(data, entry, shelf.files)
+
+
+def test_a_plain_record_is_copied_and_what_installers_write_left_out(shelf: Shelf) -> None:
+    infos = {"INSTALLER": "pip", "REQUESTED": "", "direct_url.json": "{}", "RECORD.jws": "x", "extra": "e"}
+    entry = shelf.add("one", "1.0", {"one.py": "x"}, info_files=infos)
+    paths = [line.partition(",")[0] for line in lines_of(shelf, entry)]
+    assert sorted(paths) == [
+        "one-1.0.dist-info/METADATA",
+        "one-1.0.dist-info/WHEEL",
+        "one-1.0.dist-info/extra",
+        "one.py",
+    ]
+    assert shelf.files_asked == 0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"one.py,,\n", b'"one.py",sha256=x,1\n', b"one.py,md5=x,1\r\n", b"one.py,sha256=x,1\nmore,sha256=x,1\n" * 2],
+)
+def test_any_other_record_is_made_anew(shelf: Shelf, data: bytes) -> None:
+    entry = shelf.add("one", "1.0", {"one.py": "x"})
+    assert sorted(lines_of(shelf, entry, data)) == sorted(lines_of(shelf, entry))
+    assert shelf.files_asked == 1
+
+
+def test_lines_are_those_of_the_specification() -> None:
+    data = b"content"
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    assert distinfo.line_of("a,b", data) == f'"a,b",sha256={digest},7'
+    assert distinfo.line_of("empty", b"") == f"empty,{record.hash_field(hashlib.sha256(b'').hexdigest())},0"
+    assert distinfo.sha256_of(data) == hashlib.sha256(data).hexdigest()
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1), unique=True, max_size=8))
+def test_records_are_read_back_by_csv(paths: list[str]) -> None:
+    links = [f"links/{path}" for path in paths[:2]]
+    data = distinfo.compose([distinfo.line(path, "00" * 32, 1) for path in paths], links, "x-1.dist-info")
+    rows = list(csv.reader(data.decode().splitlines()))
+    assert sorted(row[0] for row in rows) == sorted([*paths, *links, "x-1.dist-info/RECORD"])
+    assert {row[0] for row in rows[: len(links)]} == set(links)
+
+
+def test_links_that_were_opened_are_replaced_in_a_record() -> None:
+    data = b"a,,\nb,,\nx-1.dist-info/RECORD,,\nb/c.py,sha256=x,1\n"
+    opened = {"b": ["b/d", "b/e"], "b/e": ["b/e/f"]}
+    assert distinfo.recomposed(data, opened) == b"a,,\nb/d,,\nb/e/f,,\nx-1.dist-info/RECORD,,\nb/c.py,sha256=x,1\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "hashes"),
+    [
+        (UrlSource(SafeUrl("https://u:p@files.example/one-1.0-py3-none-any.whl")), True),
+        (UrlSource(SafeUrl("https://files.example/one-1.0.tar.gz")), False),
+        (PathSource("/p/one-1.0-py3-none-any.whl"), True),
+        (PathSource("/p/project", editable=True), False),
+        (VcsSource("git", SafeUrl("https://git.example/one.git"), "main", None, "c" * 40), False),
+    ],
+)
+def test_direct_sources_are_told_with_the_hash_of_what_was_unpacked(
+    shelf: Shelf, source: UrlSource, hashes: bool
+) -> None:
+    entry = shelf.add("one")
+    text = distinfo.texts(Pin("one", "1.0", source=source), entry)["direct_url.json"].decode()
+    assert "u:p" not in text
+    told = direct_url.read(text)
+    assert type(told) is type(source)
+    assert (Digest("sha256", entry.digest) in getattr(told, "digests", ())) is hashes
+
+
+def test_what_was_asked_for_is_marked(shelf: Shelf) -> None:
+    entry = shelf.add("one")
+    assert distinfo.texts(Pin("one", "1.0"), entry) == {"INSTALLER": b"cw\n"}
+    assert distinfo.texts(Pin("one", "1.0", requested=True), entry) == {"INSTALLER": b"cw\n", "REQUESTED": b""}

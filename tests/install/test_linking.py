@@ -1,0 +1,84 @@
+"""install/linking.py: what is tried for whom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from commonwheel.install import linking
+from commonwheel.install.linking import LinkRefused
+from kit.shelf import Shelf, environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from commonwheel.model import Entry, Environment
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> Environment:
+    return environment(str(tmp_path / "env"))
+
+
+@pytest.fixture
+def entry(tmp_path: Path) -> Entry:
+    return Shelf(str(tmp_path / "store")).add("one")
+
+
+def tried(env: Environment, entry: Entry, setting: str, **words: str) -> list[str]:
+    choice = linking.choose(setting, env, [entry], recommended=words.get("recommended", ""))
+    # the file system of the tests decides about clones; that is tests/fs's affair
+    return [*(["fold"] if choice.folded else []), *(way for way in choice.ways[entry.name] if way != "clone")]
+
+
+@pytest.mark.parametrize(
+    ("setting", "ways"),
+    [
+        ("auto", ["hardlink", "copy"]), ("clone", ["copy"]), ("hardlink", ["hardlink", "copy"]), ("copy", ["copy"]),
+        ("symlink", ["symlink", "copy"]), ("fold", ["fold", "symlink", "copy"]), ("hardlink!", ["hardlink"]),
+        ("copy!", ["copy"]), ("symlink!", ["symlink"]), ("fold!", ["fold", "symlink"]),
+    ],
+)  # fmt: skip
+def test_what_is_tried_for_an_own_entry(env: Environment, entry: Entry, setting: str, ways: list[str]) -> None:
+    assert tried(env, entry, setting) == ways
+
+
+@pytest.mark.parametrize(
+    ("recommended", "ways"), [("fold", ["fold", "symlink", "copy"]), ("symlink", ["symlink", "copy"])]
+)
+def test_the_store_recommends_what_auto_does_for_foreign_entries(
+    env: Environment, entry: Entry, recommended: str, ways: list[str]
+) -> None:
+    assert tried(env, entry.replaced(mine=False), "auto", recommended=recommended) == ways
+    assert tried(env, entry.replaced(mine=False), "auto") == ["copy"]
+
+
+def test_foreign_entries_are_never_hard_linked(env: Environment, entry: Entry) -> None:
+    choice = linking.choose("hardlink", env, [entry.replaced(mine=False)])
+    assert "hardlink" not in choice.ways[entry.name]
+    assert "no hardlink: the files in the store belong to another user" in choice.why
+    with pytest.raises(LinkRefused, match="belong to another user"):
+        linking.choose("hardlink!", env, [entry.replaced(mine=False)])
+
+
+@pytest.mark.parametrize("setting", ["symlink", "fold"])
+def test_nothing_leads_into_an_entry_that_goes_with_the_process(env: Environment, entry: Entry, setting: str) -> None:
+    assert tried(env, entry.replaced(trusted=False), setting) == ["copy"]
+    with pytest.raises(LinkRefused, match="temporary store"):
+        linking.choose(f"{setting}!", env, [entry.replaced(trusted=False)])
+
+
+def test_packages_are_exempt_from_folding_by_wish_and_by_nature(env: Environment, entry: Entry) -> None:
+    choice = linking.choose("fold", env, [entry], no_fold=["one"])
+    assert not choice.folded
+    assert choice.ways["one"][0] == "symlink"
+    natural = entry.replaced(unfolded="its shared objects look outside")
+    assert "`one` is not folded: its shared objects look outside" in linking.choose("fold", env, [natural]).why
+    with pytest.raises(LinkRefused, match="look outside"):
+        linking.choose("fold!", env, [natural])
+
+
+def test_an_unknown_mode_is_told(env: Environment, entry: Entry) -> None:
+    with pytest.raises(LinkRefused, match="no link mode"):
+        linking.choose("magic", env, [entry])
