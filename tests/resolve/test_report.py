@@ -1,4 +1,4 @@
-"""How versions, conclusions and hints are said; whole explanations are in tests/scenarios."""
+"""Stories and hints; more whole explanations are in tests/scenarios."""
 
 from typing import Any
 
@@ -7,44 +7,9 @@ import pytest
 from commonwheel.events import Silence
 from commonwheel.model import Origin, Target
 from commonwheel.resolve.inputs import Inputs
-from commonwheel.resolve.report import NoSolution, _ranges, _shown
+from commonwheel.resolve.report import NoSolution
 from commonwheel.resolve.resolution import solve
-from commonwheel.resolve.solver import Project
-from commonwheel.resolve.universe import Universe
 from kit.offers import LINUX, Offers, requirement
-
-TEN = Universe("a", tuple(f"1.{i}" for i in range(10)))
-
-
-def states(*minors: int) -> int:
-    return sum(2 << minor for minor in minors)
-
-
-@pytest.mark.parametrize(
-    ("minors", "text"),
-    [
-        (range(10), "a"),
-        ([3], "a==1.3"),
-        ([0, 1, 2], "a<=1.2"),
-        ([7, 8, 9], "a>=1.7"),
-        ([3, 4, 5], "a>=1.3,<=1.5"),
-        ([0, 3], "a==1.0 or a==1.3"),
-        ([0, 1, 5, 6, 9], "a<=1.1, a>=1.5,<=1.6 or a==1.9"),
-        ([0, 1, 2, 3, 5, 6, 7, 8, 9], "a!=1.4"),
-        ([0, 2, 4, 6, 8], "a==1.0, a==1.2, a==1.4 or 2 more versions of a"),
-        ([], "no version of a"),
-    ],
-)
-def test_ranges_over_the_versions_that_are_known(minors: list[int], text: str) -> None:
-    assert _ranges("a", TEN, states(*minors), "or") == text
-
-
-def test_a_subject_and_its_number() -> None:
-    package = Project(TEN, 0).base
-    assert _shown(package, TEN.everything) == ("all versions of a", True)
-    assert _shown(package, states(3, 4)) == ("a>=1.3,<=1.4", False)
-    assert _shown(package, states(3, 7)) == ("a==1.3 and a==1.7", True)
-    assert _shown(Project(Universe("b", ("1.0",)), 0).base, 0b11) == ("b==1.0", False)
 
 
 def explained(*lines: str, index: dict[str, dict[str, Any]], **fields: Any) -> NoSolution:

@@ -39,7 +39,7 @@ def solve(inputs: "Inputs", catalogue: "Catalogue", reporter: "Reporter") -> Res
                 # a proof about installed versions alone says nothing about the others
                 names = narrowed_projects(failure.proof)
                 if not names:
-                    raise no_solution(failure.proof, inputs, catalogue) from None
+                    raise no_solution(failure.proof, inputs) from None
                 widened |= names
             else:
                 return _Graph(inputs, provider, chosen).resolution()

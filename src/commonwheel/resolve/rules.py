@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from commonwheel.model import Metadata, Requirement
+    from commonwheel.model import Requirement
     from commonwheel.resolve.inputs import Inputs, Source
     from commonwheel.specs.markers import Marker
 
@@ -169,8 +169,3 @@ def place(source: "Source") -> str:
     if isinstance(source, PathSource):
         return source.path
     return f"{source.kind}+{source.url}" if isinstance(source, VcsSource) else str(source.url)
-
-
-def described(metadata: "Metadata", extra: str) -> bool:
-    """Tell whether a version has an extra."""
-    return extra in metadata.provides_extra

@@ -116,16 +116,14 @@ def _solve_fork(
         except Sourced as more:
             found[more.name] = (more.source, more.metadata)
         except Unsatisfiable as failure:
-            raise _no_solution(failure, inputs, catalogue, worlds, region) from None
+            raise _no_solution(failure, inputs, worlds, region) from None
 
 
-def _no_solution(
-    failure: Unsatisfiable, inputs: "Inputs", catalogue: "Catalogue", worlds: Worlds, region: Region
-) -> NoSolution:
+def _no_solution(failure: Unsatisfiable, inputs: "Inputs", worlds: Worlds, region: Region) -> NoSolution:
     """Explain, and say for which part of the world."""
     here = worlds.of_region(region)
     markers = {**inputs.target.markers, "python_full_version": worlds.lowest_python(here)}
-    error = no_solution(failure.proof, inputs.replaced(target=Target(markers, ())), catalogue)
+    error = no_solution(failure.proof, inputs.replaced(target=Target(markers, ())))
     where = worlds.text(here, worlds.everything)
     if not where:
         return error
