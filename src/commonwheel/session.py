@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from commonwheel.store.store import Store
 
 _ALL = ":all:"
+# Commands that only look, and say where.
+_TOLD_WHERE = frozenset(f"pip {name}" for name in ("list", "freeze", "show", "tree", "check"))
 
 
 class Session:
@@ -240,7 +242,7 @@ class Session:
             self._told = True
             version = ".".join(map(str, found.interpreter.version))
             self.reporter.note(
-                "info" if mutating else "debug",
+                "info" if mutating or self.command in _TOLD_WHERE else "debug",
                 f"Using Python {version} environment at: {_shown(found.root, self.cwd)}",
             )
         return found

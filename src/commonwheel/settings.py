@@ -225,7 +225,6 @@ _TABLE = (
     Option("outdated", "-o --outdated", "flag", "Only what has a newer version"),
     Option("uptodate", "-u --uptodate", "flag", "Only what has no newer version"),
     Option("local", "-l --local", "flag", "Only what lies in the environment itself, not in one below it"),
-    Option("like", "-r --requirement", "list", "Write in the order of this file, with its comments", metavar="FILE"),
     Option("not-required", "--not-required", "flag", "Only what nothing else depends on"),
     Option("path", "--path", "paths", "Look into this directory instead", metavar="DIR"),
     Option("files", "-f --files", "flag", "List the installed files"),

@@ -28,7 +28,7 @@ COMMANDS = {
     "pip freeze": ("pip:FREEZE", "look:freeze", "pip:show_lines", "List what is installed as requirements"),
     "pip list": ("pip:LIST", "look:list_", "pip:show_list", "List what is installed"),
     "pip show": ("pip:SHOW", "look:show", "pip:show_details", "Show what is known of installed packages"),
-    "pip tree": ("pip:TREE", "look:tree", "pip:show_lines", "Show installed packages as a tree"),
+    "pip tree": ("pip:TREE", "look:tree", "pip:show_tree", "Show installed packages as a tree"),
     "pip check": ("pip:CHECK", "look:check", "pip:show_check", "Check that what is installed fits together"),
     "pip download": ("pip:DOWNLOAD", "fetch:download", "pip:show_files", "Download packages and what they need"),
     "pip wheel": ("pip:WHEEL", "fetch:wheel", "pip:show_files", "Make wheels of packages and what they need"),
@@ -143,7 +143,11 @@ def _run(words: "list[str]", console: Console) -> int:
         return int(shower(console, parsed, COMMANDS))
     session = load("session:Session", "")(parsed.given, command=name, words=words)
     settings = session.settings
-    console.adjust(settings.count("quiet"), settings.count("verbose"), "never" if settings.flag("no-color") else settings.text("color") or "auto")
+    console.adjust(
+        settings.count("quiet"),
+        settings.count("verbose"),
+        "never" if settings.flag("no-color") else settings.text("color") or "auto",
+    )
     with load("watching:Watcher")(console, settings, load) as watcher:
         session.reporter = watcher
         with session:

@@ -34,14 +34,22 @@ PYTHON_LIST = Arguments(
     "[REQUEST]",
     0,
     1,
-    (("Output", "format only-installed managed-python python-preference"), GLOBAL, ("", "allow-insecure-host system-certs ignored-value")),
+    (
+        ("Output", "format only-installed managed-python python-preference"),
+        GLOBAL,
+        ("", "allow-insecure-host system-certs ignored-value"),
+    ),
 )
 PYTHON_FIND = Arguments(
     "Find the interpreter that a request means",
     "[REQUEST]",
     0,
     1,
-    (("Environment", "system script show-version resolve-links no-project managed-python python-preference"), GLOBAL, ("", "allow-insecure-host system-certs ignored-value")),
+    (
+        ("Environment", "system script show-version resolve-links no-project managed-python python-preference"),
+        GLOBAL,
+        ("", "allow-insecure-host system-certs ignored-value"),
+    ),
 )
 
 

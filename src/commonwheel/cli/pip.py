@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from commonwheel.cli.console import Console
     from commonwheel.commands.fetch import Fetched, Offered
-    from commonwheel.commands.look import Checked, Details, FileHash, Listed
+    from commonwheel.commands.look import Checked, Details, FileHash, Listed, Tree
     from commonwheel.settings import Settings
 
 WHERE = (
@@ -55,7 +55,10 @@ PLACING = (
 OUTCOME = ("Outcome", "dry-run check report format")
 PIP = ("pip's words", "yes ignored ignored-value")
 # Taken by every command, as uv and pip have it, and of no consequence where nothing is asked of an index.
-NETWORK = ("", "allow-insecure-host cert client-cert proxy no-proxy-env timeout retries keyring-provider system-certs link-mode")
+NETWORK = (
+    "",
+    "allow-insecure-host cert client-cert proxy no-proxy-env timeout retries keyring-provider system-certs link-mode",
+)
 LOOKING = ("Environment", "python system target prefix path managed-python")
 
 INSTALL = Arguments(
@@ -94,12 +97,13 @@ COMPILE = Arguments(
             ("output-file format generate-hashes universal no-strip-extras no-strip-markers no-annotate annotation-style no-header "
             "custom-compile-command emit-index-url emit-find-links emit-build-options emit-index-annotation no-emit-package"),
         ),
-        CHOICE, INDEXES, LOOKING, BUILDS, PIP, GLOBAL,
+        CHOICE, INDEXES, LOOKING, BUILDS, PIP, GLOBAL, ("", "link-mode"),
     ),
+    "requirements.txt pylock.toml",
 )  # fmt: skip
 FREEZE = Arguments(
     "List what is installed as requirements",
-    groups=(("Output", "exclude exclude-editable all local like strict"), LOOKING, PIP, GLOBAL, NETWORK),
+    groups=(("Output", "exclude exclude-editable all local strict format"), LOOKING, PIP, GLOBAL, NETWORK),
 )
 LIST = Arguments(
     "List what is installed",
@@ -107,22 +111,26 @@ LIST = Arguments(
         ("Output", "only-editable exclude-editable exclude outdated uptodate not-required local strict format"),
         LOOKING,
         INDEXES,
-        ("Resolution", "prerelease prerelease-package pre all-releases only-final exclude-newer exclude-newer-package no-binary only-binary"),
+        (
+            "Resolution",
+            "prerelease prerelease-package pre all-releases only-final exclude-newer exclude-newer-package no-binary only-binary",
+        ),
         PIP,
         GLOBAL,
     ),
+    formats="columns freeze json",
 )
 SHOW = Arguments(
     "Show what is known of installed packages",
     "PACKAGE...",
     1,
     None,
-    (("Output", "files strict"), LOOKING, PIP, GLOBAL, NETWORK),
+    (("Output", "files strict format"), LOOKING, PIP, GLOBAL, NETWORK),
 )
 TREE = Arguments(
     "Show installed packages as a tree",
     groups=(
-        ("Output", "depth prune package no-dedupe invert show-version-specifiers show-sizes outdated strict"),
+        ("Output", "depth prune package no-dedupe invert show-version-specifiers show-sizes outdated strict format"),
         LOOKING,
         INDEXES,
         ("Resolution", "prerelease prerelease-package pre exclude-newer exclude-newer-package"),
@@ -132,7 +140,7 @@ TREE = Arguments(
 )
 CHECK = Arguments(
     "Check that what is installed fits together",
-    groups=(LOOKING, ("Resolution", "python-version python-platform"), PIP, GLOBAL, NETWORK),
+    groups=(LOOKING, ("Output", "format"), ("Resolution", "python-version python-platform"), PIP, GLOBAL, NETWORK),
 )
 DOWNLOAD = Arguments(
     "Download packages and what they need",
@@ -149,16 +157,25 @@ WHEEL = Arguments(
     (("Output", "wheel-dir"), INPUTS, CHOICE, INDEXES, LOOKING, BUILDS, PIP, GLOBAL),
 )
 HASH = Arguments(
-    "Hash files, as requirements files want it", "FILE...", 1, None, (("Output", "algorithm"), PIP, GLOBAL, NETWORK, ("", "python"))
+    "Hash files, as requirements files want it",
+    "FILE...",
+    1,
+    None,
+    (("Output", "algorithm"), PIP, GLOBAL, NETWORK, ("", "python")),
 )
-INSPECT = Arguments("Describe an environment as JSON, as pip does", groups=(LOOKING, ("Output", "local"), PIP, GLOBAL, NETWORK))
+INSPECT = Arguments(
+    "Describe an environment as JSON, as pip does", groups=(LOOKING, ("Output", "local"), PIP, GLOBAL, NETWORK)
+)
 VERSIONS = Arguments(
     "List the versions of a package that an index offers",
     "PACKAGE",
     1,
     1,
     (
-        ("Resolution", "prerelease pre all-releases only-final exclude-newer python-version python-platform no-binary only-binary"),
+        (
+            "Resolution",
+            "prerelease pre all-releases only-final exclude-newer python-version python-platform no-binary only-binary",
+        ),
         INDEXES,
         LOOKING,
         PIP,
@@ -170,13 +187,28 @@ DEBUG = Arguments("Show tags, markers and configuration", groups=(LOOKING, INDEX
 
 def show_line(console: "Console", value: str, settings: "Settings") -> int:
     """Print one line."""
-    console.out(value)
+    if wants_json(settings):
+        load("as_json:show")(console, value)
+    else:
+        console.out(value)
     return 0
 
 
 def show_lines(console: "Console", value: "Iterable[str]", settings: "Settings") -> int:
     """Print lines."""
-    console.lines(value)
+    if wants_json(settings):
+        load("as_json:show")(console, list(value))
+    else:
+        console.lines(value)
+    return 0
+
+
+def show_tree(console: "Console", value: "Tree", settings: "Settings") -> int:
+    """Print who depends on whom, drawn or as nested objects."""
+    if wants_json(settings):
+        load("as_json:show")(console, value.nested())
+    else:
+        console.lines(value.lines())
     return 0
 
 
@@ -232,7 +264,7 @@ def show_list(console: "Console", value: "Listed", settings: "Settings") -> int:
 
 def show_details(console: "Console", value: "Details", settings: "Settings") -> int:
     """Print a paragraph for each package; status 1 when none was found."""
-    if settings.flag("json"):
+    if wants_json(settings):
         load("as_json:show")(console, [dict(fields) for fields in value.found])
     else:
         blocks = []
@@ -252,13 +284,13 @@ def show_details(console: "Console", value: "Details", settings: "Settings") -> 
 
 def show_check(console: "Console", value: "Checked", settings: "Settings") -> int:
     """Print what does not fit; status 1 when anything does not."""
-    if settings.flag("json"):
+    if wants_json(settings):
         load("as_json:show")(console, {"checked": value.count, "problems": list(value.problems)})
         return 1 if value.problems else 0
-    for problem in value.problems:
-        console.trouble(problem)
     if value.problems:
         console.say(f"Found {len(value.problems)} incompatibilit{'y' if len(value.problems) == 1 else 'ies'}")
+        for problem in value.problems:
+            console.trouble(problem)
         return 1
     console.say("All installed packages are compatible")
     return 0

@@ -23,10 +23,10 @@ class Arguments(Value):
     """What one command takes: positional words and groups of options, in the order that help shows.
 
     `positional` is shown in the usage line; `least` and `most` bound the number of positional words (`most` None: any);
-    `groups` are (heading, keys of `OPTIONS`); `defaults` are values that the command has where others have none.
+    `groups` are (heading, keys of `OPTIONS`); `formats` are the words that `--format` takes.
     """
 
-    __slots__ = ("about", "groups", "least", "most", "positional")
+    __slots__ = ("about", "formats", "groups", "least", "most", "positional")
 
     def __init__(
         self,
@@ -35,12 +35,14 @@ class Arguments(Value):
         least: int = 0,
         most: int | None = 0,
         groups: "tuple[tuple[str, str], ...]" = (),
+        formats: str = "text json",
     ) -> None:
         self.about: Final = about
         self.positional: Final = positional
         self.least: Final = least
         self.most: Final = most
         self.groups: Final = groups
+        self.formats: Final = tuple(formats.split())
 
     def names(self) -> "tuple[str, ...]":
         """Return the keys of all options, in order."""
@@ -180,6 +182,9 @@ def parse(arguments: Arguments, words: "Sequence[str]", given: "Mapping[str, obj
     reader.given.update(given or {})
     reader.run(stop_at_positional=False)
     count = len(reader.positional)
+    style = reader.given.get("format")
+    if style is not None and style not in arguments.formats:
+        raise UsageError(f"`--format` is `{style}`", hint=f"choose one of {', '.join(arguments.formats)}")
     if not reader.given.get("help"):
         if count < arguments.least:
             raise UsageError(f"missing {arguments.positional}", hint="`--help` shows the usage")

@@ -4,8 +4,7 @@ import os
 import shlex
 import time
 
-from commonwheel.commands import asking
-from commonwheel.commands.install import shown_time
+from commonwheel.commands import asking, words
 from commonwheel.errors import UsageError
 from commonwheel.fs import disk
 from commonwheel.model import Digest, PathSource, UrlSource, Value, VcsSource
@@ -59,10 +58,7 @@ def compile_(session: "Session", parsed: "Parsed") -> str:
             )
     started = time.perf_counter()
     compiled = _resolve(session, files)
-    count = len(compiled.resolution.pins)
-    session.reporter.note(
-        "info", f"Resolved {count} package{'' if count == 1 else 's'} in {shown_time(time.perf_counter() - started)}"
-    )
+    session.reporter.note("info", words.done("Resolved", len(compiled.resolution.pins), started))
     text = "".join(_lock_text(session, compiled) if style == "pylock.toml" else _text(session, compiled))
     output = settings.text("output-file")
     if output is not None:
@@ -76,8 +72,6 @@ def compile_(session: "Session", parsed: "Parsed") -> str:
 def _format(session: "Session") -> str:
     given = session.settings.text("format")
     if given:
-        if given not in ("requirements.txt", "pylock.toml"):
-            raise UsageError(f"`--format {given}` is not a format", hint="choose requirements.txt or pylock.toml")
         return given
     output = os.path.basename(session.settings.text("output-file") or "")
     if output.endswith(".toml"):
@@ -170,7 +164,7 @@ def _command(session: "Session") -> str:
     given = session.settings.text("custom-compile-command")
     if given:
         return given
-    words, skip = [], False
+    kept, skip = [], False
     for word in session.words:
         if skip:
             skip = False
@@ -179,8 +173,8 @@ def _command(session: "Session") -> str:
         elif word not in ("-U", "--upgrade", "-q", "--quiet", "-v", "--verbose") and not word.startswith(
             ("--upgrade-package=", "-P")
         ):
-            words.append(word)
-    return shlex.join(["cw", *words])
+            kept.append(word)
+    return shlex.join(["cw", *kept])
 
 
 def _options(session: "Session") -> "Iterator[str]":

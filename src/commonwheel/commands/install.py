@@ -2,7 +2,7 @@
 
 import time
 
-from commonwheel.commands import asking
+from commonwheel.commands import asking, words
 from commonwheel.commands.changes import Change, Changes
 from commonwheel.commands.satisfied import Satisfaction
 from commonwheel.errors import CommonwheelError, UsageError
@@ -87,13 +87,13 @@ class _Run:
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
-    def install(self, words: "Sequence[str]", files: "Sequence[str]") -> Changes:
+    def install(self, asked_for: "Sequence[str]", files: "Sequence[str]") -> Changes:
         """Carry out `pip install`."""
         session = self.session
         environment = session.environment(mutating=True)
         target = session.target(environment)
-        asked = self.gather(words, files, target)
-        if not (words or files or any(map(self.settings.many, ("editable", "group", "from-script")))):
+        asked = self.gather(asked_for, files, target)
+        if not (asked_for or files or any(map(self.settings.many, ("editable", "group", "from-script")))):
             raise UsageError("nothing was asked for", hint="name packages, or a file with `-r`")
         recovered = session.recover(environment)
         seen = changeset.stamp(environment)
@@ -148,9 +148,9 @@ class _Run:
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
-    def gather(self, words: "Sequence[str]", files: "Sequence[str]", target: "Target") -> "Asked":
+    def gather(self, asked_for: "Sequence[str]", files: "Sequence[str]", target: "Target") -> "Asked":
         """Read what is asked for, and hand the options of files to the session."""
-        asked = asking.gather(self.session, words, files, target)
+        asked = asking.gather(self.session, asked_for, files, target)
         self.session.file_options = asked.options
         self.session.config_settings = asked.config_settings
         self.session.build_constraints = asked.build_constraints
@@ -215,9 +215,7 @@ class _Run:
         if self.settings.flag("dry-run") or self.settings.flag("check"):
             return self.dry(plan)
         started = time.perf_counter()
-        entries = preparing.entries(self.session, plan.add)
-        if plan.add:
-            self.say("Prepared", len(plan.add), started)
+        entries = preparing.entries(self.session, plan.add, lambda count: self.say("Prepared", count, started))
         started = time.perf_counter()
         receipt = changing.carry_out(self.session, environment, plan, entries, seen=seen)
         if plan.remove:
@@ -232,20 +230,18 @@ class _Run:
 
     def dry(self, plan: "Plan") -> Changes:
         """Say what a plan would do."""
-        for verb, many in (("uninstall", plan.remove), ("install", plan.add)):
-            if many:
-                plural = "" if len(many) == 1 else "s"
-                self.session.reporter.note("info", f"Would {verb} {len(many)} package{plural}")
+        _, missing = preparing.at_hand(self.session, plan.add)
+        for verb, count in (("download", len(missing)), ("uninstall", len(plan.remove)), ("install", len(plan.add))):
+            if count:
+                plural = "" if count == 1 else "s"
+                self.session.reporter.note("info", f"Would {verb} {count} package{plural}")
         self.report(plan)
         status = 1 if self.settings.flag("check") else 0
         return Changes(rows_of(plan), dry_run=True, status=status)
 
     def unchanged(self, count: int) -> Changes:
         """Say that there was nothing to do."""
-        plural = "" if count == 1 else "s"
-        self.session.reporter.note(
-            "info", f"Checked {count} package{plural} in {shown_time(time.perf_counter() - self.started)}"
-        )
+        self.say("Checked", count, self.started)
         self.report(Plan())
         if self.settings.flag("dry-run"):
             self.session.reporter.note("info", "Would make no changes")
@@ -253,9 +249,7 @@ class _Run:
 
     def say(self, verb: str, count: int, started: float) -> None:
         """Say a summary line in uv's words."""
-        plural = "" if count == 1 else "s"
-        took = shown_time(time.perf_counter() - started)
-        self.session.reporter.note("info", f"{verb} {count} package{plural} in {took}")
+        self.session.reporter.note("info", words.done(verb, count, started))
 
     def report(self, plan: "Plan") -> None:
         """Write pip's installation report where `--report` wants it."""
@@ -269,7 +263,7 @@ class _Run:
             started = time.perf_counter()
             count = self.session.compile_bytecode(environment, receipt)
             self.session.reporter.note(
-                "info", f"Bytecode compiled {count} files in {shown_time(time.perf_counter() - started)}"
+                "info", f"Bytecode compiled {count} files in {words.duration(time.perf_counter() - started)}"
             )
 
     def warn_of_problems(self, environment: "Environment") -> None:
@@ -334,11 +328,3 @@ def _place(pin: "Pin") -> str:
 
 def _place_of_installed(one: "Installed") -> str:
     return f"from file://{one.editable}" if one.editable else ""
-
-
-def shown_time(seconds: float) -> str:
-    """Return a duration as uv shows it."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f}ms"
-    minutes, rest = divmod(seconds, 60)
-    return f"{minutes:.0f}m {rest:.0f}s" if minutes else f"{seconds:.2f}s"

@@ -4,25 +4,24 @@ What only one of these commands needs, and costs to import (json, hashlib, the n
 """
 
 import os
+import time
 
+from commonwheel.commands import words
 from commonwheel.errors import UsageError
 from commonwheel.model import Value
-from commonwheel.road.graph import Graph, Node, problems
+from commonwheel.road.graph import Graph, problems
 from commonwheel.specs import core_metadata, file_url, record, versions
 from commonwheel.specs import installed as specs_installed
 from commonwheel.specs.names import normalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Final
 
     from commonwheel.model import Environment, Installed
     from commonwheel.session import Session
-    from commonwheel.settings import Parsed
-
-# What pip leaves out of `freeze`, since it belongs to the environment's own tools.
-_TOOLS = frozenset({"pip", "setuptools", "wheel", "distribute"})
+    from commonwheel.settings import Parsed, Settings
 
 
 class ListedRow(Value):
@@ -101,8 +100,10 @@ def list_(session: "Session", parsed: "Parsed") -> Listed:
     if settings.flag("strict"):
         _warn_of_problems(session, environment)
     rows = [ListedRow(one.name, one.version, one.editable) for one in found]
-    if settings.flag("outdated"):
-        rows = _outdated(session, environment, rows)
+    if settings.flag("outdated") or settings.flag("uptodate"):
+        outdated = _outdated(session, environment, rows)
+        behind = {row.name for row in outdated}
+        rows = outdated if settings.flag("outdated") else [row for row in rows if row.name not in behind]
     return Listed(tuple(rows))
 
 
@@ -140,22 +141,28 @@ def show(session: "Session", parsed: "Parsed") -> Details:
     return Details(tuple(found), tuple(missing))
 
 
-def tree(session: "Session", parsed: "Parsed") -> "list[str]":
-    """Draw what depends on what, as uv does."""
+def tree(session: "Session", parsed: "Parsed") -> "Tree":
+    """Return what depends on what, as uv draws it."""
     environment = session.environment(mutating=False)
     found = [one for one in session.installed(environment) if not _left_out(session, one)]
     graph = Graph(found, environment)
     if session.settings.flag("strict"):
         _warn_of_problems(session, environment)
-    return list(_Drawing(session, graph).lines())
+    latest = {}
+    if session.settings.flag("outdated"):
+        rows = _outdated(session, environment, [ListedRow(one.name, one.version, one.editable) for one in found])
+        latest = {row.name: row.latest for row in rows}
+    return Tree(session.settings, graph, latest)
 
 
 def check(session: "Session", parsed: "Parsed") -> Checked:
     """Find what is missing, too old or too new, broken scripts, and links that lead nowhere."""
     environment = session.environment(mutating=False)
+    started = time.perf_counter()
     found = session.installed(environment)
     sentences = problems(found, environment, session.target(environment))
     sentences += session.scars(environment)
+    session.reporter.note("info", words.done("Checked", len(found), started))
     return Checked(len(found), tuple(sentences))
 
 
@@ -176,6 +183,8 @@ def inspect(session: "Session", parsed: "Parsed") -> "dict[str, object]":
     environment = session.environment(mutating=False)
     rows: list[object] = []
     for one in session.installed(environment):
+        if session.settings.flag("local") and not one.own:
+            continue
         document = core_metadata.read_all(_metadata_text(one))
         metadata: dict[str, object] = {}
         for name, values in document.fields.items():
@@ -227,7 +236,7 @@ _MULTIPLE = frozenset(
 
 def _left_out(session: "Session", one: "Installed") -> bool:
     settings = session.settings
-    if settings.flag("exclude-editable") and one.editable:
+    if (settings.flag("exclude-editable") and one.editable) or (settings.flag("local") and not one.own):
         return True
     return one.name in {normalize(name) for name in settings.many("exclude")}
 
@@ -274,7 +283,7 @@ def _fields(one: "Installed", graph: Graph, *, with_files: bool) -> "Iterator[tu
     home = document.first("home-page") or next(
         (urls[label] for label in urls if label.lower() in ("homepage", "home", "home-page")), ""
     )
-    yield "Name", document.first("name") or one.name
+    yield "Name", one.name
     yield "Version", one.version
     yield "Summary", document.first("summary")
     yield "Home-page", home
@@ -300,61 +309,89 @@ def _files(one: "Installed") -> "list[str]":
     return sorted(path for path, _, _ in rows)
 
 
-class _Drawing:
-    """Draw a graph as a tree of lines."""
+class Tree:
+    """A graph seen as a tree: who needs whom, or inverted, from the roots or from the packages that were named.
 
-    def __init__(self, session: "Session", graph: Graph) -> None:
-        settings = session.settings
+    `latest` are versions newer than what is installed, by name.
+    """
+
+    def __init__(self, settings: "Settings", graph: Graph, latest: "Mapping[str, str]") -> None:
         depth = settings.number("depth")
-        self.graph = graph
-        self.inverted = settings.flag("invert")
-        self.deepest = 255 if depth is None else int(depth)
-        self.pruned = {normalize(name) for name in settings.many("prune")}
-        self.dedupe = not settings.flag("no-dedupe")
-        self.specifiers = settings.flag("show-version-specifiers")
-        self.sizes = settings.flag("show-sizes")
-        self.wanted = [normalize(name) for name in settings.many("package")]
-        self.seen: set[str] = set()
-        self.repeated = False
+        self._graph = graph
+        self._latest = latest
+        self._inverted = settings.flag("invert")
+        self._deepest = 255 if depth is None else int(depth)
+        self._pruned = {normalize(name) for name in settings.many("prune")}
+        self._dedupe = not settings.flag("no-dedupe")
+        self._specifiers = settings.flag("show-version-specifiers")
+        self._sizes = settings.flag("show-sizes")
+        self._wanted = [normalize(name) for name in settings.many("package")]
+        self._seen: set[str] = set()
+        self._repeated = False
+
+    def _roots(self) -> "list[str]":
+        names = self._wanted or self._graph.roots(inverted=self._inverted)
+        return [name for name in names if name not in self._pruned and name in self._graph.nodes]
 
     def lines(self) -> "Iterator[str]":
-        """Yield the lines, roots first; a star marks what is not repeated."""
-        for name in self.wanted or self.graph.roots(inverted=self.inverted):
-            if name not in self.pruned and name in self.graph.nodes:
-                yield self._title(name)
-                yield from self._below(name, "", 1, (name,))
-        if self.repeated:
+        """Yield the lines of a drawing; a star marks what is not repeated."""
+        for name in self._roots():
+            yield self._title(name)
+            yield from self._below(name, "", 1, (name,))
+        if self._repeated:
             yield "(*) Package tree already displayed"
 
+    def nested(self) -> "list[dict[str, object]]":
+        """Return objects within objects; what was told once is not told again (`"deduped": true`)."""
+        return [self._object(name, 0, (), "") for name in self._roots()]
+
+    def _object(self, name: str, depth: int, path: "tuple[str, ...]", specifier: str) -> "dict[str, object]":
+        told: dict[str, object] = {"name": name, "version": self._graph.nodes[name].version}
+        if depth:
+            told["required"] = specifier
+        if name in self._latest:
+            told["latest_version"] = self._latest[name]
+        if self._sizes:
+            told["size"] = self._graph.size(name)
+        children = self._children(name)
+        if children and (name in path or (name in self._seen and self._dedupe)):
+            return told | {"deduped": True}
+        self._seen.add(name)
+        if depth < self._deepest:
+            key = "required_by" if self._inverted else "dependencies"
+            told[key] = [self._object(child, depth + 1, (*path, name), text) for child, text in children]
+        return told
+
     def _title(self, name: str, note: str = "") -> str:
-        node = self.graph.nodes[name]
-        size = f" ({_size(self.graph.size(name))})" if self.sizes else ""
-        return f"{name} v{node.version}{note}{size}"
+        node = self._graph.nodes[name]
+        size = f" ({_size(self._graph.size(name))})" if self._sizes else ""
+        latest = f" (latest: v{self._latest[name]})" if name in self._latest else ""
+        return f"{name} v{node.version}{note}{size}{latest}"
 
     def _children(self, name: str) -> "list[tuple[str, str]]":
-        edges = self.graph.users(name) if self.inverted else self.graph.nodes[name].needs
-        return [(child, text) for child, text in edges if child not in self.pruned and child in self.graph.nodes]
+        edges = self._graph.users(name) if self._inverted else self._graph.nodes[name].needs
+        return [(child, text) for child, text in edges if child not in self._pruned and child in self._graph.nodes]
 
     def _below(self, name: str, indent: str, depth: int, path: "tuple[str, ...]") -> "Iterator[str]":
         children = self._children(name)
-        if depth > self.deepest or not children:
+        if depth > self._deepest or not children:
             return
-        if name in self.seen and self.dedupe:
+        if name in self._seen and self._dedupe:
             return
-        self.seen.add(name)
+        self._seen.add(name)
         for at, (child, specifier) in enumerate(children):
             last = at == len(children) - 1
             note = self._note(name, specifier)
-            starred = (child in self.seen and self.dedupe and bool(self._children(child))) or child in path
-            self.repeated |= starred
+            starred = (child in self._seen and self._dedupe and bool(self._children(child))) or child in path
+            self._repeated |= starred
             yield f"{indent}{'└── ' if last else '├── '}{self._title(child, note)}{' (*)' if starred else ''}"
             if child not in path:
                 yield from self._below(child, indent + ("    " if last else "│   "), depth + 1, (*path, child))
 
     def _note(self, parent: str, specifier: str) -> str:
-        if not self.specifiers:
+        if not self._specifiers:
             return ""
-        if self.inverted:
+        if self._inverted:
             return f" [requires: {parent} {specifier or '*'}]"
         return f" [required: {specifier or '*'}]"
 
@@ -365,6 +402,3 @@ def _size(count: float) -> str:
             return f"{count:.0f}{unit}" if unit == "B" else f"{count:.1f}{unit}"
         count /= 1024
     return ""
-
-
-__all__ = ["Node", "check", "debug", "freeze", "frozen", "hash_", "inspect", "list_", "show", "tree"]

@@ -8,7 +8,7 @@ from commonwheel.errors import CommonwheelError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from commonwheel.model import Digest, Entry, Pin
     from commonwheel.road.parts import Parts
@@ -20,11 +20,8 @@ class NotInStore(CommonwheelError):
     code = "not-in-store"
 
 
-def entries(parts: "Parts", pins: "Sequence[Pin]") -> "dict[str, Entry]":
-    """Return an entry for each pin, by name.
-
-    Raises NotInStore with everything that is missing under `--read-only-cache`, and the errors of downloads and builds.
-    """
+def at_hand(parts: "Parts", pins: "Sequence[Pin]") -> "tuple[dict[str, Entry], list[Pin]]":
+    """Return the entries that the store has, by name, and the pins that have to be fetched or built."""
     found: dict[str, Entry] = {}
     missing: list[Pin] = []
     for pin in pins:
@@ -33,6 +30,17 @@ def entries(parts: "Parts", pins: "Sequence[Pin]") -> "dict[str, Entry]":
             missing.append(pin)
         else:
             found[pin.name] = entry
+    return found, missing
+
+
+def entries(
+    parts: "Parts", pins: "Sequence[Pin]", prepared: "Callable[[int], object] | None" = None
+) -> "dict[str, Entry]":
+    """Return an entry for each pin, by name; `prepared` is told how many had to be fetched or built, if any.
+
+    Raises NotInStore with everything that is missing under `--read-only-cache`, and the errors of downloads and builds.
+    """
+    found, missing = at_hand(parts, pins)
     if missing:
         if parts.settings.flag("read-only-cache"):
             raise NotInStore(
@@ -41,6 +49,8 @@ def entries(parts: "Parts", pins: "Sequence[Pin]") -> "dict[str, Entry]":
                 hint="run the command once without `--read-only-cache`, where the store can be written",
             )
         found |= parts.material.fetch(missing)
+        if prepared is not None:
+            prepared(len(missing))
     parts.store.used(found.values())
     return found
 

@@ -1,0 +1,17 @@
+"""The summary lines that uv's users know."""
+
+import time
+
+
+def done(verb: str, count: int, started: float) -> str:
+    """Say what was done to how many packages, and how long it took since `started` (of `perf_counter`)."""
+    return f"{verb} {count} package{'' if count == 1 else 's'} in {duration(time.perf_counter() - started)}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as uv shows it."""
+    if seconds < 1:
+        milliseconds = seconds * 1000
+        return f"{milliseconds:.2f}ms" if milliseconds < 1 else f"{milliseconds:.0f}ms"
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes:.0f}m {rest:.0f}s" if minutes else f"{seconds:.2f}s"
