@@ -438,3 +438,10 @@ def test_an_ordinary_user_makes_environments_where_it_may(place: str) -> None:
             assert refused.out.startswith("disk\n")
             assert "EACCES" in refused.out
             assert alice.name in refused.out
+
+
+def test_a_bare_environment_has_what_programs_need_and_nothing_else(place: str) -> None:
+    root = venv.create(os.path.join(place, "bare"), kit.probed(), Options(bare=True))
+    assert sorted(os.listdir(root)) == ["bin", "lib", "lib64", "pyvenv.cfg"]
+    assert {name.rstrip("0123456789.t") for name in os.listdir(f"{root}/bin")} == {"python"}
+    assert kit.says(f"{root}/bin/python", "import json, sys; print(json.dumps(sys.prefix))") == root

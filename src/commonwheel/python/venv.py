@@ -42,9 +42,12 @@ class EnvironmentExists(UsageError):
 
 
 class Options(Value):
-    """How an environment is to be made; `prompt` is "" for the name of its directory."""
+    """How an environment is to be made; `prompt` is "" for the name of its directory.
 
-    __slots__ = ("allow_existing", "clear", "force", "prompt", "relocatable", "system_site_packages")
+    A `bare` one is for programs and lives shortly: it has no scripts to activate it, and no marks for backups and git.
+    """
+
+    __slots__ = ("allow_existing", "bare", "clear", "force", "prompt", "relocatable", "system_site_packages")
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Options(Value):
         allow_existing: bool = False,
         force: bool = False,
         relocatable: bool = False,
+        bare: bool = False,
     ) -> None:
         self.prompt: Final = prompt
         self.system_site_packages: Final = system_site_packages
@@ -62,6 +66,7 @@ class Options(Value):
         self.allow_existing: Final = allow_existing
         self.force: Final = force
         self.relocatable: Final = relocatable
+        self.bare: Final = bare
 
 
 def create(path: str, interpreter: Interpreter, options: Options | None = None) -> str:
@@ -273,11 +278,12 @@ def _fill(place: str, root: str, interpreter: Interpreter, options: Options, way
     binaries = directory(scheme["scripts"])
     _interpreters(binaries, interpreter, way)
     prompt = options.prompt or (os.path.basename(os.path.dirname(root)) if os.path.basename(root) == ".venv" else "")
-    texts = activation.scripts(root, prompt, scheme["purelib"], relocatable=options.relocatable)
-    for name, text in texts.items():
-        way.file(f"{binaries}{os.sep}{name}", text)
-    way.file(f"{place}{os.sep}.gitignore", "*\n")
-    way.file(f"{place}{os.sep}CACHEDIR.TAG", _TAG)
+    if not options.bare:
+        texts = activation.scripts(root, prompt, scheme["purelib"], relocatable=options.relocatable)
+        for name, text in texts.items():
+            way.file(f"{binaries}{os.sep}{name}", text)
+        way.file(f"{place}{os.sep}.gitignore", "*\n")
+        way.file(f"{place}{os.sep}CACHEDIR.TAG", _TAG)
     way.file(f"{place}{os.sep}{CONFIG}", _config(interpreter, prompt, options))
 
 
