@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import sys
 
 import pytest
 
@@ -441,7 +442,7 @@ def test_an_ordinary_user_makes_environments_where_it_may(place: str) -> None:
 
 
 def test_a_bare_environment_has_what_programs_need_and_nothing_else(place: str) -> None:
-    root = venv.create(os.path.join(place, "bare"), kit.probed(), Options(bare=True))
+    root = venv.create(os.path.join(place, "bare"), kit.probed(sys.executable), Options(bare=True))
     assert sorted(os.listdir(root)) == ["bin", "lib", "lib64", "pyvenv.cfg"]
     assert {name.rstrip("0123456789.t") for name in os.listdir(f"{root}/bin")} == {"python"}
     assert kit.says(f"{root}/bin/python", "import json, sys; print(json.dumps(sys.prefix))") == root
