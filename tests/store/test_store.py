@@ -18,7 +18,7 @@ from commonwheel.model import Digest
 from commonwheel.store import header, layout
 from commonwheel.store.header import Published
 from commonwheel.store.layers import Layer, Refused
-from commonwheel.store.store import Store
+from commonwheel.store.store import EntryLost, Store
 from commonwheel.store.trust import Trust
 from kit.damage import DAMAGE
 from kit.faultfs import FaultFS, faults
@@ -632,3 +632,29 @@ def test_an_image_that_another_uid_filled_is_believed_if_it_is_said_so(place: st
     assert runner.python(ask, root, digest, "61001").ok() == "True\n"
     assert runner.python(ask, root, digest, "*").ok() == "True\n"
     assert open_store(root).find(digest) is None
+
+
+# --- folded ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_folded_is_checked_by_what_is_linked(root: str, wheel: str) -> None:
+    entry = admit(open_store(root), wheel)
+    os.truncate(f"{entry.tree}/demo/data.txt", 1)
+    assert open_store(root).ready(entry.digest, folded=True) == entry
+    os.truncate(f"{entry.tree}/demo-1.0.dist-info/METADATA", 1)
+    assert open_store(root).ready(entry.digest, folded=True) is None
+    entry = admit(open_store(root), wheel)
+    os.rename(f"{entry.tree}/demo", f"{entry.root}/gone")
+    assert open_store(root).ready(entry.digest, folded=True) is None
+
+
+def test_an_entry_that_was_lost_does_not_look_empty(root: str, wheel: str) -> None:
+    store = open_store(root)
+    entry = admit(store, wheel)
+    reader = open_store(root)
+    kit_found(reader, entry.digest)
+    os.rename(entry.root, f"{root}/x")
+    with pytest.raises(EntryLost, match="cannot be read"):
+        reader.files(entry)
+    with pytest.raises(EntryLost):
+        open_store(root).loose(entry)

@@ -382,7 +382,7 @@ def _header(wheel: Wheel, unpacked: Unpacked, files: bytes) -> Header:
         Published(wheel.origin, int(time.time()), facts.host(), facts.boot_id()),
         said.dist_info, said.data, said.purelib, len(rows), sum([row[1] for row in rows]),
         hashlib.sha256(files).hexdigest(), said.requires_python, said.requires, said.extras, said.console, said.gui,
-        plan.foldable, plan.unfolded, tuple(row for row in rows if not row[0].startswith(folded)),
+        plan.foldable, plan.unfolded, tuple(filelist.line(row) for row in rows if not row[0].startswith(folded)),
         tuple((name, text) for name, text in wheel.digests.items() if name != SHA256),
     )  # fmt: skip
 

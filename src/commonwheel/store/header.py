@@ -51,7 +51,8 @@ class Published(Value):
 class Header(Value):
     """What `entry.txt` says; the fields are those of `model.Entry` and of core metadata, `sealed` is sha256 of files.txt.
 
-    `spelled` has name and version as METADATA spells them; `loose` the files outside `foldable`.
+    `spelled` has name and version as METADATA spells them; `loose` the lines of the files outside `foldable`, read by
+    `loose_rows` when somebody folds.
     """
 
     __slots__ = (
@@ -82,7 +83,7 @@ class Header(Value):
         gui: "Pairs" = (),
         foldable: tuple[str, ...] = (),
         unfolded: str = "",
-        loose: "tuple[Row, ...]" = (),
+        loose: tuple[str, ...] = (),
         hashes: "Pairs" = (),
     ) -> None:
         self.digest: Final = digest
@@ -107,6 +108,10 @@ class Header(Value):
         self.unfolded: Final = unfolded
         self.loose: Final = loose
         self.hashes: Final = hashes
+
+    def loose_rows(self) -> "list[Row] | None":
+        """Return the files outside of `foldable`, None if the lines do not tell."""
+        return filelist.rows(self.loose)
 
     def metadata(self) -> str:
         """Return the core metadata that resolution needs, as the text of a METADATA file."""
@@ -139,7 +144,7 @@ def encode(header: Header) -> bytes:
     lines += [joined("fold", directory) for directory in header.foldable]
     if header.unfolded:
         lines.append(joined("unfolded", header.unfolded))
-    lines += [f"loose\t{filelist.line(row)}" for row in header.loose]
+    lines += [f"loose\t{line}" for line in header.loose]
     lines += [joined("hash", *pair) for pair in header.hashes]
     return seal(KIND, lines)
 
@@ -185,13 +190,12 @@ def _header(said: "dict[str, list[str]]", *, escaped: bool) -> Header | None:
     origin, at, host, boot = fields("origin")
     dist_info, data, purelib = fields("dist-info")
     files, size, sealed = fields("files")
-    loose = filelist.rows(said.get("loose", ()))
-    if loose is None or not is_digest(digest) or not is_digest(sealed):
+    if not is_digest(digest) or not is_digest(sealed):
         return None
     return Header(
         digest, name, version, (spelled[0], spelled[1]), filename, int(wheel_size),
         Published(origin, int(at), host, boot), dist_info, data, purelib == "1", int(files), int(size), sealed,
         fields("requires-python")[0] if "requires-python" in said else "",
         many("requires"), many("extra"), pairs("console"), pairs("gui"), many("fold"),
-        fields("unfolded")[0] if "unfolded" in said else "", tuple(loose), pairs("hash"),
+        fields("unfolded")[0] if "unfolded" in said else "", tuple(said.get("loose", ())), pairs("hash"),
     )  # fmt: skip

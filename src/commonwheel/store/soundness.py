@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from commonwheel.store.filelist import Row
 
 
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
 class Findings(Value):
     """What is wrong with a tree: `faults` as (path, what is wrong), and `doubts`, the rows of files to be hashed."""
 
@@ -81,7 +84,13 @@ def _examine_directory(
     prefix = f"{directory}/" if directory else ""
     seen = 0
     try:
-        with os.scandir(f"{tree}/{directory}") as entries:
+        # relative to an open directory, each lookup is one step instead of ten
+        fd = os.open(f"{tree}/{directory}", _DIRECTORY)
+    except (FileNotFoundError, NotADirectoryError):
+        faults.append((directory or ".", "is missing"))
+        return
+    try:
+        with os.scandir(fd) as entries:
             for entry in entries:
                 row = names.get(entry.name)
                 if row is not None:
@@ -89,9 +98,8 @@ def _examine_directory(
                     _compare(row, entry.stat(follow_symlinks=False), faults, doubts)
                 elif not _is_expected(prefix + entry.name, entry, directories):
                     faults.append((prefix + entry.name, "is not part of the wheel"))
-    except (FileNotFoundError, NotADirectoryError):
-        faults.append((directory or ".", "is missing"))
-        return
+    finally:
+        os.close(fd)
     if seen != len(names):
         faults += [(row[0], "is missing") for name, row in names.items() if not os.path.lexists(f"{tree}/{row[0]}")]
 

@@ -187,7 +187,9 @@ class Store:
         if kept is None:
             return [(layout.HEADER, "is gone")]
         lost = [(path, "is missing") for path in entry.foldable if not os.path.isdir(f"{entry.tree}/{path}")]
-        doubts = [row for row in kept.header.loose if not soundness.is_as_published(f"{entry.tree}/{row[0]}", row)]
+        doubts = [
+            row for row in kept.header.loose_rows() if not soundness.is_as_published(f"{entry.tree}/{row[0]}", row)
+        ]
         return lost or (self._cold().hash_faults(entry.tree, doubts) if doubts else [])
 
     def _leave(self, entry: Entry, error: OSError) -> None:
@@ -241,9 +243,10 @@ class Store:
     def loose(self, entry: Entry) -> "list[tuple[str, int, str, bool]]":
         """Return the files outside of `entry.foldable`, without reading the list of all. Raises EntryLost."""
         kept = self._kept_of(entry)
-        if kept is None:
+        rows = None if kept is None else kept.header.loose_rows()
+        if rows is None:
             raise EntryLost(entry, "its header is gone")
-        return [row[:4] for row in kept.header.loose]
+        return [row[:4] for row in rows]
 
     def metadata(self, digest: str) -> str | None:
         """Return the core metadata of an entry that resolution needs, as the text of a METADATA file."""
