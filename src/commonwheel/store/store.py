@@ -184,12 +184,11 @@ class Store:
 
     def _check_folded(self, entry: Entry) -> "list[tuple[str, str]]":
         kept = self._kept_of(entry)
-        if kept is None:
-            return [(layout.HEADER, "is gone")]
+        loose = None if kept is None else kept.header.loose_rows()
+        if loose is None:
+            return [(layout.HEADER, "is damaged")]
         lost = [(path, "is missing") for path in entry.foldable if not os.path.isdir(f"{entry.tree}/{path}")]
-        doubts = [
-            row for row in kept.header.loose_rows() if not soundness.is_as_published(f"{entry.tree}/{row[0]}", row)
-        ]
+        doubts = [row for row in loose if not soundness.is_as_published(f"{entry.tree}/{row[0]}", row)]
         return lost or (self._cold().hash_faults(entry.tree, doubts) if doubts else [])
 
     def _leave(self, entry: Entry, error: OSError) -> None:
