@@ -297,11 +297,10 @@ class Material:
     ) -> "Callable[[NewFile], None]":
         """Return what writes the body at a URL into a new file; `hashed` when a hash will tell that it is whole."""
         client = self._client()
-        waiting = [client.download(url, size=size, label=label, immutable=hashed)]
 
         def fill(file: "NewFile") -> None:
-            # the first one began when the filler was made; a layer that is full asks once more
-            download = waiting.pop() if waiting else client.download(url, size=size, label=label, immutable=hashed)
+            # not earlier: whoever is fetching the same wheel at this moment is waited for
+            download = client.download(url, size=size, label=label, immutable=hashed)
             download.into(file.write, file.rewind)
             response = download.result()
             if response.status != _OK:
