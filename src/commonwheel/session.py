@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from commonwheel.process import Finished
     from commonwheel.python.discovery import Surroundings
     from commonwheel.resolve.inputs import Inputs
+    from commonwheel.road.children import Children
     from commonwheel.road.material import Material
     from commonwheel.specs.pyproject import Project
     from commonwheel.specs.requirements_txt import Option
@@ -188,7 +189,9 @@ class Session:
 
         if not self.settings.flag("no-cache") and os.path.isdir(os.path.join(temporary, layout.ENTRIES)):
             reasons = "; ".join(self.store.reasons())
-            self.reporter.note("warning", f"nothing could be kept for the next time, since no store takes it: {reasons}")
+            self.reporter.note(
+                "warning", f"nothing could be kept for the next time, since no store takes it: {reasons}"
+            )
         disk.erase(temporary)
 
     def get(self, key: str) -> bytes | None:
@@ -258,7 +261,7 @@ class Session:
         """Make a virtual environment for a build."""
         from commonwheel.python import venv
 
-        venv.create(root, interpreter)
+        venv.create(root, interpreter, venv.Options(bare=True))
         return self.environment_at(root)
 
     def interpreter(self, request: str | None) -> "Interpreter":
@@ -267,6 +270,38 @@ class Session:
         from commonwheel.python import request as requests
 
         return discovery.find(requests.parse(request or ""), self.where)
+
+    def wanted_python(self) -> str:
+        """Return which Python the project here wants: `.python-version`, else its `requires-python`; "" where it does not say.
+
+        Nothing is asked of the project under `--no-project`.
+        """
+        from commonwheel.python import discovery
+
+        pinned = discovery.pinned(self.where)
+        if pinned or self.settings.flag("no-project"):
+            return pinned
+        for place in discovery.upward(self.cwd):
+            path = os.path.join(place, "pyproject.toml")
+            try:
+                with open(path, "rb") as stream:
+                    data = stream.read()
+            except OSError:
+                continue
+            # a TOML parser costs more than the whole of `cw venv`
+            return self.project(path).requires_python if b"requires-python" in data else ""
+        return ""
+
+    def script_python(self, name: str) -> str:
+        """Return the `requires-python` of a script (PEP 723), "" for none."""
+        from commonwheel.specs import script_block
+
+        try:
+            text = self.read_text(os.path.join(self.cwd, name))
+        except OSError as error:
+            raise UsageError(f"`{name}` cannot be read: {error.strerror}", hint="check the path") from error
+        script = script_block.read(text.decode("utf-8", "replace") if isinstance(text, bytes) else text, name)
+        return script.requires_python if script is not None else ""
 
     def target(self, environment: "Environment") -> "Target":
         """Return what to resolve for: the environment's interpreter, or what `--python-version` and `--python-platform` say."""
@@ -321,13 +356,6 @@ class Session:
         from commonwheel.road import changing
 
         roots.keep(self.store, environment.root, changing.digests_in_use(environment))
-
-    def lay_out(self, environment: "Environment", plan: "Plan", entries: "Mapping[str, Entry]") -> None:
-        """Install into a build environment: links, no history to keep, nothing to sync."""
-        from commonwheel.install import changeset, transaction
-
-        change = changeset.make(environment, plan, entries, self.store, link_mode="fold")
-        transaction.apply(environment, change, transaction.Options(command="build"), Silence())
 
     # --- files ------------------------------------------------------------------------------------------------------
 
@@ -692,10 +720,22 @@ class Session:
             lambda: self.client,
             lambda: self.builder,
             lambda: self.repositories,
-            builders=int(builds) if builds else (os.cpu_count() or 2),
+            self.children,
+            builders=max(1, int(builds)) if builds else (os.cpu_count() or 2),
         )
         self._closing.append(material.close)
         return material
+
+    @property
+    def children(self) -> "Children":
+        """Return what runs build backends and git."""
+        return self._once("children", self._make_children)  # type: ignore[no-any-return]
+
+    def _make_children(self) -> "Children":
+        from commonwheel.road.children import Children
+
+        builds = self.settings.number("concurrent-builds")
+        return Children(int(builds) if builds else (os.cpu_count() or 2))
 
     @property
     def builder(self) -> "Builder":
@@ -704,63 +744,46 @@ class Session:
 
     def _make_builder(self) -> "Builder":
         from commonwheel.build.builder import Builder, Options
+        from commonwheel.road import building
         from commonwheel.road.isolation import Isolation
 
-        settings = self.settings
-        interpreter = self._build_interpreter()
-        whole, by_package = self._build_settings()
+        interpreter = self.build_interpreter
+        whole, single = building.settings(self)
         options = Options(
             interpreter.executable,
             self.environ,
             whole,
-            by_package,
-            open_to_all=settings.flag("no-build-isolation"),
-            open_packages=frozenset(map(normalize, settings.many("no-build-isolation-package"))),
+            single,
+            open_to_all=self.settings.flag("no-build-isolation"),
+            open_packages=building.open_packages(self),
+            tags=interpreter.tags,
         )
         isolation = Isolation(self, interpreter, self.build_constraints)
-        return Builder(options, isolation, _run_build, self.material.scratch, self.reporter, self._forbidden)
+        scratch = self.material.scratch
+        archive = os.path.dirname(scratch)
+        return Builder(
+            options,
+            isolation,
+            self.children.build,
+            scratch,
+            archive,
+            self.reporter,
+            lambda name: building.forbidden(self, name),
+        )
 
-    def _build_interpreter(self) -> "Interpreter":
+    @property
+    def build_interpreter(self) -> "Interpreter":
+        """Return the interpreter of the environment that the command is about, which builds are made with."""
         for key in ("environment True", "environment False"):
             if key in self._made:
                 return self._made[key].interpreter  # type: ignore[no-any-return]
-        return self.interpreter(self.settings.text("python"))
+        return self._once("build interpreter", lambda: self.interpreter(self.settings.text("python")))  # type: ignore[no-any-return]
 
-    def _forbidden(self, name: str) -> str | None:
-        """Return why a source must not be built, None when it may."""
-        if self.settings.flag("no-build"):
-            return "`--no-build` forbids it"
-        if name and name in map(normalize, self.settings.many("no-build-package")):
-            return f"`--no-build-package {name}` forbids it"
-        return None
+    def made_of(self, path: str) -> str:
+        """Return what changes when a directory with `cache-keys` should be built anew."""
+        from commonwheel.road import cache_keys
 
-    def _build_settings(self) -> "tuple[dict[str, object], dict[str, dict[str, object]]]":
-        """Return the backend settings for all packages, and those of single ones; a repeated key makes a list."""
-        whole: dict[str, object] = {}
-        for text in self.settings.many("config-settings"):
-            key, _, value = text.partition("=")
-            _add_setting(whole, key, value)
-        single: dict[str, dict[str, object]] = {}
-        for text in self.settings.many("config-settings-package"):
-            name, _, rest = text.partition(":")
-            key, _, value = rest.partition("=")
-            _add_setting(single.setdefault(normalize(name), {}), key, value)
-        for requirement, key, value in self.config_settings:
-            _add_setting(single.setdefault(requirement.name, {}), key, value)
-        return whole, single
-
-    def build_key(self, name: str) -> str:
-        """Return what a built wheel depends on beside its source: interpreter, settings, constraints, isolation."""
-        whole, single = self._build_settings()
-        interpreter = self._build_interpreter()
-        words = [interpreter.tags[0] if interpreter.tags else "", interpreter.markers.get("python_full_version", "")]
-        words += [f"{key}={value}" for key, value in sorted({**whole, **single.get(name, {})}.items())]
-        words += [str(constraint) for constraint in self.build_constraints]
-        if self.settings.flag("no-build-isolation") or name in map(
-            normalize, self.settings.many("no-build-isolation-package")
-        ):
-            words.append(f"in {interpreter.prefix}")
-        return " ".join(words)
+        return cache_keys.made_of(self, path)
 
     def rebuilds(self, source: "PathSource") -> bool:
         """Say whether a directory is built anew whatever is remembered: it was named on the command line."""
@@ -780,7 +803,9 @@ class Session:
         from commonwheel.build.vcs import Repositories
         from commonwheel.store import layout
 
-        return Repositories(self.store.private(layout.GIT), _git, self.environ, offline=self.settings.flag("offline"))
+        offline = "--offline" if self.settings.flag("offline") else ""
+        root = self.material.scratch.partition(f"/{layout.BUILDS}/")[0]
+        return Repositories(f"{root}/{layout.GIT}", self.children.git, self.environ, self.reporter, offline=offline)
 
     def with_trees(self, asked: "Any") -> "tuple[Requirement, ...]":
         """Return the requirements asked for, and the dependencies of the projects whose metadata only a build can tell.
@@ -966,22 +991,6 @@ def _run_briefly(argv: "Sequence[str]", timeout: float) -> "Finished":
     return _run(argv, timeout=timeout)
 
 
-def _run_build(argv: "Sequence[str]", *, cwd: str, env: "Mapping[str, str]", on_line: "Callable[[str], None]") -> int:
-    from commonwheel import process
-
-    finished = process.run(
-        argv, cwd=cwd, env=env, on_output=lambda line: on_line(line.decode("utf-8", "replace").rstrip("\r\n"))
-    )
-    return finished.code
-
-
-def _git(argv: "Sequence[str]", cwd: str, environ: "Mapping[str, str]") -> "tuple[int, str]":
-    from commonwheel import process
-
-    finished = process.run(argv, cwd=cwd, env=environ)
-    return finished.code, (finished.stdout + finished.stderr).decode("utf-8", "replace")
-
-
 def _keyring(service: str, user: str) -> str | None:
     from commonwheel import process
     from commonwheel.errors import CommonwheelError
@@ -991,11 +1000,3 @@ def _keyring(service: str, user: str) -> str | None:
     except CommonwheelError:
         return None
     return finished.stdout.decode("utf-8", "replace").rstrip("\r\n") or None if finished.code == 0 else None
-
-
-def _add_setting(into: "dict[str, object]", key: str, value: str) -> None:
-    before = into.get(key)
-    if before is None:
-        into[key] = value
-    else:
-        into[key] = [*before, value] if isinstance(before, list) else [before, value]

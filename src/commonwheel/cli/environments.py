@@ -68,16 +68,7 @@ def show_venv(console: "Console", value: "Created", settings: "Settings") -> int
 def show_pythons(console: "Console", value: "Sequence[Found]", settings: "Settings") -> int:
     """Print interpreters, one a line, or as JSON."""
     if settings.flag("json") or settings.text("format") == "json":
-        rows = [
-            {
-                "key": row.key,
-                "version": row.version,
-                "implementation": row.implementation,
-                "path": row.path,
-                "symlink": row.link or None,
-            }
-            for row in value
-        ]
+        rows = [row.as_json() for row in value]
         load("as_json:show")(console, rows)
         return 0
     width = max((len(row.key) for row in value), default=0)

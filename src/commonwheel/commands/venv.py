@@ -48,7 +48,7 @@ def create(session: "Session", parsed: "Parsed") -> Created:
     path = parsed.positional[0] if parsed.positional else ".venv"
     if path == "":
         raise UsageError("the path of the environment is empty")
-    interpreter = session.interpreter(settings.text("python"))
+    interpreter = session.interpreter(settings.text("python") or session.wanted_python())
     whole = venv.create(
         os.path.join(session.cwd, path),
         interpreter,
