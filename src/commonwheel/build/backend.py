@@ -25,16 +25,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Final, Protocol
 
+    from commonwheel.build.output import Output
+
     class Run(Protocol):
-        """Run a command in a directory and return its exit status; every line of output goes to `on_line`."""
+        """Run a command in a directory to its end and return its exit status.
+
+        Every line of output goes to `on_line`; `on_wait` is called often; what either raises ends the command.
+        """
 
         def __call__(
-            self, argv: "Sequence[str]", *, cwd: str, env: "Mapping[str, str]", on_line: "Callable[[str], None]"
+            self,
+            argv: "Sequence[str]",
+            *,
+            cwd: str,
+            env: "Mapping[str, str]",
+            on_line: "Callable[[bytes], None]",
+            on_wait: "Callable[[], object] | None",
         ) -> int:
             """Run it."""
-
-
-_TAIL = 25  # lines of output shown with a failure
 
 
 class BuildFailed(CommonwheelError):
@@ -66,7 +74,8 @@ LEGACY = Backend("setuptools.build_meta:__legacy__", ("setuptools >= 40.8.0",), 
 class Hooks:
     """Call the hooks of one backend for one source tree.
 
-    `python` is the interpreter of the build environment; `log` is the path that the output is appended to by `keep`.
+    `python` is the interpreter to build with; `isolated` says whether its environment was made for this build; `on_wait` is
+    what `run` gets.
     """
 
     def __init__(
@@ -77,13 +86,17 @@ class Hooks:
         python: str,
         environ: "Mapping[str, str]",
         run: "Run",
-        keep: "Callable[[Sequence[str]], str]",
+        output: "Output",
+        *,
+        isolated: bool = True,
     ) -> None:
         self.project: Final = project
+        self.output: Final = output
+        self.on_wait: Callable[[], object] | None = None
+        self._backend = backend
         self._environ = environ
         self._run = run
-        self._keep = keep
-        self._lines: list[str] = []
+        self._isolated = isolated
         self._caller = BuildBackendHookCaller(
             tree,
             backend.name,
@@ -94,81 +107,104 @@ class Hooks:
 
     def requires(self, kind: str, settings: "Mapping[str, object]") -> tuple[str, ...]:
         """Return what the backend needs besides `build-system.requires`; `kind` is `wheel`, `sdist` or `editable`."""
-        hook = getattr(self._caller, f"get_requires_for_build_{kind}")
-        found = self._called(f"get_requires_for_build_{kind}", lambda: hook(dict(settings) or None))
-        return tuple(str(item) for item in found)
+        name = f"get_requires_for_build_{kind}"
+        hook = getattr(self._caller, name)
+        found = self._called(name, lambda: hook(dict(settings) or None))
+        if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+            raise self._broken(name, f"it returned {found!r:.80}, which is no list of requirements")
+        return tuple(found)
 
     def metadata(self, kind: str, directory: str, settings: "Mapping[str, object]") -> str | None:
         """Write a `.dist-info` into `directory` and return its path; None when the backend cannot (a wheel must be built)."""
-        hook = getattr(self._caller, f"prepare_metadata_for_build_{kind}")
+        name = f"prepare_metadata_for_build_{kind}"
+        hook = getattr(self._caller, name)
         try:
-            name = self._called(
-                f"prepare_metadata_for_build_{kind}",
-                lambda: hook(directory, dict(settings) or None, _allow_fallback=False),
-            )
+            found = self._called(name, lambda: hook(directory, dict(settings) or None, _allow_fallback=False))
         except _Missing:
             return None
-        return os.path.join(directory, str(name))
+        path = os.path.join(directory, str(found))
+        if not isinstance(found, str) or not os.path.isfile(os.path.join(path, "METADATA")):
+            raise self._broken(name, f"it wrote no METADATA into `{found!s:.80}`")
+        return path
 
     def build(
         self, kind: str, directory: str, settings: "Mapping[str, object]", metadata_directory: str | None = None
     ) -> str:
         """Build a `wheel`, `sdist` or `editable` wheel into `directory` and return its path."""
-        hook = getattr(self._caller, f"build_{kind}")
+        name = f"build_{kind}"
+        hook = getattr(self._caller, name)
         arguments: tuple[object, ...] = (directory, dict(settings) or None)
         if kind != "sdist":
             arguments += (metadata_directory,)
         try:
-            name = self._called(f"build_{kind}", lambda: hook(*arguments))
+            found = self._called(name, lambda: hook(*arguments))
         except _Missing as error:
             raise BuildFailed(
-                f"the build backend of `{self.project}` has no `build_{kind}`",
-                hint="install the project without `--editable`" if kind == "editable" else "use another build backend",
+                f"`{self.project}` cannot be built: its build backend `{self._backend.name}` has no `{name}`",
+                hint="install the project without `--editable`, or ask for a newer version of the backend in `build-system.requires`"
+                if kind == "editable"
+                else "this is a fault of the build backend",
             ) from error
-        path = os.path.join(directory, os.path.basename(str(name)))
-        if not os.path.isfile(path):
-            raise BuildFailed(
-                f"the build backend of `{self.project}` says it built `{name}`, but there is no such file",
-                hint="this is a fault of the build backend",
-            )
+        path = os.path.join(directory, os.path.basename(str(found)))
+        if not isinstance(found, str) or not os.path.isfile(path):
+            raise self._broken(name, f"it says that it built `{found!s:.80}`, but there is no such file")
         return path
 
-    def _called(self, hook: str, call: "Callable[[], object]") -> "Sequence[object] | str":
-        self._lines = []
+    def _called(self, hook: str, call: "Callable[[], object]") -> object:
+        self.output.begin(f"{hook} of {self.project}, by {self._backend.name}")
         try:
-            return call()  # type: ignore[return-value]
+            return call()
         except HookMissing as error:
             raise _Missing(hook) from error
         except UnsupportedOperation as error:
-            raise self._failed(hook, "the backend says that it does not support this") from error
+            raise self._failed(hook, "the backend says that it cannot do this here") from error
         except BackendUnavailable as error:
             raise self._failed(
                 hook,
-                f"the backend `{error.backend_name or ''}` cannot be imported: {_last_line(error.traceback)}",
-                hint="`build-system.requires` in pyproject.toml must name what provides the backend",
+                f"the backend `{error.backend_name or self._backend.name}` cannot be imported: {_last_line(error.traceback)}",
+                self._where_from(),
             ) from error
         except BackendInvalid as error:
             raise self._failed(hook, f"`backend-path` is wrong: {_last_line(error.traceback)}") from error
         except _ChildFailed as error:
-            raise self._failed(hook, f"the build backend ended with status {error.status}") from error
+            raise self._failed(hook, f"the build backend ended with {_status(error.status)}") from error
+        except (FileNotFoundError, ValueError) as error:
+            # `pyproject_hooks` found no answer, or none that is JSON
+            raise self._failed(hook, "the build backend ended without an answer") from error
+
+    def _where_from(self) -> str:
+        """Return what to do about a backend that is not there."""
+        if not self._isolated:
+            needed = " ".join(self._backend.requires)
+            return f"builds without isolation use what the environment has: install {needed} there first"
+        if self._backend.path:
+            return "`build-system.backend-path` in pyproject.toml must name the directory that holds the backend"
+        return "`build-system.requires` in pyproject.toml must name what provides the backend"
 
     def _failed(self, hook: str, why: str, hint: str | None = None) -> BuildFailed:
-        log = self._keep(self._lines)
-        tail = [line for line in self._lines if line.strip()][-_TAIL:]
+        tail = self.output.tail()
+        log = self.output.keep()
         context = [why]
         if tail:
-            context += [f"last lines of its output (all of them: {log}):", *(f"  {line}" for line in tail)]
+            context += [f"the last lines of its output (all of it: {log}):", *(f"  {line}" for line in tail)]
         return BuildFailed(
             f"`{self.project}` could not be built: `{hook}` failed",
             context=context,
-            hint=hint or _diagnosis(self._lines),
+            hint=hint or diagnosis(self.output.lines),
+        )
+
+    def _broken(self, hook: str, what: str) -> BuildFailed:
+        return BuildFailed(
+            f"`{self.project}` could not be built: its build backend `{self._backend.name}` is broken",
+            context=[f"`{hook}`: {what}"],
+            hint="this is a fault of the build backend: tell its authors",
         )
 
     def _spawn(
         self, cmd: "Sequence[str]", cwd: str | None = None, extra_environ: "Mapping[str, str] | None" = None
     ) -> None:
         environ = {**self._environ, **(extra_environ or {})}
-        status = self._run(cmd, cwd=cwd or os.curdir, env=environ, on_line=self._lines.append)
+        status = self._run(cmd, cwd=cwd or os.curdir, env=environ, on_line=self.output.add, on_wait=self.on_wait)
         if status:
             raise _ChildFailed(status)
 
@@ -183,14 +219,18 @@ class _Missing(Exception):
     """The backend lacks an optional hook."""
 
 
+def _status(status: int) -> str:
+    return f"status {status}" if status > 0 else f"signal {-status}"
+
+
 def _last_line(text: object) -> str:
     lines = [line for line in str(text or "").splitlines() if line.strip()]
     return lines[-1].strip() if lines else ""
 
 
-def _diagnosis(lines: "Sequence[str]") -> str | None:
+def diagnosis(lines: "Sequence[str]") -> str | None:
     """Return a hint for the failures that everybody meets: a module, header, library or program that is missing."""
-    text = "\n".join(lines[-200:])
+    text = "\n".join(lines)
     for start, end, hint in _CLUES:
         at = text.find(start)
         if at >= 0:
@@ -208,8 +248,10 @@ _CLUES = (
     ),
     ("fatal error: Python.h", "", "install the headers of this Python (Debian: python3-dev)"),
     ("fatal error: ", ":", "a C header is missing: install the development package that has `{}`"),
-    ("cannot find -l", "\n", "a library is missing: install the development package of `{}`"),
+    ("cannot find -l", ":", "a library is missing: install the development package of `{}`"),
     ("error: command '", "'", "the compiler `{}` failed or is missing: see the lines above"),
     ("Unknown compiler(s)", "", "no compiler was found: install one (Debian: gcc, g++)"),
+    ("No CMAKE_C_COMPILER could be found", "", "no compiler was found: install one (Debian: gcc, g++)"),
     ("can't find Rust compiler", "", "this project needs a Rust compiler"),
+    ("rustc, the rust compiler, is not installed", "", "this project needs a Rust compiler"),
 )

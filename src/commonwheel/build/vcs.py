@@ -1,32 +1,36 @@
 """Fetch revisions of git repositories through the `git` command (direct references of PEP 508, recorded by PEP 610).
 
-One bare clone per repository is kept in the personal store and fetched into; each build gets a work tree of its own in
-private scratch space. Credentials are left to git; LFS is left to git.
+One bare clone per repository is kept and fetched into; each build gets a work tree of its own in private scratch space,
+which borrows the clone's objects. Credentials are left to git; LFS is left to git.
 
-Laws of this file: git runs without hooks, without a terminal to ask on, and never in somebody's own repository.
+Laws of this file: git runs without hooks, without a terminal to ask on, never in somebody's own repository, and never in a
+clone that is another user's: whoever can change a clone can change what is built.
 """
 
 import hashlib
 import os
 
 from commonwheel.errors import CommonwheelError
-from commonwheel.fs import disk
+from commonwheel.events import Silence
+from commonwheel.fs import disk, facts
 from commonwheel.model import SafeUrl, VcsSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from commonwheel.events import Reporter
+
+    #: words, directory, environment -> exit status, output
     Git = Callable[[Sequence[str], str, Mapping[str, str]], tuple[int, str]]
 
-_QUIET = {
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_CONFIG_COUNT": "2",
-    "GIT_CONFIG_KEY_0": "core.hooksPath",
-    "GIT_CONFIG_VALUE_0": os.devnull,
-    "GIT_CONFIG_KEY_1": "advice.detachedHead",
-    "GIT_CONFIG_VALUE_1": "false",
-}
+# What every call of git is told, whatever the user has configured: no hooks of templates, no advice, no work behind our back.
+_CONFIGURED = (
+    ("core.hooksPath", os.devnull),
+    ("advice.detachedHead", "false"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+)
 _FULL = 40
 # What binds git to some other repository, as when cw runs inside a git hook.
 _FOREIGN = (
@@ -36,8 +40,12 @@ _FOREIGN = (
     "GIT_OBJECT_DIRECTORY",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_PREFIX",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
 )
-_SCHEMES = ("https", "http", "ssh", "file", "git")
+_SCHEMES = ("https", "ssh", "file", "http", "git")
+_SAID = 6  # lines of git's that are shown
+_PATIENCE = 600.0  # seconds that somebody else's fetch is waited for; then both fetch
 
 
 class GitFailed(CommonwheelError):
@@ -47,88 +55,164 @@ class GitFailed(CommonwheelError):
 
 
 class Repositories:
-    """Keep bare clones below `directory` and check revisions out of them; `git` runs a command: (status, output)."""
+    """Keep bare clones below `directory` and check revisions out of them; `git` runs a command: (status, output).
 
-    def __init__(self, directory: str, git: "Git", environ: "Mapping[str, str]", *, offline: bool = False) -> None:
+    `offline` is either "", or what forbids the network, as the user wrote it: then a branch is what it was when it was fetched last.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        git: "Git",
+        environ: "Mapping[str, str]",
+        reporter: "Reporter | None" = None,
+        *,
+        offline: str = "",
+    ) -> None:
         self._directory = directory
         self._git = git
-        self._environ = {**{k: v for k, v in environ.items() if k not in _FOREIGN}, **_QUIET}
+        self._environ = _environ(environ)
+        self._reporter = reporter or Silence()
         self._offline = offline
-        self._fetched: dict[str, str] = {}
+        self._resolved: dict[tuple[str, str], str] = {}
 
     def resolve(self, source: VcsSource) -> VcsSource:
-        """Return the source with its `commit` filled in, fetching what is missing; raises GitFailed."""
+        """Return the source with its `commit` filled in, fetching what is missing; raises GitFailed.
+
+        A branch is asked for once in a process, so that all that comes from it is of one commit.
+        """
         if source.commit:
             return source
-        scheme = source.url.secret.partition("://")[0]
-        if scheme not in _SCHEMES:
-            raise GitFailed(
-                f"`{source.kind}+{source.url}` has the scheme `{scheme}`",
-                hint=f"use one of {', '.join(_SCHEMES)}",
-            )
-        bare = self._bare(source.url)
+        _check(source)
         wanted = source.revision or "HEAD"
-        commit = self._commit(bare, wanted) if _is_full(wanted) else ""
+        key = (source.url.secret, wanted)
+        commit = self._resolved.get(key, "")
         if not commit:
-            self._fetch(bare, source.url, wanted)
-            commit = self._commit(bare, wanted)
-        if not commit:
-            raise GitFailed(
-                f"`{source.url}` has no revision `{wanted}`",
-                hint="a branch, a tag or a full commit hash is expected after `@`",
-            )
+            bare = self._bare(source.url)
+            with self._turn(bare, source.url):
+                commit = self._found(bare, source.url, wanted)
+            self._resolved[key] = commit
         return source.replaced(commit=commit)
 
     def checkout(self, source: VcsSource, directory: str) -> str:
         """Make a work tree of `source.commit`, with submodules, in the new `directory` and return it; raises GitFailed."""
         bare = self._bare(source.url)
-        if not self._commit(bare, source.commit or ""):
-            self._fetch(bare, source.url, source.commit or "HEAD")
+        commit = source.commit or ""
+        if not self._commit(bare, commit):
+            with self._turn(bare, source.url):
+                self._fetch(bare, source.url, commit)
         self._must(["clone", "--quiet", "--shared", "--no-checkout", bare, directory], bare, source.url)
         self._must(["remote", "set-url", "origin", source.url.secret], directory, source.url)
-        self._must(["checkout", "--quiet", "--detach", source.commit or "HEAD"], directory, source.url)
+        self._must(["checkout", "--quiet", "--detach", commit], directory, source.url)
         if os.path.exists(os.path.join(directory, ".gitmodules")):
             self._must(["submodule", "update", "--quiet", "--init", "--recursive"], directory, source.url)
         return directory
 
+    # --- clones -----------------------------------------------------------------------------------------------------
+
     def _bare(self, url: SafeUrl) -> str:
         """Return the bare clone of a repository, made empty when it is new; named by the url without credentials."""
-        key = hashlib.sha256(url.bare.removesuffix(".git").rstrip("/").encode()).hexdigest()
-        bare = os.path.join(self._directory, key[:2], key)
-        if not os.path.isdir(os.path.join(bare, "objects")):
-            disk.make_directory(os.path.dirname(bare), parents=True)
-            staged = disk.staging(os.path.dirname(bare))
-            self._must(["init", "--quiet", "--bare", staged], os.path.dirname(bare), url)
-            disk.publish_tree(staged, bare)
+        name = hashlib.sha256(url.bare.rstrip("/").removesuffix(".git").encode()).hexdigest()
+        me = facts.my_user()
+        bare = os.path.join(self._directory, f"{name}.{me}")
+        try:
+            found = os.lstat(bare)
+        except FileNotFoundError:
+            found = None
+        if found is not None and found.st_uid != me:
+            raise GitFailed(
+                f"`{bare}` is in the way: it belongs to somebody else, who could put anything into it",
+                context=facts.describe(bare),
+                hint="have it removed, or choose another store with `--cache-dir`",
+            )
+        if found is None:
+            disk.make_directory(self._directory, parents=True)
+            staged = disk.staging(self._directory, 0o700)
+            try:
+                self._must(["init", "--quiet", "--bare", staged], self._directory, url)
+                disk.publish_tree(staged, bare)
+            except BaseException:
+                disk.erase(staged)
+                raise
         return bare
 
+    def _turn(self, bare: str, url: SafeUrl) -> "_Turn":
+        return _Turn(
+            disk.lock(
+                f"{bare}.lock",
+                timeout=_PATIENCE,
+                who=f"fetching {url}",
+                waiting=lambda holder: self._reporter.note("info", f"Waiting for {holder}, who is fetching {url}"),
+            )
+        )
+
+    def _found(self, bare: str, url: SafeUrl, wanted: str) -> str:
+        """Return the commit of a revision: a full hash from what is there, all else as the repository has it now."""
+        if _is_full(wanted) or self._offline:
+            commit = self._commit(bare, wanted)
+            if commit:
+                return commit
+        self._fetch(bare, url, wanted)
+        commit = self._commit(bare, wanted)
+        if not commit:
+            raise GitFailed(
+                f"`{url}` has no revision `{wanted}`",
+                context=self._like(bare, wanted),
+                hint="write a branch, a tag or a commit after the `@`",
+            )
+        return commit
+
     def _fetch(self, bare: str, url: SafeUrl, wanted: str) -> None:
+        """Bring a revision: first what is named so, then, as it may be part of a hash, everything."""
         if self._offline:
             raise GitFailed(
-                f"`{url}` at `{wanted}` is not in the store, and `--offline` forbids fetching it",
-                hint="run once without `--offline`",
+                f"`{url}` at `{wanted}` is not in the store, and `{self._offline}` forbids fetching it",
+                hint=f"run once without `{self._offline}`",
             )
-        if self._fetched.get(bare) == wanted:
-            return
-        refs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", "+HEAD:refs/cw/HEAD"]
-        command = ["fetch", "--quiet", "--force", "--prune", "--no-auto-gc", url.secret]
-        if _is_full(wanted) and self._run([*command, f"+{wanted}:refs/cw/{wanted}"], bare)[0] == 0:
-            return
-        self._must([*command, *refs], bare, url)
-        if not self._commit(bare, wanted) and wanted.startswith("refs/"):
-            self._must([*command, f"+{wanted}:{wanted}"], bare, url)
-        self._fetched[bare] = wanted
+        task = self._reporter.begin("download", f"{url}")
+        try:
+            command = ["fetch", "--quiet", "--force", url.secret]
+            if _is_full(wanted):
+                if self._run([*command, f"+{wanted}:refs/cw/{wanted}"], bare)[0] == 0:
+                    return
+            elif wanted == "HEAD":
+                self._must([*command, "+HEAD:refs/cw/HEAD"], bare, url)
+                return
+            elif wanted.startswith("refs/"):
+                self._must([*command, f"+{wanted}:{wanted}"], bare, url)
+                return
+            else:
+                # the stars let a name be missing without an error: one round for both, as a rule
+                both = [f"+refs/{kind}/{wanted}*:refs/{kind}/{wanted}*" for kind in ("heads", "tags")]
+                if self._run([*command, *both], bare)[0] == 0 and self._commit(bare, wanted):
+                    return
+            everything = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
+            self._must(["fetch", "--quiet", "--force", "--prune", url.secret, *everything], bare, url)
+        finally:
+            self._reporter.end(task)
 
     def _commit(self, bare: str, wanted: str) -> str:
         """Return the full hash of a revision that the clone has, or ""."""
-        names = ["refs/cw/HEAD"] if wanted == "HEAD" else [f"refs/heads/{wanted}", f"refs/tags/{wanted}", wanted]
+        names = [f"refs/heads/{wanted}", f"refs/tags/{wanted}", wanted]
+        if wanted == "HEAD":
+            names = ["refs/cw/HEAD"]
+        elif _is_full(wanted):
+            names = [wanted]
         for name in names:
-            status, output = self._run(
-                ["rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}"], bare
-            )
+            words = ["rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}"]
+            status, output = self._run(words, bare)
             if status == 0:
-                return output.strip()
+                return output.strip().splitlines()[-1]
         return ""
+
+    def _like(self, bare: str, wanted: str) -> "list[str]":
+        """Return a line that names branches and tags which begin alike, if there are any."""
+        start = wanted[: max(3, len(wanted) // 2)].lower()
+        _, output = self._run(["for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads", "refs/tags"], bare)
+        names = [name for name in output.split() if name.lower().lstrip("v").startswith(start.lstrip("v"))]
+        return [f"it has: {', '.join(sorted(names)[:10])}"] if names else []
+
+    # --- git --------------------------------------------------------------------------------------------------------
 
     def _run(self, words: "Sequence[str]", cwd: str) -> "tuple[int, str]":
         return self._git(["git", *words], cwd, self._environ)
@@ -136,12 +220,57 @@ class Repositories:
     def _must(self, words: "Sequence[str]", cwd: str, url: SafeUrl) -> None:
         status, output = self._run(words, cwd)
         if status:
-            said = [line.replace(url.secret, url.shown) for line in output.splitlines() if line.strip()][-6:]
+            said = [line.replace(url.secret, url.shown) for line in output.splitlines() if line.strip()][-_SAID:]
             raise GitFailed(
                 f"`git {words[0]}` failed for `{url}`",
                 context=said,
-                hint="check the address and that git itself can reach it: `git ls-remote` with the same address",
+                hint="check the address, and that git itself reaches it: `git ls-remote` with the same address",
             )
+
+
+class _Turn:
+    """Hold a lock that saves double work, and do without it when it takes too long."""
+
+    def __init__(self, lock: disk.Lock) -> None:
+        self._lock = lock
+        self._held = False
+
+    def __enter__(self) -> None:
+        try:
+            self._held = self._lock.__enter__()
+        except disk.LockTimeout:
+            self._held = False
+
+    def __exit__(self, *_: object) -> None:
+        if self._held:
+            self._lock.__exit__(None, None, None)
+
+
+def _check(source: VcsSource) -> None:
+    if source.kind != "git":
+        raise GitFailed(
+            f"`{source.kind}+{source.url}` is a repository of another kind than git",
+            hint="only git is supported; other repositories can be checked out and installed from their directory",
+        )
+    scheme = source.url.secret.partition("://")[0]
+    if scheme not in _SCHEMES:
+        raise GitFailed(
+            f"`{source.kind}+{source.url}` has the scheme `{scheme}`",
+            hint=f"use one of {', '.join(_SCHEMES[:3])}",
+        )
+
+
+def _environ(environ: "Mapping[str, str]") -> "dict[str, str]":
+    """Return the environment for git: the user's, his own additions to its configuration included, and ours after them."""
+    made = {name: value for name, value in environ.items() if name not in _FOREIGN}
+    made["GIT_TERMINAL_PROMPT"] = "0"
+    count = made.get("GIT_CONFIG_COUNT", "")
+    first = int(count) if count.isdecimal() else 0
+    for number, (key, value) in enumerate(_CONFIGURED, first):
+        made[f"GIT_CONFIG_KEY_{number}"] = key
+        made[f"GIT_CONFIG_VALUE_{number}"] = value
+    made["GIT_CONFIG_COUNT"] = str(first + len(_CONFIGURED))
+    return made
 
 
 def _is_full(revision: str) -> bool:

@@ -1,61 +1,73 @@
 """Environments for builds: cw's own virtual environments, filled by cw's own road from cw's own store.
 
-Warm, that is a resolution of a few names and a link for each package. An environment lives in scratch space and dies
-with it.
+Warm, that is a resolution of a few names and a link for each package: a few milliseconds. An environment lives in scratch space
+and dies with it, so it needs no journal, no sync, no history and no lock; and what is the same for many builds (most want
+setuptools and nothing else) is resolved once.
 """
 
 import os
 
 from commonwheel.build.backend import BuildFailed
 from commonwheel.errors import CommonwheelError
+from commonwheel.events import Silence
+from commonwheel.fs import disk
+from commonwheel.install import changeset, transaction
 from commonwheel.install import plan as plans
-from commonwheel.model import Origin
+from commonwheel.install.staging import Staging
+from commonwheel.model import Origin, Value
 from commonwheel.road import preparing, resolving
+from commonwheel.road.children import Halted
 from commonwheel.specs import requirement as specs_requirement
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Final
 
-    from commonwheel.model import Environment, Interpreter, Requirement
+    from commonwheel.model import Entry, Environment, Interpreter, Pin, Plan, Requirement
     from commonwheel.road.parts import Parts
 
 
+class Tools(Value):
+    """What a build needs, resolved and in the store."""
+
+    __slots__ = ("entries", "pins")
+
+    def __init__(self, pins: "tuple[Pin, ...]", entries: "Mapping[str, Entry]") -> None:
+        self.pins: Final = pins
+        self.entries: Final = entries
+
+
 class Isolation:
-    """Make build environments; the `Isolation` of `build.builder`."""
+    """Make build environments; the `Isolation` of `build.builder`. Safe to use from several threads."""
 
     def __init__(self, parts: "Parts", interpreter: "Interpreter", constraints: "Sequence[Requirement]" = ()) -> None:
         self._parts = parts
         self._interpreter = interpreter
         self._constraints = tuple(constraints)
-        self._busy: list[str] = []
+        self._resolved: dict[tuple[str, ...], Tools] = {}
 
     def create(self, directory: str, requires: "Sequence[str]", project: str) -> str:
         """Make an environment below `directory` with what a build requires; return its interpreter."""
-        root = os.path.join(directory, "env")
-        environment = self._parts.new_environment(root, self._interpreter)
+        environment = self._parts.new_environment(os.path.join(directory, "env"), self._interpreter)
         self._fill(environment, requires, project)
         return environment.interpreter.executable
 
     def add(self, directory: str, requires: "Sequence[str]", project: str) -> None:
-        """Install what a backend asks for besides."""
-        environment = self._parts.environment_at(os.path.join(directory, "env"))
-        self._fill(environment, requires, project)
+        """Install what a backend asks for besides; `requires` is everything that the build needs."""
+        self._fill(self._parts.environment_at(os.path.join(directory, "env")), requires, project)
 
     def _fill(self, environment: "Environment", requires: "Sequence[str]", project: str) -> None:
         if not requires:
             return
-        if project in self._busy:
-            circle = " -> ".join([*self._busy[self._busy.index(project) :], project])
-            raise BuildFailed(
-                f"`{project}` needs itself to be built",
-                context=[f"the circle: {circle}"],
-                hint="use a wheel of one of them, or `--no-build-isolation` with one installed",
-            )
-        self._busy.append(project)
         try:
-            self._install(environment, requires, project)
-        except BuildFailed:
+            # no lock: finding may build what is wanted, for which the same may be wanted; that is for `turns` to see
+            key = tuple(sorted(set(requires)))
+            tools = self._resolved.get(key) or self._find(requires, project)
+            self._resolved[key] = tools
+            plan = plans.make(self._parts.installed(environment), tools.pins)
+            lay_out(self._parts, environment, plan, tools.entries)
+        except (BuildFailed, Halted):
             raise
         except CommonwheelError as error:
             raise BuildFailed(
@@ -63,16 +75,29 @@ class Isolation:
                 context=[f"needed: {', '.join(requires)}", error.message, *error.context],
                 hint=error.hint,
             ) from error
-        finally:
-            self._busy.pop()
 
-    def _install(self, environment: "Environment", requires: "Sequence[str]", project: str) -> None:
+    def _find(self, requires: "Sequence[str]", project: str) -> Tools:
+        """Resolve what a build requires, and bring it into the store (which may take builds of its own)."""
         origin = Origin(f"what {project} needs to be built")
         requirements = [specs_requirement.parse_dependency(text, origin) for text in requires]
         question = resolving.Question(
-            requirements, environment.interpreter.target, constraints=self._constraints, no_deps=False
+            requirements, self._interpreter.target, constraints=self._constraints, no_deps=False
         )
-        answered = resolving.answer(self._parts.plain(), question)
-        plan = plans.make(self._parts.installed(environment), resolving.with_files(answered))
-        entries = preparing.entries(self._parts, plan.add)
-        self._parts.lay_out(environment, plan, entries)
+        pins = resolving.with_files(resolving.answer(self._parts.plain(), question))
+        return Tools(pins, preparing.entries(self._parts, pins))
+
+
+def lay_out(parts: "Parts", environment: "Environment", plan: "Plan", entries: "Mapping[str, Entry]") -> None:
+    """Put entries into an environment that nobody else has, as links into the store wherever that is possible."""
+    change = changeset.make(environment, plan, entries, parts.store, link_mode="fold")
+    if plan.remove or any(one.replaces for one in change.layout.placements):
+        # something has to go or to be opened, which needs the care that a transaction takes
+        transaction.apply(environment, change, transaction.Options(command="build"), Silence())
+        return
+    staging = Staging("", change.choice, parts.store, Silence())
+    for one in change.layout.placements:
+        parent = os.path.dirname(one.path)
+        if not os.path.isdir(parent):
+            disk.make_directory(parent, parents=True)
+        staging.begin(one.node, one.path)
+    staging.finish()

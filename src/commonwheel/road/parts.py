@@ -21,13 +21,15 @@ if TYPE_CHECKING:
         Metadata,
         PathSource,
         Pin,
-        Plan,
         Requirement,
         Resolution,
         Target,
+        UrlSource,
+        VcsSource,
     )
     from commonwheel.resolve.inputs import Inputs
     from commonwheel.settings import Settings
+    from commonwheel.specs.pyproject import Project
     from commonwheel.store.store import Store
 
     class Material(Protocol):
@@ -35,6 +37,12 @@ if TYPE_CHECKING:
 
         def metadata(self, requirement: Requirement) -> tuple[Requirement, Metadata]:
             """Return the metadata of a direct source, and the requirement with its source pinned down (a commit)."""
+
+        def metadata_of(self, requirements: Sequence[Requirement]) -> list[tuple[Requirement, Metadata]]:
+            """Return the same for several, in their order; they are fetched and built side by side."""
+
+        def settled(self, source: UrlSource | VcsSource | PathSource) -> UrlSource | VcsSource | PathSource:
+            """Return a source with its commit, or the hash of its archive."""
 
         def fetch(self, pins: Sequence[Pin]) -> dict[str, Entry]:
             """Bring the wheels of pins into the store, building what has to be built; by name."""
@@ -46,6 +54,8 @@ if TYPE_CHECKING:
         reporter: Reporter
         environ: Mapping[str, str]
         cwd: str
+        config_settings: tuple[tuple[Requirement, str, str], ...]
+        build_constraints: tuple[Requirement, ...]
 
         @property
         def command_line(self) -> str:
@@ -89,17 +99,21 @@ if TYPE_CHECKING:
         def remember_roots(self, environment: Environment) -> None:
             """Note which entries an environment uses."""
 
+        @property
+        def build_interpreter(self) -> Interpreter:
+            """Return the interpreter that builds are made with: that of the environment which the command is about."""
+
+        def project(self, path: str) -> Project:
+            """Return what a pyproject.toml says."""
+
+        def made_of(self, path: str) -> str:
+            """Return what changes when a directory with `cache-keys` should be built anew."""
+
         def rebuilds(self, source: PathSource) -> bool:
             """Say whether a directory is built anew whatever is remembered."""
-
-        def build_key(self, name: str) -> str:
-            """Return what a built wheel depends on beside its source."""
 
         def environment_at(self, root: str) -> Environment:
             """Return the environment in a directory."""
 
         def new_environment(self, root: str, interpreter: Interpreter) -> Environment:
             """Make a virtual environment for a build."""
-
-        def lay_out(self, environment: Environment, plan: Plan, entries: Mapping[str, Entry]) -> None:
-            """Install into a build environment."""

@@ -5,12 +5,13 @@ is missing.
 """
 
 from commonwheel.errors import CommonwheelError
+from commonwheel.road import recall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from commonwheel.model import Digest, Entry, Pin
+    from commonwheel.model import Entry, Pin
     from commonwheel.road.parts import Parts
 
 
@@ -25,7 +26,7 @@ def at_hand(parts: "Parts", pins: "Sequence[Pin]") -> "tuple[dict[str, Entry], l
     found: dict[str, Entry] = {}
     missing: list[Pin] = []
     for pin in pins:
-        entry = known(parts, pin)
+        entry = recall.entry(parts, pin)
         if entry is None:
             missing.append(pin)
         else:
@@ -53,20 +54,3 @@ def entries(
             prepared(len(missing))
     parts.store.used(found.values())
     return found
-
-
-def known(parts: "Parts", pin: "Pin") -> "Entry | None":
-    """Return the entry of a pin that an index offers as a wheel, if the store has a good one."""
-    candidate = pin.candidate
-    if candidate is None or candidate.kind != "wheel":
-        return None
-    digest = sha256_of(pin.digests) or sha256_of(candidate.digests)
-    if digest is None:
-        return None
-    return parts.store.ready(digest)
-
-
-def sha256_of(digests: "Sequence[Digest]") -> str | None:
-    """Return the sha256 among digests when there is exactly one: several mean "any of these"."""
-    found = [digest.hex for digest in digests if digest.algorithm == "sha256"]
-    return found[0] if len(found) == 1 else None

@@ -7,6 +7,7 @@ has to be known before it begins because a source makes a universe of one versio
 from commonwheel.errors import UsageError
 from commonwheel.model import PathSource, Pin, Target, Value
 from commonwheel.resolve.resolution import solve
+from commonwheel.road import recall
 from commonwheel.specs import markers, versions
 
 TYPE_CHECKING = False
@@ -140,11 +141,12 @@ def answer(parts: "Parts", question: Question) -> Answer:
 
     Raises NoSolution, HashesMissing, errors of builds and of the network, and what the catalogue raises for files.
     """
+    if question.hashed:
+        # what lines demand, before the hashes of what they led to are known
+        _check_hashes([one for one in question.requirements if _holds(one, question)])
     requirements, sources = _sourced(parts, question)
     constraints, constraint_sources = _constraints(parts, question, sources)
     sources |= constraint_sources
-    if question.hashed:
-        _check_hashes(requirements)
     allowed = _allowed(requirements, constraints) if not parts.settings.flag("no-verify-hashes") else {}
     target = _EVERYWHERE if question.universal else question.target
     catalogue = parts.catalogue(target, parts.rules(allowed=allowed, universal=question.universal))
@@ -196,25 +198,34 @@ def with_files(
 
 def _sourced(parts: "Parts", question: Question) -> "tuple[list[Requirement], dict[str, tuple[Source, Metadata]]]":
     """Give every requirement that holds here its name, and fetch the metadata of the direct sources among them."""
-    requirements: list[Requirement] = []
+    requirements = [one for one in question.requirements if _holds(one, question)]
     sources: dict[str, tuple[Source, Metadata]] = {}
-    for requirement in question.requirements:
-        here = question.universal or not requirement.marker
-        if not here and not markers.evaluate(requirement.marker, question.target.markers):
-            continue
-        if requirement.source is not None:
-            requirement, metadata = parts.material.metadata(requirement)
-            known = sources.get(requirement.name)
-            if known is not None and known[0] != requirement.source:
-                raise UsageError(
-                    f"`{requirement.name}` is asked for from two places",
-                    context=[_shown(place) for place in (known[0], requirement.source) if place is not None],
-                    hint="leave one of them out",
-                )
-            assert requirement.source is not None
-            sources[requirement.name] = (requirement.source, metadata)
-        requirements.append(requirement)
+    direct = [(at, one) for at, one in enumerate(requirements) if one.source is not None]
+    for (at, _), (requirement, metadata) in zip(direct, _metadata(parts, [one for _, one in direct]), strict=True):
+        assert requirement.source is not None
+        known = sources.setdefault(requirement.name, (requirement.source, metadata))
+        if known[0] != requirement.source:
+            raise UsageError(
+                f"`{requirement.name}` is asked for from two places",
+                context=[_shown(place) for place in (known[0], requirement.source)],
+                hint="leave one of them out",
+            )
+        requirements[at] = requirement
     return requirements, sources
+
+
+def _holds(requirement: "Requirement", question: Question) -> bool:
+    if question.universal or not requirement.marker:
+        return True
+    return markers.evaluate(requirement.marker, question.target.markers)
+
+
+def _metadata(parts: "Parts", requirements: "Sequence[Requirement]") -> "list[tuple[Requirement, Metadata]]":
+    """Return the metadata of direct sources: as remembered, else fetched or built, several at a time."""
+    known = [recall.metadata(parts, one) for one in requirements]
+    missing = [one for one, found in zip(requirements, known, strict=True) if found is None]
+    made = iter(parts.material.metadata_of(missing) if missing else ())
+    return [next(made) if found is None else found for found in known]
 
 
 def _warn_of_unbounded(requirements: "Iterable[Requirement]", parts: "Parts") -> None:
@@ -244,7 +255,7 @@ def _constraints(
     sources: dict[str, tuple[Source, Metadata]] = {}
     for constraint in (*question.constraints,):
         if constraint.source is not None and constraint.name not in known:
-            constraint, metadata = parts.material.metadata(constraint)
+            constraint, metadata = recall.metadata(parts, constraint) or parts.material.metadata(constraint)
             assert constraint.source is not None
             sources[constraint.name] = (constraint.source, metadata)
         found.append(constraint)
