@@ -17,7 +17,7 @@ from kit.offers import LINUX, Offers, described, requirement
 from resolve.instances import Instance
 
 # CW_MANY=100000 for a long night
-MANY = int(os.environ.get("CW_MANY", "1200"))
+MANY = int(os.environ.get("CW_MANY", "700"))
 
 
 def asked(instance: Instance, **fields: Any) -> Inputs:

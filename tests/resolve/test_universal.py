@@ -17,7 +17,7 @@ from commonwheel.resolve.report import NoSolution
 from commonwheel.resolve.universal import solve_universal
 from kit.offers import LINUX, Offers, requirement
 
-MANY = int(os.environ.get("CW_MANY", "1200")) // 3
+MANY = int(os.environ.get("CW_MANY", "700")) // 3
 
 WORLDS = [
     {**LINUX, **python, **platform}

@@ -7,7 +7,8 @@ boto3 stand there one by one. To explain is another matter than to search, so it
 2. *coarsen*: of a group say only that all of its versions need one of all those versions. That is less than what is
    known, and where it is still enough for a contradiction, nobody wants to read more;
 3. *drop* every group without which the rest still contradicts itself;
-4. let the solver prove it from what is left.
+4. *sharpen*: of barred versions name only those that somebody wants;
+5. let the solver prove it from what is left.
 
 Each attempt asks the solver a question of a few facts, mostly a fraction of a millisecond. Facts and conflicts are
 counted, and when there were too many the attempt counts as failed: looking at a clock instead would make an explanation
@@ -97,7 +98,7 @@ def essence(proof: Incompatibility) -> Incompatibility:
             groups.setdefault(_group(found), []).append(found)
     court = _Court(universes)
     chosen = _coarsened([_merged(facts) for facts in groups.values()], court)
-    return court.verdict(_needed(chosen, court)) or proof
+    return court.verdict(_sharpened(_needed(chosen, court), court)) or proof
 
 
 def _fact(leaf: Incompatibility, universes: dict[str, Universe]) -> Fact | None:
@@ -214,6 +215,25 @@ def _needed(groups: list[list[Fact]], court: "_Court") -> list[list[Fact]]:
                 if fewer and court.contradicts([*chosen[:i], fewer, *chosen[i + 1 :]]):
                     kept = fewer
             chosen[i] = kept
+    return chosen
+
+
+def _sharpened(groups: list[list[Fact]], court: "_Court") -> list[list[Fact]]:
+    """Say that versions are barred only of those that somebody wants, if that is enough."""
+    chosen = list(groups)
+    for i, group in enumerate(groups):
+        barred = group[0]
+        if barred.kind != "barred":
+            continue
+        wanted = [fact.wanted for other in groups for fact in other if fact.needed[0] == barred.subject[0]]
+        common = barred.versions
+        for one in wanted:
+            common &= one
+        if common and common != barred.versions:
+            sharper = Fact("barred", barred.subject, common, reason=barred.reason, detail=barred.detail)
+            attempt = [*chosen[:i], [sharper], *chosen[i + 1 :]]
+            if court.contradicts(attempt):
+                chosen = attempt
     return chosen
 
 
