@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,7 +32,9 @@ def lines_of(shelf: Shelf, entry: Entry, data: bytes | None = None) -> list[str]
     if data is None:
         with open(f"{entry.tree}/{entry.dist_info}/RECORD", "rb") as file:
             data = file.read()
-    return distinfo.wheel_lines(data, entry, shelf.files)
+    ours = [f"{entry.dist_info}/{name}" for name in distinfo.OURS]
+    brought = [path for path in ours if os.path.exists(f"{entry.tree}/{path}")]
+    return distinfo.wheel_lines(data, entry, brought, shelf.files)
 
 
 def test_a_plain_record_is_copied_and_what_installers_write_left_out(shelf: Shelf) -> None:

@@ -50,21 +50,24 @@ def _direct_url(pin: "Pin", entry: "Entry") -> str:
     return direct_url.write(source, hashes)
 
 
-def wheel_lines(data: bytes, entry: "Entry", files: "Callable[[Entry], Sequence[Row]]") -> "list[str]":
+def wheel_lines(
+    data: bytes, entry: "Entry", brought: "Sequence[str]", files: "Callable[[Entry], Sequence[Row]]"
+) -> "list[str]":
     """Return RECORD lines for the files of an entry as they lie in its tree, without those that the installer writes.
 
-    `data` is the wheel's own RECORD. Where it is not plain enough to be copied (quotes, other hashes, a count that differs
-    from the entry's), lines are made from the store's list of files.
+    `data` is the wheel's own RECORD, `brought` the paths of OURS that the entry has itself (RECORD, and rarely more). Where
+    that RECORD is not plain enough to be copied (quotes, other hashes, a count that differs from the entry's), lines are
+    made from the store's list of files.
     """
-    lines = _plain_lines(data, entry)
+    lines = _plain_lines(data, entry, brought)
     if lines is not None:
         return lines
-    ours = {f"{entry.dist_info}/{name}" for name in OURS}
+    ours = frozenset(brought)
     return [line(row[0], row[2], row[1]) for row in files(entry) if row[0] not in ours]
 
 
-def _plain_lines(data: bytes, entry: "Entry") -> "list[str] | None":
-    """Return the lines of a RECORD as they are, or None; whole texts are searched, since there may be 15,000 lines."""
+def _plain_lines(data: bytes, entry: "Entry", brought: "Sequence[str]") -> "list[str] | None":
+    """Return the lines of a RECORD as they are, or None; texts are searched as a whole, since there may be 15,000 lines."""
     if b'"' in data or b"\\" in data or b"\r" in data:
         return None
     text = str(data, "utf-8", "surrogateescape")
@@ -73,17 +76,16 @@ def _plain_lines(data: bytes, entry: "Entry") -> "list[str] | None":
         lines.pop()
     if len(lines) != entry.files:
         return None
-    dropped = []
-    for name in OURS:
-        start = f"{entry.dist_info}/{name},"
-        at = 0 if text.startswith(start) else text.find(f"\n{start}") + 1
-        if at or text.startswith(start):
-            dropped.append(text[at:].partition("\n")[0])
-    for one in dropped:
+    hashed = text.count(",sha256=")
+    for path in brought:
+        # from the end, where generators put it
+        at = text.rfind(f"\n{path},") + 1
+        one = text[at:].partition("\n")[0]
+        if not one.startswith(f"{path},"):
+            return None
         lines.remove(one)
-    hashed = text.count(",sha256=") - sum([",sha256=" in one for one in dropped])
-    listed = len(lines) < entry.files  # RECORD itself, at least
-    return lines if listed and hashed == len(lines) else None
+        hashed -= ",sha256=" in one
+    return lines if brought and hashed == len(lines) else None
 
 
 def sha256_of(data: bytes) -> str:

@@ -134,10 +134,10 @@ def _mend(state: str, work: str, undone: "list[str]", finished: "list[str]") -> 
         # killed before the first rename: only the staging is left
         disk.erase(work)
         return
-    _, number, boot, _, command = intents[0][:5]
+    _, number, _, _, command = intents[0][:5]
     if os.path.lexists(history.path_of(state, int(number))):
         finished.append(command)
-        finish(state, work, keep_journal=True, boot=boot)
+        finish(state, work, intents, keep_journal=True)
     else:
         undone.append(command)
         try:
@@ -194,13 +194,12 @@ def _put_back(aside: str, path: str) -> None:
     disk.rename(aside, path)
 
 
-def finish(state: str, work: str, *, keep_journal: bool, boot: str = "") -> None:
+def finish(state: str, work: str, intents: "Sequence[tuple[str, ...]]", *, keep_journal: bool) -> None:
     """Delete what a committed transaction replaced; keep its journal until its data is known to be on disk."""
-    intents = intents_of(work)
     _erase_nearby(intents, work)
-    boot = boot or facts.boot_id()
-    if keep_journal and boot and intents:
-        disk.rename(f"{work}/journal", f"{state}/{_UNSETTLED}{boot}-{intents[0][1]}")
+    _, number, boot = intents[0][:3]
+    if keep_journal and boot:
+        disk.rename(f"{work}/journal", f"{state}/{_UNSETTLED}{boot}-{number}")
     disk.erase(work)
 
 

@@ -233,6 +233,7 @@ class _Spreading:
         self._folders: dict[str, Folder] = {"": self._top}
         self._dist_infos: dict[str, str] = {}
         self._lines: dict[str, list[str]] = {}
+        self._brought: dict[str, list[str]] = {}
         self._opened: dict[str, dict[str, list[str]]] = {}
         self._ways: set[str] = set()
         self.forbidden: list[Clash] = []
@@ -257,11 +258,14 @@ class _Spreading:
                 self._put_tree(f"{site}/{path}", tree)
         start, data = f"{entry.dist_info}/", f"{entry.data}/" if entry.data else "\0"
         ours = {f"{start}{name}" for name in distinfo.OURS}
+        brought = self._brought[entry.name] = []
         for row in loose:
             path = row[0]
             if path.startswith(data):
                 self._add_data(entry, site, row)
-            elif path not in ours:
+            elif path in ours:
+                brought.append(path)
+            else:
                 self._put(f"{site}/{path}", File(entry, path, row[1], row[2], executable=row[3]), entry.name)
         for name, text in incoming.texts.items():
             self._put(f"{info}/{name}", Text(text, entry.name), entry.name)
@@ -501,22 +505,21 @@ class _Spreading:
         for one in incoming:
             entry = one.entry
             site = self._site(entry)
-            own = distinfo.wheel_lines(
-                self._ground.read(f"{entry.tree}/{entry.dist_info}/RECORD"), entry, self._shelf.files
-            )
+            data = self._ground.read(f"{entry.tree}/{entry.dist_info}/RECORD")
+            own = distinfo.wheel_lines(data, entry, self._brought[entry.name], self._shelf.files)
             if entry.data:
-                data = (f"{entry.data}/", f'"{entry.data}/')
-                own = [line for line in own if not line.startswith(data)]
+                below = (f"{entry.data}/", f'"{entry.data}/')
+                own = [line for line in own if not line.startswith(below)]
             folded = [_relative(path, site) for path in links.get(entry.name, ())]
             text = distinfo.compose(own + self._lines[entry.name], folded, entry.dist_info)
             self._folders[f"{site}/{entry.dist_info}"].children["RECORD"] = Text(text, entry.name)
         for location, opened in self._opened.items():
             if location:
                 site, _, name = location.rpartition("/")
-                below = {
+                links_below = {
                     _relative(path, site): [_relative(one, site) for one in found] for path, found in opened.items()
                 }
-                text = distinfo.recomposed(self._ground.read(f"{location}/RECORD"), below)
+                text = distinfo.recomposed(self._ground.read(f"{location}/RECORD"), links_below)
                 folder = self._folder(site).children.setdefault(name, Folder(present=True))
                 assert isinstance(folder, Folder)
                 folder.children["RECORD"] = Text(text, name)

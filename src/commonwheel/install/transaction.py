@@ -178,6 +178,7 @@ class _Transaction:
         self._reporter = reporter
         self._work = ""
         self._journal: disk.Journal | None = None
+        self._intents: list[tuple[str, ...]] = []
         self._staging: Staging | None = None
         self._record: disk.NewFile | None = None
         self._number = history.last_number(state) + 1
@@ -236,9 +237,8 @@ class _Transaction:
         return record
 
     def _write_journal(self, moves: "Sequence[Move]", staged: "Sequence[str]", record: "Record") -> None:
-        intents: list[tuple[str, ...]] = [
-            (BEGIN, str(self._number), facts.boot_id(), str(int(record.when)), record.command, record.who),
-        ]
+        begin = (BEGIN, str(self._number), facts.boot_id(), str(int(record.when)), record.command, record.who)
+        intents: list[tuple[str, ...]] = [begin]
         for number, (move, new) in enumerate(zip(moves, staged, strict=True)):
             if move.aside:
                 intents.append((SET_ASIDE, move.path, f"{self._work}/old/{number}"))
@@ -248,8 +248,7 @@ class _Transaction:
         if self._options.durability == "sync":
             disk.sync_filesystem(self._work)
         self._journal = disk.Journal.create(f"{self._work}/journal")
-        self._journal.intend_all(intents)
-        self._journal.sync()
+        self._intend(*intents)
 
     def _move(self, moves: "Sequence[Move]", staged: "Sequence[str]") -> None:
         """Carry out the renames: the only time in which a reader can meet the old and the new together."""
@@ -286,7 +285,7 @@ class _Transaction:
         if self._journal is not None:
             self._journal.close()
         try:
-            recovery.finish(self._state, self._work, keep_journal=self._options.durability != "sync")
+            recovery.finish(self._state, self._work, self._intents, keep_journal=self._options.durability != "sync")
         except disk.DiskError as error:
             # nothing of it matters any more, and the next command sweeps it
             self._reporter.note("warning", f"the change is complete, but its rests stay for now: {error.message}")
@@ -354,7 +353,9 @@ class _Transaction:
             disk.rename(nearby, move.path)
 
     def _intend(self, *intents: tuple[str, ...]) -> None:
+        """Write intents down before they are carried out; return when they are on their medium."""
         assert self._journal is not None
+        self._intents += intents
         self._journal.intend_all(intents)
         self._journal.sync()
 
