@@ -1,5 +1,8 @@
 """The graph that comes out; which versions, is in tests/scenarios."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -94,3 +97,14 @@ def test_a_broken_line_of_the_users_is_named() -> None:
     with pytest.raises(CommonwheelError) as caught:
         solved("a>=>1")
     assert caught.value.code == "invalid-specifier"
+
+
+@pytest.mark.parametrize("module", ["resolution", "universal"])
+def test_nothing_heavy_is_loaded(module: str) -> None:
+    """Every resolution imports these, and a bare interpreter takes 12 ms."""
+    source = os.path.join(os.path.dirname(__file__), os.pardir, os.pardir, "src")
+    code = f"import sys; sys.path.insert(0, {source!r}); import commonwheel.resolve.{module}; print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"collections", "dataclasses", "email", "enum", "functools", "json", "logging", "packaging", "re", "threading", "typing"}
+    assert f"commonwheel.resolve.{module}" in loaded
+    assert heavy.isdisjoint(loaded)
