@@ -347,15 +347,13 @@ class Session:
             environment, _is_sound, self.reporter, lock_timeout=300.0 if timeout is None else timeout
         )
 
-    def remember_roots(self, environment: "Environment") -> None:
-        """Note which entries an environment uses, so that pruning spares them."""
-        try:
-            from commonwheel.store import roots
-        except ImportError:
-            return
+    def remember_roots(self, environment: "Environment", coming: "Sequence[str]" = ()) -> None:
+        """Note which entries an environment uses, and which links in it will lead to, so that pruning spares them."""
         from commonwheel.road import changing
+        from commonwheel.store import roots
 
-        roots.keep(self.store, environment.root, changing.digests_in_use(environment))
+        digests = (*changing.digests_in_use(environment), *coming)
+        roots.keep(self.store, environment.root, digests, dict.fromkeys(coming, "symlink"))
 
     # --- files ------------------------------------------------------------------------------------------------------
 

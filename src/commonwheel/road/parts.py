@@ -96,8 +96,8 @@ if TYPE_CHECKING:
         def plain(self) -> "Parts":
             """Return the parts without the wishes that are meant for the user's own packages."""
 
-        def remember_roots(self, environment: Environment) -> None:
-            """Note which entries an environment uses."""
+        def remember_roots(self, environment: Environment, coming: Sequence[str] = ()) -> None:
+            """Note which entries an environment uses, and which (sha256) links in it will lead to."""
 
         @property
         def build_interpreter(self) -> Interpreter:
