@@ -156,6 +156,18 @@ WHEEL = Arguments(
     None,
     (("Output", "wheel-dir"), INPUTS, CHOICE, INDEXES, LOOKING, BUILDS, PIP, GLOBAL),
 )
+BUILD = Arguments(
+    "Build a source distribution and, from that, a wheel",
+    "[DIRECTORY]",
+    0,
+    1,
+    (
+        ("Output", "out-dir sdist wheel"),
+        ("Building", "build-constraints config-settings no-build-isolation no-build-isolation-package no-build-package no-sources"),
+        ("Resolution", "exclude-newer exclude-newer-package"),
+        INDEXES, LOOKING, PIP, GLOBAL,
+    ),
+)  # fmt: skip
 HASH = Arguments(
     "Hash files, as requirements files want it",
     "FILE...",

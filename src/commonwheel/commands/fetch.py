@@ -57,7 +57,7 @@ def download(session: "Session", parsed: "Parsed") -> Fetched:
             saved.append(_save_entry(session, pin, directory))
         else:
             path, filename = session.material.source_archive(pin)
-            saved.append(_save(session, path, os.path.join(directory, filename)))
+            saved.append(save(session, path, os.path.join(directory, filename)))
     return Fetched(tuple(saved))
 
 
@@ -119,10 +119,11 @@ def _pins(session: "Session", parsed: "Parsed") -> "tuple[Pin, ...]":
 def _save_entry(session: "Session", pin: "Pin", directory: str) -> "tuple[str, str]":
     """Save the wheel of a pin: the one that the store keeps, else downloaded (or built) once more as a file."""
     path, filename = session.material.wheel_archive(pin)
-    return _save(session, path, os.path.join(directory, filename))
+    return save(session, path, os.path.join(directory, filename))
 
 
-def _save(session: "Session", source: str, path: str) -> "tuple[str, str]":
+def save(session: "Session", source: str, path: str) -> "tuple[str, str]":
+    """Copy a file to `path`, replacing what is there; return the path and its sha256."""
     with open(source, "rb") as stream, disk.create(os.path.dirname(path)) as file:
         while data := stream.read(_PART):
             file.write(data)
