@@ -8,7 +8,9 @@ account; whatever the backend does, it ends with a result or one BuildFailed.
 """
 
 import os
+import warnings
 
+import pyproject_hooks
 from pyproject_hooks import (
     BackendInvalid,
     BackendUnavailable,
@@ -67,6 +69,11 @@ class Backend(Value):
         self.path: Final = path
         self.declared: Final = declared
 
+
+# Since 1.3 what a backend warns of is said again in our process; it stands in the log, with all else that it said.
+_AGAIN = getattr(pyproject_hooks, "BuildBackendWarning", None)
+if _AGAIN is not None:
+    warnings.filterwarnings("ignore", category=_AGAIN)
 
 LEGACY = Backend("setuptools.build_meta:__legacy__", ("setuptools >= 40.8.0",), declared=False)
 
