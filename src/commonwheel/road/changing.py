@@ -4,17 +4,43 @@ before(environment)  ->  installed, stamp       what is there, after dead predec
 carry_out(...)       ->  Receipt                the transaction, the roots, the bytecode
 """
 
+import os
+
+from commonwheel.errors import CommonwheelError
 from commonwheel.fs import disk
 from commonwheel.install import changeset, history, transaction
-from commonwheel.install.transaction import Options
+from commonwheel.install.transaction import EnvironmentChanged, Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import TypeVar
 
     from commonwheel.install.transaction import Receipt
     from commonwheel.model import Entry, Environment, Plan
     from commonwheel.road.parts import Parts
+
+    Result = TypeVar("Result")
+
+# Of many commands on one environment each may have to plan anew after every other one; of those that clear a store up
+# meanwhile, each may take something away.
+_ATTEMPTS = 24
+
+
+class EntriesVanished(CommonwheelError):
+    """Say that somebody removed entries from a store while they were being placed; nothing was changed."""
+
+    code = "entries-vanished"
+
+
+def insist(parts: "Parts", attempt: "Callable[[], Result]") -> "Result":
+    """Plan and change again when another command came in between: it changed the environment, or took entries away."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return attempt()
+        except (EnvironmentChanged, EntriesVanished) as error:
+            parts.reporter.note("debug", f"{error.message}: planning again")
+    return attempt()
 
 
 def carry_out(
@@ -28,7 +54,9 @@ def carry_out(
 ) -> "Receipt":
     """Carry a plan out as one transaction and return its receipt.
 
-    Raises what `changeset.make` and `transaction.apply` raise; the environment is as before then.
+    Whoever removes entries from a store spares those that an environment has noted, and looks for such notes once more
+    after he took one away. So the note comes first, then the look whether all are there, then the links. Raises
+    EntriesVanished, and what `changeset.make` and `transaction.apply` raise; the environment is as before then.
     """
     settings, store = parts.settings, parts.store
     # the history tells the hashes of what stays and goes, if cw installed it: a listing does not read who did
@@ -50,23 +78,42 @@ def carry_out(
     )
     timeout = settings.number("lock-timeout")
     threads = settings.number("concurrent-installs")
-    receipt = transaction.apply(
-        environment,
-        change,
-        Options(
-            durability=settings.text("durability") or "recover",
-            lock_timeout=300.0 if timeout is None else timeout,
-            command=parts.command_line,
-            threads=None if threads is None else max(1, int(threads)),
-        ),
-        parts.reporter,
+    options = Options(
+        durability=settings.text("durability") or "recover",
+        lock_timeout=300.0 if timeout is None else timeout,
+        command=parts.command_line,
+        threads=None if threads is None else max(1, int(threads)),
     )
+    led_to = [entries[name].digest for name, ways in change.choice.ways.items() if "symlink" in ways]
+    led_to += [entries[name].digest for name in change.choice.folded]
+    if led_to:
+        parts.remember_roots(environment, led_to)
+    try:
+        _check_presence(parts, entries.values())
+        receipt = transaction.apply(environment, change, options, parts.reporter)
+    except disk.DiskError:
+        _check_presence(parts, entries.values())
+        raise
+    finally:
+        # what this environment lives on now, whether the change was made or not
+        parts.remember_roots(environment)
     for warning in receipt.warnings:
         parts.reporter.note("warning", warning)
     for reason in receipt.why:
         parts.reporter.note("debug", reason)
-    parts.remember_roots(environment)
     return receipt
+
+
+def _check_presence(parts: "Parts", entries: "Iterable[Entry]") -> None:
+    gone = [entry for entry in entries if not os.path.lexists(entry.tree)]
+    for entry in gone:
+        parts.store.forget(entry.digest)
+    if gone:
+        raise EntriesVanished(
+            f"`{gone[0].name}` was removed from the store while it was being installed",
+            context=[f"it was at: {entry.root}" for entry in gone],
+            hint="run the command again",
+        )
 
 
 def digests_in_use(environment: "Environment") -> "tuple[str, ...]":
