@@ -56,11 +56,16 @@ PYTHON_FIND = Arguments(
 def show_venv(console: "Console", value: "Created", settings: "Settings") -> int:
     """Say what was created and how to activate it, on stderr as uv does."""
     if settings.flag("json"):
-        load("as_json:show")(console, {"path": value.path, "python": value.python, "version": value.version})
+        load("as_json:show")(
+            console,
+            {"path": value.path, "python": value.python, "version": value.version, "seeded": list(value.seeded)},
+        )
         return 0
     console.say(f"Using {value.implementation} {value.version} interpreter at: {console.style(value.python, 'cyan')}")
-    seeded = f" with seed packages: {', '.join(value.seeded)}" if value.seeded else ""
+    seeded = " with seed packages" if value.seeded else ""
     console.say(f"Creating virtual environment{seeded} at: {console.style(value.shown, 'cyan')}")
+    for package in value.seeded:
+        console.say(f" {console.style('+', 'green')} {package}")
     console.say(f"Activate with: {console.style(value.activate, 'green')}")
     return 0
 

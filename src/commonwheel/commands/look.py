@@ -9,7 +9,7 @@ import time
 from commonwheel.commands import words
 from commonwheel.errors import UsageError
 from commonwheel.model import Value
-from commonwheel.road.graph import Graph, problems
+from commonwheel.road.graph import Graph, problems, written
 from commonwheel.specs import core_metadata, file_url, record, versions
 from commonwheel.specs import installed as specs_installed
 from commonwheel.specs.names import normalize
@@ -330,7 +330,7 @@ class Tree:
         self._repeated = False
 
     def _roots(self) -> "list[str]":
-        names = self._wanted or self._graph.roots(inverted=self._inverted)
+        names = self._wanted or self._graph.roots(inverted=self._inverted, without=self._pruned)
         return [name for name in names if name not in self._pruned and name in self._graph.nodes]
 
     def lines(self) -> "Iterator[str]":
@@ -370,7 +370,9 @@ class Tree:
 
     def _children(self, name: str) -> "list[tuple[str, str]]":
         edges = self._graph.users(name) if self._inverted else self._graph.nodes[name].needs
-        return [(child, text) for child, text in edges if child not in self._pruned and child in self._graph.nodes]
+        return [
+            (child, written(text)) for child, text in edges if child not in self._pruned and child in self._graph.nodes
+        ]
 
     def _below(self, name: str, indent: str, depth: int, path: "tuple[str, ...]") -> "Iterator[str]":
         children = self._children(name)

@@ -8,7 +8,7 @@ from commonwheel.specs import core_metadata, markers, versions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
     from typing import Final
 
     from commonwheel.model import Environment, Installed, Metadata, Target
@@ -49,19 +49,21 @@ class Graph:
             for name, one in sorted(self._installed.items())
         }
 
-    def roots(self, *, inverted: bool) -> "list[str]":
-        """Return what nothing depends on (inverted: what depends on nothing), and one of each closed circle."""
-        needed = {child for node in self.nodes.values() for child, _ in node.needs}
+    def roots(self, *, inverted: bool, without: "Container[str]" = ()) -> "list[str]":
+        """Return what nothing depends on (inverted: what depends on nothing), and one of each closed circle.
+
+        The graph is looked at as if the nodes of `without` were not in it.
+        """
+        nodes = {name: node for name, node in self.nodes.items() if name not in without}
+        needed = {child for node in nodes.values() for child, _ in node.needs}
         if inverted:
-            roots = [
-                name for name, node in self.nodes.items() if not any(child in self.nodes for child, _ in node.needs)
-            ]
+            roots = [name for name, node in nodes.items() if not any(child in nodes for child, _ in node.needs)]
         else:
-            roots = [name for name in self.nodes if name not in needed]
+            roots = [name for name in nodes if name not in needed]
         reached: set[str] = set()
         for name in roots:
             self._reach(name, reached, inverted=inverted)
-        for name in self.nodes:
+        for name in nodes:
             if name not in reached:
                 roots.append(name)
                 self._reach(name, reached, inverted=inverted)
@@ -145,13 +147,22 @@ def problems(installed: "Sequence[Installed]", environment: "Environment", targe
         if wanted and python and not versions.contains(wanted, _release(python), prereleases=True):
             sentences.append(f"The package `{name}` requires Python {wanted}, but `{python}` is installed")
         for child, specifier in graph.nodes[name].needs:
-            text = f"{child}{specifier}"
+            text = f"{child}{written(specifier)}"
             present = by_name.get(child)
             if present is None:
                 sentences.append(f"The package `{name}` requires `{text}`, but it's not installed")
             elif specifier and not versions.contains(specifier, present.version, prereleases=True):
                 sentences.append(f"The package `{name}` requires `{text}`, but `{present.version}` is installed")
     return sentences
+
+
+def written(specifier: str) -> str:
+    """Return a specifier as uv writes it: by version, with a space after each comma."""
+    clauses = versions.clauses(specifier) if versions.is_specifier(specifier) else ()
+    if len(clauses) < 2 or not all(versions.parsed_key(clause.version) for clause in clauses):  # noqa: PLR2004 - nothing to sort
+        return specifier
+    ordered = sorted(clauses, key=lambda clause: versions.version_key(clause.version))
+    return ", ".join(map(str, ordered))
 
 
 def _release(python: str) -> str:
