@@ -79,6 +79,25 @@ def test_links_inside_a_store_are_not_followed(tmp_path: Path) -> None:
     assert Layer(str(tmp_path / "link"), Trust()).read("v1/pages/b") == b"y"
 
 
+def test_nothing_is_written_through_a_link_inside_a_store(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "store/v1").mkdir(parents=True)
+    (tmp_path / "store/v1/pages").symlink_to(tmp_path / "mine")
+    layer = Layer(str(tmp_path / "store"), Trust())
+    with pytest.raises(Refused, match="not a directory of the store"):
+        layer.prepare("v1/pages")
+    assert not layer.write("v1/pages/a", b"x")
+    assert os.listdir(tmp_path / "mine") == []
+
+
+def test_nothing_is_written_where_others_can_change_it(tmp_path: Path) -> None:
+    layer = Layer(str(tmp_path / "store"), Trust())
+    layer.prepare("v1/pages")
+    (tmp_path / "store/v1/pages").chmod(0o777)
+    with pytest.raises(Refused, match="everybody may change it"):
+        layer.prepare("v1/pages")
+
+
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "v1/pages").mkdir(parents=True)
     os.mkfifo(tmp_path / "v1/pages/a")

@@ -345,16 +345,18 @@ def test_records_are_kept_and_the_newest_wins(place: str) -> None:
 
 @pytest.mark.root
 def test_what_is_about_this_machine_stays_with_me(place: str) -> None:
-    with users("alice") as (alice,):
+    with users("alice", "bob", group="team") as (alice, bob):
         shared = os.path.join(place, "shared")
         os.mkdir(shared)
-        os.chmod(shared, 0o2775)
-        os.chown(shared, alice.uid, 0)
-        store = open_store(shared, os.path.join(place, "mine"))
-        assert store.put("interpreters", "x", b"1")
-        assert store.put("pages", "x", b"1")
+        os.chown(shared, bob.uid, team_of(alice, bob))
+        os.chmod(shared, 0o2770)
+        put = (
+            "import sys; from kit.stores import open_store; store = open_store(*sys.argv[1:])\n"
+            "print(store.put('interpreters', 'x', b'1'), store.put('pages', 'x', b'1'))"
+        )
+        assert alice.python(put, shared, f"{alice.home}/mine").ok() == "True True\n"
         assert sorted(name for name in everything_below(shared) if name.endswith("/x")) == ["v1/pages/x"]
-        assert os.path.exists(os.path.join(place, "mine/v1/interpreters/x"))
+        assert os.path.exists(f"{alice.home}/mine/v1/interpreters/x")
 
 
 def test_unknown_spaces_are_a_mistake(root: str) -> None:

@@ -135,6 +135,12 @@ def test_packages_that_are_shared_by_pkgutil_are_not_folded(tmp_path: Path) -> N
     assert unpacked(make_wheel(tmp_path, files=files), tmp_path).plan.foldable == ("ns/demo",)
 
 
+def test_names_that_differ_by_capitals_alone_are_told(tmp_path: Path) -> None:
+    found = unpacked(make_wheel(tmp_path, files={"demo/a.py": "1", "demo/A.py": "2"}), tmp_path)
+    assert found.warnings == ("`demo/A.py` and `demo/a.py` are one file where capitals do not count",)
+    assert found.passed == ()
+
+
 # --- bad wheels ------------------------------------------------------------------------------------------------------
 
 

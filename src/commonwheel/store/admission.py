@@ -19,7 +19,7 @@ from commonwheel.model import Digest, Entry
 from commonwheel.specs import wheel_file
 from commonwheel.store import filelist, header, layout, verify
 from commonwheel.store.header import Header, Published
-from commonwheel.store.layers import Layer, Place, Refused
+from commonwheel.store.layers import OPEN, Layer, Refused
 from commonwheel.store.store import SHA256, strongest
 from commonwheel.store.unpack import Unpacked, unpack
 
@@ -196,7 +196,8 @@ class Admission:
 
     def _lease(self, layers: list[Layer], digests: list[str]) -> "_NoLease":
         """Hold the right to fetch; whoever has it is waited for, in vain for a while at most."""
-        if len(digests) != 1 or not layers:
+        # where anybody may write, anybody could keep us waiting
+        if len(digests) != 1 or not layers or layers[0].sharing == OPEN:
             return _NoLease()
         try:
             path = f"{layers[0].prepare(layout.LEASES)}/{digests[0]}"
@@ -332,7 +333,6 @@ class Admission:
     def _published(self, layer: Layer, wheel: Wheel) -> Entry:
         digest = wheel.sha256
         shard = layer.prepare(layout.shard(digest))
-        self._check_place(layer, digest)
         # The plain name first. If something of no use holds it that cannot be moved, a name of one's own beside it.
         for relative in (layout.entry(digest), layout.entry(digest, layer.trust.me)):
             final = layer.path(relative)
@@ -352,18 +352,10 @@ class Admission:
                 return entry
         raise Refused(f"the store `{layer.root}` has something else under the name of `{wheel.filename}`")
 
-    @staticmethod
-    def _check_place(layer: Layer, digest: str) -> None:
-        """Refuse a place where others could put something else under our name."""
-        shard: Place = layer.inner(layer.place(layout.ENTRIES), digest[:2])
-        shard.close()
-        if shard.reason:
-            raise Refused(f"nothing in `{layer.path(layout.shard(digest))}` can be relied on: {shard.reason}")
-
     def _build(self, layer: Layer, staged: str, wheel: Wheel) -> None:
         """Make the whole entry in `staged`."""
         unpacked = unpack(wheel.path, f"{staged}/{layout.TREE}", wheel.filename, verify_record=self.verify_record)
-        for fault in unpacked.passed:
+        for fault in (*unpacked.passed, *unpacked.warnings):
             self.store.reporter.note("warning", f"`{wheel.filename}`: {fault}")
         files = filelist.encode(unpacked.rows)
         disk.write_new(f"{staged}/{layout.FILES}", files, layout.FILE_MODE)

@@ -16,7 +16,7 @@ from commonwheel.model import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from mmap import mmap
     from typing import Final
 
@@ -237,6 +237,15 @@ def parents(path: str) -> "Iterator[str]":
     while end > 0:
         yield path[:end]
         end = path.rfind("/", 0, end)
+
+
+def folding(names: "Iterable[str]") -> "Iterator[str]":
+    """Yield what is to be said of names that are one where capitals do not count (macOS, Windows)."""
+    known: dict[str, str] = {}
+    for name in names:
+        other = known.setdefault(name.casefold(), name)
+        if other != name:
+            yield f"`{shown(name)}` and `{shown(other)}` are one file where capitals do not count"
 
 
 def _directory(view: memoryview) -> tuple[int, int, int]:

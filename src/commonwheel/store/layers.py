@@ -335,7 +335,8 @@ class Layer:
     def prepare(self, relative: str) -> str:
         """Return a directory to write into, made with the store's own rights if it was missing.
 
-        Raises Refused for a layer that takes nothing, DiskError when the disk refuses now.
+        Raises Refused for a layer that takes nothing, and for a place where others could put something else under a name
+        of ours (or lead us elsewhere by a link); DiskError when the disk refuses now.
         """
         if self.refusal:
             raise Refused(f"the store `{self.root}` takes nothing: {self.refusal}")
@@ -344,6 +345,13 @@ class Layer:
         path = self.path(relative)
         if not os.path.isdir(path):
             self._make(relative)
+        above, _, name = relative.rpartition("/")
+        try:
+            place = self.inner(self.place(above), name)
+        except OSError as error:
+            raise Refused(f"`{path}` is not a directory of the store: {error.strerror}") from error
+        if place.reason:
+            raise Refused(f"nothing in `{path}` can be relied on: {place.reason}")
         return path
 
     def _make(self, relative: str) -> None:

@@ -42,15 +42,26 @@ _LONGEST_NAMESPACE = 4096
 
 
 class Unpacked(Value):
-    """What came out of a wheel: what it says of itself, its files, what may be folded, and faults that were let pass."""
+    """What came out of a wheel: what it says of itself, its files, what may be folded.
 
-    __slots__ = ("described", "passed", "plan", "rows")
+    `passed` are faults of RECORD that were let pass, `warnings` what is no fault here and may be one elsewhere.
+    """
 
-    def __init__(self, described: Described, rows: "list[Row]", plan: "FoldPlan", passed: tuple[str, ...] = ()) -> None:
+    __slots__ = ("described", "passed", "plan", "rows", "warnings")
+
+    def __init__(
+        self,
+        described: Described,
+        rows: "list[Row]",
+        plan: "FoldPlan",
+        passed: tuple[str, ...] = (),
+        warnings: tuple[str, ...] = (),
+    ) -> None:
         self.described: Final = described
         self.rows: Final = rows
         self.plan: Final = plan
         self.passed: Final = passed
+        self.warnings: Final = warnings
 
 
 def unpack(path: str, tree: str, filename: str, *, verify_record: bool = True) -> Unpacked:
@@ -108,7 +119,7 @@ class _Unpacking:
             disk.set_mode(directory, layout.TREE_MODE)
         placed = (described.dist_info, described.data)
         plan = foldplan.plan(by_name, placed, frozenset(self.shared), self.search_paths)
-        return Unpacked(described, rows, plan, tuple(self.passed))
+        return Unpacked(described, rows, plan, tuple(self.passed), tuple(archive.folding(by_name)))
 
     def _stop_if_bad(self) -> None:
         if self.issues or (self.passed and self.verify_record):
