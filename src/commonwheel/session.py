@@ -347,13 +347,18 @@ class Session:
             environment, _is_sound, self.reporter, lock_timeout=300.0 if timeout is None else timeout
         )
 
-    def remember_roots(self, environment: "Environment", coming: "Sequence[str]" = ()) -> None:
-        """Note which entries an environment uses, and which links in it will lead to, so that pruning spares them."""
+    def remember_roots(
+        self, environment: "Environment", modes: "Mapping[str, str] | None" = None, *, coming: bool = False
+    ) -> None:
+        """Note which entries an environment uses, so that pruning spares them.
+
+        `modes` says how, by digest; `coming` that these are not yet in the environment, but about to be.
+        """
         from commonwheel.road import changing
         from commonwheel.store import roots
 
-        digests = (*changing.digests_in_use(environment), *coming)
-        roots.keep(self.store, environment.root, digests, dict.fromkeys(coming, "symlink"))
+        digests = changing.digests_in_use(environment)
+        roots.keep(self.store, environment.root, (*digests, *(modes or ())) if coming else digests, modes)
 
     # --- files ------------------------------------------------------------------------------------------------------
 

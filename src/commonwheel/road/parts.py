@@ -96,8 +96,10 @@ if TYPE_CHECKING:
         def plain(self) -> "Parts":
             """Return the parts without the wishes that are meant for the user's own packages."""
 
-        def remember_roots(self, environment: Environment, coming: Sequence[str] = ()) -> None:
-            """Note which entries an environment uses, and which (sha256) links in it will lead to."""
+        def remember_roots(
+            self, environment: Environment, modes: Mapping[str, str] | None = None, *, coming: bool = False
+        ) -> None:
+            """Note which entries an environment uses; `modes` says how (by digest), and what it will use if `coming`."""
 
         @property
         def build_interpreter(self) -> Interpreter:
