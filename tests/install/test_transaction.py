@@ -234,6 +234,75 @@ def test_what_another_tool_put_in_place_after_a_crash_stays(env: Environment, sh
     assert recovery.recover(env, verify.is_sound) == recovery.Recovered()
 
 
+def test_a_broken_environment_is_mended_at_another_place_too(env: Environment, shelf: Shelf, tmp_path: Path) -> None:
+    """A file server has other names on other hosts; and people move what is broken out of the way."""
+    install(env, shelf, shelf.add("one", "1.0", console=[("one", "one:x")]), mode="copy")
+    old = portrait(env.root)
+    ready = change(env, shelf, shelf.add("one", "2.0"), mode="copy")
+    context = multiprocessing.get_context("fork")
+
+    def die() -> None:
+        def at(operation: str, path: str) -> None:
+            if operation == "rename" and path.endswith("one-2.0.dist-info"):
+                os._exit(9)
+
+        disk.observe(at)
+        transaction.apply(env, ready)
+
+    child = context.Process(target=die)
+    child.start()
+    child.join()
+    assert portrait(env.root) != old
+    os.rename(env.root, tmp_path / "elsewhere")
+    moved = environment(str(tmp_path / "elsewhere"))
+    assert recovery.recover(moved, verify.is_sound).undone == ("",)
+    assert portrait(moved.root) == old
+    record = history.current(moved)
+    assert record is not None
+    assert record.state["one"].location == f"{moved.paths['purelib']}/one-1.0.dist-info"
+
+
+def test_a_signal_right_after_the_commit_undoes_nothing(env: Environment, shelf: Shelf) -> None:
+    def interrupt(operation: str, path: str) -> None:
+        # the record has its name: what follows is the removal of its temporary one
+        if operation == "unlink" and os.path.exists(f"{env.root}/.cw/history/000001"):
+            raise KeyboardInterrupt
+
+    ready = change(env, shelf, shelf.add("one"))
+    previous = disk.observe(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            transaction.apply(env, ready)
+    finally:
+        disk.observe(previous)
+    assert [one.name for one in installed(env)] == ["one"]
+    assert recovery.recover(env, verify.is_sound).finished == ("",)
+    assert verify.environment(env, installed(env)) == ()
+
+
+@pytest.mark.parametrize("durability", ["recover", "sync", "none"])
+def test_what_is_synced_when(env: Environment, shelf: Shelf, durability: str) -> None:
+    synced: list[str] = []
+
+    def listen(operation: str, path: str) -> None:
+        if operation == "sync":
+            synced.append(os.path.basename(path))
+        if operation == "rename" and "site-packages" in path:
+            synced.append("renames")
+
+    ready = change(env, shelf, shelf.add("one"), mode="copy")
+    previous = disk.observe(listen)
+    try:
+        transaction.apply(env, ready, Options(durability=durability))
+    finally:
+        disk.observe(previous)
+    before = synced[: synced.index("renames")]
+    assert ("journal" in before) is (durability != "none")
+    assert (len(synced) > len(before) + synced.count("renames")) is (durability == "sync")
+    kept = [name for name in os.listdir(f"{env.root}/.cw") if name.startswith("unsettled")]
+    assert len(kept) == (durability == "recover")
+
+
 def hold(root: str, ready: object, go: object) -> None:
     with disk.lock(f"{root}/.cw/lock", timeout=5, who="testing"):
         ready.set()  # type: ignore[attr-defined]

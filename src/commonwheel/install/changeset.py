@@ -111,7 +111,9 @@ def make(  # noqa: PLR0913 - the settings of an installation
 # --- records -------------------------------------------------------------------------------------------------------
 
 
-def record(change: Changeset, state: str, number: int, command: str, used: "Mapping[str, int]") -> Record:
+def record(
+    change: Changeset, state: str, number: int, command: str, used: "Mapping[str, int]", work: str
+) -> Record:
     """Return what the history is to tell of a change: what came, what went, what stays."""
     before = history.read(state, number - 1)
     known = {} if before is None else before.state
@@ -136,6 +138,7 @@ def record(change: Changeset, state: str, number: int, command: str, used: "Mapp
         tuple(_package(one, known) for one in change.plan.remove),
         tuple(_package(one, known) for one in change.plan.keep if one.own),
         max(used, key=lambda way: used[way], default=""),
+        work,
     )
 
 

@@ -62,12 +62,13 @@ class Record(Value):
     """One committed transaction: what came and went, and the state that it left.
 
     `when` is seconds since the epoch; `who` is user, host and process; `command` what the user typed, without secrets;
-    `mode` how the files were placed.
+    `mode` how the files were placed; `work` the name of the directory in which the transaction did its work: where two
+    writers took one number, it tells whose record this is.
     """
 
-    __slots__ = ("added", "command", "kept", "mode", "number", "removed", "when", "who")
+    __slots__ = ("added", "command", "kept", "mode", "number", "removed", "when", "who", "work")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a record tells
         self,
         number: int,
         when: float,
@@ -77,6 +78,7 @@ class Record(Value):
         removed: "tuple[Package, ...]" = (),
         kept: "tuple[Package, ...]" = (),
         mode: str = "",
+        work: str = "",
     ) -> None:
         self.number: Final = number
         self.when: Final = when
@@ -86,6 +88,7 @@ class Record(Value):
         self.removed: Final = removed
         self.kept: Final = kept
         self.mode: Final = mode
+        self.work: Final = work
 
     @property
     def state(self) -> "dict[str, Package]":
@@ -106,8 +109,8 @@ class Difference(Value):
 # --- text ----------------------------------------------------------------------------------------------------------
 
 
-def encode(record: Record) -> bytes:
-    """Return the text of a record."""
+def encode(record: Record, base: str = "") -> bytes:
+    """Return the text of a record; locations below `base` stand there relative to it: an environment may be moved."""
     lines = [
         _FORMAT,
         joined("number", str(record.number)),
@@ -115,19 +118,21 @@ def encode(record: Record) -> bytes:
         joined("who", record.who),
         joined("command", record.command),
         joined("mode", record.mode),
+        joined("work", record.work),
     ]
     for word, packages in (("add", record.added), ("remove", record.removed), ("keep", record.kept)):
-        lines += [_line(word, one) for one in packages]
+        lines += [_line(word, one, base) for one in packages]
     return "".join([f"{line}\n" for line in lines]).encode("utf-8", "surrogateescape")
 
 
-def _line(word: str, one: Package) -> str:
+def _line(word: str, one: Package, base: str) -> str:
     flag = "requested" if one.requested else "-"
-    return joined(word, one.name, one.version, one.digest, flag, one.installer, one.location, one.direct_url)
+    location = one.location.removeprefix(f"{base}/") if base else one.location
+    return joined(word, one.name, one.version, one.digest, flag, one.installer, location, one.direct_url)
 
 
-def decode(data: bytes) -> Record | None:
-    """Return what a record says, or None if this is none."""
+def decode(data: bytes, base: str = "") -> Record | None:
+    """Return what a record says, or None if this is none; `base` is what relative locations are relative to."""
     lines = str(data, "utf-8", "surrogateescape").split("\n")
     if lines[0] != _FORMAT:
         return None
@@ -136,7 +141,7 @@ def decode(data: bytes) -> Record | None:
     for line in lines[1:]:
         word, _, rest = line.partition("\t")
         if word in packages:
-            package = _package([unescape(field) for field in rest.split("\t")])
+            package = _package([unescape(field) for field in rest.split("\t")], base)
             if package is None:
                 return None
             packages[word].append(package)
@@ -155,13 +160,16 @@ def decode(data: bytes) -> Record | None:
         tuple(packages["remove"]),
         tuple(packages["keep"]),
         facts.get("mode", ""),
+        facts.get("work", ""),
     )
 
 
-def _package(fields: "list[str]") -> Package | None:
+def _package(fields: "list[str]", base: str) -> Package | None:
     if len(fields) < 7:  # noqa: PLR2004 - those of _line
         return None
     name, version, digest, flag, installer, location, direct_url = fields[:7]
+    if base and location and not location.startswith("/"):
+        location = f"{base}/{location}"
     return Package(name, version, digest, location, installer, direct_url, requested=flag == "requested")
 
 
@@ -204,7 +212,7 @@ def read(state: str, number: int) -> Record | None:
     """Return one record below a state directory, or None if it is not there or cannot be read."""
     try:
         with open(path_of(state, number), "rb") as file:
-            return decode(file.read())
+            return decode(file.read(), os.path.dirname(state))
     except FileNotFoundError:
         return None
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 # The words of the journal. `begin` says of which record, `ready` that all intents stand before it.
 BEGIN, SET_ASIDE, BRING_IN, MAKE, READY = "begin", "set-aside", "bring-in", "make", "ready"
+# those that name paths, and how many
+_PATHS = {SET_ASIDE: 2, BRING_IN: 2, MAKE: 1}
 _UNSETTLED = "unsettled-"
 # Linux writes what is older than 30 seconds (dirty_expire_centisecs); twenty times that is beyond doubt.
 _SETTLED_AFTER = 600.0
@@ -135,7 +137,7 @@ def _mend(state: str, work: str, undone: "list[str]", finished: "list[str]") -> 
         disk.erase(work)
         return
     _, number, _, _, command = intents[0][:5]
-    if os.path.lexists(history.path_of(state, int(number))):
+    if is_committed(state, work, int(number)):
         finished.append(command)
         finish(state, work, intents, keep_journal=True)
     else:
@@ -150,9 +152,33 @@ def _mend(state: str, work: str, undone: "list[str]", finished: "list[str]") -> 
             ) from error
 
 
+def is_committed(state: str, work: str, number: int) -> bool:
+    """Say whether the transaction that worked in `work` has its record in the history: the one thing that commits it."""
+    record = history.read(state, number)
+    return record is not None and record.work == os.path.basename(work)
+
+
+def portable(intents: "Iterable[tuple[str, ...]]", base: str) -> "list[tuple[str, ...]]":
+    """Return intents for a journal: paths below `base` relative to it, since who finds it may know the place by another name.
+
+    An environment on a file server has one name here and another there; one that broke may be moved before it is mended.
+    """
+    start = f"{base}/"
+    return [
+        (words[0], *[word.removeprefix(start) for word in words[1:]]) if words[0] in _PATHS else words
+        for words in intents
+    ]
+
+
 def intents_of(work: str) -> "list[tuple[str, ...]]":
     """Return the intents of a transaction, none if it never was ready to move anything."""
-    intents = [record.words for record in disk.Journal.records(f"{work}/journal")]
+    base = os.path.dirname(os.path.dirname(work))
+    intents = []
+    for record in disk.Journal.records(f"{work}/journal"):
+        word, *rest = record.words
+        count = _PATHS.get(word, 0)
+        paths = [path if path.startswith("/") else f"{base}/{path}" for path in rest[:count]]
+        intents.append((word, *paths, *rest[count:]))
     return intents if (READY,) in intents else []
 
 

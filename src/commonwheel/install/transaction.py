@@ -6,16 +6,10 @@ set each old path aside and bring its successor in: metadata directories of the 
 last, so that *listed* means *complete*. One last step commits: the record of this change gets its name in the history.
 Until that name exists, everything is undone; once it exists, nothing is.
 
-What makes it simple is that no step has to be written down when it is done: where a path is tells whether it was moved.
-Something that stands aside was set aside; something that has left its staging place was brought in. So undoing a journal
-looks at the disk, and may itself be killed and begun again, any number of times.
+No step is written down when it is done: where a path is tells whether it was moved (`recovery.py`, which undoes and
+finishes, and draws the state directory).
 
-    <state>/lock                         held by writers, never by readers
-    <state>/.tmp-<host>-<pid>-<random>/  one transaction: `journal`, `new/0`, `old/0`..., its record until it commits
-    <state>/history/000012               a committed transaction
-    <state>/unsettled-<boot>-000012      its journal, as long as a power cut could still take its data (`durability`)
-
-Durability. `recover`: the journal is synced and nothing else. After a power cut the environment is old or new by name; files of
+Durability. `recover`: journal and record are synced and nothing else. After a power cut the environment is old or new by name; files of
 the last changes may lack their data, which the first command after the reboot finds by their hashes, so that they are
 brought again from the store. `sync`: all data is on its medium before the first rename, and all names before the end.
 
@@ -66,7 +60,11 @@ class EnvironmentChanged(CommonwheelError):
 
 
 class Options(Value):
-    """How to carry out a change: `durability` is `recover` or `sync`; `command` is what the user typed, without secrets."""
+    """How to carry out a change.
+
+    `durability` is `recover`, `sync`, or `none` for an environment that nobody keeps, as builds have; `command` is what the
+    user typed, without secrets; `threads` place files (None: as many as there are processors, up to four).
+    """
 
     __slots__ = ("command", "durability", "lock_timeout", "threads")
 
@@ -83,7 +81,8 @@ class Receipt(Value):
     """What was done, and as which number of the history.
 
     `used` counts files by the way they were placed, `mode` is the most used one; `why` are the reasons that kept others from
-    being tried; `window` is how long, in seconds, the environment was neither old nor new; `warnings` are clashes and foreign files that were replaced; `left` are trash paths that could not be deleted.
+    being tried; `window` is how long, in seconds, the environment was neither old nor new; `warnings` are clashes and foreign
+    files that were replaced; `left` are trash paths that could not be deleted.
     """
 
     __slots__ = ("added", "left", "mode", "number", "removed", "used", "warnings", "why", "window")
@@ -182,7 +181,6 @@ class _Transaction:
         self._staging: Staging | None = None
         self._record: disk.NewFile | None = None
         self._number = history.last_number(state) + 1
-        self._committed = False
         self._parts = 0
         self._window = 0.0
 
@@ -196,11 +194,14 @@ class _Transaction:
             self._move(moves, staged)
             self._commit()
         except BaseException as error:
-            if not self._committed:
+            # asked of the disk: a signal may have come between the last step and whatever would remember it
+            if self._work and recovery.is_committed(self._state, self._work, self._number):
+                # the change stands; what is left of it is swept by the next command
+                self._reporter.note(
+                    "warning", f"interrupted after the change of `{self._environment.root}` was complete"
+                )
+            else:
                 self._undo(error)
-                raise
-            # the change stands; what is left of it is swept by the next command
-            self._reporter.note("warning", f"interrupted after the change of `{self._environment.root}` was complete")
             raise
         return self._settle(record)
 
@@ -228,12 +229,14 @@ class _Transaction:
     def _describe(self) -> "Record":
         """Write the record of this change, under no name yet."""
         used = self._staging.used if self._staging is not None else {}
-        record = changeset.record(self._change, self._state, self._number, self._options.command, used)
+        work = os.path.basename(self._work)
+        record = changeset.record(self._change, self._state, self._number, self._options.command, used, work)
         disk.make_directory(f"{self._state}/history")
         self._record = disk.create(self._work)
-        self._record.write(history.encode(record))
+        self._record.write(history.encode(record, os.path.dirname(self._state)))
         # that it has a name will mean "committed": it must not be an empty file after a power cut
-        self._record.sync()
+        if self._options.durability != "none":
+            self._record.sync()
         return record
 
     def _write_journal(self, moves: "Sequence[Move]", staged: "Sequence[str]", record: "Record") -> None:
@@ -276,7 +279,6 @@ class _Transaction:
                 context=("its file system has no locks that work",),
                 hint="run the command again",
             )
-        self._committed = True
         if self._options.durability == "sync":
             disk.sync_filesystem(self._state)
 
@@ -285,16 +287,14 @@ class _Transaction:
         if self._journal is not None:
             self._journal.close()
         try:
-            recovery.finish(self._state, self._work, self._intents, keep_journal=self._options.durability != "sync")
+            recovery.finish(self._state, self._work, self._intents, keep_journal=self._options.durability == "recover")
         except disk.DiskError as error:
             # nothing of it matters any more, and the next command sweeps it
             self._reporter.note("warning", f"the change is complete, but its rests stay for now: {error.message}")
         used = self._staging.used if self._staging is not None else {}
         left = tuple(name for name in os.listdir(self._state) if name.startswith((disk.TRASH, disk.TEMPORARY)))
-        return Receipt(
-            self._number, record.added, record.removed, used, self._change.choice.why, changeset.warnings(self._change), self._window,
-            left,
-        )  # fmt: skip
+        why, warnings = self._change.choice.why, changeset.warnings(self._change)
+        return Receipt(self._number, record.added, record.removed, used, why, warnings, self._window, left)
 
     # -- moves, and what file systems say to them --
 
@@ -356,8 +356,9 @@ class _Transaction:
         """Write intents down before they are carried out; return when they are on their medium."""
         assert self._journal is not None
         self._intents += intents
-        self._journal.intend_all(intents)
-        self._journal.sync()
+        self._journal.intend_all(recovery.portable(intents, os.path.dirname(self._state)))
+        if self._options.durability != "none":
+            self._journal.sync()
 
     # -- undo --
 
