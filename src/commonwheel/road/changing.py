@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import TypeVar
 
+    from commonwheel.install.linking import LinkChoice
     from commonwheel.install.transaction import Receipt
     from commonwheel.model import Entry, Environment, Plan
     from commonwheel.road.parts import Parts
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # Of many commands on one environment each may have to plan anew after every other one; of those that clear a store up
 # meanwhile, each may take something away.
 _ATTEMPTS = 24
+# how an environment uses an entry, as `store.roots` notes it
+LINKS, FILES = "symlink", "copy"
 
 
 class EntriesVanished(CommonwheelError):
@@ -84,24 +87,29 @@ def carry_out(
         command=parts.command_line,
         threads=None if threads is None else max(1, int(threads)),
     )
-    led_to = [entries[name].digest for name, ways in change.choice.ways.items() if "symlink" in ways]
-    led_to += [entries[name].digest for name in change.choice.folded]
-    if led_to:
-        parts.remember_roots(environment, led_to)
+    modes = _modes(change.choice, entries)
+    if LINKS in modes.values():
+        parts.remember_roots(environment, modes, coming=True)
     try:
         _check_presence(parts, entries.values())
         receipt = transaction.apply(environment, change, options, parts.reporter)
-    except disk.DiskError:
-        _check_presence(parts, entries.values())
-        raise
-    finally:
-        # what this environment lives on now, whether the change was made or not
+    except BaseException as error:
         parts.remember_roots(environment)
+        if isinstance(error, disk.DiskError):
+            _check_presence(parts, entries.values())
+        raise
+    parts.remember_roots(environment, modes)
     for warning in receipt.warnings:
         parts.reporter.note("warning", warning)
     for reason in receipt.why:
         parts.reporter.note("debug", reason)
     return receipt
+
+
+def _modes(choice: "LinkChoice", entries: "Mapping[str, Entry]") -> dict[str, str]:
+    """Return for each wheel, by digest, how the environment uses it: through links, or by files of its own."""
+    linked = {name for name, ways in choice.ways.items() if LINKS in ways} | choice.folded
+    return {entry.digest: LINKS if name in linked else FILES for name, entry in entries.items()}
 
 
 def _check_presence(parts: "Parts", entries: "Iterable[Entry]") -> None:

@@ -61,7 +61,9 @@ class Root(Value):
 
 
 def keep(store: "Store", environment: str, digests: "Iterable[str]", modes: "Mapping[str, str] | None" = None) -> None:
-    """Note that an environment uses these entries, and no others any more; `modes` says how, by digest, where known.
+    """Note that an environment uses these entries, and no others any more.
+
+    `modes` says how, by digest; what it does not name is used as the last note says.
 
     To be called before links to them appear: whoever prunes in between spares them.
     """
@@ -84,8 +86,11 @@ def forget(store: "Store", environment: str) -> None:
 
 def _keep_in(layer: "Layer", environment: str, entries: "Mapping[str, str]") -> None:
     relative = layout.root(layer.trust.me, hashlib.sha256(os.fsencode(environment)).hexdigest())
-    data = encode(Root(environment, facts.host(), layer.trust.me, entries))
     known = layer.read(relative)
+    before = None if known is None else decode(known, layer.trust.me)
+    if before is not None:
+        entries = {digest: mode or before.entries.get(digest, "") for digest, mode in entries.items()}
+    data = encode(Root(environment, facts.host(), layer.trust.me, entries))
     if known == data:
         return
     if entries:
@@ -141,6 +146,19 @@ def every(layer: "Layer") -> "Iterator[Root]":
                 continue
             if found is not None:
                 yield found
+
+
+def notes(layer: "Layer") -> frozenset[tuple[str, str, int]]:
+    """Return which notes there are, without reading them: each is a new file whenever it changes."""
+    found = []
+    top = layer.path(layout.ROOTS)
+    for user in _names(top):
+        try:
+            with os.scandir(f"{top}/{user}") as entries:
+                found += [(user, entry.name, entry.inode()) for entry in entries]
+        except OSError:
+            continue
+    return frozenset(found)
 
 
 def _names(directory: str) -> list[str]:

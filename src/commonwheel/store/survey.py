@@ -121,11 +121,16 @@ def _is_directory(found: os.stat_result) -> bool:
     return found.st_mode & 0o170000 == 0o040000  # noqa: PLR2004 - S_IFDIR
 
 
+def tops(layer: "Layer") -> set[str]:
+    """Return the directories, real paths included, below which links lead to entries and images of a layer."""
+    rooms = [layer.path(room) for room in (layout.ENTRIES, layout.IMAGES)]
+    return {*rooms, *map(os.path.realpath, rooms)}
+
+
 def held(layer: "Layer", *, alive: "Iterable[Root] | None" = None) -> "list[Held]":
     """Return the entries of a layer by name and version; `alive` are the notes of environments that count."""
     notes = [root for root in roots.every(layer) if not root.stale(time.time())] if alive is None else list(alive)
-    rooms = [layer.path(room) for room in (layout.ENTRIES, layout.IMAGES)]
-    tops = {*rooms, *map(os.path.realpath, rooms)}
+    beginnings = tops(layer)
     images: dict[str, int] = {}
     for _, digest in image_paths(layer):
         images[digest] = images.get(digest, 0) + 1
@@ -134,7 +139,7 @@ def held(layer: "Layer", *, alive: "Iterable[Root] | None" = None) -> "list[Held
     for root in notes:
         for digest in root.entries:
             noted.setdefault(digest, []).append(root.environment)
-        for digest in roots.living(root, tops):
+        for digest in roots.living(root, beginnings):
             living.setdefault(digest, []).append(root.environment)
     used = last_uses(layer)
     found = []

@@ -143,11 +143,18 @@ class Removed(Value):
 
 
 class _Removal:
-    """Collect what goes; with `dry` nothing does."""
+    """Collect what goes; with `dry` nothing does.
 
-    def __init__(self, store: "Store", *, dry: bool) -> None:
+    Somebody may begin to link an entry after the notes of environments were read. Whoever links writes his note first and
+    looks then whether the entry is there; so here it is first renamed away, then the notes are looked at once more, and
+    only then it is deleted. One of the two meets the other, without a lock.
+    """
+
+    def __init__(self, store: "Store", *, dry: bool, force: bool = False) -> None:
         self.store = store
         self.dry = dry
+        self._force = force
+        self._notes = {layer.root: roots.notes(layer) for layer in store.layers if layer.exists}
         self.entries: list[Held] = []
         self.other: list[str] = []
         self.freed = Measure()
@@ -157,7 +164,7 @@ class _Removal:
     def entry(self, one: Held) -> None:
         """Remove an entry and its images."""
         self.store.forget(one.digest)
-        gone = self._remove(one.path)
+        gone = self._remove(one.path, one)
         if gone:
             self.entries.append(one)
             self.freed += one.measure
@@ -172,7 +179,7 @@ class _Removal:
             self.other.append(path)
             self.freed += measure
 
-    def _remove(self, path: str) -> bool:
+    def _remove(self, path: str, one: Held | None = None) -> bool:
         if self.dry:
             return True
         try:
@@ -182,9 +189,30 @@ class _Removal:
         except disk.DiskError as error:
             self.remains.append(f"`{path}` stays: {survey.whose(path)} owns it, and {error.message}")
             return False
+        if retired is not None and one is not None and not self._force:
+            wanted_by = self._wanted_now(one)
+            if wanted_by and _put_back(retired, path):
+                self.kept.append(f"{one.label}: `{wanted_by}` begins to reach it through links")
+                return False
         if retired is not None and not disk.erase(retired):
             self.remains.append(f"`{retired}` is out of use, and can be deleted by {survey.whose(retired)} alone")
         return True
+
+    def _wanted_now(self, one: Held) -> str:
+        """Return the environment that has noted since the beginning that it lives on an entry, or ""."""
+        now = roots.notes(one.layer)
+        new = now - self._notes.get(one.layer.root, frozenset())
+        if not new:
+            return ""
+        tops = survey.tops(one.layer)
+        return next(
+            (
+                root.environment
+                for root in roots.every(one.layer)
+                if one.digest in root.entries and not root.stale(time.time()) and one.digest in roots.living(root, tops)
+            ),
+            "",
+        )
 
     def spare(self, one: Held) -> None:
         """Leave an entry that an environment cannot do without."""
@@ -195,6 +223,15 @@ class _Removal:
         """Return what was collected."""
         kept, remains = tuple(self.kept), tuple(self.remains)
         return Removed(tuple(self.entries), tuple(self.other), self.freed, kept, remains)
+
+
+def _put_back(retired: str, path: str) -> bool:
+    """Give an entry its name back; False if that is taken by a new one, or cannot be done."""
+    try:
+        disk.rename(retired, path)
+    except disk.DiskError:
+        return False
+    return True
 
 
 def _writable(store: "Store") -> "Iterator[Layer]":
@@ -208,7 +245,7 @@ def clean(store: "Store", names: "Collection[str]" = (), *, force: bool = False,
 
     What environments reach through links is spared unless `force`.
     """
-    removal = _Removal(store, dry=dry_run)
+    removal = _Removal(store, dry=dry_run, force=force)
     wanted = {normalize(name) for name in names}
     for layer in _writable(store):
         digests = set()
