@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from commonwheel.build.builder import Builder
     from commonwheel.build.vcs import Repositories
+    from commonwheel.commands.beginning import Begun
     from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.index.defaults import PipConfiguration
@@ -86,6 +87,7 @@ class Session:
         self._closing: list[Callable[[], object]] = []
         self._told = False
         self.outputs: list[str] = []
+        self.begun: Begun | None = None
 
     def __enter__(self) -> "Self":
         return self

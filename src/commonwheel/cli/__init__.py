@@ -1,7 +1,7 @@
 """The command line: one table from words to functions.
 
-A row is four strings: where the arguments are declared, which function of `commands` does the work, what shows its
-value, and one line of help. Nothing is imported before the words are known, so `--version` and `help` load next to
+A row is four strings: where the arguments are declared, which function of `commands` does the work (of several each in
+turn, until one has a value), what shows it, and one line of help. Nothing is imported before the words are known, so `--version` and `help` load next to
 nothing, and a command loads only its own modules. `load` is the one place outside `session.py` that imports late.
 
 A command is a function `(session, parsed) -> value`; a shower is a function `(console, value, settings) -> exit status`.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from commonwheel.settings import Parsed
 
 COMMANDS = {
-    "pip install": ("pip:INSTALL", "install:install", "changes:show", "Install packages"),
+    "pip install": ("pip:INSTALL", "beginning:install install:install", "changes:show", "Install packages"),
     "pip sync": ("pip:SYNC", "install:sync", "changes:show", "Make an environment match files of pins exactly"),
     "pip uninstall": ("pip:UNINSTALL", "install:uninstall", "changes:show", "Remove packages"),
     "pip compile": ("pip:COMPILE", "compile:compile_", "pip:show_text", "Resolve requirements to a file of pins"),
@@ -151,7 +151,10 @@ def _run(words: "list[str]", console: Console) -> int:
     with load("watching:Watcher")(console, settings, load) as watcher:
         session.reporter = watcher
         with session:
-            value = load(function_name, "commands")(session, parsed)
+            value = None
+            for one in function_name.split():
+                if value is None:
+                    value = load(one, "commands")(session, parsed)
     for text in session.outputs:
         console.raw(text)
     return int(shower(console, value, settings))

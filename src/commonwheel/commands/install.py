@@ -3,8 +3,8 @@
 import time
 
 from commonwheel.commands import asking, words
+from commonwheel.commands.beginning import Beginning
 from commonwheel.commands.changes import Change, Changes
-from commonwheel.commands.satisfied import Satisfaction
 from commonwheel.errors import CommonwheelError, UsageError
 from commonwheel.install import changeset
 from commonwheel.install import history as histories
@@ -36,10 +36,10 @@ class WouldChange(CommonwheelError):
 def install(session: "Session", parsed: "Parsed") -> Changes:
     """Install what words and files ask for, and what that needs.
 
-    What is installed stays if it fits, unless `--upgrade`. Raises the errors of every room on the way; the environment and
-    the store are as before then.
+    What is installed stays if it fits, unless `--upgrade`. `commands.beginning` comes first, and answers where nothing is
+    missing. Raises the errors of every room on the way; the environment and the store are as before then.
     """
-    return _Run(session).install(parsed.positional, session.settings.many("requirements"))
+    return _Run(session).install()
 
 
 def sync(session: "Session", parsed: "Parsed") -> Changes:
@@ -76,36 +76,22 @@ def _name_of(word: str) -> str:
     return specs_requirement.parse_dependency(word, asking.COMMAND_LINE).name
 
 
-class _Run:
-    """One run over the road, with its clock for the summary lines."""
-
-    def __init__(self, session: "Session", *, exact: bool = False) -> None:
-        self.session = session
-        self.settings = session.settings
-        self.exact = exact or session.settings.flag("exact")
-        self.started = time.perf_counter()
+class _Run(Beginning):
+    """One run over the road."""
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
-    def install(self, asked_for: "Sequence[str]", files: "Sequence[str]") -> Changes:
-        """Carry out `pip install`."""
-        session = self.session
-        environment = session.environment(mutating=True)
-        target = session.target(environment)
-        asked = self.gather(asked_for, files, target)
-        if not (asked_for or files or any(map(self.settings.many, ("editable", "group", "from-script")))):
-            raise UsageError("nothing was asked for", hint="name packages, or a file with `-r`")
-        recovered = session.recover(environment)
+    def install(self) -> Changes:
+        """Carry out `pip install`, as far as it has begun."""
+        session, begun = self.session, self.session.begun
+        assert begun is not None
+        environment, target, asked = begun.environment, begun.target, begun.asked
         seen = changeset.stamp(environment)
         installed = session.installed(environment)
-        reinstall = {package.name for package in recovered.damaged} | self._reinstalled()
-        hashed = self.settings.flag("require-hashes") or asked.requires_hashes
+        reinstall = {package.name for package in begun.recovered.damaged} | self.reinstalled()
+        hashed = self.hashed(asked)
         if hashed:
             installed = session.with_installers(installed)
-        if self._may_be_satisfied(asked, reinstall, hashed):
-            satisfied = Satisfaction(session, installed, target, asked)
-            if satisfied.holds():
-                return self.unchanged(len(satisfied.reached))
         pins = self.pins(asked, environment, installed, target, hashed, reinstall)
         if self.settings.flag("only-deps"):
             pins = tuple(pin for pin in pins if not pin.requested)
@@ -133,29 +119,20 @@ class _Run:
         session.recover(environment)
         seen = changeset.stamp(environment)
         installed = session.installed(environment)
-        hashed = self.settings.flag("require-hashes") or asked.requires_hashes
+        hashed = self.hashed(asked)
         if hashed:
             installed = session.with_installers(installed)
         pins = self.pins(asked, environment, installed, target, hashed, set(), no_deps=True)
         wishes = plans.Wishes(
             exact=True,
             preserve=_KEPT_BY_SYNC,
-            reinstall=self._reinstalled(),
+            reinstall=self.reinstalled(),
             reinstall_all=self.settings.flag("reinstall"),
             recorded=self._recorded(environment) if hashed else None,
         )
         return self.change(environment, plans.make(installed, pins, wishes), seen, count=len(pins))
 
     # --- steps ------------------------------------------------------------------------------------------------------
-
-    def gather(self, asked_for: "Sequence[str]", files: "Sequence[str]", target: "Target") -> "Asked":
-        """Read what is asked for, and hand the options of files to the session."""
-        asked = asking.gather(self.session, asked_for, files, target)
-        self.session.file_options = asked.options
-        self.session.config_settings = asked.config_settings
-        self.session.build_constraints = asked.build_constraints
-        self.session.upgraded = asked.upgraded
-        return asked
 
     def pins(
         self,
@@ -239,24 +216,6 @@ class _Run:
         status = 1 if self.settings.flag("check") else 0
         return Changes(rows_of(plan), dry_run=True, status=status)
 
-    def unchanged(self, count: int) -> Changes:
-        """Say that there was nothing to do."""
-        self.say("Checked", count, self.started)
-        self.report(Plan())
-        if self.settings.flag("dry-run"):
-            self.session.reporter.note("info", "Would make no changes")
-        return Changes(dry_run=self.settings.flag("dry-run"))
-
-    def say(self, verb: str, count: int, started: float) -> None:
-        """Say a summary line in uv's words."""
-        self.session.reporter.note("info", words.done(verb, count, started))
-
-    def report(self, plan: "Plan") -> None:
-        """Write pip's installation report where `--report` wants it."""
-        place = self.settings.text("report")
-        if place is not None:
-            self.session.write_report(place, plan)
-
     def compile(self, environment: "Environment", receipt: "Receipt") -> None:
         """Compile bytecode where `--compile-bytecode` wants it."""
         if self.settings.flag("compile-bytecode") and receipt.added:
@@ -273,29 +232,6 @@ class _Run:
             self.session.reporter.note("warning", sentence)
 
     # --- inner ------------------------------------------------------------------------------------------------------
-
-    def _may_be_satisfied(self, asked: "Asked", reinstall: "set[str]", hashed: bool) -> bool:
-        """Tell whether what is installed could be all that is asked for, without asking an index."""
-        settings = self.settings
-        return not (
-            hashed
-            or self.exact
-            or reinstall
-            or asked.locked
-            or asked.trees
-            or settings.flag("reinstall")
-            or settings.flag("upgrade")
-            or settings.many("upgrade-package")
-            or asked.upgraded
-            or settings.flag("only-deps")
-            or any(
-                isinstance(one.source, PathSource) and not one.source.path.endswith(".whl")
-                for one in asked.requirements
-            )
-        )
-
-    def _reinstalled(self) -> "set[str]":
-        return {normalize(name) for name in self.settings.many("reinstall-package")}
 
     def _recorded(self, environment: "Environment") -> "Mapping[str, str]":
         """Return the sha256 of the wheels that cw installed, which answers lines with hashes."""
