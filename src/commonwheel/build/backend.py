@@ -71,9 +71,7 @@ class Backend(Value):
 
 
 # Since 1.3 what a backend warns of is said again in our process; it stands in the log, with all else that it said.
-_AGAIN = getattr(pyproject_hooks, "BuildBackendWarning", None)
-if _AGAIN is not None:
-    warnings.filterwarnings("ignore", category=_AGAIN)
+_AGAIN: type[Warning] | None = getattr(pyproject_hooks, "BuildBackendWarning", None)
 
 LEGACY = Backend("setuptools.build_meta:__legacy__", ("setuptools >= 40.8.0",), declared=False)
 
@@ -159,6 +157,8 @@ class Hooks:
 
     def _called(self, hook: str, call: "Callable[[], object]") -> object:
         self.output.begin(f"{hook} of {self.project}, by {self._backend.name}")
+        if _AGAIN is not None:
+            warnings.filterwarnings("ignore", category=_AGAIN)
         try:
             return call()
         except HookMissing as error:
