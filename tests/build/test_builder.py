@@ -1,0 +1,273 @@
+"""Trees become metadata and wheels: by their files if these tell, else by their backend, once for each."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from commonwheel.build.builder import Builder, BuildFailed, Options, Tree
+from commonwheel.build.static import NotAProject
+from commonwheel.road.children import Children
+from kit.sdists import BACKEND, PREPARES, files_of, pyproject, write_tree
+
+COUNTED = "with open(os.path.join(HERE, 'calls'), 'a') as stream: stream.write({!r})\n"
+
+
+class Rooms:
+    """Make environments by pretending that the interpreter of the tests is one, and note what was wanted."""
+
+    def __init__(self) -> None:
+        self.wanted: list[tuple[str, tuple[str, ...]]] = []
+
+    def create(self, directory: str, requires: Sequence[str], project: str) -> str:
+        self.wanted.append(("create", tuple(requires)))
+        folder = os.path.join(directory, "env", "bin")
+        os.makedirs(folder)
+        os.symlink(sys.executable, os.path.join(folder, "python"))
+        return os.path.join(folder, "python")
+
+    def add(self, directory: str, requires: Sequence[str], project: str) -> None:
+        self.wanted.append(("add", tuple(requires)))
+
+
+class Heard:
+    """Keep what a reporter hears."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.tasks: list[str] = []
+        self.running = 0
+        self.advanced = 0
+
+    def note(self, level: str, message: str) -> None:
+        self.notes.append(message)
+
+    def begin(self, kind: str, label: str, total: int | None = None) -> int:
+        self.tasks.append(f"{kind} {label}")
+        self.running += 1
+        return len(self.tasks)
+
+    def advance(self, task: int, amount: int = 1) -> None:
+        self.advanced += 1
+
+    def end(self, task: int) -> None:
+        self.running -= 1
+
+
+class Bench:
+    """A builder with all that it needs, in a directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.rooms = Rooms()
+        self.heard = Heard()
+        self.scratch = root / "scratch"
+        self.scratch.mkdir()
+        (root / "out").mkdir()
+        self.out = str(root / "out")
+
+    def builder(self, *, patience: float = 60.0, forbidden: str | None = None, **options: object) -> Builder:
+        environ = options.pop("environ", {"PATH": os.environ["PATH"]})
+        chosen = Options(sys.executable, environ, **options)  # type: ignore[arg-type]
+        return Builder(
+            chosen, self.rooms, Children(2).build, str(self.scratch), str(self.root), self.heard,
+            lambda _: forbidden, patience=patience,
+        )  # fmt: skip
+
+    def tree(self, name: str = "", version: str = "", **files: str) -> Tree:
+        backend = files.pop("backend", BACKEND)
+        inside = {key.replace("__", "."): text for key, text in files.items()}
+        return Tree(write_tree(self.root / "demo", files_of(backend=backend, files=inside)), "demo", name, version)
+
+    def calls(self) -> str:
+        path = self.root / "demo" / "calls"
+        return path.read_text() if path.exists() else ""
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def counted(text: str) -> str:
+    """Let each hook of a backend leave its letter."""
+    for hook, letter in (("build_wheel", "w"), ("build_editable", "e"), ("prepare_metadata_for_build_wheel", "m")):
+        head = f"def {hook}("
+        at = text.find(head)
+        if at >= 0:
+            end = text.index(":\n", at) + 2
+            text = text[:end] + "    " + COUNTED.format(letter) + text[end:]
+    return text
+
+
+def test_static_metadata_takes_no_backend(bench: Bench) -> None:
+    tree = bench.tree(pyproject__toml=pyproject("demo", needs=["other"]))
+    assert [one.name for one in bench.builder().metadata(tree).requires] == ["other"]
+    assert bench.rooms.wanted == []
+
+
+def test_the_backend_tells_what_files_do_not_and_builds_in_the_same_place(bench: Bench) -> None:
+    tree = bench.tree(backend=counted(PREPARES), pyproject__toml=pyproject(requires=["flit"]))
+    builder = bench.builder()
+    assert builder.metadata(tree).version == "1.0"
+    assert os.path.basename(builder.wheel(tree, bench.out)) == "demo-1.0-py3-none-any.whl"
+    assert bench.rooms.wanted == [("create", ("flit",))]
+    assert bench.calls() == "mw"
+
+
+def test_the_metadata_that_a_backend_told_is_handed_back_to_it(bench: Bench) -> None:
+    backend = PREPARES.replace(
+        "    found = sources()\n", "    found = {'seen.py': repr(sorted(os.listdir(metadata_directory)))}\n"
+    )
+    tree, builder = bench.tree(backend=backend), bench.builder()
+    builder.metadata(tree)
+    assert b"METADATA" in Path(builder.wheel(tree, bench.out)).read_bytes()
+
+
+def test_a_wheel_that_had_to_be_built_for_its_metadata_is_not_built_again(bench: Bench) -> None:
+    tree, builder = bench.tree(backend=counted(BACKEND)), bench.builder()
+    assert builder.metadata(tree).name == "demo"
+    assert os.path.isfile(builder.wheel(tree, bench.out))
+    assert bench.calls() == "w"
+
+
+def test_what_a_backend_asks_for_besides_is_added(bench: Bench) -> None:
+    more = "\n\ndef get_requires_for_build_wheel(c=None):\n    return ['ninja']\n"
+    bench.builder().wheel(bench.tree(backend=BACKEND + more, pyproject__toml=pyproject(requires=["a"])), bench.out)
+    assert bench.rooms.wanted == [("create", ("a",)), ("add", ("a", "ninja"))]
+
+
+def test_editables_have_a_build_of_their_own(bench: Bench) -> None:
+    tree, builder = bench.tree(backend=counted(PREPARES)), bench.builder()
+    builder.wheel(tree, bench.out)
+    builder.metadata(tree, editable=True)
+    builder.wheel(tree, bench.out, editable=True)
+    assert bench.calls() == "wme"
+
+
+def test_builds_without_isolation_use_the_interpreter_as_it_is(bench: Bench) -> None:
+    more = "\n\ndef get_requires_for_build_wheel(c=None):\n    raise SystemExit('not asked')\n"
+    tree = bench.tree("demo", backend=BACKEND + more)
+    assert bench.builder(open_to_all=True).wheel(tree, bench.out)
+    assert bench.builder(open_packages=frozenset({"demo"})).wheel(tree, bench.out)
+    assert bench.rooms.wanted == []
+    with pytest.raises(BuildFailed):
+        bench.builder(open_packages=frozenset({"other"})).wheel(tree, bench.out)
+
+
+def test_a_guessed_name_is_good_for_options_and_not_for_more(bench: Bench) -> None:
+    tree = bench.tree().replaced(guess="guessed", place="/there")
+    options = {
+        "settings": {"a": "1"},
+        "settings_of": {"guessed": {"b": "2"}, "/there": {"c": "3"}, "other": {"d": "4"}},
+    }
+    path = bench.builder(open_packages=frozenset({"guessed"}), **options).wheel(tree, bench.out)
+    assert b"{'a': '1', 'b': '2', 'c': '3'}" in Path(path).read_bytes()
+    assert bench.rooms.wanted == []
+
+
+def test_the_shell_of_the_user_does_not_leak_in(bench: Bench) -> None:
+    backend = BACKEND.replace(
+        "    found = sources()\n",
+        "    import sys\n    found = {'seen.py': repr({n: v for n, v in os.environ.items() if n in "
+        "('PYTHONPATH', 'VIRTUAL_ENV', 'PATH', 'CC', 'CONDA_PREFIX', 'PYTHONNOUSERSITE')})}\n",
+    )
+    environ = {"PYTHONPATH": "/p", "VIRTUAL_ENV": "/v", "PATH": "/usr/bin", "CC": "clang", "CONDA_PREFIX": "/c"}
+    said = (
+        Path(bench.builder(environ=environ).wheel(bench.tree(backend=backend), bench.out))
+        .read_bytes()
+        .decode("latin-1")
+    )
+    assert "PYTHONPATH" not in said
+    assert "'VIRTUAL_ENV': '/v'" not in said
+    assert "'VIRTUAL_ENV': '" + str(bench.scratch) in said
+    assert "/env/bin:/usr/bin'" in said
+    assert "'CC': 'clang'" in said
+    assert "'CONDA_PREFIX': '/c'" in said  # compilers and libraries of a conda environment are found by it
+    assert "'PYTHONNOUSERSITE': '1'" in said
+
+
+@pytest.mark.parametrize(("name", "version", "said"), [("other", "", "calls it `demo`"), ("demo", "2.0", "says 1.0")])
+@pytest.mark.parametrize("static", [True, False])
+def test_another_project_or_version_than_was_asked_for_is_told(
+    bench: Bench, name: str, version: str, said: str, static: bool
+) -> None:
+    files = {"pyproject__toml": pyproject("demo")} if static else {}
+    with pytest.raises(BuildFailed, match=said):
+        bench.builder().metadata(bench.tree(name, version, **files))
+    with pytest.raises(BuildFailed, match=said):
+        bench.builder().wheel(bench.tree(name, version), bench.out)
+
+
+@pytest.mark.parametrize(
+    ("tag", "fits"), [("cp311-cp311-linux_x86_64", True), ("py3-none-any", True), ("cp38-cp38-win_amd64", False)]
+)
+def test_a_wheel_for_somebody_else_is_told(bench: Bench, tag: str, fits: bool) -> None:
+    tree = bench.tree(backend=BACKEND.replace('tag="py3-none-any"', f'tag="{tag}"'))
+    builder = bench.builder(tags=("cp311-cp311-linux_x86_64", "py3-none-any"))
+    if fits:
+        assert builder.wheel(tree, bench.out)
+        return
+    with pytest.raises(BuildFailed, match="does not fit this interpreter") as caught:
+        builder.wheel(tree, bench.out)
+    assert "cp38-cp38-win_amd64" in caught.value.context[0]
+
+
+def test_what_is_no_wheel_by_its_name_is_told(bench: Bench) -> None:
+    backend = (
+        BACKEND + "\n\ndef build_wheel(d, *a):\n    open(os.path.join(d, 'x.whl'), 'w').close()\n    return 'x.whl'\n"
+    )
+    with pytest.raises(BuildFailed, match=r"made `x\.whl`"):
+        bench.builder().wheel(bench.tree(backend=backend), bench.out)
+
+
+@pytest.mark.parametrize("text", ["", "Metadata-Version: 2.1\n", "Metadata-Version: 2.1\nName: demo\nVersion: x y\n"])
+def test_metadata_that_cannot_be_read_is_told(bench: Bench, text: str) -> None:
+    backend = PREPARES + f"\n\ndef metadata():\n    return {text!r}\n"
+    with pytest.raises(BuildFailed, match="metadata that its build backend wrote"):
+        bench.builder().metadata(bench.tree(backend=backend))
+
+
+def test_a_wheel_that_is_none_is_told(bench: Bench) -> None:
+    backend = (
+        BACKEND
+        + "\n\ndef build_wheel(d, *a):\n    n = 'demo-1.0-py3-none-any.whl'\n    open(os.path.join(d, n), 'w').close()\n    return n\n"
+    )
+    with pytest.raises(BuildFailed, match="metadata that its build backend wrote"):
+        bench.builder().metadata(bench.tree(backend=backend))
+
+
+def test_what_is_forbidden_is_not_built_but_may_be_worked_on(bench: Bench) -> None:
+    builder = bench.builder(forbidden="`--no-build` forbids it")
+    with pytest.raises(BuildFailed, match=r"would have to be built, but `--no-build` forbids it"):
+        builder.wheel(bench.tree(), bench.out)
+    assert builder.wheel(bench.tree(), bench.out, editable=True)
+
+
+def test_a_directory_without_a_project_is_told(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NotAProject):
+        bench.builder().wheel(Tree(str(tmp_path / "empty"), "empty"), bench.out)
+    assert bench.heard.running == 0
+
+
+def test_a_build_that_takes_long_is_named_again_and_again(bench: Bench) -> None:
+    slow = BACKEND.replace(
+        "    found = sources()\n",
+        "    import time\n    print('working', flush=True)\n    time.sleep(0.7)\n    found = sources()\n",
+    )
+    bench.builder(patience=0.1).wheel(bench.tree(backend=slow), bench.out)
+    assert bench.heard.tasks == ["build demo"]
+    assert bench.heard.running == 0
+    assert bench.heard.advanced > 2
+    told = [note for note in bench.heard.notes if note.startswith("Still building demo after")]
+    assert 1 <= len(told) <= 4
+    assert "working" in Path(told[-1].rpartition(": ")[2]).read_text()
+
+
+def test_a_source_distribution_is_built(bench: Bench) -> None:
+    path = bench.builder().sdist(bench.tree(), bench.out)
+    assert os.path.basename(path) == "demo-1.0.tar.gz"
+    assert bench.heard.tasks == ["build demo (sdist)"]

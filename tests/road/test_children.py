@@ -1,0 +1,123 @@
+"""Programs that run for several threads end together."""
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from commonwheel.road.children import Children, Halted
+
+ENVIRON = {"PATH": os.environ["PATH"]}
+
+
+def sleeper(tmp_path: Path) -> list[str]:
+    """Return a command that starts another, writes its number, and waits."""
+    return ["sh", "-c", f"sleep 60 & echo $! > {tmp_path}/pid; wait"]
+
+
+def gone(pid: int) -> bool:
+    for _ in range(200):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("way", ["build", "git"])
+def test_another_thread_ends_a_command_with_all_that_it_started(tmp_path: Path, way: str) -> None:
+    children, caught = Children(1), []
+
+    def work() -> None:
+        try:
+            if way == "git":
+                children.git(sleeper(tmp_path), str(tmp_path), ENVIRON)
+            else:
+                children.build(sleeper(tmp_path), cwd=str(tmp_path), env=ENVIRON, on_line=lambda _: None)
+        except Halted as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    pid = tmp_path / "pid"
+    while not (pid.exists() and pid.read_text()):
+        time.sleep(0.01)
+    children.halt()
+    thread.join(10)
+    assert len(caught) == 1
+    assert gone(int(pid.read_text()))
+
+
+def test_nothing_begins_any_more_once_it_is_over(tmp_path: Path) -> None:
+    children = Children(1)
+    children.halt()
+    with pytest.raises(Halted):
+        children.build(["touch", "x"], cwd=str(tmp_path), env=ENVIRON, on_line=lambda _: None)
+    with pytest.raises(Halted):
+        children.git(["touch", "x"], str(tmp_path), ENVIRON)
+    assert not (tmp_path / "x").exists()
+
+
+def test_no_more_builds_than_there_are_places_run_at_a_time(tmp_path: Path) -> None:
+    children = Children(2)
+    code = (
+        "import os, sys, time; open(f'in-{os.getpid()}', 'w').close()\n"
+        "print(len([n for n in os.listdir() if n.startswith('in-')]), flush=True); time.sleep(0.2)\n"
+        "os.remove(f'in-{os.getpid()}')"
+    )
+    seen: list[int] = []
+
+    def work() -> None:
+        children.build(
+            [sys.executable, "-S", "-c", code],
+            cwd=str(tmp_path),
+            env=ENVIRON,
+            on_line=lambda line: seen.append(int(line)),
+        )
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 5
+    assert max(seen) <= 2
+
+
+def test_who_waits_for_a_place_is_ended_too(tmp_path: Path) -> None:
+    children, caught = Children(1), []
+    pid = tmp_path / "pid"
+
+    def work() -> None:
+        try:
+            children.build(sleeper(tmp_path), cwd=str(tmp_path), env=ENVIRON, on_line=lambda _: None)
+        except Halted as error:
+            caught.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while not (pid.exists() and pid.read_text()):
+        time.sleep(0.01)
+    children.halt()
+    for thread in threads:
+        thread.join(10)
+    assert len(caught) == 2
+
+
+def test_what_a_build_leaves_running_is_ended(tmp_path: Path) -> None:
+    words = ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"]
+    said: list[bytes] = []
+    assert Children(1).build(words, cwd=str(tmp_path), env=ENVIRON, on_line=said.append) == 0
+    assert gone(int(said[0]))
+
+
+def test_git_tells_its_status_and_what_it_said(tmp_path: Path) -> None:
+    status, said = Children(1).git(["sh", "-c", "echo out; echo err >&2; exit 3"], str(tmp_path), ENVIRON)
+    assert (status, sorted(said.split())) == (3, ["err", "out"])

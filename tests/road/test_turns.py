@@ -1,0 +1,121 @@
+"""Threads take turns at projects, and circles are named instead of waited in."""
+
+import threading
+import time
+
+import pytest
+
+from commonwheel.build.backend import BuildFailed
+from commonwheel.road.turns import Once, Turns
+
+
+def test_a_value_is_made_once_and_the_others_wait_for_it() -> None:
+    once, made = Once(), []
+    ready = threading.Barrier(4)
+
+    def make() -> int:
+        made.append(1)
+        time.sleep(0.05)
+        return len(made)
+
+    def ask(found: list[int]) -> None:
+        ready.wait()
+        found.append(once.get("key", make))
+
+    found: list[int] = []
+    threads = [threading.Thread(target=ask, args=(found,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [1, 1, 1, 1]
+    assert once.get("other", lambda: 7) == 7
+
+
+def test_after_a_failure_the_next_one_tries_again() -> None:
+    once = Once()
+    with pytest.raises(ZeroDivisionError):
+        once.get("key", lambda: 1 // 0)
+    assert once.get("key", lambda: 3) == 3
+
+
+def test_one_thread_at_a_time_is_at_a_project() -> None:
+    turns, inside, most = Turns(), [], []
+
+    def work() -> None:
+        with turns.turn("a"):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 5
+
+
+def test_a_project_that_needs_itself_is_told_with_the_circle() -> None:
+    turns = Turns()
+    with turns.turn("a"), turns.turn("b"), turns.turn("c"):
+        assert list(turns.chain) == ["a", "b", "c"]
+        with pytest.raises(BuildFailed, match="`c` needs itself to be built") as caught, turns.turn("b"):
+            raise AssertionError
+        assert caught.value.context[0] == "the circle: c -> b -> c"
+        with pytest.raises(BuildFailed) as caught, turns.turn("a"):
+            raise AssertionError
+        assert caught.value.context[0] == "the circle: c -> a -> b -> c"
+        with pytest.raises(BuildFailed) as caught, turns.turn("c"):
+            raise AssertionError
+        assert caught.value.context[0] == "the circle: c -> c"
+    with turns.turn("c"):
+        assert list(turns.chain) == ["c"]
+
+
+def test_two_threads_that_would_wait_for_each_other_are_told() -> None:
+    turns = Turns()
+    both = threading.Barrier(2, timeout=5)
+    errors: list[BuildFailed] = []
+
+    def work(first: str, second: str) -> None:
+        try:
+            with turns.turn(first):
+                both.wait()
+                with turns.turn(second):
+                    pass
+        except BuildFailed as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=pair, daemon=True) for pair in (("a", "b"), ("b", "a"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in threads)
+    assert len(errors) == 1  # the other went on, once this one had left
+    assert errors[0].context[0] in ("the circle: a -> b -> a", "the circle: b -> a -> b")
+
+
+def test_what_is_done_by_another_thread_belongs_to_the_same_chain() -> None:
+    turns, seen = Turns(), []
+
+    def work(name: str) -> None:
+        with turns.turn(name):
+            seen.append(turns.chain)
+
+    with turns.turn("a"):
+        thread = threading.Thread(target=turns.carried(work), args=("b",))
+        thread.start()
+        thread.join()
+    assert seen == [("a", "b")]
+    with turns.turn("b"), pytest.raises(BuildFailed, match="`b` needs itself"), turns.turn("a"):
+        raise AssertionError
+
+
+def test_two_may_need_a_third_one_after_the_other() -> None:
+    turns = Turns()
+    for first in ("a", "b", "a"):
+        with turns.turn(first), turns.turn("tool"):
+            pass
