@@ -159,11 +159,9 @@ def test_builds_without_isolation_use_the_interpreter_as_it_is(bench: Bench) -> 
 
 def test_a_guessed_name_is_good_for_options_and_not_for_more(bench: Bench) -> None:
     tree = bench.tree().replaced(guess="guessed", place="/there")
-    options = {
-        "settings": {"a": "1"},
-        "settings_of": {"guessed": {"b": "2"}, "/there": {"c": "3"}, "other": {"d": "4"}},
-    }
-    path = bench.builder(open_packages=frozenset({"guessed"}), **options).wheel(tree, bench.out)
+    single = {"guessed": {"b": "2"}, "/there": {"c": "3"}, "other": {"d": "4"}}
+    builder = bench.builder(open_packages=frozenset({"guessed"}), settings={"a": "1"}, settings_of=single)
+    path = builder.wheel(tree, bench.out)
     assert b"{'a': '1', 'b': '2', 'c': '3'}" in Path(path).read_bytes()
     assert bench.rooms.wanted == []
 
