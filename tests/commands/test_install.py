@@ -5,35 +5,6 @@ import os
 
 import pytest
 
-from kit.cli import Cw
-from kit.wheels import make_wheel
-
-
-@pytest.fixture
-def cw(tmp_path):
-    (tmp_path / "a place").mkdir()
-    cw = Cw(
-        tmp_path / "a place", CW_NO_INDEX="1", CW_FIND_LINKS=str(tmp_path / "a place" / "wheels").replace(" ", "%20")
-    )
-    cw.environ.pop("CW_FIND_LINKS")
-    cw.write("cw.toml", 'find-links = ["wheels"]\nno-index = true\n')
-    return cw
-
-
-@pytest.fixture
-def stocked(cw):
-    """Some packages: an application on a library, in two versions, with an extra and a script."""
-    wheels = cw.path("wheels")
-    for version in ("1.0", "2.0"):
-        make_wheel(
-            wheels, "app", version, {"app/__init__.py": f"version = '{version}'\n", "app/cli.py": "def main():\n    print('app')\n"},
-            requires=["lib>=1", "color ; extra == 'pretty'"], extras=["pretty"], entry_points={"console_scripts": {"app": "app.cli:main"}},
-        )  # fmt: skip
-        make_wheel(wheels, "lib", version, {"lib.py": f"version = '{version}'\n"})
-    make_wheel(wheels, "color", "1.0", {"color.py": ""})
-    cw("venv", "v").ok()
-    return cw
-
 
 def content(root):
     """Return every file below a directory with its mode and hash, and every link with its target."""

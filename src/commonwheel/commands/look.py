@@ -182,7 +182,7 @@ def inspect(session: "Session", parsed: "Parsed") -> "dict[str, object]":
     """Describe an environment in the format of `pip inspect` (version 1)."""
     environment = session.environment(mutating=False)
     rows: list[object] = []
-    for one in session.installed(environment):
+    for one in session.with_installers(session.installed(environment)):
         if session.settings.flag("local") and not one.own:
             continue
         document = core_metadata.read_all(_metadata_text(one))

@@ -4,11 +4,11 @@ import os
 
 from commonwheel.model import Value
 from commonwheel.python.installed import read_metadata
-from commonwheel.specs import core_metadata, markers, versions
+from commonwheel.specs import core_metadata, markers, versions, wheel_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
     from typing import Final
 
     from commonwheel.model import Environment, Installed, Metadata, Target
@@ -39,9 +39,11 @@ class Graph:
     Which extras were asked for is nowhere recorded; an edge behind an extra is drawn when some requirement asks for it.
     """
 
-    def __init__(self, installed: "Iterable[Installed]", environment: "Environment") -> None:
+    def __init__(
+        self, installed: "Iterable[Installed]", environment: "Environment", target: "Target | None" = None
+    ) -> None:
         self._installed = {one.name: one for one in installed}
-        self._markers = environment.interpreter.markers
+        self._markers = target.markers if target is not None else environment.interpreter.markers
         self.metadata: Final = {name: metadata_of(one) for name, one in self._installed.items()}
         extras = self._extras()
         self.nodes: Final = {
@@ -126,9 +128,10 @@ class Graph:
 
 def problems(installed: "Sequence[Installed]", environment: "Environment", target: "Target") -> "list[str]":
     """Return a sentence, in uv's words, for each requirement that is missing or not met, and each wrong Python."""
-    graph = Graph(installed, environment)
+    graph = Graph(installed, environment, target)
     by_name = {one.name: one for one in installed}
     python = target.markers.get("python_full_version", "")
+    tags = frozenset(target.tags)
     sentences = []
     counted: dict[str, int] = {}
     for one in installed:
@@ -146,14 +149,36 @@ def problems(installed: "Sequence[Installed]", environment: "Environment", targe
         wanted = metadata.requires_python
         if wanted and python and not versions.contains(wanted, _release(python), prereleases=True):
             sentences.append(f"The package `{name}` requires Python {wanted}, but `{python}` is installed")
+        if not _fits(by_name[name], tags):
+            sentences.append(f"The package `{name}` was built for a different platform")
         for child, specifier in graph.nodes[name].needs:
-            text = f"{child}{written(specifier)}"
+            text = f"{child}{written(specifier).replace(' ', '')}"
             present = by_name.get(child)
             if present is None:
                 sentences.append(f"The package `{name}` requires `{text}`, but it's not installed")
             elif specifier and not versions.contains(specifier, present.version, prereleases=True):
                 sentences.append(f"The package `{name}` requires `{text}`, but `{present.version}` is installed")
     return sentences
+
+
+def _fits(one: "Installed", admitted: "frozenset[str]") -> bool:
+    """Tell whether one of the tags of an installed wheel is among those of the target; what has no tags fits."""
+    if one.form != "dist-info":
+        return True
+    try:
+        with open(os.path.join(one.location, "WHEEL"), encoding="utf-8", errors="replace") as stream:
+            lines = stream.read().splitlines()
+    except OSError:
+        return True
+    tags = [line.partition(":")[2].strip() for line in lines if line[:4].lower() == "tag:"]
+    return not tags or not admitted.isdisjoint(_expanded(tags))
+
+
+def _expanded(tags: "Iterable[str]") -> "Iterator[str]":
+    for tag in tags:
+        parts = tag.split("-")
+        if len(parts) == 3:  # noqa: PLR2004 - python, ABI, platform
+            yield from wheel_file.expand_tags(*parts)
 
 
 def written(specifier: str) -> str:
