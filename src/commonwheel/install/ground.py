@@ -17,11 +17,12 @@ DIRECTORY, FILE, LINK, NOTHING = "directory", "file", "link", ""
 class Ground:
     """Answer what is at a path, as if the paths in `gone` (and all below them) had been taken away."""
 
-    __slots__ = ("_gone", "_known")
+    __slots__ = ("_gone", "_known", "_real")
 
     def __init__(self, gone: "Collection[str]" = ()) -> None:
         self._gone = frozenset(gone)
         self._known: dict[str, str] = {}
+        self._real: dict[str, str] = {}
 
     def kind(self, path: str) -> str:
         """Return `directory`, `file` (anything else that has a name), `link`, or "" for nothing."""
@@ -40,7 +41,11 @@ class Ground:
 
     def real(self, path: str) -> str:
         """Return `path` with all links on the way resolved."""
-        return os.path.realpath(path)
+        known = self._real.get(path)
+        if known is None:
+            # the kernel is asked once for each directory on the way, and a wheel with a share/ tree has hundreds of files
+            known = self._real[path] = os.path.realpath(path)
+        return known
 
     def names(self, directory: str) -> dict[str, str]:
         """Return the names in a directory (that may be reached through a link) with their kinds; compiled caches left out."""

@@ -349,6 +349,7 @@ class Material:
                 return entry
         path = file_url.to_path(candidate.url.secret)
         if path is not None:
+            pointer = recall.file_key(path)
             entry = store.admit_file(path, candidate.filename, expected)
         else:
             fill = self._filler(candidate.url, candidate.filename, candidate.size, hashed=bool(expected))

@@ -178,7 +178,10 @@ def entry(parts: "Parts", pin: "Pin") -> "Entry | None":
     candidate = pin.candidate
     if candidate is not None and candidate.kind == "wheel":
         digest = sha256_of(pin.digests) or sha256_of(candidate.digests)
-        return parts.store.ready(digest) if digest is not None else None
+        if digest is None and not (pin.digests or candidate.digests):
+            path = file_url.to_path(candidate.url.secret)
+            digest = archive_digest(parts, PathSource(path)) if path is not None else None
+        return _ready(parts, digest, pin.name) if digest is not None else None
     if candidate is not None:
         found = None if refreshes(parts, pin.name) else built(parts, candidate_identity(parts, pin), pin.name)
     elif pin.source is None or not may_recall(parts, pin.source, pin.name):
@@ -191,6 +194,16 @@ def entry(parts: "Parts", pin: "Pin") -> "Entry | None":
     if found is None or found.name != pin.name or not same_version(found.version, pin.version):
         return None
     return found
+
+
+def _ready(parts: "Parts", digest: str, name: str) -> "Entry | None":
+    """Return an entry that can be placed; of one that will be folded not every file is looked at."""
+    settings, store = parts.settings, parts.store
+    mode = (settings.text("link-mode") or "auto").removesuffix("!")
+    if mode == "auto":
+        found = store.find(digest)
+        mode = store.recommended_link_mode(found) if found is not None else ""
+    return store.ready(digest, folded=mode == "fold" and name not in settings.many("no-fold"))
 
 
 def candidate_identity(parts: "Parts", pin: "Pin") -> str:
