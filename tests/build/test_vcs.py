@@ -1,0 +1,252 @@
+"""Revisions of real git repositories: what `@` may name, what is kept, what is told."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from commonwheel.build.vcs import GitFailed, Repositories
+from commonwheel.model import SafeUrl, VcsSource
+from kit.sdists import commit, git, repository
+from kit.users import users
+
+ALONE = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PATH": os.environ["PATH"]}
+# submodules from this machine are forbidden unless the user says otherwise (git 2.38)
+LOCAL = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "protocol.file.allow", "GIT_CONFIG_VALUE_0": "always"}
+
+
+class Calls:
+    """Run git, and keep what it was asked."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, ...]] = []
+
+    def __call__(self, words: Sequence[str], cwd: str, environ: Mapping[str, str]) -> tuple[int, str]:
+        self.made.append(tuple(words[1:]))
+        done = subprocess.run(words, cwd=cwd, env=dict(environ), capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def fetches(self) -> int:
+        return sum(words[0] == "fetch" for words in self.made)
+
+
+class Place:
+    """A repository with some history, and a store beside it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.path = root / "a repository"
+        self.first = repository(self.path, {"x.txt": "1", "sub/y.txt": "y"})
+        git(self.path, "tag", "v1.0")
+        git(self.path, "tag", "-a", "-m", "about", "v1.1")
+        self.second = commit(self.path, {"x.txt": "2"})
+        git(self.path, "checkout", "--quiet", "-b", "feature/one")
+        self.branch = commit(self.path, {"x.txt": "feature"})
+        git(self.path, "checkout", "--quiet", "main")
+        self.calls = Calls()
+
+    @property
+    def url(self) -> SafeUrl:
+        return SafeUrl(f"file://{self.path}".replace(" ", "%20"))
+
+    def source(self, revision: str | None = None) -> VcsSource:
+        return VcsSource("git", self.url, revision)
+
+    def repositories(self, environ: Mapping[str, str] | None = None, offline: str = "") -> Repositories:
+        where = {**ALONE, **(environ or {})}
+        return Repositories(str(self.root / "store" / "git"), self.calls, where, offline=offline)
+
+    def work_tree(self, source: VcsSource, environ: Mapping[str, str] | None = None, offline: str = "") -> Path:
+        return Path(self.repositories(environ, offline).checkout(source, str(self.root / "work")))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("revision", "expected", "content"),
+    [
+        (None, "second", "2"),
+        ("main", "second", "2"),
+        ("feature/one", "branch", "feature"),
+        ("v1.0", "first", "1"),
+        ("v1.1", "first", "1"),
+        ("refs/heads/main", "second", "2"),
+        ("refs/tags/v1.1", "first", "1"),
+    ],
+)
+def test_a_name_leads_to_its_commit(place: Place, revision: str | None, expected: str, content: str) -> None:
+    found = place.repositories().resolve(place.source(revision))
+    assert found.commit == getattr(place, expected)
+    assert found.revision == revision
+    tree = place.work_tree(found)
+    assert (tree / "x.txt").read_text() == content
+    assert git(tree, "rev-parse", "HEAD") == found.commit
+    assert place.calls.fetches() == 1
+
+
+@pytest.mark.parametrize("length", [40, 12, 7])
+def test_a_commit_is_found_by_its_hash_or_the_start_of_it(place: Place, length: int) -> None:
+    assert place.repositories().resolve(place.source(place.first[:length])).commit == place.first
+
+
+def test_a_commit_that_no_branch_holds_any_more_is_fetched_by_its_hash(place: Place) -> None:
+    git(place.path, "checkout", "--quiet", "--detach", "main")
+    lost = commit(place.path, {"x.txt": "lost"})
+    git(place.path, "checkout", "--quiet", "main")
+    found = place.repositories().resolve(place.source(lost))
+    assert (place.work_tree(found) / "x.txt").read_text() == "lost"
+
+
+def test_a_full_hash_that_is_there_is_not_asked_for_again(place: Place) -> None:
+    place.repositories().resolve(place.source(place.first))
+    before = place.calls.fetches()
+    place.repositories().resolve(place.source(place.first))
+    assert place.calls.fetches() == before
+
+
+def test_a_branch_is_followed_by_the_next_command_and_not_within_one(place: Place) -> None:
+    repositories = place.repositories()
+    assert repositories.resolve(place.source("main")).commit == place.second
+    third = commit(place.path, {"x.txt": "3"})
+    assert repositories.resolve(place.source("main")).commit == place.second
+    assert place.repositories().resolve(place.source("main")).commit == third
+    assert place.repositories().resolve(place.source()).commit == third
+
+
+def test_a_branch_that_was_rewritten_or_replaced_is_followed(place: Place) -> None:
+    place.repositories().resolve(place.source("feature/one"))
+    git(place.path, "branch", "-D", "feature/one")
+    git(place.path, "branch", "feature")
+    assert place.repositories().resolve(place.source("feature")).commit == place.second
+
+
+def test_the_clone_is_shared_by_spellings_and_logins(place: Place) -> None:
+    place.repositories().resolve(place.source())
+    spelled = VcsSource("git", SafeUrl(place.url.secret + "/"))
+    place.repositories().resolve(spelled)
+    clones = [name for name in os.listdir(place.root / "store" / "git") if not name.endswith(".lock")]
+    assert len(clones) == 1
+    assert clones[0].endswith(f".{os.geteuid()}")
+    assert os.stat(place.root / "store" / "git" / clones[0]).st_mode & 0o777 == 0o700
+
+
+def test_tags_come_with_a_work_tree(place: Place) -> None:
+    """Versions are made of them (setuptools-scm and others ask `git describe`)."""
+    tree = place.work_tree(place.repositories().resolve(place.source()))
+    assert git(tree, "describe", "--tags").startswith("v1.1-1-g")
+
+
+def test_submodules_come_with_a_work_tree(place: Place) -> None:
+    inner = place.root / "inner"
+    repository(inner, {"inner.txt": "inner"})
+    git(place.path, "submodule", "add", "--quiet", f"file://{inner}", "deep/inner")
+    commit(place.path)
+    source = place.repositories().resolve(place.source())
+    tree = place.work_tree(source, environ=LOCAL)
+    assert (tree / "deep/inner/inner.txt").read_text() == "inner"
+
+
+def test_a_submodule_that_cannot_be_had_is_told(place: Place) -> None:
+    inner = place.root / "inner"
+    repository(inner, {"inner.txt": "inner"})
+    git(place.path, "submodule", "add", "--quiet", f"file://{inner}", "inner")
+    commit(place.path)
+    shutil.rmtree(inner)
+    source = place.repositories().resolve(place.source())
+    with pytest.raises(GitFailed, match="`git submodule` failed"):
+        place.work_tree(source, environ=LOCAL)
+
+
+def test_hooks_of_the_user_do_not_run(place: Place) -> None:
+    templates = place.root / "templates" / "hooks"
+    templates.mkdir(parents=True)
+    (templates / "post-checkout").write_text(f"#!/bin/sh\ntouch {place.root}/ran\n")
+    (templates / "post-checkout").chmod(0o755)
+    environ = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "init.templateDir",
+        "GIT_CONFIG_VALUE_0": str(templates.parent),
+    }
+    place.work_tree(place.repositories().resolve(place.source()), environ=environ)
+    assert not (place.root / "ran").exists()
+
+
+def test_a_git_hook_around_us_does_not_lead_astray(place: Place) -> None:
+    other = place.root / "other"
+    repository(other, {"z": "z"})
+    environ = {"GIT_DIR": str(other / ".git"), "GIT_WORK_TREE": str(other), "GIT_INDEX_FILE": str(other / "index")}
+    found = place.repositories(environ=environ).resolve(place.source())
+    tree = place.work_tree(found, environ=environ)
+    assert (tree / "x.txt").read_text() == "2"
+    assert not (other / "index").exists()
+
+
+@pytest.mark.parametrize("revision", ["nowhere", "v9.9", "0" * 40, "abcdef1", "refs/heads/nowhere"])
+def test_a_revision_that_does_not_exist_is_told(place: Place, revision: str) -> None:
+    with pytest.raises(GitFailed) as caught:
+        place.repositories().resolve(place.source(revision))
+    assert "a%20repository" in caught.value.message
+    assert caught.value.exit_status == 1
+    assert caught.value.hint
+
+
+def test_what_is_called_alike_is_told(place: Place) -> None:
+    with pytest.raises(GitFailed, match=r"has no revision `1\.2`") as caught:
+        place.repositories().resolve(place.source("1.2"))
+    assert caught.value.context == ()
+    with pytest.raises(GitFailed) as caught:
+        place.repositories().resolve(place.source("v1.5"))
+    assert caught.value.context == ("it has: v1.0, v1.1",)
+
+
+def test_a_repository_that_does_not_exist_is_told_without_its_password(place: Place) -> None:
+    shutil.rmtree(place.path)
+    with pytest.raises(GitFailed, match="`git fetch` failed") as caught:
+        place.repositories().resolve(place.source())
+    assert any("repository" in line for line in caught.value.context)
+    secret = VcsSource("git", SafeUrl("https://me:s3cret@nowhere.invalid/x"))
+    with pytest.raises(GitFailed) as caught:
+        place.repositories().resolve(secret)
+    assert "s3cret" not in str([caught.value.message, *caught.value.context, caught.value.hint])
+
+
+@pytest.mark.parametrize(("kind", "url"), [("hg", "https://x.example/r"), ("git", "ftp://x.example/r")])
+def test_other_kinds_and_schemes_are_refused(place: Place, kind: str, url: str) -> None:
+    with pytest.raises(GitFailed):
+        place.repositories().resolve(VcsSource(kind, SafeUrl(url)))
+    assert place.calls.made == []
+
+
+def test_offline_a_branch_is_what_it_was(place: Place) -> None:
+    with pytest.raises(GitFailed, match="`--offline` forbids"):
+        place.repositories(offline="--offline").resolve(place.source("main"))
+    place.repositories().resolve(place.source("main"))
+    shutil.rmtree(place.path)
+    found = place.repositories(offline="--offline").resolve(place.source("main"))
+    assert (place.work_tree(found, offline="--offline") / "x.txt").read_text() == "2"
+
+
+def test_nothing_unfinished_is_left(place: Place) -> None:
+    place.work_tree(place.repositories().resolve(place.source()))
+    shutil.rmtree(place.path)
+    with pytest.raises(GitFailed):
+        place.repositories().resolve(place.source("nowhere"))
+    left = os.listdir(place.root / "store" / "git")
+    assert not [name for name in left if name.startswith((".tmp-", ".trash-")) or name.endswith(".lock")]
+
+
+@pytest.mark.root
+def test_the_clone_of_somebody_else_is_not_used(place: Place) -> None:
+    place.repositories().resolve(place.source())
+    store = place.root / "store" / "git"
+    [clone] = [name for name in os.listdir(store) if not name.endswith(".lock")]
+    with users("mallory") as (mallory,):
+        os.chown(store / clone, mallory.uid, mallory.gid)
+        with pytest.raises(GitFailed, match="belongs to somebody else"):
+            place.repositories().resolve(place.source())
