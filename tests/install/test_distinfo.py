@@ -50,6 +50,14 @@ def test_a_plain_record_is_copied_and_what_installers_write_left_out(shelf: Shel
     assert shelf.files_asked == 0
 
 
+def test_a_record_with_the_line_ends_of_csv_is_copied_without_them(shelf: Shelf) -> None:
+    entry = shelf.add("one", "1.0", {"one.py": "x", "two.py": "yy"})
+    with open(f"{entry.tree}/{entry.dist_info}/RECORD", "rb") as file:
+        data = file.read()
+    assert lines_of(shelf, entry, data.replace(b"\n", b"\r\n")) == lines_of(shelf, entry, data)
+    assert shelf.files_asked == 0
+
+
 @pytest.mark.parametrize(
     "data",
     [b"", b"one.py,,\n", b'"one.py",sha256=x,1\n', b"one.py,md5=x,1\r\n", b"one.py,sha256=x,1\nmore,sha256=x,1\n" * 2],
