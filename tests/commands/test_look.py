@@ -239,6 +239,8 @@ def test_an_inspection_is_what_pip_would_say(filled):
         assert (row["metadata_location"], row["requested"], row["installer"]) == (
             other["metadata_location"], other["requested"], other["installer"],
         )  # fmt: skip
+        if "direct_url" in other:
+            del other["direct_url"]["archive_info"]["hash"]  # an older name of the same
         assert row.get("direct_url") == other.get("direct_url")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -42,7 +43,8 @@ class Cw:
         self.cwd = str(cwd)
         self.store = os.path.join(self.cwd, "the store")
         self.environ = {
-            "PATH": os.environ.get("PATH", os.defpath),
+            # the interpreter itself before any wrapper of it, which would have to be run each time
+            "PATH": os.path.dirname(os.path.realpath(sys.executable)) + os.pathsep + os.environ.get("PATH", os.defpath),
             "HOME": os.path.join(self.cwd, "home"),
             "CW_CACHE_DIR": self.store,
             "PIP_CONFIG_FILE": os.devnull,
