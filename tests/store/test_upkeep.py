@@ -120,6 +120,7 @@ def test_cleaning_a_package_removes_what_is_known_of_it(root: str, place: str) -
     store = open_store(root)
     for key in ("i/one", "i/one.files", "i/two", "j/one"):
         store.put("pages", key, b"x")
+    store.put("private-pages", "k/one", b"x")
     store.point("url of one", one.digest)
     store.point("url of two", two.digest)
     removed = upkeep.clean(store, ["One"])
@@ -127,6 +128,7 @@ def test_cleaning_a_package_removes_what_is_known_of_it(root: str, place: str) -
     assert there(root) == ["two"]
     assert store.find(one.digest) is None
     assert [store.get("pages", key) for key in ("i/one", "i/one.files", "i/two", "j/one")] == [None, None, b"x", None]
+    assert store.get("private-pages", "k/one") is None
     assert (store.pointer("url of one"), store.pointer("url of two")) == (None, two.digest)
 
 

@@ -42,7 +42,7 @@ _REMEMBERED = 400 * 86_400
 FETCHED = frozenset({"index", "url"})
 #: Where `verify_entries` says that it could not read: no fault of the entry, and nothing to repair.
 UNREADABLE = ""
-_RECORDS = ("pages", "metadata")
+_RECORDS = ("pages", "metadata", "private-pages", "private-metadata")
 _MADE_HERE = (layout.BUILDS, layout.GIT)
 
 
