@@ -111,9 +111,7 @@ def make(  # noqa: PLR0913 - the settings of an installation
 # --- records -------------------------------------------------------------------------------------------------------
 
 
-def record(
-    change: Changeset, state: str, number: int, command: str, used: "Mapping[str, int]", work: str
-) -> Record:
+def record(change: Changeset, state: str, number: int, command: str, used: "Mapping[str, int]", work: str) -> Record:
     """Return what the history is to tell of a change: what came, what went, what stays."""
     before = history.read(state, number - 1)
     known = {} if before is None else before.state
