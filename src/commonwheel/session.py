@@ -9,6 +9,7 @@ Laws of this file: it makes and connects; what is done with the parts is written
 import os
 import sys
 import time
+from _thread import RLock
 
 from commonwheel import __version__
 from commonwheel.errors import UsageError
@@ -84,6 +85,7 @@ class Session:
         self.build_constraints: tuple[Requirement, ...] = ()
         self.upgraded: frozenset[str] = frozenset()
         self._made: dict[str, Any] = {}
+        self._making = RLock()
         self._closing: list[Callable[[], object]] = []
         self._told = False
         self.outputs: list[str] = []
@@ -111,7 +113,10 @@ class Session:
 
     def _once(self, name: str, make: "Callable[[], Any]") -> "Any":
         if name not in self._made:
-            self._made[name] = make()
+            # the threads that fetch and build ask for the client at the same moment
+            with self._making:
+                if name not in self._made:
+                    self._made[name] = make()
         return self._made[name]
 
     # --- the store --------------------------------------------------------------------------------------------------

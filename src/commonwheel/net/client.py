@@ -307,7 +307,9 @@ class Client:
             return
         self._closed = True
         atexit.unregister(self.close)
-        thread = self._thread
+        # a worker may be starting it just now
+        with self._starting:
+            thread = self._thread
         if thread is None or self._ident == get_ident():
             return
         self._post("stop", None)
@@ -327,8 +329,11 @@ class Client:
             self._bury((transfer,))
             return
         with self._starting:
-            if self._thread is None:
+            if self._thread is None and not self._closed:
                 self._start()
+        if self._thread is None:
+            self._bury((transfer,))
+            return
         self._post("begin", transfer)
 
     def _promote(self, transfer: Transfer) -> None:
