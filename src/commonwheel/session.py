@@ -233,6 +233,8 @@ class Session:
         from commonwheel.python import environment as environments
 
         settings = self.settings
+        if settings.text("target") and settings.text("prefix"):
+            raise UsageError("`--target` and `--prefix` cannot be used together", hint="choose one of them")
         request = environments.EnvironmentRequest(
             settings.text("python") or "",
             system=settings.flag("system"),
@@ -250,11 +252,8 @@ class Session:
             environments.refuse_if_managed(found, settings.flag("break-system-packages"), self.environ)
         if not (found.root == os.path.join(self.cwd, ".venv") or self._told):
             self._told = True
-            version = ".".join(map(str, found.interpreter.version))
-            self.reporter.note(
-                "info" if mutating or self.command in _TOLD_WHERE else "debug",
-                f"Using Python {version} environment at: {_shown(found.root, self.cwd)}",
-            )
+            level = "info" if mutating or self.command in _TOLD_WHERE else "debug"
+            self.reporter.note(level, _introduced(found, self.cwd))
         return found
 
     def environment_at(self, root: str) -> "Environment":
@@ -961,6 +960,17 @@ def _parent() -> str:
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     return sys.executable if spec is not None and spec.name == "commonwheel.__main__" else ""
+
+
+def _introduced(environment: "Environment", cwd: str) -> str:
+    """Say, in uv's words, where a command looks; a directory of `--target` says nothing of its Python, so that is told."""
+    interpreter = environment.interpreter
+    version = ".".join(map(str, interpreter.version))
+    if environment.kind in ("target", "prefix"):
+        name = "CPython" if interpreter.implementation == "cpython" else interpreter.implementation
+        return f"Using {name} {version} interpreter at: {_shown(interpreter.executable, cwd)}"
+    root = interpreter.prefix if environment.kind == "system" else environment.root
+    return f"Using Python {version} environment at: {_shown(root, cwd)}"
 
 
 def _shown(path: str, cwd: str) -> str:

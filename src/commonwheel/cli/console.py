@@ -77,7 +77,7 @@ class Console:
         if self.quiet > 1:
             return
         lines = [f"{self.style('error:', 'red', 'bold')} {error.message}"]
-        lines += [f"  {line}" for line in error.context]
+        lines += [f"  {line}".rstrip() for line in error.context]
         if error.hint:
             lines += ["", f"{self.style('hint:', 'cyan', 'bold')} {error.hint}"]
         _write(sys.stderr, "\n".join(lines) + "\n")

@@ -21,7 +21,8 @@ _PATIENCE = 0.3  # seconds before anything is drawn
 class Watcher:
     """Be the reporter of a session: lines on stderr, bars on a terminal.
 
-    Safe to call from any thread: the bars lock themselves, everything else here is one dictionary operation.
+    Safe to call from any thread: the bars lock themselves, everything else here is one dictionary operation. A warning that
+    two parts of a command give is shown once.
     """
 
     def __init__(self, console: "Console", settings: "Settings", load: "Callable[[str], Any]") -> None:
@@ -32,6 +33,7 @@ class Watcher:
         self._tasks: dict[int, tuple[str, str, int | None]] = {}
         self._started = time.monotonic()
         self._count = 0
+        self._warned: set[str] = set()
 
     def __enter__(self) -> "Self":
         return self
@@ -47,7 +49,9 @@ class Watcher:
     def note(self, level: str, message: str) -> None:
         """Show a remark in the way its level asks for."""
         if level == "warning":
-            self._console.warning(message)
+            if message not in self._warned:
+                self._warned.add(message)
+                self._console.warning(message)
         elif level == "debug":
             self._console.detail(message)
         else:
