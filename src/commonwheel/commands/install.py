@@ -39,17 +39,19 @@ def install(session: "Session", parsed: "Parsed") -> Changes:
     What is installed stays if it fits, unless `--upgrade`. `commands.beginning` comes first, and answers where nothing is
     missing. Raises the errors of every room on the way; the environment and the store are as before then.
     """
-    return changing.insist(session, lambda: _Run(session).install())
+    return changing.insist(session, session.environment(mutating=True), lambda: _Run(session).install())
 
 
 def sync(session: "Session", parsed: "Parsed") -> Changes:
     """Make the environment hold exactly what files pin; an empty list needs `--allow-empty-requirements`."""
-    return changing.insist(session, lambda: _Run(session, exact=True).sync(parsed.positional))
+    return changing.insist(
+        session, session.environment(mutating=True), lambda: _Run(session, exact=True).sync(parsed.positional)
+    )
 
 
 def uninstall(session: "Session", parsed: "Parsed") -> Changes:
     """Remove packages; names that are not installed get a warning."""
-    return changing.insist(session, lambda: _uninstall(session, parsed))
+    return changing.insist(session, session.environment(mutating=True), lambda: _uninstall(session, parsed))
 
 
 def _uninstall(session: "Session", parsed: "Parsed") -> Changes:

@@ -10,6 +10,7 @@ from commonwheel.errors import CommonwheelError
 from commonwheel.fs import disk
 from commonwheel.install import changeset, history, transaction
 from commonwheel.install.transaction import EnvironmentChanged, Options
+from commonwheel.store.store import EntryLost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,13 +37,21 @@ class EntriesVanished(CommonwheelError):
     code = "entries-vanished"
 
 
-def insist(parts: "Parts", attempt: "Callable[[], Result]") -> "Result":
-    """Plan and change again when another command came in between: it changed the environment, or took entries away."""
+def insist(parts: "Parts", environment: "Environment", attempt: "Callable[[], Result]") -> "Result":
+    """Plan and change again when another command came in between: it changed the environment, or took entries away.
+
+    Any error counts as that if the environment changed meanwhile: what was read may have been half of somebody's change.
+    """
     for _ in range(_ATTEMPTS - 1):
+        before = changeset.stamp(environment)
         try:
             return attempt()
-        except (EnvironmentChanged, EntriesVanished) as error:
+        except (EnvironmentChanged, EntriesVanished, EntryLost) as error:
             parts.reporter.note("debug", f"{error.message}: planning again")
+        except CommonwheelError as error:
+            if isinstance(error, disk.LockTimeout) or changeset.stamp(environment) == before:
+                raise
+            parts.reporter.note("debug", f"{error.message}: another command was at work, planning again")
     return attempt()
 
 
@@ -68,17 +77,22 @@ def carry_out(
         # its state lies in it, so it has to be there before anything can be staged
         disk.make_directory(environment.root, parents=True)
     recommended = next((mode for mode in map(store.recommended_link_mode, entries.values()) if mode), "")
-    change = changeset.make(
-        environment,
-        plan,
-        entries,
-        store,
-        link_mode=settings.text("link-mode") or "auto",
-        recommended=recommended,
-        no_fold=frozenset(settings.many("no-fold")),
-        texts=texts,
-        seen=seen,
-    )
+    try:
+        change = changeset.make(
+            environment,
+            plan,
+            entries,
+            store,
+            link_mode=settings.text("link-mode") or "auto",
+            recommended=recommended,
+            no_fold=frozenset(settings.many("no-fold")),
+            texts=texts,
+            seen=seen,
+        )
+    except EntryLost:
+        for entry in entries.values():
+            store.forget(entry.digest)
+        raise
     timeout = settings.number("lock-timeout")
     threads = settings.number("concurrent-installs")
     options = Options(

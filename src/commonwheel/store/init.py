@@ -8,6 +8,7 @@ Laws of this file: what exists is neither chmod-ed nor given away: a directory t
 to run. What the file system can do is found by doing it, in a temporary directory of the store itself.
 """
 
+import errno
 import os
 import stat
 import time
@@ -68,14 +69,8 @@ def create(root: str, said: Policy) -> tuple[Check, ...]:
     disk.make_directory(
         os.path.dirname(os.path.abspath(root)), 0o777 if said.sharing == PRIVATE else 0o755, parents=True
     )
-    if disk.make_directory(root, 0o700):
-        _open_up(root, MODES[said.sharing], group)
-    version = f"{root}/{layout.VERSION}"
-    if disk.make_directory(version, 0o700):
-        _open_up(version, MODES[said.sharing], group)
-    for room in ROOMS:
-        if disk.make_directory(f"{root}/{room}", 0o700):
-            _open_up(f"{root}/{room}", MODES[said.sharing], group)
+    for path in (root, f"{root}/{layout.VERSION}", *(f"{root}/{room}" for room in ROOMS)):
+        _make(path, MODES[said.sharing], group)
     disk.write(f"{root}/{layout.POLICY}", policy.write(said).encode(), RECORD_MODE)
     layer = Layer(root, Trust())
     layer.mark()
@@ -95,6 +90,19 @@ def _group(said: Policy) -> int | None:
             f"you are not a member of the group `{said.group}`", hint="let a member or root make the store, or join it"
         )
     return group
+
+
+def _make(path: str, mode: int, group: int | None) -> None:
+    """Make a directory with these rights, if there is none. Whoever empties the store meanwhile may take it away again."""
+    for is_last in (False, False, True):
+        try:
+            if disk.make_directory(path, 0o700):
+                _open_up(path, mode, group)
+        except disk.DiskError as error:
+            if error.errno != errno.ENOENT or is_last:
+                raise
+        else:
+            return
 
 
 def _open_up(path: str, mode: int, group: int | None) -> None:
