@@ -74,9 +74,9 @@ COMMANDS = {
         "Check every file of an environment",
     ),
     "doctor": (
-        "cache:DOCTOR",
+        "doctor:DOCTOR",
         "doctor:doctor",
-        "cache:show_doctor",
+        "doctor:show",
         "Tell what is wrong around stores and environments",
     ),
     "config": ("config:CONFIG", "config:config", "config:show", "Show every setting and where it came from"),
