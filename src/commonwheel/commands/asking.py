@@ -8,7 +8,7 @@ import os
 import sys
 
 from commonwheel.errors import UsageError
-from commonwheel.model import Origin, PathSource, Value
+from commonwheel.model import Origin, PathSource, Value, VcsSource
 from commonwheel.specs import requirement as specs_requirement
 from commonwheel.specs import requirements_txt, sources
 from commonwheel.specs.lock_name import is_lock_name
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from commonwheel.specs.requirements_txt import Option
 
 COMMAND_LINE = Origin("command line")
+_GIT_SCHEMES = frozenset(("https", "http", "ssh", "file"))
 
 
 class Asked(Value):
@@ -127,6 +128,8 @@ class _Gatherer:
             self.constraints += found.requirements + found.constraints
         self.constraints += self._configured("constraint-dependencies")
         build_constraints = self._lines("build-constraints", "build-constraint-dependencies")
+        for requirement in self.requirements:
+            _refuse_strange(requirement)
         return Asked(
             tuple(map(self._plain, self.requirements)),
             tuple(self.constraints),
@@ -275,3 +278,25 @@ class _Gatherer:
                 hint="check the path" if isinstance(error, FileNotFoundError) else "it must be a readable text file",
             ) from error
         return name, data, os.path.dirname(os.path.abspath(path))
+
+
+def _refuse_strange(requirement: "Requirement") -> None:
+    """Refuse a file of requirements that is named as a package, and repositories that are none of git's."""
+    source = requirement.source
+    if source is None:
+        return
+    where = [f"asked for at: {requirement.origin}"] if requirement.origin else []
+    if isinstance(source, PathSource) and source.path.endswith((".txt", ".in")):
+        raise UsageError(
+            f"`{requirement.text}` looks like a file of requirements, and is named as a package",
+            context=where,
+            hint=f"write `-r {requirement.text}`",
+        )
+    if isinstance(source, VcsSource) and (
+        source.kind != "git" or sources.scheme_of(source.url.bare) not in _GIT_SCHEMES
+    ):
+        raise UsageError(
+            f"`{requirement.text}` is a repository that cannot be fetched",
+            context=where,
+            hint="only git is supported, by https, ssh or file; others can be checked out and installed from their directory",
+        )

@@ -7,7 +7,7 @@ import time
 from commonwheel.commands import asking, words
 from commonwheel.errors import UsageError
 from commonwheel.fs import disk
-from commonwheel.model import Digest, PathSource, UrlSource, Value, VcsSource
+from commonwheel.model import Digest, PathSource, UrlSource, VcsSource
 from commonwheel.road import resolving
 from commonwheel.specs import file_url, lock_file, requirements_txt, wheel_file
 from commonwheel.specs.lock_name import is_lock_name
@@ -21,23 +21,27 @@ if TYPE_CHECKING:
 
     from commonwheel.commands.asking import Asked
     from commonwheel.index.catalogue import Catalogue
-    from commonwheel.model import Candidate, Pin, Resolution, Target
+    from commonwheel.model import Candidate, Pin, Target
+    from commonwheel.road.resolving import Answer
     from commonwheel.session import Session
     from commonwheel.settings import Parsed
 
 _WIDE = 88
 
 
-class Compiled(Value):
-    """A resolution with what its file needs: the catalogue for hashes, what was asked, and for whom it was resolved."""
+class Compiled:
+    """An answer with what its file needs: what was asked, and for whom it was resolved."""
 
-    __slots__ = ("asked", "catalogue", "resolution", "target")
-
-    def __init__(self, resolution: "Resolution", catalogue: "Catalogue", asked: "Asked", target: "Target") -> None:
-        self.resolution: Final = resolution
-        self.catalogue: Final = catalogue
+    def __init__(self, answered: "Answer", asked: "Asked", target: "Target") -> None:
+        self._answered: Final = answered
+        self.resolution: Final = answered.resolution
         self.asked: Final = asked
         self.target: Final = target
+
+    @property
+    def catalogue(self) -> "Catalogue":
+        """Return what the indexes offer: for hashes, and for files that are not installed here."""
+        return self._answered.catalogue
 
 
 def compile_(session: "Session", parsed: "Parsed") -> str:
@@ -103,7 +107,7 @@ def _resolve(session: "Session", files: "Sequence[str]") -> Compiled:
         requires_python=asked.requires_python,
     )
     answered = resolving.answer(session, question)
-    return Compiled(answered.resolution, answered.catalogue, asked, target)
+    return Compiled(answered, asked, target)
 
 
 def _old_text(path: str) -> str:
@@ -226,11 +230,30 @@ def _pin_text(session: "Session", compiled: Compiled, pin: "Pin") -> str:
         return f"{pin.name}{extras}=={pin.version}"
     if isinstance(source, PathSource):
         return _path_text(session, compiled, pin.name + extras, source)
+    verbatim = _verbatim(session, compiled, pin)
+    if verbatim:
+        return f"{pin.name}{extras} @ {verbatim}"
     if isinstance(source, VcsSource):
         fragment = f"#subdirectory={source.subdirectory}" if source.subdirectory else ""
         return f"{pin.name}{extras} @ {source.kind}+{source.url.bare}@{source.commit or source.revision}{fragment}"
     fragment = f"#subdirectory={source.subdirectory}" if source.subdirectory else ""
     return f"{pin.name}{extras} @ {source.url.bare}{fragment}"
+
+
+def _verbatim(session: "Session", compiled: Compiled, pin: "Pin") -> str:
+    """Return the URL of a direct source as its line has it, if that names variables: what they hold may be secret."""
+    for requirement in compiled.asked.requirements:
+        origin = requirement.origin
+        if requirement.source is None or origin is None or origin.line is None:
+            continue
+        if getattr(requirement.source, "url", None) != getattr(pin.source, "url", ""):
+            continue
+        lines = _old_text(os.path.join(session.cwd, origin.place)).splitlines()
+        words = lines[origin.line - 1].split() if origin.line <= len(lines) else []
+        found = next((word for word in words if "${" in word), "")
+        if found:
+            return found
+    return ""
 
 
 def _path_text(session: "Session", compiled: Compiled, name: str, source: PathSource) -> str:

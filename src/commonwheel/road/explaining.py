@@ -30,9 +30,15 @@ class Explainer:
     """Answer the resolver's question for details: the `details` of `resolve.inputs.Inputs`."""
 
     def __init__(
-        self, catalogue: "Offers", indexes: "Sequence[Index]" = (), *, strategy: str = "first-index", offline: bool = False
+        self,
+        catalogue: "Offers",
+        indexes: "Sequence[Index]" = (),
+        *,
+        strategy: str = "first-index",
+        offline: bool = False,
     ) -> None:
         self._catalogue = catalogue
+        self._none = not indexes
         self._indexes = [index for index in indexes if not index.explicit and not index.beside]
         self._strategy = strategy
         self._offline = offline
@@ -54,6 +60,8 @@ class Explainer:
         return tell(files) if tell is not None and files else ""
 
     def _missing(self, name: str) -> str:
+        if self._none:
+            return "no index is asked: leave `--no-index` out, or name a place that has the package with `--find-links`"
         if self._offline:
             return f"`{name}` was looked for in the cache only; leave `--offline` out to ask the indexes"
         if self._strategy == "first-index" and len(self._indexes) > 1:
