@@ -97,6 +97,10 @@ class Session:
     def __exit__(
         self, kind: "type[BaseException] | None", error: "BaseException | None", trace: "TracebackType | None"
     ) -> None:
+        if error is None and "material" in self._made and not self.settings.flag("no-cache"):
+            from commonwheel.road import tidying
+
+            tidying.tidy(self, time.time())
         self.close()
 
     def close(self) -> None:
@@ -107,9 +111,9 @@ class Session:
     @property
     def command_line(self) -> str:
         """Return what the user typed, with the secrets of URLs masked."""
-        from commonwheel.model import SafeUrl
+        from commonwheel.specs.sources import mask
 
-        return " ".join(["cw", *(SafeUrl(word).shown if "@" in word else word for word in self.words)])
+        return " ".join(["cw", *map(mask, self.words)])
 
     def _once(self, name: str, make: "Callable[[], Any]") -> "Any":
         if name not in self._made:
@@ -426,6 +430,21 @@ class Session:
             lock, target, extras=extras, groups=groups or None, prefer_sdist=no_wheels, forbid_sdist=no_sdists
         )
 
+    def lock_versions(self, text: str, name: str) -> "Mapping[str, str]":
+        """Return the versions that the text of a lock (PEP 751) holds, by name."""
+        from commonwheel.specs import lock_file
+
+        return lock_file.read(text, name, self.cwd).versions
+
+    def lock_text(
+        self, packages: "Iterable[tuple[Pin, tuple[Candidate, ...]]]", base_directory: str, requires_python: str
+    ) -> str:
+        """Return the text of a lock (PEP 751) of pins with their files."""
+        from commonwheel.specs import lock_file
+
+        locked = [lock_file.Locked(pin, files) for pin, files in packages]
+        return lock_file.write(locked, base_directory=base_directory, requires_python=requires_python, created_by="cw")
+
     def hash_file(self, path: str, algorithm: str) -> str:
         """Return the hash of a file in hexadecimal; raises OSError."""
         import hashlib
@@ -664,6 +683,12 @@ class Session:
                 )
             modes[normalize(name)] = meant.removesuffix("-or-explicit")
         return mode.removesuffix("-or-explicit"), modes
+
+    def solve(self, inputs: "Inputs", catalogue: "Catalogue") -> "Resolution":
+        """Resolve for one target; an answer that is remembered needs no solver."""
+        from commonwheel.resolve.resolution import solve
+
+        return solve(inputs, catalogue, self.reporter)
 
     def solve_universal(self, inputs: "Inputs", catalogue: "Catalogue", python: str) -> "Resolution":
         """Resolve for every platform and all Pythons from the oldest on that `python` (a Requires-Python) admits."""

@@ -1,0 +1,41 @@
+"""Keep a store within its limits without being asked: after a command that brought something in, at most once an hour.
+
+Only where somebody set a limit: `max-size` or `max-age` among the settings, or `max-size` in a store's own store.toml. Best effort:
+what cannot be removed stays, and no command fails for it. What environments live on is spared (`store.upkeep`).
+"""
+
+from commonwheel.errors import CommonwheelError
+from commonwheel.specs import moments
+from commonwheel.store import upkeep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from commonwheel.road.parts import Parts
+
+_PAUSE = 3600
+_NOTE = "tidied"
+
+
+def tidy(parts: "Parts", now: float) -> "upkeep.Removed | None":
+    """Prune the store if a limit is set and the last time was long enough ago; return what went, None if nothing was tried."""
+    settings, store = parts.settings, parts.store
+    limit, age = settings.text("max-size"), settings.text("max-age")
+    limited = any(layer.exists and layer.policy.max_size is not None for layer in store.layers)
+    if not (limit or age or limited):
+        return None
+    hour = str(int(now // _PAUSE)).encode()
+    if store.get("defaults", _NOTE) == hour:
+        return None
+    store.put("defaults", _NOTE, hour)
+    try:
+        wish = upkeep.Wish(
+            None if age is None else moments.seconds(age), None if limit is None else moments.size(limit)
+        )
+        removed = upkeep.prune(store, wish)
+    except CommonwheelError as error:
+        parts.reporter.note("debug", f"the store was not tidied: {error.message}")
+        return None
+    if removed.entries:
+        plural = "y" if len(removed.entries) == 1 else "ies"
+        parts.reporter.note("debug", f"removed {len(removed.entries)} entr{plural} from the store, to keep its limit")
+    return removed

@@ -1,0 +1,63 @@
+"""Stores that keep their own limits."""
+
+import os
+
+import pytest
+
+from commonwheel.road import tidying
+from commonwheel.store import upkeep
+from kit.cli import Cw
+from kit.wheels import make_wheel
+
+
+@pytest.fixture
+def cw(tmp_path):
+    cw = Cw(str(tmp_path / "a place"))
+    os.mkdir(cw.cwd)
+    cw.write("cw.toml", 'find-links = ["wheels"]\nno-index = true\n')
+    for name in ("one", "two", "three"):
+        make_wheel(cw.path("wheels"), name, "1.0", {f"{name}.bin": os.urandom(300_000).hex()})
+    cw("venv", "v").ok()
+    return cw
+
+
+def held(cw):
+    return {line.split()[0] for line in cw("cache", "list").ok().out.splitlines() if line[:3] in ("one", "two", "thr")}
+
+
+def forget_the_hour(cw):
+    """Let the last tidying be long ago."""
+    for folder, _, files in os.walk(cw.store):
+        for name in files:
+            if name.startswith("tidied"):
+                os.remove(os.path.join(folder, name))
+
+
+def test_a_store_with_a_limit_stays_below_it(cw, monkeypatch):
+    # entries that were published a moment ago are spared, and a test has no time to wait
+    monkeypatch.setattr(upkeep, "GRACE", 0)
+    for name in ("one", "two", "three"):
+        cw("pip", "install", "-p", "v", "--link-mode", "copy", name, environ={"CW_MAX_SIZE": "1MB"}).ok()
+        forget_the_hour(cw)
+    assert len(held(cw)) == 1
+    assert len(cw("pip", "freeze", "-p", "v").ok().out.split()) == 3
+
+
+def test_a_store_without_a_limit_keeps_everything(cw):
+    cw("pip", "install", "-p", "v", "one", "two", "three").ok()
+    assert len(held(cw)) == 3
+
+
+def test_tidying_happens_at_most_once_an_hour(cw, monkeypatch):
+    monkeypatch.setattr(upkeep, "GRACE", 0)
+    monkeypatch.setattr(tidying, "_PAUSE", 10**12)  # an hour that began long ago and ends long after this test
+    for name in ("one", "two"):
+        cw("pip", "install", "-p", "v", "--link-mode", "copy", name, environ={"CW_MAX_SIZE": "1KB"}).ok()
+    assert held(cw) == {"two"}
+
+
+def test_what_an_environment_lives_on_stays(cw, monkeypatch):
+    monkeypatch.setattr(upkeep, "GRACE", 0)
+    cw("pip", "install", "-p", "v", "--link-mode", "fold", "one", environ={"CW_MAX_SIZE": "1KB"}).ok()
+    assert len(held(cw)) == 1
+    cw("verify", "-p", "v").ok()
