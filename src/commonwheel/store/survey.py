@@ -157,6 +157,11 @@ def held(layer: "Layer", *, alive: "Iterable[Root] | None" = None) -> "list[Held
     return sorted(found, key=lambda one: (one.name, one.version, one.path))
 
 
+def again(one: Held) -> Held:
+    """Return an entry with the header that it has now."""
+    return one.replaced(header=read_header(one.path))
+
+
 def read_header(path: str) -> "Header | None":
     """Return the header of the entry at `path`, None if it cannot be read."""
     try:

@@ -459,10 +459,12 @@ def verify_entries(
     task = told.begin("verify", "entries", len(found))
 
     def judge(one: Held) -> "tuple[tuple[str, str], ...]":
-        try:
-            faults = tuple(entry_faults(one))
-        except OSError as error:
-            faults = ((UNREADABLE, f"cannot be read: {error.strerror}"),)
+        faults = _faults(one)
+        # others may have taken it away meanwhile, or even put a new one in its place
+        if faults:
+            faults = _faults(survey.again(one)) if os.path.lexists(one.path) else ()
+        if faults and not os.path.lexists(one.path):
+            faults = ()
         told.advance(task)
         return faults
 
@@ -470,6 +472,13 @@ def verify_entries(
         judged = list(zip(found, pool.map(judge, found), strict=True))
     told.end(task)
     return tuple(_verdict(store, one, faults, repair=repair) for one, faults in judged if faults)
+
+
+def _faults(one: Held) -> "tuple[tuple[str, str], ...]":
+    try:
+        return tuple(entry_faults(one))
+    except OSError as error:
+        return ((UNREADABLE, f"cannot be read: {error.strerror}"),)
 
 
 def entry_faults(one: Held) -> "Iterator[tuple[str, str]]":
