@@ -5,11 +5,10 @@ processes in containers whose numbers collide have written into one file (pnpm's
 """
 
 import os
-import time
 
 import pytest
 
-from kit.commons import Commons, snapshot, temporary, writable_by_all
+from kit.commons import Commons, temporary, writable_by_all
 from kit.shells import Job
 from kit.users import user_python
 

@@ -53,12 +53,10 @@ def stocked(here: Commons) -> Commons:
 
 
 @pytest.fixture(scope="module")
-def mounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+def mounts(here: Commons) -> Iterator[tuple[str, str]]:
     """Give a file system for stores, and another for environments."""
-    top = tmp_path_factory.mktemp("mounts")
-    for directory in (top.parent.parent, top.parent, top):
-        os.chmod(directory, 0o755)
-    with image(str(top / "the stores"), "ext4") as stores, tmpfs(str(top / "environments"), "64m") as environments:
+    top = here.directory("mounts")
+    with image(f"{top}/the stores", "ext4") as stores, tmpfs(f"{top}/environments", "64m") as environments:
         yield stores, environments
 
 

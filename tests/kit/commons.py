@@ -58,6 +58,12 @@ class Commons:
         os.chmod(path, 0o644)
         return self.index.add(filename, data).sha256
 
+    def directory(self, name: str) -> str:
+        """Make a directory that everybody may look into, and root alone may write; it goes with all the rest."""
+        path = os.path.join(os.path.dirname(self.wheels), name)
+        os.mkdir(path)
+        return path
+
     def downloads(self, name: str, version: str = "1.0") -> int:
         """Return how often the wheel was asked of the index."""
         return len(self.index.seen(f"/files/{name}/{wheel_filename(name, version)}"))
