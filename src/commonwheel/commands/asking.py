@@ -292,6 +292,12 @@ def _refuse_strange(requirement: "Requirement") -> None:
             context=where,
             hint=f"write `-r {requirement.text}`",
         )
+    if isinstance(source, PathSource) and ":/" in source.path and "file:" not in requirement.text:
+        raise UsageError(
+            f"`{sources.mask(requirement.text)}` is neither a requirement nor a path",
+            context=where,
+            hint="a URL is written as `NAME @ URL`",
+        )
     if isinstance(source, VcsSource) and (
         source.kind != "git" or sources.scheme_of(source.url.bare) not in _GIT_SCHEMES
     ):

@@ -1,7 +1,6 @@
 """`pip compile`: requirements to a file of pins, as requirements.txt or as pylock.toml (PEP 751)."""
 
 import os
-import shlex
 import time
 
 from commonwheel.commands import asking, words
@@ -9,7 +8,7 @@ from commonwheel.errors import UsageError
 from commonwheel.fs import disk
 from commonwheel.model import Digest, PathSource, UrlSource, VcsSource
 from commonwheel.road import resolving
-from commonwheel.specs import file_url, lock_file, requirements_txt, wheel_file
+from commonwheel.specs import file_url, requirements_txt, sources, wheel_file
 from commonwheel.specs.lock_name import is_lock_name
 from commonwheel.specs.names import normalize
 from commonwheel.specs.versions import pinned_version
@@ -126,8 +125,7 @@ def _preferences(session: "Session") -> "dict[str, str | tuple[str, ...]]":
         return {}
     found: dict[str, tuple[str, ...]] = {}
     if output and output.endswith(".toml"):
-        lock = lock_file.read(text, output, session.cwd)
-        pairs = [(name, version) for name, version in lock.versions.items() if version]
+        pairs = [(name, version) for name, version in session.lock_versions(text, output).items() if version]
     else:
         old = requirements_txt.parse(
             text, name=output or "-", base=session.cwd, read=session.read_text, environ=session.environ
@@ -178,7 +176,7 @@ def _command(session: "Session") -> str:
             ("--upgrade-package=", "-P")
         ):
             kept.append(word)
-    return shlex.join(["cw", *kept])
+    return words.shell(["cw", *map(sources.mask, kept)])
 
 
 def _options(session: "Session") -> "Iterator[str]":
@@ -352,11 +350,11 @@ def _lock_text(session: "Session", compiled: Compiled) -> "Iterator[str]":
         )
         if pin.source is not None and not pin.digests:
             pin = pin.replaced(digests=tuple(map(_digest, _hashes(session, compiled, pin))))
-        packages.append(lock_file.Locked(pin, files))
+        packages.append((pin, files))
     python = compiled.target.markers.get("python_version", "")
     oldest = session.oldest_python(compiled.asked.requires_python) if universal else python
     yield from _header(session)
-    yield lock_file.write(packages, base_directory=base, requires_python=f">={oldest}", created_by="cw")
+    yield session.lock_text(packages, base, f">={oldest}")
 
 
 def _digest(text: str) -> Digest:
