@@ -19,6 +19,11 @@ class MemoryPages:
         self.writes.append((space, key))
         self.records[space, key] = data
 
+    def stamp(self, space: str, key: str) -> str:
+        """Return what tells this record from what may stand in its place later, "" for none."""
+        data = self.records.get((space, key))
+        return "" if data is None else f"{id(data):x}-{len(data):x}"
+
     def keys(self, space: str) -> list[str]:
         """Return the keys of a space."""
         return [key for where, key in self.records if where == space]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.index.search import Project, Search
+    from commonwheel.index.shelf import Ground
     from commonwheel.index.union import Union
     from commonwheel.model import Candidate, Listing, Metadata, Requirement, Target
     from commonwheel.net.pending import Pending
@@ -130,6 +131,10 @@ class Catalogue:
         """Return the sha256 of a local file, hashing it when its stamp is not known; raises OSError."""
         path = file_url.to_path(candidate.url.secret) or ""
         return Digest("sha256", self._files.sha256(path, links.stamp_of(path)))
+
+    def grounds(self) -> tuple[Ground, ...] | None:
+        """Return the records that the answers so far rest on; None where one is missing, or was replaced meanwhile."""
+        return self._search.grounds()
 
     def close(self) -> None:
         """End the look-ahead and write down what was learned; the catalogue can still answer from what it has."""

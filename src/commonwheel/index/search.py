@@ -17,7 +17,7 @@ from commonwheel.index import links
 from commonwheel.index.chain import Chained, at_once, mapped
 from commonwheel.index.rules import FIRST_INDEX, Rules
 from commonwheel.index.selection import Terms
-from commonwheel.index.shelf import Index, Reply, Shelf, reply_for, unknown
+from commonwheel.index.shelf import Ground, Index, Reply, Shelf, reply_for, unknown
 from commonwheel.index.union import Offer
 from commonwheel.model import SafeUrl
 from commonwheel.net.pending import Pending
@@ -138,6 +138,33 @@ class Search:
         """Return the page of an offer, fetched anew: it has lost its rows."""
         self.pages_asked += 1
         return self.remote().page(offer.index, offer.page.project, None).result().page
+
+    def grounds(self) -> "tuple[Ground, ...] | None":
+        """Return the records that everything found so far rests on; None where one is missing, or was replaced meanwhile."""
+        found = []
+        for project in tuple(self._projects.values()):
+            for index in self._places(project.name):
+                offer = next((offer for offer in project.offers if offer.index is index), None)
+                ground = self._ground(index, project.name, offer)
+                if ground is None:
+                    return None
+                found.append(ground)
+                if offer is not None and self.rules.strategy == FIRST_INDEX and not index.beside:
+                    break
+        return tuple(found)
+
+    def _ground(self, index: Index, name: str, offer: "Offer | None") -> "Ground | None":
+        shelf = self._shelf(index)
+        space, key = shelf.whereabouts(name)
+        stamp = self._pages.stamp(space, key)
+        page = shelf.page(name) if stamp else None
+        if page is None or page.absent != (offer is None):
+            return None
+        # another process may have put a newer page there than the one that was used
+        same = offer is None or page.provenance == offer.page.provenance
+        if not same or self._pages.stamp(space, key) != stamp:
+            return None
+        return Ground(name, space, key, stamp, page.provenance.expires)
 
     def shelf(self, identity: str) -> Shelf:
         """Return the records of an index, by its identity."""

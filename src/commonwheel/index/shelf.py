@@ -25,6 +25,9 @@ if TYPE_CHECKING:
         def put(self, space: str, key: str, data: bytes) -> object:
             """Keep a record; failing to is no error."""
 
+        def stamp(self, space: str, key: str) -> str:
+            """Return what tells this state of a record from every other, "" if there is none."""
+
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.")
 _KEY_LENGTH = 80
@@ -109,6 +112,10 @@ class Shelf:
         data = self._get("pages", project)
         return packed.decode(data, self._identity, project) if data else None
 
+    def whereabouts(self, project: str) -> tuple[str, str]:
+        """Return the space and the key of the record of a project's page."""
+        return f"{self._private}pages", f"{self._key}/{project}"
+
     def rows(self, page: "packed.Page") -> bool:
         """See to it that a page has its rows, and tell whether it has."""
         if page.rows is not None:
@@ -145,6 +152,19 @@ class Shelf:
     def keep_links(self, data: bytes) -> None:
         """Remember a page of links."""
         self._put("pages", "links", data)
+
+
+class Ground(Value):
+    """A record that answers rest on: of which project, where it is, how it lies there, and until when it may be used unasked."""
+
+    __slots__ = ("expires", "key", "project", "space", "stamp")
+
+    def __init__(self, project: str, space: str, key: str, stamp: str, expires: int) -> None:
+        self.project: Final = project
+        self.space: Final = space
+        self.key: Final = key
+        self.stamp: Final = stamp
+        self.expires: Final = expires
 
 
 class Reply(Value):

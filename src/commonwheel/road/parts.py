@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.index.rules import Rules
+    from commonwheel.index.shelf import Index
     from commonwheel.install.recovery import Recovered
     from commonwheel.model import (
         Entry,
@@ -86,6 +87,13 @@ if TYPE_CHECKING:
 
         def inputs(self, **fields: object) -> Inputs:
             """Return resolver inputs that the settings make, and `fields`."""
+
+        @property
+        def indexes(self) -> tuple[tuple[Index, ...], tuple[Index, ...]]:
+            """Return the indexes in order, and the places of `--find-links`."""
+
+        def solve(self, inputs: Inputs, catalogue: Catalogue) -> Resolution:
+            """Resolve for one target."""
 
         def solve_universal(self, inputs: Inputs, catalogue: Catalogue, python: str) -> Resolution:
             """Resolve for every platform and all Pythons from the oldest that `python` (a Requires-Python) admits."""

@@ -4,10 +4,11 @@ The solver sees only values: a catalogue over the indexes, what is installed, an
 has to be known before it begins because a source makes a universe of one version.
 """
 
+import time
+
 from commonwheel.errors import UsageError
 from commonwheel.model import PathSource, Pin, Target, Value
-from commonwheel.resolve.resolution import solve
-from commonwheel.road import recall
+from commonwheel.road import answers, recall
 from commonwheel.specs import markers, versions
 
 TYPE_CHECKING = False
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.model import (
+        Candidate,
         Digest,
         Installed,
         Metadata,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
         UrlSource,
         VcsSource,
     )
+    from commonwheel.resolve.inputs import Inputs
     from commonwheel.road.parts import Parts
 
     Source = UrlSource | VcsSource | PathSource
@@ -85,14 +88,35 @@ class Question(Value):
         self.requires_python: Final = requires_python
 
 
-class Answer(Value):
-    """A resolution whose pins have their files, and the catalogue that offered them."""
+class Answer:
+    """A resolution and the catalogue that its pins came from, which is made when somebody wants more of it."""
 
-    __slots__ = ("catalogue", "resolution")
-
-    def __init__(self, resolution: "Resolution", catalogue: "Catalogue") -> None:
+    def __init__(
+        self, resolution: "Resolution", make: "Callable[[], Catalogue]", known: "answers.Known | None" = None
+    ) -> None:
         self.resolution: Final = resolution
-        self.catalogue: Final = catalogue
+        self._make: Final = make
+        self._known: Final = known
+        self._catalogue: Catalogue | None = None
+
+    @property
+    def catalogue(self) -> "Catalogue":
+        """Return what the indexes offer."""
+        if self._catalogue is None:
+            self._catalogue = self._make()
+        return self._catalogue
+
+    def file(self, pin: Pin) -> "Candidate":
+        """Return the file that will be installed for a pin; raises what the catalogue raises."""
+        if self._known is not None and pin.candidate is not None:
+            return pin.candidate
+        return self.catalogue.candidate(pin.name, pin.version)
+
+    def remarks(self, pin: Pin) -> "tuple[str, ...]":
+        """Return what the index remarks on a version."""
+        if self._known is not None:
+            return self._known.remarks.get(pin.name, ())
+        return self.catalogue.remarks(pin.name, pin.version)
 
 
 class InstalledMetadata(_Mapping):
@@ -149,7 +173,7 @@ def answer(parts: "Parts", question: Question) -> Answer:
     sources |= constraint_sources
     allowed = _allowed(requirements, constraints) if not parts.settings.flag("no-verify-hashes") else {}
     target = _EVERYWHERE if question.universal else question.target
-    catalogue = parts.catalogue(target, parts.rules(allowed=allowed, universal=question.universal))
+    rules = parts.rules(allowed=allowed, universal=question.universal)
     inputs = parts.inputs(
         requirements=tuple(requirements),
         target=target,
@@ -161,21 +185,48 @@ def answer(parts: "Parts", question: Question) -> Answer:
         sources=sources,
         source_metadata=lambda requirement: parts.material.metadata(requirement)[1],
         no_deps=parts.settings.flag("no-deps") if question.no_deps is None else question.no_deps,
-        details=lambda name, version, reason: parts.explain(catalogue, name, version, reason),
     )
     if inputs.resolution != "highest":
         _warn_of_unbounded(requirements, parts)
-    catalogue.crawl(requirements, constraints)
-    try:
-        if question.universal:
-            resolution = parts.solve_universal(inputs, catalogue, question.requires_python)
-        else:
-            resolution = solve(inputs, catalogue, parts.reporter)
-    finally:
-        catalogue.close()
+    indexes, links = parts.indexes
+    named = "" if question.universal else answers.key(inputs, rules, indexes, links)
+    known = answers.recall(parts.store, named, inputs.installed, time.time())
+    if known is not None:
+        for warning in known.resolution.warnings:
+            parts.reporter.note("warning", warning)
+        return Answer(known.resolution, lambda: parts.catalogue(target, rules), known)
+    catalogue = parts.catalogue(target, rules)
+    resolution = _solved(parts, question, inputs, catalogue)
     for warning in resolution.warnings:
         parts.reporter.note("warning", warning)
-    return Answer(resolution, catalogue)
+    answers.keep(parts.store, named, resolution, catalogue, inputs.installed)
+    return Answer(resolution, lambda: catalogue)
+
+
+def _solved(parts: "Parts", question: Question, inputs: "Inputs", catalogue: "Catalogue") -> "Resolution":
+    inputs = inputs.replaced(
+        details=lambda name, version, reason: parts.explain(catalogue, name, version, reason),
+    )
+    catalogue.crawl(inputs.requirements, inputs.constraints)
+    try:
+        if question.universal:
+            return _settled(parts, parts.solve_universal(inputs, catalogue, question.requires_python))
+        return _settled(parts, parts.solve(inputs, catalogue))
+    finally:
+        catalogue.close()
+
+
+def _settled(parts: "Parts", resolution: "Resolution") -> "Resolution":
+    """Give the repositories that dependencies named their commits, which those of the user's own have already."""
+    if all(getattr(pin.source, "commit", "") is not None for pin in resolution.pins):
+        return resolution
+    pins = [
+        pin.replaced(source=parts.material.settled(pin.source))
+        if pin.source is not None and getattr(pin.source, "commit", "") is None
+        else pin
+        for pin in resolution.pins
+    ]
+    return resolution.replaced(pins=tuple(pins))
 
 
 def with_files(
@@ -189,9 +240,10 @@ def with_files(
     pins = []
     for pin in answered.resolution.pins:
         if pin.source is None and (wanted is None or pin.name in wanted):
-            pin = pin.replaced(candidate=answered.catalogue.candidate(pin.name, pin.version))
-            for remark in answered.catalogue.remarks(pin.name, pin.version) if reporter is not None else ():
-                reporter.note("warning", remark)
+            if reporter is not None:
+                for remark in answered.remarks(pin):
+                    reporter.note("warning", remark)
+            pin = pin.replaced(candidate=answered.file(pin))
         pins.append(pin)
     return tuple(pins)
 

@@ -323,6 +323,18 @@ class Layer:
         finally:
             os.close(fd)
 
+    def stamp(self, relative: str) -> str:
+        """Return inode, time and size of a file that lies where it can be relied on, "" if there is none."""
+        above, _, name = relative.rpartition("/")
+        try:
+            place = self.place(above)
+            found = os.stat(name, dir_fd=place.fd, follow_symlinks=False)
+        except OSError:
+            return ""
+        if place.reason or self.trust.file(found, self.group):
+            return ""
+        return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
+
     def reopen(self) -> None:
         """Look at everything anew; directories that another thread is reading stay open until it is done."""
         self._places = {}

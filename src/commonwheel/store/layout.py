@@ -54,6 +54,7 @@ LEASES = f"{VERSION}/leases"
 #: therefore kept in a personal layer and never shared.
 SPACES = {
     "pages": False, "metadata": False, "interpreters": True, "defaults": True, "settled": True,
+    "answers": True,
     # of indexes that are asked with credentials: what they tell one user is not told to others
     "private-pages": True, "private-metadata": True,
 }  # fmt: skip
@@ -236,7 +237,11 @@ SHAPE = (
     (2, f"{TREE}/", "the tree of the entry again, with bytecode"),
     (1, "pages/<index>/<project>", "an index page as it was parsed, with its HTTP validators"),
     (1, "metadata/<index>/<project>", "what is known of the metadata of a project's versions"),
-    (1, "interpreters/…  defaults/…  settled/…", "what was learnt about this machine; only in a personal store"),
+    (
+        1,
+        "interpreters/…  defaults/…  settled/…  answers/…",
+        "what was learnt about this machine; only in a personal store",
+    ),
     (
         1,
         "private-pages/…  private-metadata/…",

@@ -321,6 +321,16 @@ class Store:
                 newest = found
         return None if newest is None else newest[1]
 
+    def stamp(self, space: str, key: str) -> str:
+        """Return what tells this state of a record from every other, without reading it; "" if there is none.
+
+        A record is replaced by another file, never written to: so an inode with its time and size is one content.
+        """
+        relative = layout.record(space, key)
+        personal = layout.SPACES[space]
+        found = [layer.stamp(relative) for layer in self.layers if layer.mine or not personal]
+        return " ".join(found) if any(found) else ""
+
     def put(self, space: str, key: str, data: bytes) -> bool:
         """Keep a record in the first layer that takes it; False if none does."""
         return self._keep(layout.record(space, key), data, personal=layout.SPACES[space])

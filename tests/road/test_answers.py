@@ -1,0 +1,261 @@
+"""road/answers.py: an answer that is remembered is the one that would be found out, or it is not used.
+
+Whether an answer was recalled is seen by forging the remembered one: what the forger wrote comes out if it was believed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from commonwheel.store import layout
+from commonwheel.store.lines import seal, unseal
+from kit.cli import Cw
+from kit.index_server import IndexServer
+from kit.wheels import make_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOURCE = Path(__file__).parents[2] / "src"
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[IndexServer]:
+    with IndexServer() as server:
+        for name, version, needs in (("app", "1.0", ["lib"]), ("lib", "1.0", []), ("lib", "2.0", [])):
+            offer(server, tmp_path, name, version, needs)
+        yield server
+
+
+def offer(server: IndexServer, tmp_path: Path, name: str, version: str, needs: list[str]) -> None:
+    path = make_wheel(tmp_path / "wheels", name, version, {f"{name}.py": "x = 1\n"}, requires=needs)
+    server.add(os.path.basename(path), path)
+
+
+@pytest.fixture
+def user(tmp_path: Path, index: IndexServer) -> Cw:
+    cw = Cw(str(tmp_path), CW_DEFAULT_INDEX=f"{index.root}/simple/", CW_NO_CONFIG="1")
+    cw.write("app.in", "app\n")
+    cw("venv", "v").ok()
+    return cw
+
+
+def compiled(user: Cw, *words: str) -> str:
+    return user("pip", "compile", "-p", "v", "--no-header", "--no-annotate", *(words or ("app.in",))).ok().out
+
+
+def answers(user: Cw) -> list[Path]:
+    return sorted((Path(user.store) / layout.VERSION / "answers").glob("*"))
+
+
+def forge(user: Cw, old: str = "pin\tlib\t2.0", new: str = "pin\tlib\t1.0") -> None:
+    """Change what is remembered."""
+    (path,) = answers(user)
+    lines = unseal("answer", path.read_bytes())
+    assert lines is not None
+    text = "\n".join(lines)
+    assert old in text
+    path.write_bytes(seal("answer", text.replace(old, new).split("\n")))
+
+
+HONEST, FORGED = "app==1.0\nlib==2.0\n", "app==1.0\nlib==1.0\n"
+
+
+def test_an_answer_is_recalled(user: Cw, index: IndexServer) -> None:
+    assert compiled(user) == HONEST
+    asked = len(index.log)
+    forge(user)
+    assert compiled(user) == FORGED
+    assert len(index.log) == asked
+
+
+def test_an_answer_is_recalled_with_its_files(user: Cw) -> None:
+    user("pip", "install", "-p", "v", "-r", "app.in").ok()
+    user("venv", "w").ok()
+    forge(user)
+    ran = user("pip", "install", "-p", "w", "-r", "app.in").ok()
+    # the forger wrote another version over the same file
+    assert "lib==1.0" in ran.out + ran.err
+    assert os.path.isdir(os.path.join(user.site("w"), "lib-2.0.dist-info"))
+
+
+def test_notes_and_hashes_are_as_without_memory(user: Cw) -> None:
+    words = ("pip", "compile", "-p", "v", "--generate-hashes", "--emit-index-annotation", "app.in")
+    first = user(*words).ok().out
+    assert answers(user)
+    assert user(*words).ok().out == first
+    assert "# via app" in first
+    assert "--hash=sha256:" in first
+
+
+def test_a_warning_is_said_again(user: Cw, index: IndexServer, tmp_path: Path) -> None:
+    path = make_wheel(tmp_path / "wheels", "old", "1.0", {"old.py": ""})
+    index.add(os.path.basename(path), path, yanked="a mistake")
+    user.write("app.in", "old==1.0\n")
+    for name in ("one", "two"):
+        user("venv", name).ok()
+        assert "a mistake" in user("pip", "install", "-p", name, "-r", "app.in").ok().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("app.in", "--resolution", "lowest"),
+        ("app.in", "--prerelease", "allow"),
+        ("app.in", "--exclude-newer", "2999-01-01"),
+        ("app.in", "--python-version", "3.9"),
+        ("app.in", "-c", "narrow.txt"),
+        ("app.in", "--override", "narrow.txt"),
+        ("app.in", "--no-deps"),
+        ("app.in", "--refresh"),
+        ("app.in", "--refresh-package", "lib"),
+        ("app.in", "--only-binary", "lib"),
+        ("app.in", "-P", "lib"),
+        ("app.in", "--index-strategy", "unsafe-best-match"),
+        ("app.in", "--find-links", "wheels"),
+        ("app.in", "--index", "empty"),
+        ("app.in", "--universal"),
+        ("app.in", "narrow.txt"),
+        ("other.in",),
+    ],
+    ids=" ".join,
+)
+def test_another_question_is_resolved(user: Cw, words: tuple[str, ...]) -> None:
+    user.write("narrow.txt", "lib>1\n")
+    user.write("other.in", "\napp\n")
+    os.mkdir(user.path("empty"))
+    honest = compiled(user)
+    forge(user)
+    path = answers(user)[0]
+    kept = path.read_bytes()
+    assert "lib==2.0" in compiled(user, *words) or "lowest" in words or "--no-deps" in words
+    # and what was asked before is still remembered, if its place was not taken and no page was asked for again
+    if path.read_bytes() == kept:
+        assert compiled(user) == (HONEST if "--refresh" in " ".join(words) else FORGED)
+    assert honest == HONEST
+
+
+def test_a_page_that_was_asked_for_again_ends_its_answers(user: Cw, index: IndexServer, tmp_path: Path) -> None:
+    compiled(user)
+    offer(index, tmp_path, "lib", "3.0", [])
+    user("pip", "install", "-p", "v", "--dry-run", "--refresh-package", "lib", "lib").ok()
+    assert compiled(user) == "app==1.0\nlib==3.0\n"
+
+
+def test_a_record_that_was_replaced_ends_its_answers(user: Cw) -> None:
+    compiled(user)
+    forge(user)
+    (page,) = (Path(user.store) / layout.VERSION / "pages").glob("*/lib")
+    copy = page.with_name("copy")
+    copy.write_bytes(page.read_bytes())
+    os.rename(copy, page)
+    assert compiled(user) == HONEST
+
+
+def test_an_answer_ends_with_the_time_of_its_pages(user: Cw) -> None:
+    compiled(user)
+    (path,) = answers(user)
+    lines = unseal("answer", path.read_bytes())
+    assert lines is not None
+    forge(user, lines[1], "until\t1000")
+    forge(user)
+    assert compiled(user) == HONEST
+
+
+def test_pages_that_must_be_asked_for_each_time_make_no_answer(user: Cw, index: IndexServer) -> None:
+    index.page_headers = {"cache-control": "no-store"}
+    assert compiled(user) == HONEST
+    assert not answers(user)
+
+
+def test_what_is_installed_and_would_be_looked_at_ends_an_answer(user: Cw) -> None:
+    user("venv", "other").ok()
+    user("pip", "install", "-p", "other", "lib<2").ok()
+    for path in answers(user):
+        path.unlink()
+    user("pip", "install", "-p", "v", "--dry-run", "app").ok()
+    (path,) = answers(user)
+    ran = user("pip", "install", "-p", "other", "app").ok()
+    assert "lib==2.0" not in ran.out + ran.err
+    assert answers(user) == [path]
+
+
+def test_what_is_installed_and_has_no_part_in_it_leaves_an_answer(user: Cw, index: IndexServer, tmp_path: Path) -> None:
+    offer(index, tmp_path, "aside", "1.0", [])
+    user("venv", "other").ok()
+    user("pip", "install", "-p", "other", "aside").ok()
+    for path in answers(user):
+        path.unlink()
+    user("pip", "install", "-p", "v", "--dry-run", "app").ok()
+    forge(user)
+    ran = user("pip", "install", "-p", "other", "--dry-run", "app").ok()
+    assert "lib==1.0" in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"\xff\xfe", b"commonwheel-answer\t1\n", None], ids=["none", "bytes", "head", "cut"]
+)
+def test_damaged_answers_are_not_believed(user: Cw, damage: bytes | None) -> None:
+    compiled(user)
+    (path,) = answers(user)
+    path.write_bytes(path.read_bytes()[:-7] if damage is None else damage)
+    assert compiled(user) == HONEST
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("pin\tlib\t2.0\t", "pin\tlib\t"),
+        ("until\t", "since\t"),
+        ("ground\t", "round\t"),
+        ("file\t", "pile\t"),
+        ("sha256:", ""),
+    ],
+)
+def test_sealed_nonsense_is_not_believed(user: Cw, old: str, new: str) -> None:
+    compiled(user)
+    forge(user, old, new)
+    assert compiled(user) == HONEST
+
+
+def test_an_index_with_credentials_makes_no_answer(user: Cw, index: IndexServer) -> None:
+    index.users = {"me": "secret"}
+    url = f"{index.root}/simple/".replace("://", "://me:secret@")
+    assert user("pip", "compile", "-p", "v", "--no-header", "--default-index", url, "app.in").ok().out
+    assert not answers(user)
+
+
+def test_a_source_makes_no_answer(user: Cw) -> None:
+    user.write("app.in", "app\nlib @ ./wheels/lib-1.0-py3-none-any.whl\n")
+    compiled(user)
+    assert not answers(user)
+
+
+def test_a_recalled_answer_loads_neither_solver_nor_pages(user: Cw) -> None:
+    compiled(user)
+    code = (
+        f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n"
+        "from commonwheel.cli import main\n"
+        "main(['pip', 'compile', '-q', '-p', 'v', '--no-header', '--no-annotate', 'app.in'])\n"
+        "print('LOADED', *sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=user.cwd,
+        env=user.environ,
+        check=True,
+    )
+    loaded = set(done.stdout.partition("LOADED")[2].split())
+    assert "commonwheel.road.answers" in loaded
+    heavy = {"re", "json", "typing", "dataclasses", "packaging", "shlex", "tomllib", "threading", "hashlib", "pycurl"}
+    assert not loaded & (
+        heavy | {"commonwheel.resolve.solver", "commonwheel.index.catalogue", "commonwheel.net.client"}
+    )
