@@ -61,12 +61,12 @@ def test_a_project_that_needs_itself_is_told_with_the_circle() -> None:
     turns = Turns()
     with turns.turn("a"), turns.turn("b"), turns.turn("c"):
         assert list(turns.chain) == ["a", "b", "c"]
-        with pytest.raises(BuildFailed, match="`c` needs itself to be built") as caught, turns.turn("b"):
+        with pytest.raises(BuildFailed, match="`b` needs itself to be built") as caught, turns.turn("b"):
             raise AssertionError
-        assert caught.value.context[0] == "the circle: c -> b -> c"
+        assert caught.value.context[0] == "the circle: b -> c -> b"
         with pytest.raises(BuildFailed) as caught, turns.turn("a"):
             raise AssertionError
-        assert caught.value.context[0] == "the circle: c -> a -> b -> c"
+        assert caught.value.context[0] == "the circle: a -> b -> c -> a"
         with pytest.raises(BuildFailed) as caught, turns.turn("c"):
             raise AssertionError
         assert caught.value.context[0] == "the circle: c -> c"
@@ -110,7 +110,7 @@ def test_what_is_done_by_another_thread_belongs_to_the_same_chain() -> None:
         thread.start()
         thread.join()
     assert seen == [("a", "b")]
-    with turns.turn("b"), pytest.raises(BuildFailed, match="`b` needs itself"), turns.turn("a"):
+    with turns.turn("b"), pytest.raises(BuildFailed, match="`a` needs itself"), turns.turn("a"):
         raise AssertionError
 
 

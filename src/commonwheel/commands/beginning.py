@@ -113,8 +113,6 @@ class Beginning:
             or any(map(settings.flag, ("reinstall", "upgrade", "only-deps")))
             or any(map(settings.many, ("reinstall-package", "upgrade-package")))
             or asked.upgraded
-            or any(
-                isinstance(one.source, PathSource) and not one.source.path.endswith(".whl")
-                for one in asked.requirements
-            )
+            # a file or directory may have been changed since
+            or any(isinstance(one.source, PathSource) for one in asked.requirements)
         )

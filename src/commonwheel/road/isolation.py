@@ -63,7 +63,7 @@ class Isolation:
         try:
             # no lock: finding may build what is wanted, for which the same may be wanted; that is for `turns` to see
             key = tuple(sorted(set(requires)))
-            tools = self._resolved.get(key) or self._find(requires, project)
+            tools = self._resolved.get(key) or self._find(requires)
             self._resolved[key] = tools
             plan = plans.make(self._parts.installed(environment), tools.pins)
             lay_out(self._parts, environment, plan, tools.entries)
@@ -76,9 +76,10 @@ class Isolation:
                 hint=error.hint,
             ) from error
 
-    def _find(self, requires: "Sequence[str]", project: str) -> Tools:
+    def _find(self, requires: "Sequence[str]") -> Tools:
         """Resolve what a build requires, and bring it into the store (which may take builds of its own)."""
-        origin = Origin(f"what {project} needs to be built")
+        # the same words for all projects, so that the answer is remembered for all of them
+        origin = Origin("build requirements")
         requirements = [specs_requirement.parse_dependency(text, origin) for text in requires]
         question = resolving.Question(
             requirements, self._interpreter.target, constraints=self._constraints, no_deps=False

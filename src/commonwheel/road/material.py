@@ -148,9 +148,13 @@ class Material:
             entry = recall.built(self._parts, recall.identity(self._parts, source), name, building.place_of(source))
             if entry is not None:
                 return recall.settled(self._parts, source), core_metadata.parse(self._text_of(entry))
-        ready = self._trees.of_source(source, name)
+        ready = self._ready_source(source, name)
         assert ready.source is not None
-        found = self._metadata_of_tree(ready.tree, editable=editable)
+        entry = self._recalled(ready, name, source)
+        if entry is not None:
+            found = core_metadata.parse(self._text_of(entry))
+        else:
+            found = self._metadata_of_tree(ready.tree, editable=editable)
         return ready.source, self._with_sources(ready, found)
 
     def _metadata_of_tree(self, tree: "Tree", *, editable: bool) -> "Metadata":
@@ -281,9 +285,15 @@ class Material:
         found = recall.entry(self._parts, pin)
         return found if found is not None else self._build(pin)[1]
 
-    def _build(self, pin: Pin) -> "tuple[str, Entry]":
-        """Build the wheel of a pin; return its path in scratch space, and its entry."""
+    def _build(self, pin: Pin, *, archive: bool = False) -> "tuple[str, Entry]":
+        """Build the wheel of a pin; return its path in scratch space ("" if it was built before), and its entry.
+
+        With `archive` it is built again, unless this process did: the store does not keep the archives of what was built.
+        """
         ready, editable = self._ready(pin), bool(getattr(pin.source, "editable", False))
+        found = self._recalled(ready, pin.name, pin.source)
+        if found is not None and not archive:
+            return "", found
         key = (ready.tree.path, editable)
         known = self._built.get(key)
         if known is None:
@@ -315,11 +325,20 @@ class Material:
             ready = self._trees.of_candidate(pin.candidate, pin.digests)
             return ready.replaced(identity=recall.candidate_identity(self._parts, pin) or ready.identity)
         assert pin.source is not None
-        ready = self._trees.of_source(recall.with_digests(pin.source, pin.digests), pin.name)
+        return self._ready_source(recall.with_digests(pin.source, pin.digests), pin.name)
+
+    def _ready_source(self, source: "Source", name: str) -> Ready:
+        ready = self._trees.of_source(source, name)
         if isinstance(ready.source, VcsSource) and ready.identity and recall.has_sources(ready.tree.path):
             # known by its metadata alone it would be without its sources: it has to be checked out each time
             return ready.replaced(identity=f"{ready.identity} (sources)")
         return ready
+
+    def _recalled(self, ready: Ready, name: str, source: "Source | None") -> "Entry | None":
+        """Return the wheel that was built of a tree before, which only the tree itself could tell."""
+        if source is None or not ready.identity or not recall.may_recall(self._parts, source, name):
+            return None
+        return recall.built(self._parts, ready.identity, name, ready.tree.place)
 
     # --- downloads --------------------------------------------------------------------------------------------------
 
@@ -408,7 +427,7 @@ class Material:
     def wheel_archive(self, pin: Pin) -> "tuple[str, str]":
         """Return a path where the wheel of a pin lies as an archive, and its file name; fetched or built if need be."""
         if not _is_download(pin):
-            path = self._build(pin)[0]
+            path = self._build(pin, archive=True)[0]
             return path, os.path.basename(path)
         if pin.candidate is not None:
             url, filename, digests = pin.candidate.url, pin.candidate.filename, pin.digests or pin.candidate.digests

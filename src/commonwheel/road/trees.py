@@ -112,6 +112,9 @@ class Trees:
         if isinstance(source, VcsSource):
             source = self.settled(source)
         whole = self._once.get(_whole(source), lambda: self._made_ready(source))
+        if whole.source is not None:
+            # who asks again knows its hash by then
+            self._once.known(_whole(whole.source), whole)
         ready = self._below(whole, source.subdirectory)
         tree = ready.tree.replaced(name=name, place=building.place_of(source))
         if not name:
@@ -187,9 +190,9 @@ class Trees:
         """Fetch a direct URL; what had to be fetched to know its hash is there already."""
         if not source.digests:
             self.current(source)
-            arrived = self._arrived.get(source.url)
-            if arrived is not None:
-                return arrived
+        arrived = self._arrived.get(source.url)
+        if arrived is not None and (not source.digests or Digest("sha256", arrived.digest) in source.digests):
+            return arrived
         return self.fetched(source.url, filename_of(source.url), source.digests)
 
     def current(self, source: UrlSource) -> str:
@@ -224,16 +227,15 @@ class Trees:
         recall.write_record(self._parts, url, recall.Record(digest, found.until, etag, modified))
 
     def _local(self, source: PathSource) -> Fetched:
-        """Copy a local archive; what is unpacked is what was hashed, whatever happens to the file meanwhile."""
-        try:
-            key = recall.file_key(source.path)
-        except OSError as error:
-            raise NoSuchSource(f"there is nothing at `{source.path}`", hint="check the path") from error
-        fetched = self._copied(source.path, os.path.basename(source.path), source.digests)
-        self._parts.store.point(key, fetched.digest, private=True)
-        return fetched
+        return self._copied(source.path, os.path.basename(source.path), source.digests)
 
     def _copied(self, path: str, filename: str, digests: "tuple[Digest, ...]") -> Fetched:
+        """Copy a local archive; what is unpacked is what was hashed, whatever happens to the file meanwhile."""
+        try:
+            key = recall.file_key(path)
+        except OSError as error:
+            raise NoSuchSource(f"there is nothing at `{path}`", hint="check the path") from error
+
         def fill(file: "NewFile") -> None:
             try:
                 with open(path, "rb") as stream:
@@ -242,7 +244,9 @@ class Trees:
             except OSError as error:
                 raise NoSuchSource(f"`{path}` cannot be read: {error.strerror}", hint="check the path") from error
 
-        return self._saved(filename, fill, digests, None)
+        fetched = self._saved(filename, fill, digests, None)
+        self._parts.store.point(key, fetched.digest, private=True)
+        return fetched
 
     def _downloaded(
         self,

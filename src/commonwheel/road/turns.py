@@ -34,6 +34,10 @@ class Once:
                 self._made[key] = make()
             return self._made[key]  # type: ignore[no-any-return]
 
+    def known(self, key: "Hashable", value: object) -> None:
+        """Take a value that was made under another key; the first one counts."""
+        self._made.setdefault(key, value)
+
 
 class Turns:
     """Let one thread at a time work at a project, and say who needs whom when that is a circle."""
@@ -87,10 +91,9 @@ class Turns:
         """Raise BuildFailed if `project` needs the one that asks for it."""
         path = self._path(project, asking)
         if path:
-            first = asking
             raise BuildFailed(
-                f"`{first}` needs itself to be built",
-                context=[f"the circle: {' -> '.join((first, *path))}", "(each needs the next one for its build)"],
+                f"`{project}` needs itself to be built",
+                context=[f"the circle: {' -> '.join((*path, project))}", "(each needs the next one for its build)"],
                 hint="let one of them come as a wheel, or install one and use `--no-build-isolation`",
             )
 

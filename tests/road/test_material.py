@@ -1,0 +1,574 @@
+"""Everything that is not a wheel on an index: fetched, built, remembered, recorded, and told when it cannot be."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from kit.index_server import IndexServer, Status
+from kit.sdists import BACKEND, PREPARES, commit, files_of, pyproject, repository, sdist
+from kit.wheels import make_wheel
+from kit.workshop import TRACED, Workshop
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def sha256(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+# --- sdists of an index ---------------------------------------------------------------------------------------------
+
+
+def test_a_source_distribution_is_built_once_and_remembered(shop: Workshop) -> None:
+    shop.sdist(needs=["lib"])
+    make_wheel(shop.path("files"), "lib", "1.0", {"lib.py": ""})
+    shop.install("demo").ok()
+    assert shop.frozen() == ["demo==1.0", "lib==1.0"]
+    assert shop.calls() == ["demo:wheel"]  # for its metadata, and kept
+    assert shop.scratch() == []
+    shop("venv", "--clear", "v").ok()
+    shop.install("demo").ok()
+    assert shop.frozen() == ["demo==1.0", "lib==1.0"]
+    assert shop.calls() == []
+
+
+def test_static_metadata_is_believed_until_something_is_installed(shop: Workshop) -> None:
+    shop.sdist(static=True, needs=["missing-lib"])
+    assert "missing-lib" in shop.fails("demo")
+    assert shop.calls() == []
+
+
+def test_another_source_distribution_of_the_same_name_is_another_one(shop: Workshop) -> None:
+    path = shop.sdist(static=True)
+    shop.install("demo").ok()
+    os.remove(path)
+    shop.sdist(static=True, files={"demo.py": "changed = True\n"})
+    shop.install("--reinstall", "demo").ok()
+    assert shop.module() == "changed = True\n"
+
+
+def test_no_binary_and_only_binary_choose_between_wheel_and_source(shop: Workshop) -> None:
+    shop.sdist()
+    make_wheel(shop.path("files"), "demo", "1.0", {"demo.py": "wheel = True\n"})
+    shop.install("demo").ok()
+    assert shop.module() == "wheel = True\n"
+    for option in (("--no-binary", "demo"), ("--no-binary", ":all:"), ("--no-binary-package", "demo")):
+        shop.install("--reinstall", *option, "demo").ok()
+        assert "wheel" not in shop.module()
+    shop.sdist("demo", "2.0")
+    shop.install("--only-binary", ":all:", "-U", "demo").ok()
+    assert shop.frozen() == ["demo==1.0"]
+
+
+@pytest.mark.parametrize("option", [("--no-build",), ("--no-build-package", "demo"), ("--only-binary", "demo")])
+def test_what_must_not_be_built_is_not(shop: Workshop, option: tuple[str, ...]) -> None:
+    shop.sdist(static=True)
+    shop.fails(*option, "demo")
+    assert shop.calls() == []
+
+
+def test_no_build_takes_what_was_built_before(shop: Workshop) -> None:
+    path = shop.sdist(directory="elsewhere")
+    shop.install(path).ok()
+    shop("venv", "--clear", "v").ok()
+    shop.install("--no-build", path).ok()
+    assert shop.fails("--no-build", "--refresh", "--reinstall", path).count("`--no-build` forbids it") == 1
+
+
+def test_hashes_are_held_against_the_source_distribution(shop: Workshop) -> None:
+    path = shop.sdist()
+    shop.write("good.txt", f"demo==1.0 --hash=sha256:{sha256(path)}\n")
+    shop.write("bad.txt", f"demo==1.0 --hash=sha256:{'0' * 64}\n")
+    shop.install("-r", "good.txt").ok()
+    assert shop.frozen() == ["demo==1.0"]
+    shop("venv", "--clear", "v").ok()
+    shop.fails("--no-deps", "-r", "bad.txt")
+
+
+# --- directories ----------------------------------------------------------------------------------------------------
+
+
+def test_a_directory_is_installed_and_recorded(shop: Workshop) -> None:
+    path = shop.project()
+    shop.install("./demo").ok()
+    assert shop.frozen() == [f"demo @ file://{path.replace(' ', '%20')}"]
+    assert shop.direct_url() == {"url": f"file://{path.replace(' ', '%20')}", "dir_info": {}}
+    assert not os.path.exists(os.path.join(path, "build"))
+
+
+def test_an_editable_project_is_its_path(shop: Workshop) -> None:
+    path = shop.project()
+    shop.install("-e", "demo").ok()
+    url = f"file://{path.replace(' ', '%20')}"
+    assert shop.frozen() == [f"-e {url}"]
+    assert shop.direct_url() == {"url": url, "dir_info": {"editable": True}}
+    Path(path, "demo.py").write_text("edited = True\n")
+    said = subprocess.run(
+        [shop.path("v", "bin", "python"), "-c", "import demo; print(demo.edited)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout == "True\n"
+    assert shop.calls() == ["demo:editable"]
+
+
+def test_an_editable_wheel_is_never_found_again(shop: Workshop) -> None:
+    shop.project()
+    shop.install("-e", "demo").ok()
+    shop.calls()
+    shop("venv", "--clear", "v").ok()
+    shop.install("-e", "demo").ok()
+    assert shop.calls() == ["demo:editable"]
+    shop.install("./demo").ok()
+    assert shop.calls() == ["demo:wheel"]
+    assert '"editable"' not in json.dumps(shop.direct_url())
+
+
+def test_a_directory_of_the_command_line_is_built_anew(shop: Workshop) -> None:
+    path = shop.project(static=True)
+    shop.install("./demo").ok()
+    Path(path, "demo.py").write_text("changed = True\n")
+    shop.install("./demo").ok()
+    assert shop.module() == "changed = True\n"
+    assert shop.calls() == ["demo:wheel", "demo:wheel"]
+
+
+def test_a_directory_of_a_file_is_built_anew_when_its_keys_say_so(shop: Workshop) -> None:
+    path = shop.project(
+        files={"pyproject.toml": pyproject("demo", more='[tool.uv]\ncache-keys = [{ file = "*.txt" }]')}
+    )
+    shop.write("r.txt", "./demo\n")
+    shop.install("-r", "r.txt").ok()
+    Path(path, "demo.py").write_text("changed = True\n")
+    shop.install("-r", "r.txt").ok()
+    assert shop.calls() == ["demo:wheel"]
+    Path(path, "new.txt").write_text("")
+    shop.install("-r", "r.txt").ok()
+    assert shop.calls() == ["demo:wheel"]
+    assert shop.module() == "changed = True\n"
+    shop.install("--reinstall", "-r", "r.txt").ok()
+    assert shop.calls() == ["demo:wheel"]
+
+
+@pytest.mark.parametrize("dynamic", [True, False])
+def test_the_dependencies_and_extras_of_a_project_come_with_it(shop: Workshop, dynamic: bool) -> None:
+    for name in ("lib", "color"):
+        make_wheel(shop.path("files"), name, "1.0", {f"{name}.py": ""})
+    needs = ["lib", 'color ; extra == "pretty"'] if dynamic else ["lib"]
+    backend = TRACED.replace('*("Requires-Dist: "', '"Provides-Extra: pretty", *("Requires-Dist: "')
+    more = '[project.optional-dependencies]\npretty = ["color"]\n'
+    files = {} if dynamic else {"pyproject.toml": pyproject("demo", needs=["lib"], more=more)}
+    shop.project(needs=needs, backend=backend, files=files)
+    shop.install("./demo[pretty]").ok()
+    assert [line.partition(" ")[0].partition("=")[0] for line in shop.frozen()] == ["color", "demo", "lib"]
+
+
+def test_a_project_may_say_where_its_dependencies_come_from(shop: Workshop) -> None:
+    shop.project("lib", "lib", "3.0")
+    make_wheel(shop.path("files"), "lib", "1.0", {"lib.py": ""})
+    sources = '[tool.uv.sources]\nlib = { path = "../lib", editable = true }\n'
+    for static in (True, False):
+        text = pyproject("demo" if static else "", needs=["lib"], more=sources)
+        shop.project(needs=["lib"], files={"pyproject.toml": text})
+        shop("venv", "--clear", "v").ok()
+        shop.install("./demo").ok()
+        assert any(line.startswith("-e file://") and line.endswith("/lib") for line in shop.frozen())
+        shop("venv", "--clear", "v").ok()
+        shop.install("--no-sources", "./demo").ok()
+        assert "lib==1.0" in shop.frozen()
+
+
+# --- archives -------------------------------------------------------------------------------------------------------
+
+
+def test_a_local_archive_is_built_once_and_recorded_with_its_hash(shop: Workshop) -> None:
+    path = shop.sdist(directory="elsewhere")
+    shop.install(path).ok()
+    assert shop.calls() == ["demo:wheel"]
+    url = f"file://{path.replace(' ', '%20')}"
+    assert shop.direct_url() == {"url": url, "archive_info": {"hashes": {"sha256": sha256(path)}}}
+    shop("venv", "--clear", "v").ok()
+    shop.install(path).ok()
+    assert shop.calls() == []
+    assert shop.direct_url() == {"url": url, "archive_info": {"hashes": {"sha256": sha256(path)}}}
+
+
+def test_a_local_archive_that_was_replaced_is_noticed(shop: Workshop) -> None:
+    path = shop.sdist(directory="elsewhere")
+    shop.install(path).ok()
+    shop.sdist(directory="elsewhere", files={"demo.py": "changed = True\n"})
+    shop.install(path).ok()
+    assert shop.module() == "changed = True\n"
+
+
+def test_a_local_wheel_that_was_replaced_is_noticed(shop: Workshop) -> None:
+    path = make_wheel(shop.path("elsewhere"), "demo", "1.0", {"demo.py": "first = True\n"})
+    shop.install(str(path)).ok()
+    make_wheel(shop.path("elsewhere"), "demo", "1.0", {"demo.py": "second = True\n"})
+    shop.install(str(path)).ok()
+    assert shop.module() == "second = True\n"
+
+
+def test_a_zip_and_a_directory_inside_an_archive(shop: Workshop) -> None:
+    with zipfile.ZipFile(shop.path("many.zip"), "w") as archive:
+        for name, text in files_of("demo", backend=TRACED).items():
+            archive.writestr(f"many-1.0/inner/demo/{name}", text)
+    shop.install(f"file://{shop.path('many.zip').replace(' ', '%20')}#subdirectory=inner/demo").ok()
+    assert shop.frozen()[0].startswith("demo @ file://")
+    assert shop.frozen()[0].endswith("&subdirectory=inner/demo")
+    assert "no directory `outer`" in shop.fails(
+        f"file://{shop.path('many.zip').replace(' ', '%20')}#subdirectory=outer"
+    )
+    assert "does not look like a Python project" in shop.fails("./many.zip")
+
+
+def test_archives_at_urls(shop: Workshop) -> None:
+    path = shop.sdist(directory="elsewhere")
+    wheel = str(make_wheel(shop.path("elsewhere"), "other", "1.0", {"other.py": ""}))
+    with IndexServer() as server:
+        source = server.put("/demo-1.0.tar.gz", Path(path).read_bytes())
+        built = server.put("/other-1.0-py3-none-any.whl", Path(wheel).read_bytes())
+        shop.install(f"demo @ {source}#sha256={sha256(path)}", built).ok()
+        assert shop.direct_url() == {"url": source, "archive_info": {"hashes": {"sha256": sha256(path)}}}
+        assert shop.direct_url("other") == {"url": built, "archive_info": {"hashes": {"sha256": sha256(wheel)}}}
+        shop("venv", "--clear", "v").ok()
+        shop.install(f"demo @ {source}#sha256={sha256(path)}").ok()
+        assert len(server.seen("/demo-1.0.tar.gz")) == 1
+        assert shop.calls() == ["demo:wheel"]
+        said = shop.fails("--reinstall", f"demo @ {source}#sha256={'0' * 64}")
+        assert "does not have the hash" in said
+        assert "is `demo`" in shop.fails(f"else @ {source}")
+        assert "answers 404" in shop.fails(source.replace("demo", "nothing"))
+
+
+def test_a_url_without_a_hash_is_asked_again_when_its_time_is_over(shop: Workshop) -> None:
+    path = shop.sdist(directory="elsewhere")
+    with IndexServer() as server:
+        url = server.put("/main.tar.gz", Path(path).read_bytes(), **{"cache-control": "no-cache"})
+        shop.install(f"demo @ {url}").ok()
+        shop("venv", "--clear", "v").ok()
+        shop.install(f"demo @ {url}").ok()
+        assert [seen.status for seen in server.seen("/main.tar.gz")] == [200, 304]
+        assert shop.calls() == ["demo:wheel"]
+        shop.sdist(directory="elsewhere", files={"demo.py": "changed = True\n"})
+        server.put("/main.tar.gz", Path(path).read_bytes(), **{"cache-control": "max-age=600"})
+        shop.install("-U", f"demo @ {url}").ok()
+        assert shop.module() == "changed = True\n"
+        asked = len(server.seen("/main.tar.gz"))
+        shop("venv", "--clear", "v").ok()
+        shop.install(f"demo @ {url}").ok()
+        assert len(server.seen("/main.tar.gz")) == asked
+        shop.install("--refresh", "--reinstall", f"demo @ {url}").ok()
+        assert len(server.seen("/main.tar.gz")) > asked
+
+
+def test_a_server_that_fails_is_told(shop: Workshop) -> None:
+    with IndexServer() as server:
+        url = server.put("/demo-1.0.tar.gz", b"")
+        server.script("/demo-1.0.tar.gz", Status(403))
+        assert "answers 403" in shop.fails(url)
+
+
+# --- repositories ---------------------------------------------------------------------------------------------------
+
+
+def git_url(path: str) -> str:
+    return f"git+file://{path.replace(' ', '%20')}"
+
+
+def test_a_repository_is_pinned_to_its_commit(shop: Workshop) -> None:
+    path = shop.path("repo")
+    first = repository(path, files_of(backend=TRACED))
+    shop.install(f"demo @ {git_url(path)}@main").ok()
+    assert shop.frozen() == [f"demo @ {git_url(path)}@{first}"]
+    assert shop.direct_url() == {
+        "url": git_url(path).removeprefix("git+"),
+        "vcs_info": {"vcs": "git", "commit_id": first, "requested_revision": "main"},
+    }
+    assert "Checked 1 package" in shop.install(f"demo @ {git_url(path)}@main").ok().err
+    second = commit(path, {"demo.py": "changed = True\n"})
+    shop.install("--reinstall", f"demo @ {git_url(path)}@main").ok()
+    assert shop.frozen() == [f"demo @ {git_url(path)}@{second}"]
+    assert shop.module() == "changed = True\n"
+    assert shop.calls() == ["demo:wheel", "demo:wheel"]
+
+
+def test_a_commit_that_was_built_needs_no_repository(shop: Workshop) -> None:
+    path = shop.path("repo")
+    first = repository(path, files_of(backend=TRACED))
+    shop.install(f"demo @ {git_url(path)}@{first}").ok()
+    os.rename(path, shop.path("moved"))
+    shop("venv", "--clear", "v").ok()
+    shop.install(f"demo @ {git_url(path)}@{first}").ok()
+    assert shop.calls() == ["demo:wheel"]
+    assert shop.frozen() == [f"demo @ {git_url(path)}@{first}"]
+
+
+def test_what_freeze_says_can_be_installed(shop: Workshop) -> None:
+    repository(shop.path("repo"), {f"inner/{name}": text for name, text in files_of(backend=TRACED).items()})
+    shop.install(f"demo @ {git_url(shop.path('repo'))}#subdirectory=inner").ok()
+    shop.project("edit", "edited")
+    shop.install("-e", "edit", shop.sdist("packed", directory="elsewhere")).ok()
+    before = shop.frozen()
+    assert len(before) == 3
+    shop.write("frozen.txt", "\n".join(before))
+    shop("venv", "--clear", "v").ok()
+    shop.install("-r", "frozen.txt").ok()
+    assert shop.frozen() == before
+
+
+def test_a_transitive_repository_is_pinned_too(shop: Workshop) -> None:
+    inner = repository(shop.path("lib"), files_of("lib", backend=TRACED))
+    shop.project(needs=[f"lib @ {git_url(shop.path('lib'))}"])
+    shop.install("./demo").ok()
+    assert f"lib @ {git_url(shop.path('lib'))}@{inner}" in shop.frozen()
+
+
+def test_sources_inside_a_repository_are_places_of_it(shop: Workshop) -> None:
+    files = {f"lib/{name}": text for name, text in files_of("lib", "3.0", backend=TRACED).items()}
+    text = pyproject("demo", needs=["lib"], more='[tool.uv.sources]\nlib = { path = "../lib" }\n')
+    files |= {
+        f"demo/{name}": text
+        for name, text in files_of(needs=["lib"], backend=TRACED, files={"pyproject.toml": text}).items()
+    }
+    head = repository(shop.path("repo"), files)
+    for _ in range(2):  # the second time both are remembered
+        shop.install(f"demo @ {git_url(shop.path('repo'))}#subdirectory=demo").ok()
+        assert shop.frozen() == [
+            f"{name} @ {git_url(shop.path('repo'))}@{head}#subdirectory={name}" for name in ("demo", "lib")
+        ]
+        shop("venv", "--clear", "v").ok()
+    assert sorted(shop.calls()) == ["demo:wheel", "lib:wheel"]
+
+
+def test_a_revision_that_does_not_exist_is_told(shop: Workshop) -> None:
+    repository(shop.path("repo"), files_of())
+    assert "has no revision `nowhere`" in shop.fails(f"demo @ {git_url(shop.path('repo'))}@nowhere")
+
+
+def test_an_editable_repository_is_refused(shop: Workshop) -> None:
+    repository(shop.path("repo"), files_of())
+    assert "clone the repository yourself" in shop.fails("-e", f"{git_url(shop.path('repo'))}#egg=demo")
+
+
+def test_a_constraint_may_name_a_source(shop: Workshop) -> None:
+    repository(shop.path("repo"), files_of("lib", "5.0", backend=TRACED))
+    make_wheel(shop.path("files"), "lib", "1.0", {"lib.py": ""})
+    shop.write("c.txt", f"lib @ {git_url(shop.path('repo'))}\n")
+    shop.install("-c", "c.txt", "lib").ok()
+    assert shop.frozen()[0].startswith("lib @ git+file://")
+
+
+# --- settings -------------------------------------------------------------------------------------------------------
+
+
+def settings_of(shop: Workshop, name: str = "demo") -> object:
+    path = os.path.join(shop.site(), f"{name}_settings.py")
+    return eval(Path(path).read_text()) if os.path.exists(path) else None  # a dictionary that the backend wrote
+
+
+def test_settings_reach_the_backend_and_make_another_wheel(shop: Workshop) -> None:
+    shop.sdist(static=True)
+    shop.install("demo").ok()
+    assert settings_of(shop) is None
+    shop.install("--reinstall", "-C", "a=1", "-C", "a=2", "--config-settings-package", "demo:b=x=y", "demo").ok()
+    assert settings_of(shop) == {"a": ["1", "2"], "b": "x=y"}
+    shop.install("--reinstall", "--config-settings-package", "other:b=x", "demo").ok()
+    assert settings_of(shop) is None
+    assert shop.calls() == ["demo:wheel", "demo:wheel"]
+
+
+@pytest.mark.parametrize("line", ["demo", "./demo", "-e ./demo"])
+def test_settings_of_a_line_are_for_that_line(shop: Workshop, line: str) -> None:
+    shop.project()
+    shop.sdist(static=True)
+    shop.sdist("other", static=True)
+    shop.write("r.txt", f'{line} --config-settings "a=1"\nother\n' if "-e" not in line else f"{line}\nother\n")
+    shop.install("-r", "r.txt").ok()
+    assert settings_of(shop, "other") is None
+    if "-e" not in line:
+        assert settings_of(shop) == {"a": "1"}
+
+
+def test_flags_of_compilers_make_another_wheel(shop: Workshop) -> None:
+    shop.sdist(static=True)
+    for environ in ({}, {"CFLAGS": "-O0"}, {"CFLAGS": "-O0"}, {"UNRELATED": "x"}):
+        shop.install("--reinstall", "demo", environ=environ).ok()
+    assert shop.calls() == ["demo:wheel", "demo:wheel"]
+
+
+# --- trust ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_built_goes_to_the_personal_store_and_no_other(place: str) -> None:
+    shop = Workshop(place)
+    shop("cache", "init", shop.path("shared"), "--publish").ok()
+    shop.sdist()
+    make_wheel(shop.path("files"), "lib", "1.0", {"lib.py": ""})
+    shop.install("--layer", shop.path("shared"), "demo", "lib").ok()
+
+    def entries(store: str) -> set[str]:
+        found = Path(store, "v1/entries").glob("*/*/entry.txt") if Path(store, "v1/entries").exists() else ()
+        return {name for one in found for name in ("demo", "lib") if f"\t{name}\t" in one.read_text()}
+
+    assert entries(shop.path("shared")) == {"lib"}
+    assert entries(shop.store) == {"demo"}
+    assert not Path(shop.path("shared"), "v1/builds").exists()
+
+
+# --- bad input ------------------------------------------------------------------------------------------------------
+
+
+def test_a_directory_without_a_project_is_told(shop: Workshop) -> None:
+    os.mkdir(shop.path("empty"))
+    assert "does not look like a Python project" in shop.fails("./empty")
+    assert "nothing at" in shop.fails("./nowhere")
+
+
+def test_a_broken_build_is_told_with_its_log(shop: Workshop) -> None:
+    shop.project(backend="print('half way')\nraise SystemExit('fatal error: zlib.h: No such file')\n")
+    said = shop.fails("./demo")
+    assert "`build_wheel` failed" in said or "`get_requires_for_build_wheel` failed" in said
+    assert "half way" in said
+    assert "development package that has `zlib.h`" in said
+    [log] = shop.logs()
+    assert log in said
+
+
+def test_names_and_versions_that_differ_are_told(shop: Workshop) -> None:
+    path = shop.sdist("demo", "1.0", static=True)
+    other = sdist(shop.path("files"), "demo", "2.0", files_of("demo", "2.1", backend=TRACED))
+    assert "should have version 2.0, but its metadata says 2.1" in shop.fails("demo==2.0")
+    os.remove(other)
+    os.remove(path)
+    sdist(shop.path("files"), "demo", "1.0", files_of("else", "1.0", backend=TRACED))
+    assert "calls it `else`" in shop.fails("demo")
+    shop.project("tree", "else")
+    tree = shop.path("tree").replace(" ", "%20")
+    assert "its metadata calls it `else`" in shop.fails(f"demo @ file://{tree}")
+
+
+def test_a_wheel_that_is_not_what_the_metadata_said_is_told(shop: Workshop) -> None:
+    backend = PREPARES.replace(
+        "stream.write(metadata())", 'stream.write(metadata().replace("Version: 1.0", "Version: 1.5"))'
+    )
+    shop.project(backend=backend)
+    said = shop.fails("./demo")
+    assert "said that it is `demo` 1.5, but was built to `demo-1.0-py3-none-any.whl`" in said
+
+
+def test_a_missing_build_requirement_is_told(shop: Workshop) -> None:
+    shop.project(requires=["nowhere-to-be-found>=3"])
+    said = shop.fails("./demo")
+    assert "what its build needs cannot be installed" in said
+    assert "nowhere-to-be-found" in said
+
+
+def test_a_python_that_is_too_old_is_told(shop: Workshop) -> None:
+    shop.project(files={"pyproject.toml": pyproject("demo", more='requires-python = ">=3.99"')})
+    assert "3.99" in shop.fails("./demo")
+    assert shop.calls() == []
+
+
+def test_a_circle_of_build_requirements_is_told(shop: Workshop) -> None:
+    shop.sdist("aaa", requires=["bbb"])
+    shop.sdist("bbb", requires=["ccc"])
+    shop.sdist("ccc", requires=["aaa"])
+    said = shop.fails("aaa")
+    assert "needs itself to be built" in said
+    assert "aaa-1.0.tar.gz -> bbb-1.0.tar.gz -> ccc-1.0.tar.gz -> aaa-1.0.tar.gz" in said
+    said = shop.fails("aaa", "bbb", "ccc")
+    assert "needs itself to be built" in said
+    assert shop.calls() == []
+
+
+def test_a_circle_between_threads_is_told(shop: Workshop) -> None:
+    """Static metadata, so that nothing is built before all of it is built at once."""
+    for name, needs in (("aaa", "bbb"), ("bbb", "aaa")):
+        shop.sdist(name, requires=[needs], static=True)
+    assert "needs itself to be built" in shop.fails("aaa", "bbb")
+
+
+def test_one_failure_ends_the_builds_beside_it(shop: Workshop) -> None:
+    slow = TRACED.replace("    found = sources()\n", "    import time\n    time.sleep(60)\n    found = sources()\n")
+    shop.sdist("slow", static=True, backend=slow)
+    shop.sdist("bad", static=True, backend="import time\ntime.sleep(0.5)\nraise SystemExit('no')\n")
+    started = time.monotonic()
+    said = shop.fails("slow", "bad")
+    assert time.monotonic() - started < 30
+    assert "`bad-1.0.tar.gz` could not be built" in said
+
+
+def test_independent_builds_run_side_by_side(shop: Workshop) -> None:
+    """Each waits until the other has begun, so that one after the other they would wait in vain."""
+    wait = (
+        "    import time\n    me = facts()[0]\n    open(os.path.join(os.environ['MEET'], me), 'w').close()\n"
+        "    for _ in range(300):\n        if len(os.listdir(os.environ['MEET'])) == 2: break\n        time.sleep(0.05)\n"
+        "    else: raise SystemExit('alone')\n    found = sources()\n"
+    )
+    os.mkdir(shop.path("meet"))
+    for name in ("one", "two"):
+        shop.sdist(name, static=True, backend=TRACED.replace("    found = sources()\n", wait))
+    environ = {"MEET": shop.path("meet"), "CW_CONCURRENT_BUILDS": "2"}
+    shop.install("one", "two", environ=environ).ok()
+    assert shop.frozen() == ["one==1.0", "two==1.0"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_signal_ends_builds_and_leaves_nothing(shop: Workshop, number: signal.Signals, count: int) -> None:
+    slow = BACKEND.replace(
+        "    found = sources()\n",
+        "    import subprocess, time\n    child = subprocess.Popen(['sleep', '60'])\n"
+        "    with open(os.environ['CALLS'], 'a') as stream: stream.write(str(child.pid) + '\\n')\n    time.sleep(60)\n",
+    )
+    names = [f"slow{at}" for at in range(count)]
+    for name in names:
+        shop.sdist(name, static=True, backend=slow)
+    environ = {**shop.environ, "PYTHONPATH": str(REPOSITORY / "src"), "CW_CONCURRENT_BUILDS": str(count)}
+    words = [sys.executable, "-m", "commonwheel", "pip", "install", "-p", "v", *names]
+    running = subprocess.Popen(words, cwd=shop.cwd, env=environ, stderr=subprocess.PIPE, text=True)
+    calls = Path(shop.path("calls"))
+    for _ in range(600):
+        if calls.exists() and calls.read_text().count("\n") == count:
+            break
+        time.sleep(0.05)
+    children = [int(word) for word in shop.calls()]
+    assert len(children) == count
+    running.send_signal(number)
+    _, said = running.communicate(timeout=20)
+    assert running.returncode == (130 if number == signal.SIGINT else 128 + number)
+    assert "Traceback" not in said
+    assert shop.scratch() == []
+    assert shop.frozen() == []
+    for child in children:
+        assert (
+            not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text().rpartition(")")[2][:3]
+        )
+
+
+def test_a_source_archive_that_would_do_harm_is_refused(shop: Workshop) -> None:
+    from kit.sdists import member, pack
+
+    Path(shop.path("files"), "demo-1.0.tar.gz").write_bytes(pack([(member("../../evil"), b"x")]))
+    assert "leads out" in shop.fails("demo")
+
+
+def test_a_format_that_nobody_makes_any_more_is_told(shop: Workshop) -> None:
+    Path(shop.path("demo-1.0.tar.bz2")).write_bytes(b"x")
+    assert "not in a format for source distributions" in shop.fails("./demo-1.0.tar.bz2")
+
+
+def test_two_places_for_one_project_are_told(shop: Workshop) -> None:
+    shop.project("one")
+    shop.project("two")
+    assert "from two places" in shop.fails("./one", "./two", code=2)
