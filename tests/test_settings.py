@@ -1,0 +1,203 @@
+"""Where every value comes from: the command line, variables, files; and what is said when one is wrong."""
+
+import os
+import tomllib
+
+import pytest
+
+from commonwheel.settings import OPTIONS, ConfigError, Settings
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A project below a home directory, with a user's and a system's configuration to write to."""
+    (tmp_path / "project" / "deep").mkdir(parents=True)
+    return tmp_path
+
+
+def write(home, name, text):
+    path = home / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return str(path)
+
+
+def settings(home, given=None, environ=None, *, start="project", pip=True):
+    surroundings = {
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": f"{home}/user",
+        "XDG_CONFIG_DIRS": f"{home}/system",
+        **(environ or {}),
+    }
+    return Settings(
+        given or {}, surroundings, str(home / start), lambda text, _: tomllib.loads(text), pip_interface=pip
+    )
+
+
+def test_the_nearest_speaker_wins(home):
+    """Take one away after the other and see who is next."""
+    files = {
+        name: write(home, name, f'link-mode = "{value}"')
+        for name, value in (
+            ("project/cw.toml", "copy"), ("project/uv.toml", "clone"), ("user/cw/cw.toml", "hardlink"), ("user/uv/uv.toml", "symlink"),
+            ("system/cw/cw.toml", "copy"), ("system/uv/uv.toml", "clone"),
+        )
+    }  # fmt: skip
+    environ = {"CW_LINK_MODE": "fold", "UV_LINK_MODE": "auto"}
+    given = {"link-mode": "hardlink!"}
+    seen = []
+    found = settings(home, given, environ).setting("link-mode")
+    assert (found.value, found.source) == ("hardlink!", "command line")
+    for name in ("CW_LINK_MODE", "UV_LINK_MODE"):
+        found = settings(home, {}, environ).setting("link-mode")
+        assert (found.value, found.source) == (environ.pop(name), f"variable {name}")
+    for path in files.values():
+        seen.append(settings(home).setting("link-mode").source)
+        os.remove(path)
+    assert seen == list(files.values())
+    assert settings(home).setting("link-mode").value is None
+
+
+def test_uvs_cache_directory_is_never_taken_over(home):
+    """`uv cache clean` would empty our store."""
+    assert settings(home, environ={"UV_CACHE_DIR": "/uv"}).text("cache-dir") is None
+    assert settings(home, environ={"CW_CACHE_DIR": "/cw", "UV_CACHE_DIR": "/uv"}).text("cache-dir") == "/cw"
+    write(home, "project/uv.toml", 'cache-dir = "/uv"')
+    assert settings(home).text("cache-dir") is None
+
+
+def test_lists_of_files_are_joined_and_one_speaker_ends_the_rest(home):
+    write(home, "project/cw.toml", 'find-links = ["a"]')
+    write(home, "user/cw/cw.toml", 'find-links = ["b"]')
+    assert settings(home).many("find-links") == ("a", "b")
+    assert settings(home, environ={"CW_FIND_LINKS": "c, d"}).many("find-links") == ("c", "d")
+    assert settings(home, {"find-links": ["e"]}, {"CW_FIND_LINKS": "c"}).many("find-links") == ("e",)
+
+
+def test_a_project_file_speaks_by_its_tool_tables(home):
+    write(
+        home,
+        "project/pyproject.toml",
+        '[tool.cw]\nresolution = "lowest"\n[tool.uv]\nresolution = "highest"\nprerelease = "allow"\n',
+    )
+    found = settings(home, start="project/deep")
+    assert (found.text("resolution"), found.text("prerelease")) == ("lowest", "allow")
+    write(home, "project/uv.toml", "")
+    found = settings(home, start="project/deep")
+    assert (found.text("resolution"), found.text("prerelease")) == ("lowest", None)  # a uv.toml silences [tool.uv]
+
+
+def test_a_project_file_that_says_nothing_does_not_hide_what_is_above_it(home):
+    write(home, "project/deep/pyproject.toml", '[project]\nname = "x"\n')
+    write(home, "project/cw.toml", 'resolution = "lowest"')
+    assert settings(home, start="project/deep").text("resolution") == "lowest"
+
+
+def test_only_some_keys_of_uvs_files_count(home):
+    write(home, "project/uv.toml", 'exclude-newer = "2026-01-01"\nrequire-hashes = true\nno-build = true\n')
+    found = settings(home)
+    assert found.text("exclude-newer") == "2026-01-01"
+    assert not found.flag("require-hashes")
+    assert not found.flag("no-build")
+
+
+def test_the_pip_table_is_for_the_pip_commands(home):
+    write(home, "project/cw.toml", 'resolution = "highest"\n[pip]\nresolution = "lowest"\n')
+    assert settings(home).text("resolution") == "lowest"
+    assert settings(home, pip=False).text("resolution") == "highest"
+
+
+def test_tables_come_from_all_files_the_nearest_first(home):
+    project = write(home, "project/cw.toml", '[[index]]\nurl = "https://a.example"\n')
+    user = write(home, "user/uv/uv.toml", '[[index]]\nurl = "https://b.example"\n')
+    assert [(table["url"], path) for table, path in settings(home).table("index")] == [
+        ("https://a.example", project), ("https://b.example", user),
+    ]  # fmt: skip
+
+
+def test_another_file_can_be_named_or_none_read(home):
+    write(home, "project/cw.toml", 'resolution = "lowest"')
+    other = write(home, "elsewhere/my.toml", 'prerelease = "allow"')
+    for found in (settings(home, {"config-file": other}), settings(home, environ={"UV_CONFIG_FILE": other})):
+        assert (found.text("resolution"), found.text("prerelease")) == (None, "allow")
+    project = write(home, "elsewhere/pyproject.toml", '[tool.cw]\nprerelease = "allow"\n')
+    assert settings(home, {"config-file": project}).text("prerelease") == "allow"
+    for found in (settings(home, {"no-config": True}), settings(home, environ={"CW_NO_CONFIG": "1"})):
+        assert found.text("resolution") is None
+    with pytest.raises(ConfigError) as caught:
+        settings(home, {"config-file": "nothing.toml"}).text("resolution")
+    assert "nothing.toml" in str(caught.value)
+
+
+def test_a_cut_off_date_can_be_taken_back(home):
+    write(
+        home,
+        "project/cw.toml",
+        "exclude-newer = false\nexclude-newer-package = { torch = false, six = '2026-01-01' }\n",
+    )
+    write(home, "user/cw/cw.toml", 'exclude-newer = "2025-01-01"')
+    assert settings(home).text("exclude-newer") is None
+    assert settings(home).many("exclude-newer-package") == ("torch=false", "six=2026-01-01")
+
+
+def test_paths_of_files_are_meant_beside_the_file(home):
+    write(home, "project/cw.toml", 'layers = ["shared"]\ncert = "ca.pem"\n')
+    found = settings(home, start="project/deep")
+    assert found.many("layers") == (f"{home}/project/shared",)
+    assert found.text("cert") == f"{home}/project/ca.pem"
+
+
+@pytest.mark.parametrize(
+    ("text", "on"), [("1", True), ("true", True), ("Yes", True), ("0", False), ("false", False), ("", False)]
+)
+def test_switches_in_variables(home, text, on):
+    assert settings(home, environ={"UV_OFFLINE": text}).flag("offline") is on
+
+
+def test_no_binary_is_a_switch_for_uv_and_a_list_for_us(home):
+    assert settings(home, environ={"UV_NO_BINARY": "1"}).many("no-binary") == (":all:",)
+    assert settings(home, environ={"UV_NO_BINARY": "0"}).many("no-binary") == ()
+    assert settings(home, environ={"CW_NO_BINARY": "six, attrs"}).many("no-binary") == ("six", "attrs")
+
+
+@pytest.mark.parametrize(
+    ("environ", "file", "key", "said"),
+    [
+        ({"CW_OFFLINE": "maybe"}, "", "offline", "CW_OFFLINE"),
+        ({"UV_HTTP_TIMEOUT": "soon"}, "", "timeout", "UV_HTTP_TIMEOUT"),
+        ({"UV_LINK_MODE": "magic"}, "", "link-mode", "UV_LINK_MODE"),
+        ({}, 'link-mode = "magic"', "link-mode", "cw.toml"),
+        ({}, "offline = 3", "offline", "true or false"),
+        ({}, 'find-links = [{ url = "x" }]', "find-links", "list of texts"),
+        ({}, "resolution = []", "resolution", "must be a text"),
+        ({}, 'timeout = "x"', "timeout", "not a number"),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_place(home, environ, file, key, said):
+    write(home, "project/cw.toml", file)
+    with pytest.raises(ConfigError) as caught:
+        settings(home, environ=environ).setting(key)
+    assert said in f"{caught.value} {caught.value.hint}"
+    assert caught.value.exit_status == 2
+
+
+def test_a_file_that_is_no_text_is_told(home):
+    (home / "project" / "cw.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        settings(home).text("resolution")
+
+
+def test_the_project_file_costs_no_parser_when_it_says_nothing(home):
+    write(home, "project/pyproject.toml", "this is [not TOML")
+    parsed = []
+    found = Settings({}, {"HOME": str(home)}, str(home / "project"), lambda text, _: parsed.append(text) or {})
+    assert found.text("resolution") is None
+    assert parsed == []
+
+
+def test_every_option_is_spelled_once_in_a_command_and_knows_its_kind():
+    kinds = {"flag", "count", "text", "path", "number", "list", "paths"}
+    for key, option in OPTIONS.items():
+        assert option.kind in kinds, key
+        assert option.hidden or option.help or not option.flags, key
+        assert all(flag.startswith("-") for flag in option.flags + option.off), key
