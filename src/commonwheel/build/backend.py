@@ -197,7 +197,7 @@ class Hooks:
         return BuildFailed(
             f"`{self.project}` could not be built: `{hook}` failed",
             context=context,
-            hint=hint or diagnosis(self.output.lines),
+            hint=hint or diagnosis(self.output.lines, isolated=self._isolated),
         )
 
     def _broken(self, hook: str, what: str) -> BuildFailed:
@@ -235,7 +235,7 @@ def _last_line(text: object) -> str:
     return lines[-1].strip() if lines else ""
 
 
-def diagnosis(lines: "Sequence[str]") -> str | None:
+def diagnosis(lines: "Sequence[str]", *, isolated: bool = True) -> str | None:
     """Return a hint for the failures that everybody meets: a module, header, library or program that is missing."""
     text = "\n".join(lines)
     for start, end, hint in _CLUES:
@@ -243,13 +243,15 @@ def diagnosis(lines: "Sequence[str]") -> str | None:
         if at >= 0:
             rest = text[at + len(start) :].split("\n", 1)[0]
             what = rest.split(end, 1)[0].strip(" '\"`") if end else ""
-            return hint.format(what)
+            return (hint if isolated or start != _NO_MODULE else _NOT_THERE).format(what)
     return None
 
 
+_NO_MODULE = "ModuleNotFoundError: No module named"
+_NOT_THERE = "builds without isolation use what the environment has: install what provides the module `{}` there first"
 _CLUES = (
     (
-        "ModuleNotFoundError: No module named",
+        _NO_MODULE,
         "\n",
         "the build needs the module `{}`, which the project does not declare: tell its authors, or install it and use `--no-build-isolation`",
     ),

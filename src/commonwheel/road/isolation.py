@@ -17,6 +17,7 @@ from commonwheel.install.staging import Staging
 from commonwheel.model import Origin, Value
 from commonwheel.road import preparing, resolving
 from commonwheel.road.children import Halted
+from commonwheel.road.turns import CyclicBuild
 from commonwheel.specs import requirement as specs_requirement
 
 TYPE_CHECKING = False
@@ -67,8 +68,11 @@ class Isolation:
             self._resolved[key] = tools
             plan = plans.make(self._parts.installed(environment), tools.pins)
             lay_out(self._parts, environment, plan, tools.entries)
-        except (BuildFailed, Halted):
+        except (CyclicBuild, Halted):
             raise
+        except BuildFailed as error:
+            said = [f"it is needed to build `{project}`", *error.context]
+            raise BuildFailed(error.message, context=said, hint=error.hint) from error
         except CommonwheelError as error:
             raise BuildFailed(
                 f"`{project}` cannot be built: what its build needs cannot be installed",

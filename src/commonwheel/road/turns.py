@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
+class CyclicBuild(BuildFailed):
+    """Say which projects need each other to be built."""
+
+    code = "cyclic-build"
+
+
 class Once:
     """Make each value once, whoever asks first; the others wait for it. After a failure the next one tries again."""
 
@@ -54,7 +60,7 @@ class Turns:
         return getattr(self._here, "chain", ())
 
     def turn(self, project: str) -> "_Turn":
-        """Work at a project in a `with` block. Raises BuildFailed when it is needed, through others, to build itself."""
+        """Work at a project in a `with` block. Raises CyclicBuild when it is needed, through others, to build itself."""
         return _Turn(self, project)
 
     def carried(self, work: "Callable[..., T]") -> "Callable[..., T]":
@@ -88,10 +94,10 @@ class Turns:
         self._turns[project].release()
 
     def _check(self, asking: str, project: str) -> None:
-        """Raise BuildFailed if `project` needs the one that asks for it."""
+        """Raise CyclicBuild if `project` needs the one that asks for it."""
         path = self._path(project, asking)
         if path:
-            raise BuildFailed(
+            raise CyclicBuild(
                 f"`{project}` needs itself to be built",
                 context=[f"the circle: {' -> '.join((*path, project))}", "(each needs the next one for its build)"],
                 hint="let one of them come as a wheel, or install one and use `--no-build-isolation`",

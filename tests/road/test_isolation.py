@@ -1,0 +1,201 @@
+"""Build environments: what a build requires is in them, and nothing else."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from kit.sdists import BACKEND, files_of, write_tree
+from kit.wheels import make_wheel
+from kit.workshop import TRACED, Workshop
+
+# A wheel tells what its build saw: the version of the tool, and where all of it lay.
+SEES = TRACED.replace(
+    "    found = sources()\n",
+    "    import sys, tool\n    from importlib import metadata\n"
+    "    names = sorted(one.metadata['Name'] for one in metadata.distributions())\n"
+    "    found = {'seen.py': repr((tool.version, names, sys.prefix, os.path.islink(tool.__path__[0]), os.environ.get('VIRTUAL_ENV')))}\n",
+)
+
+
+def tool(shop: Workshop, version: str, **more: object) -> None:
+    make_wheel(shop.path("files"), "tool", version, {"tool/__init__.py": f"version = {version!r}\n"}, **more)  # type: ignore[arg-type]
+
+
+def seen(shop: Workshop) -> tuple[str, list[str], str, bool, str]:
+    return eval(Path(shop.site(), "seen.py").read_text())  # type: ignore[no-any-return]  # what the backend wrote
+
+
+def test_a_build_has_what_it_requires_in_an_environment_of_links(shop: Workshop) -> None:
+    tool(shop, "1.0")
+    tool(shop, "2.0")
+    shop.project(backend=SEES, requires=["tool"])
+    make_wheel(shop.path("files"), "unwanted", "1.0", {"unwanted.py": ""})
+    shop.install("unwanted").ok()
+    shop.install("./demo").ok()
+    version, names, prefix, linked, told = seen(shop)
+    assert (version, names, linked) == ("2.0", ["tool"], True)
+    assert prefix == told
+    assert prefix.startswith(shop.store)
+    assert not os.path.exists(prefix)
+    assert shop.frozen()[1:] == ["unwanted==1.0"]
+
+
+def test_a_specifier_and_a_constraint_choose_the_version(shop: Workshop) -> None:
+    for version in ("1.0", "1.5", "2.0"):
+        tool(shop, version)
+    shop.project(backend=SEES, requires=["tool<2"])
+    shop.install("./demo").ok()
+    assert seen(shop)[0] == "1.5"
+    shop.write("b.txt", "tool==1.0\n")
+    shop.install("--build-constraint", "b.txt", "./demo").ok()
+    assert seen(shop)[0] == "1.0"
+    shop.write("impossible.txt", "tool==2.0\n")
+    assert "needs cannot be installed" in shop.fails("-b", "impossible.txt", "./demo")
+
+
+def test_a_constraint_makes_another_wheel_of_the_same_source(shop: Workshop) -> None:
+    tool(shop, "1.0")
+    tool(shop, "2.0")
+    path = shop.sdist(directory="elsewhere", backend=SEES, requires=["tool"], static=True)
+    shop.write("b.txt", "tool==1.0\n")
+    for words, version in (((), "2.0"), (("-b", "b.txt"), "1.0"), ((), "2.0")):
+        shop.install("--reinstall", *words, path).ok()
+        assert seen(shop)[0] == version
+    assert shop.calls() == ["demo:wheel", "demo:wheel"]
+
+
+@pytest.mark.parametrize("asked", ["tool", "tool<2"])
+def test_what_a_backend_asks_for_besides_is_there_when_it_builds(shop: Workshop, asked: str) -> None:
+    tool(shop, "1.0")
+    tool(shop, "2.0")
+    make_wheel(shop.path("files"), "extra-tool", "1.0", {"extra_tool.py": ""})
+    more = f"\n\ndef get_requires_for_build_wheel(c=None):\n    return ['extra-tool', {asked!r}]\n"
+    shop.project(backend=SEES + more, requires=["tool"])
+    shop.install("./demo").ok()
+    assert seen(shop)[:2] == ("1.0" if "<" in asked else "2.0", ["extra-tool", "tool"])
+
+
+def test_programs_of_the_environment_are_found_first(shop: Workshop) -> None:
+    tool(
+        shop,
+        "1.0",
+        entry_points={"console_scripts": {"make-it": "tool:main"}},
+        data={"scripts/plain": "#!/bin/sh\necho plain\n"},
+        executable=["tool-1.0.data/scripts/plain"],
+    )
+    runs = TRACED.replace(
+        "    found = sources()\n",
+        "    import shutil, subprocess\n    found = {'seen.py': repr((shutil.which('make-it'), subprocess.check_output(['plain'], text=True)))}\n",
+    )
+    shop.project(backend=runs, requires=["tool"])
+    shop.install("./demo").ok()
+    program, said = eval(Path(shop.site(), "seen.py").read_text())
+    assert program.startswith(shop.store)
+    assert said == "plain\n"
+
+
+def test_a_build_requirement_may_itself_have_to_be_built(shop: Workshop) -> None:
+    shop.sdist("tool", files={"tool.py": "version = 'built'\n__path__ = [__file__]\n"})
+    shop.project(backend=SEES, requires=["tool"])
+    shop.install("./demo").ok()
+    assert seen(shop)[0] == "built"
+    assert shop.calls() == ["tool:wheel", "demo:wheel"]
+    shop.install("./demo").ok()
+    assert shop.calls() == ["demo:wheel"]
+
+
+def test_a_build_requirement_must_not_be_built_where_nothing_may(shop: Workshop) -> None:
+    shop.sdist("tool", files={"tool.py": "version = 'built'\n"})
+    shop.sdist("demo", backend=SEES, requires=["tool"])
+    for option in (("--no-build-package", "tool"), ("--only-binary", "tool")):
+        said = shop.fails(*option, "demo")
+        assert "needed to build" in said or "what its build needs cannot be installed" in said
+        assert "demo-1.0.tar.gz" in said
+    assert shop.calls() == []
+
+
+def test_a_binary_tool_is_used_although_the_package_is_not_to_be(shop: Workshop) -> None:
+    """`--no-binary :all:` is about what is installed; builds of compilers from source would need compilers."""
+    tool(shop, "1.0")
+    shop.sdist(backend=SEES, requires=["tool"])
+    shop.install("--no-binary", ":all:", "demo").ok()
+    assert seen(shop)[0] == "1.0"
+
+
+def test_markers_and_urls_of_build_requirements_count(shop: Workshop) -> None:
+    path = make_wheel(shop.path("elsewhere"), "tool", "3.0", {"tool/__init__.py": "version = '3.0'\n"})
+    shop.project(
+        backend=SEES,
+        requires=["nowhere; python_version < '3'", f"tool @ file://{str(path).replace(' ', '%20')}"],
+    )
+    shop.install("./demo").ok()
+    assert seen(shop)[0] == "3.0"
+
+
+@pytest.mark.parametrize("option", [("--no-build-isolation",), ("--no-build-isolation-package", "demo")])
+def test_without_isolation_the_environment_builds(shop: Workshop, option: tuple[str, ...]) -> None:
+    shop.project(backend=SEES, requires=["tool"], static=True)
+    said = shop.fails(*option, "./demo")
+    assert "No module named 'tool'" in said
+    assert "install what provides the module `tool` there first" in said
+    tool(shop, "1.0")
+    shop.install("tool").ok()
+    shop.install(*option, "./demo").ok()
+    version, names, prefix, _, told = seen(shop)
+    assert (version, names, prefix, told) == ("1.0", ["tool"], shop.path("v"), shop.path("v"))
+
+
+def test_without_isolation_of_another_nothing_changes(shop: Workshop) -> None:
+    tool(shop, "1.0")
+    shop.project(backend=SEES, requires=["tool"], static=True)
+    shop.install("--no-build-isolation-package", "other", "./demo").ok()
+    assert seen(shop)[2].startswith(shop.store)
+
+
+def test_a_wheel_built_without_isolation_is_for_that_environment(shop: Workshop) -> None:
+    tool(shop, "1.0")
+    path = shop.sdist(directory="elsewhere", backend=SEES, requires=["tool"], static=True)
+    shop.install("tool").ok()
+    shop.install("--no-build-isolation", path).ok()
+    shop.install("--reinstall", path).ok()
+    assert seen(shop)[2].startswith(shop.store)
+    assert shop.calls() == ["demo:wheel", "demo:wheel"]
+
+
+def test_what_the_user_wants_of_his_packages_is_not_for_tools(shop: Workshop) -> None:
+    tool(shop, "1.0")
+    tool(shop, "2.0a1")
+    shop.project(backend=SEES, requires=["tool"])
+    shop.install("--pre", "--resolution", "lowest", "./demo").ok()
+    assert seen(shop)[0] == "1.0"
+
+
+def test_the_requirements_of_the_legacy_backend_are_setuptools(shop: Workshop) -> None:
+    write_tree(shop.path("old"), {"setup.py": ""})
+    said = shop.fails("./old")
+    assert "needed: setuptools >= 40.8.0" in said
+
+
+def test_an_interpreter_that_is_not_ours_builds(shop: Workshop) -> None:
+    """The one of the environment does: not the one that cw runs in."""
+    from kit import pythons
+
+    other = next(
+        (
+            path
+            for name, path in sorted(pythons.pythons().items())
+            if f"{sys.version_info[0]}.{sys.version_info[1]}" not in path
+        ),
+        "",
+    )
+    if not other:
+        pytest.skip("there is one interpreter only")
+    shop("venv", "--clear", "-p", other, "v").ok()
+    tells = BACKEND.replace(
+        "    found = sources()\n", "    import sys\n    found = {'seen.py': repr(sys.version_info[:2])}\n"
+    )
+    write_tree(shop.path("demo"), files_of(backend=tells))
+    shop.install("./demo").ok()
+    assert eval(Path(shop.site(), "seen.py").read_text()) != sys.version_info[:2]
