@@ -623,6 +623,10 @@ class Session:
             no_sdists.append(_ALL)
         return names(no_wheels), names(no_sdists)
 
+    def forbidden_sdists(self) -> "frozenset[str]":
+        """Return the names that must not be built from source, or `:all:`."""
+        return self._formats()[1]
+
     def _bound(self) -> "dict[str, str]":
         """Return which names come from which named index, as `[tool.uv.sources]` and `[tool.cw.sources]` say it."""
         if self.settings.flag("no-sources"):
@@ -950,7 +954,8 @@ class _Plain:
         """Return rules that do not make build requirements be built from source for a `--no-binary` of the user's."""
         from commonwheel.index.selection import Formats
 
-        return self._session.rules(**({"formats": Formats(), "lowest": False} | changes))
+        formats = Formats(frozenset(), self._session.forbidden_sdists())
+        return self._session.rules(**({"formats": formats, "lowest": False} | changes))
 
 
 def _metadata_fields(pin: "Pin", entry: "Entry | None") -> "Mapping[str, tuple[str, ...]]":
