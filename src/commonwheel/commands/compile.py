@@ -146,7 +146,8 @@ def _text(session: "Session", compiled: Compiled) -> "Iterator[str]":
     yield from _header(session)
     yield from _options(session)
     left_out = {normalize(name) for name in settings.many("no-emit-package")}
-    for pin in compiled.resolution.pins:
+    # places without a name first, as uv has them
+    for pin in sorted(compiled.resolution.pins, key=lambda pin: not isinstance(pin.source, PathSource)):
         if pin.name not in left_out:
             yield from _pin_lines(session, compiled, pin)
     skipped = sorted(left_out & {pin.name for pin in compiled.resolution.pins})
@@ -256,7 +257,8 @@ def _verbatim(session: "Session", compiled: Compiled, pin: "Pin") -> str:
 
 def _path_text(session: "Session", compiled: Compiled, name: str, source: PathSource) -> str:
     """Return a path as the user wrote it: a URL, or relative to here."""
-    if any(one.source == source and "file:" in one.text for one in compiled.asked.requirements):
+    urls = (one for one in compiled.asked.requirements if "file:" in one.text)
+    if any(isinstance(one.source, PathSource) and one.source.path == source.path for one in urls):
         return f"{name} @ {file_url.from_path(source.path)}"
     path = os.path.relpath(source.path, session.cwd)
     place = path if path.startswith(".") else f"./{path}"
