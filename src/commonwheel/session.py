@@ -90,6 +90,8 @@ class Session:
         self._told = False
         self.outputs: list[str] = []
         self.begun: Begun | None = None
+        #: files of requirements that were read, with their stamps; "" for what has none, or means more than its text
+        self.texts_read: dict[str, str] = {}
 
     def __enter__(self) -> "Self":
         return self
@@ -377,17 +379,24 @@ class Session:
         if place.startswith(("http://", "https://")):
             from commonwheel.model import SafeUrl
 
+            self.texts_read[place] = ""
             response = self.client.get(SafeUrl(place)).result()
             if response.status != 200:  # noqa: PLR2004 - HTTP
                 raise UsageError(f"`{SafeUrl(place)}` cannot be read: the server answers {response.status}")
             return response.body
+        from commonwheel.fs import facts
+
         with open(place, "rb") as stream:
-            return stream.read()
+            found = os.fstat(stream.fileno())
+            data = stream.read()
+        self.texts_read[place] = "" if b"${" in data else facts.stamp(found)
+        return data
 
     def project(self, path: str) -> "Project":
         """Return what a pyproject.toml says; raises UsageError when it cannot be read."""
         from commonwheel.specs import pyproject
 
+        self.texts_read[path] = ""
         try:
             with open(path, encoding="utf-8") as stream:
                 return pyproject.read(stream.read(), path)

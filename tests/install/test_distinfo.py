@@ -73,7 +73,6 @@ def test_lines_are_those_of_the_specification() -> None:
     digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
     assert distinfo.line_of("a,b", data) == f'"a,b",sha256={digest},7'
     assert distinfo.line_of("empty", b"") == f"empty,{record.hash_field(hashlib.sha256(b'').hexdigest())},0"
-    assert distinfo.sha256_of(data) == hashlib.sha256(data).hexdigest()
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1), unique=True, max_size=8))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from commonwheel.settings import Parsed
 
 COMMANDS = {
-    "pip install": ("pip:INSTALL", "beginning:install install:install", "changes:show", "Install packages"),
+    "pip install": ("pip:INSTALL", "unchanged:install beginning:install install:install", "changes:show", "Install packages"),
     "pip sync": ("pip:SYNC", "install:sync", "changes:show", "Make an environment match files of pins exactly"),
     "pip uninstall": ("pip:UNINSTALL", "install:uninstall", "changes:show", "Remove packages"),
     "pip compile": ("pip:COMPILE", "compile:compile_", "pip:show_text", "Resolve requirements to a file of pins"),

@@ -7,7 +7,7 @@ environments: half of all modules, and of the time. What is found out on the way
 
 import time
 
-from commonwheel.commands import asking, words
+from commonwheel.commands import asking, unchanged, words
 from commonwheel.commands.changes import Changes
 from commonwheel.commands.satisfied import Satisfaction
 from commonwheel.errors import UsageError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.commands.asking import Asked
+    from commonwheel.events import Reporter
     from commonwheel.install.recovery import Recovered
     from commonwheel.model import Environment, Target
     from commonwheel.session import Session
@@ -43,6 +44,22 @@ def install(session: "Session", parsed: "Parsed") -> Changes | None:
     return Beginning(session).satisfied(parsed.positional, session.settings.many("requirements"))
 
 
+class Listener:
+    """Pass everything on to another reporter, and count the warnings."""
+
+    def __init__(self, reporter: "Reporter") -> None:
+        self._reporter = reporter
+        self.warnings = 0
+        self.begin: Final = reporter.begin
+        self.advance: Final = reporter.advance
+        self.end: Final = reporter.end
+
+    def note(self, level: str, message: str) -> None:
+        """Pass a remark on."""
+        self.warnings += level == "warning"
+        self._reporter.note(level, message)
+
+
 class Beginning:
     """The first part of the road, with a clock for the summary lines."""
 
@@ -55,6 +72,7 @@ class Beginning:
     def satisfied(self, asked_for: "Sequence[str]", files: "Sequence[str]") -> Changes | None:
         """Find out what is asked for and what is there; return an answer if that is all the same."""
         session = self.session
+        heard = session.reporter = Listener(session.reporter)
         environment = session.environment(mutating=True)
         target = session.target(environment)
         asked = self.gather(asked_for, files, target)
@@ -65,7 +83,11 @@ class Beginning:
         if recovered.damaged or not self._may_be_satisfied(asked):
             return None
         found = Satisfaction(session, session.installed(environment), target, asked)
-        return self.unchanged(len(found.reached)) if found.holds() else None
+        if not found.holds():
+            return None
+        if not heard.warnings:
+            unchanged.keep(session, environment, found.looked_at, len(found.reached))
+        return self.unchanged(len(found.reached))
 
     def gather(self, asked_for: "Sequence[str]", files: "Sequence[str]", target: "Target") -> "Asked":
         """Read what is asked for, and hand the options of files to the session."""

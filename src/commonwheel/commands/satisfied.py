@@ -60,6 +60,11 @@ class Satisfaction:
             waiting += needs
         return all(self._constrained(name) for name in self.reached)
 
+    @property
+    def looked_at(self) -> "list[Installed]":
+        """Return the installed distributions that an answer rests on."""
+        return [self._installed[name] for name in self.reached]
+
     def _meets(self, requirement: "Requirement") -> bool:
         one = self._installed.get(requirement.name)
         return one is not None and plans.meets(requirement, one)

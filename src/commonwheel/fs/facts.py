@@ -163,6 +163,11 @@ def is_shared(path: str) -> bool:
     return _shared[device]
 
 
+def stamp(found: os.stat_result) -> str:
+    """Return what tells this content of a file from any other, as far as an inode can; for records, not for people."""
+    return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_ctime_ns:x}-{found.st_size:x}"
+
+
 def read_only(path: str) -> bool:
     """Say whether `path` lies on a file system mounted read-only, whatever the mode bits claim."""
     try:

@@ -6,14 +6,7 @@ when the wheel was unpacked: 30,000 lines are copied in 10 ms, where computing t
 
 from commonwheel.model import Digest, PathSource
 from commonwheel.specs import direct_url, record
-
-try:  # hashlib loads OpenSSL, 4 ms, to hash a handful of lines
-    from _sha2 import sha256  # type: ignore[import-not-found, unused-ignore]  # Python 3.12
-except ImportError:
-    try:
-        from _sha256 import sha256  # type: ignore[import-not-found, unused-ignore]  # Python 3.11
-    except ImportError:
-        from hashlib import sha256
+from commonwheel.specs.fingerprint import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,11 +81,6 @@ def _plain_lines(data: bytes, entry: "Entry", brought: "Sequence[str]") -> "list
         lines.remove(one)
         hashed -= ",sha256=" in one
     return lines if brought and hashed == len(lines) else None
-
-
-def sha256_of(data: bytes) -> str:
-    """Return the sha256 of some bytes in hexadecimal."""
-    return str(sha256(data).hexdigest())
 
 
 def line(path: str, digest: str, size: int) -> str:

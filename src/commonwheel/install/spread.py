@@ -15,6 +15,7 @@ from commonwheel.install.ground import DIRECTORY, FILE, LINK, NOTHING
 from commonwheel.install.uninstall import folded_links
 from commonwheel.model import Value
 from commonwheel.specs import entry_points
+from commonwheel.specs.fingerprint import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -482,9 +483,9 @@ class _Spreading:
         if isinstance(node, File):
             return node.sha256
         if isinstance(node, Text):
-            return distinfo.sha256_of(node.data)
+            return sha256_of(node.data)
         if isinstance(node, Link):
-            return distinfo.sha256_of(self._ground.read(node.target))
+            return sha256_of(self._ground.read(node.target))
         return node
 
     def _replace(self, path: str, *, quietly: bool = False) -> None:

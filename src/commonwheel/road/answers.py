@@ -14,8 +14,8 @@ Laws of this file: any doubt is a miss, and so are any bytes that are not ours.
 
 from commonwheel import __version__
 from commonwheel.errors import CommonwheelError
-from commonwheel.install.distinfo import sha256_of as hashed
 from commonwheel.model import Candidate, Digest, Pin, Resolution, SafeUrl, Value
+from commonwheel.specs.fingerprint import sha256_of as hashed
 from commonwheel.store.lines import joined, seal, unescape, unseal
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SPACE = "answers"
 KIND = "answer"
 # hexadecimal digits of the key that name its place
-_PLACE = 2
+PLACE = 2
 # what of the inputs decides; the rest is functions, and what is installed is looked at by itself
 _DECIDING = (
     "requirements", "target", "constraints", "overrides", "excludes", "scopes", "preferences", "upgrade", "upgrade_packages",
@@ -63,13 +63,13 @@ def key(inputs: "Inputs", rules: "Rules", indexes: "tuple[Index, ...]", links: "
     )
     if not remembered:
         return ""
-    words = [__version__, *(_text(getattr(inputs, name)) for name in _DECIDING), _text(rules), _text(indexes)]
+    words = [__version__, *(text_of(getattr(inputs, name)) for name in _DECIDING), text_of(rules), text_of(indexes)]
     return hashed("\n".join(words).encode("utf-8", "surrogatepass"))
 
 
 def recall(store: "Store", name: str, installed: "Collection[str]", now: float) -> Known | None:
     """Return the answer to a question, if it is still what would be found out."""
-    data = store.get(SPACE, name[:_PLACE]) if name else None
+    data = store.get(SPACE, name[:PLACE]) if name else None
     lines = None if data is None else unseal(KIND, data)
     if not lines or lines[0] != name:
         return None
@@ -99,7 +99,7 @@ def keep(
     except (CommonwheelError, ValueError):
         # a file that cannot be chosen is told to whoever wants it
         return
-    store.put(SPACE, name[:_PLACE], seal(KIND, lines))
+    store.put(SPACE, name[:PLACE], seal(KIND, lines))
 
 
 # --- lines ----------------------------------------------------------------------------------------------------------
@@ -211,16 +211,16 @@ def _optional(number: float | None) -> str:
     return "" if number is None else repr(number)
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     """Return a text that is the same for equal values, in every process, and different for others."""
     if isinstance(value, Value):
-        return f"{type(value).__name__}({','.join([_text(getattr(value, name)) for name in value.__slots__])})"
+        return f"{type(value).__name__}({','.join([text_of(getattr(value, name)) for name in value.__slots__])})"
     if isinstance(value, (tuple, list)):
-        return f"[{','.join(map(_text, value))}]"
+        return f"[{','.join(map(text_of, value))}]"
     if isinstance(value, (set, frozenset)):
-        return f"{{{','.join(sorted(map(_text, value)))}}}"
+        return f"{{{','.join(sorted(map(text_of, value)))}}}"
     if isinstance(value, dict):
-        return f"{{{','.join(sorted([f'{_text(one)}:{_text(other)}' for one, other in value.items()]))}}}"
+        return f"{{{','.join(sorted([f'{text_of(one)}:{text_of(other)}' for one, other in value.items()]))}}}"
     if value is None or isinstance(value, (str, int, float, bool)):
         return repr(value)
     raise TypeError(type(value).__name__)

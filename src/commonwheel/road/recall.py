@@ -10,10 +10,10 @@ Lean, since a warm installation of sources is this and nothing else. What is not
 import os
 import time
 
-from commonwheel.install.distinfo import sha256_of as hashed
 from commonwheel.model import Digest, PathSource, UrlSource, VcsSource
 from commonwheel.road import building
 from commonwheel.specs import core_metadata, file_url
+from commonwheel.specs.fingerprint import sha256_of as hashed
 from commonwheel.specs.sources import file_is_wheel
 from commonwheel.specs.versions import same_version
 from commonwheel.store import lines
