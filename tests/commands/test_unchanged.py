@@ -71,6 +71,11 @@ def _made_direct(user: Cw) -> None:
     )
 
 
+def _replaced(user: Cw) -> None:
+    user.write("new.txt", "app\n-c narrow.txt\n")
+    os.replace(user.path("new.txt"), user.path("app.txt"))
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -82,7 +87,7 @@ def _made_direct(user: Cw) -> None:
         lambda user: user.write("cw.toml", 'prerelease = "allow"\n'),
         lambda user: user("pip", "install", "-p", "v", "more").ok(),
         lambda user: user("pip", "install", "-p", "v", "lib==2.0", "--reinstall-package", "lib").ok(),
-        lambda user: os.rename(user.path("app.txt"), user.write("other.txt", "")) or user.write("app.txt", "app\n"),
+        _replaced,
     ],
     ids=["file", "constraints", "metadata", "direct-url", "pth", "configuration", "more", "reinstalled", "replaced"],
 )
