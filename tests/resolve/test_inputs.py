@@ -5,7 +5,9 @@ from commonwheel.resolve.inputs import Inputs
 
 
 def test_preferences_are_one_version_or_several_and_end_with_an_upgrade() -> None:
-    inputs = Inputs((), Target({}, ()), preferences={"a": "1.0", "b": ("2.0", "1.0"), "c": "1.0"}, upgrade_packages=frozenset("c"))
+    inputs = Inputs(
+        (), Target({}, ()), preferences={"a": "1.0", "b": ("2.0", "1.0"), "c": "1.0"}, upgrade_packages=frozenset("c")
+    )
     assert inputs.preferred("a") == ("1.0",)
     assert inputs.preferred("b") == ("2.0", "1.0")
     assert inputs.preferred("c") == ()

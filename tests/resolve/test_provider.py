@@ -52,7 +52,12 @@ def given(one: Requirement) -> UrlSource | VcsSource | PathSource:
 
 
 def test_everything_is_announced_before_it_is_asked_for() -> None:
-    index: dict[str, dict[str, Any]] = {"a": {"1.0": ["b", "c"], "2.0": ["b", "c"]}, "b": {"1.0": ["d"]}, "c": {"1.0": ["d"]}, "d": {"1.0": []}}
+    index: dict[str, dict[str, Any]] = {
+        "a": {"1.0": ["b", "c"], "2.0": ["b", "c"]},
+        "b": {"1.0": ["d"]},
+        "c": {"1.0": ["d"]},
+        "d": {"1.0": []},
+    }
     offers = Watched(index)
     solved(offers, "a")
     assert not offers.unannounced
@@ -105,7 +110,10 @@ def test_two_places_for_one_project_are_refused_before_anything_is_asked() -> No
     with pytest.raises(SourceConflict) as caught:
         solve(Inputs(asked, Target(LINUX, ()), sources={"a": (given(asked[0]), Metadata("a", "1"))}), offers, Silence())
     assert caught.value.message == "`a` is asked for from two places"
-    assert caught.value.context == ("requirements.txt:1: https://files.example/a-1.whl", "requirements.txt:4: /projects/a")
+    assert caught.value.context == (
+        "requirements.txt:1: https://files.example/a-1.whl",
+        "requirements.txt:4: /projects/a",
+    )
     assert not offers.asked
 
 

@@ -103,8 +103,24 @@ def test_a_broken_line_of_the_users_is_named() -> None:
 def test_nothing_heavy_is_loaded(module: str) -> None:
     """Every resolution imports these, and a bare interpreter takes 12 ms."""
     source = os.path.join(os.path.dirname(__file__), os.pardir, os.pardir, "src")
-    code = f"import sys; sys.path.insert(0, {source!r}); import commonwheel.resolve.{module}; print(*sorted(sys.modules))"
-    loaded = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    heavy = {"collections", "dataclasses", "email", "enum", "functools", "json", "logging", "packaging", "re", "threading", "typing"}
+    code = (
+        f"import sys; sys.path.insert(0, {source!r}); import commonwheel.resolve.{module}; print(*sorted(sys.modules))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    heavy = {
+        "collections",
+        "dataclasses",
+        "email",
+        "enum",
+        "functools",
+        "json",
+        "logging",
+        "packaging",
+        "re",
+        "threading",
+        "typing",
+    }
     assert f"commonwheel.resolve.{module}" in loaded
     assert heavy.isdisjoint(loaded)

@@ -28,7 +28,9 @@ def test_what_changes_nothing_costs_nothing() -> None:
 
 
 def test_an_override_replaces_each_requirement_once() -> None:
-    found = rules(overrides=(requirement("b==2"),)).rewritten([requirement("a"), requirement("b<2"), requirement("b>1")])
+    found = rules(overrides=(requirement("b==2"),)).rewritten(
+        [requirement("a"), requirement("b<2"), requirement("b>1")]
+    )
     assert texts(found) == ["a", "b==2"]
 
 
@@ -70,7 +72,9 @@ def test_what_the_users_own_projects_depend_on_counts_as_the_users_words() -> No
     assert made.prereleases("b") == "disallow"
 
 
-@pytest.mark.parametrize("fields", [{"resolution": "best"}, {"prerelease": "maybe"}, {"prerelease_packages": {"a": "never"}}])
+@pytest.mark.parametrize(
+    "fields", [{"resolution": "best"}, {"prerelease": "maybe"}, {"prerelease_packages": {"a": "never"}}]
+)
 def test_an_unknown_mode_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as caught:
         rules(**fields)

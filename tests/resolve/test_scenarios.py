@@ -1,13 +1,13 @@
 """Resolver cases as data: `tests/scenarios/*.toml` says index, question, and answer or explanation.
 
-    [[case]]
-    name = "..."
-    ask = ["a", "b<2"]              # lines 1 and 2 of requirements.txt
-    answer = ["a==1.0", "b==1.5"]   # all pins, sorted; or:
-    because = ["Because ...", "And because ..."]   and perhaps   hint = "..."
-    [case.index]
-    a = { "1.0" = ["b>=1"] }        # see kit.offers
-    [case.with]                     # anything of Inputs: constraints, installed = { a = "1.0" }, prerelease = "allow", ...
+[[case]]
+name = "..."
+ask = ["a", "b<2"]              # lines 1 and 2 of requirements.txt
+answer = ["a==1.0", "b==1.5"]   # all pins, sorted; or:
+because = ["Because ...", "And because ..."]   and perhaps   hint = "..."
+[case.index]
+a = { "1.0" = ["b>=1"] }        # see kit.offers
+[case.with]                     # anything of Inputs: constraints, installed = { a = "1.0" }, prerelease = "allow", ...
 """
 
 import os
@@ -55,7 +55,12 @@ def question(case: dict[str, Any], offers: Offers) -> Inputs:
     fields["excludes"] = tuple(given.pop("excludes", ()))
     fields["upgrade_packages"] = frozenset(given.pop("upgrade_packages", ()))
     fields["scopes"] = tuple(
-        Scope(s["package"], s.get("version", ""), lines(s.get("overrides", ()), "overrides.txt"), tuple(s.get("excludes", ())))
+        Scope(
+            s["package"],
+            s.get("version", ""),
+            lines(s.get("overrides", ()), "overrides.txt"),
+            tuple(s.get("excludes", ())),
+        )
         for s in given.pop("scopes", ())
     )
     if "sources" in given:

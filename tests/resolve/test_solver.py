@@ -91,7 +91,9 @@ class Given:
         *,
         unusable: Sequence[tuple[str, int]] = (),
     ) -> None:
-        self.universes = {name: Universe(name, tuple(f"{i}" for i in range(1, size + 1))) for name, size in sizes.items()}
+        self.universes = {
+            name: Universe(name, tuple(f"{i}" for i in range(1, size + 1))) for name, size in sizes.items()
+        }
         self.roots = roots
         self.needs = dict(needs)
         self.unusable = unusable

@@ -60,7 +60,9 @@ class Instance:
             name = self.pick.choice([name for name in self.names if name != own])
             if self.pick.random() < 0.3:  # siblings under opposite markers
                 bound = self.pick.randint(1, 3)
-                one, other = self.pick.choice([(MARKERS[0], MARKERS[1]), (MARKERS[2], MARKERS[3]), (MARKERS[4], MARKERS[5])])
+                one, other = self.pick.choice(
+                    [(MARKERS[0], MARKERS[1]), (MARKERS[2], MARKERS[3]), (MARKERS[4], MARKERS[5])]
+                )
                 found += [f"{name}<={bound}.0 ; {one}", f"{name}>={bound}.0 ; {other}"]
                 continue
             extra = "[e]" if self.pick.random() < 0.2 else ""
@@ -140,7 +142,9 @@ def test_scenario(case: dict[str, Any]) -> None:
     world = {key: given.pop(key) for key in ("environments", "fork_strategy") if key in given}
     world["environments"] = tuple(world.get("environments", ()))
     python = given.pop("python", "3.8")
-    given["constraints"] = tuple(requirement(text, Origin("constraints.txt", 1)) for text in given.pop("constraints", ()))
+    given["constraints"] = tuple(
+        requirement(text, Origin("constraints.txt", 1)) for text in given.pop("constraints", ())
+    )
     given["overrides"] = tuple(requirement(text) for text in given.pop("overrides", ()))
     sources = given.pop("sources", {})
     if sources:

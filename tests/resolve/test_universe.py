@@ -99,8 +99,12 @@ def test_select_repairs_what_can_be_repaired() -> None:
 def test_select_is_contains() -> None:
     known = sorted(["0.9", "1.0", "1.0.post1", "1.1a1", "1.1", "1.1+x", "2.0.dev1", "2.0", "1!0.1"], key=Version)
     one = Universe("a", tuple(known))
-    for operator, bound in itertools.product(["==", "!=", "<", ">", "<=", ">=", "~="], ["1.0", "1.1", "2.0", "1.0.post1"]):
-        expected = sum(2 << i for i, v in enumerate(known) if SpecifierSet(operator + bound).contains(v, prereleases=True))
+    for operator, bound in itertools.product(
+        ["==", "!=", "<", ">", "<=", ">=", "~="], ["1.0", "1.1", "2.0", "1.0.post1"]
+    ):
+        expected = sum(
+            2 << i for i, v in enumerate(known) if SpecifierSet(operator + bound).contains(v, prereleases=True)
+        )
         assert one.select(operator + bound) == expected
 
 
@@ -114,7 +118,9 @@ def test_a_listing_becomes_a_universe() -> None:
 
 
 def test_an_installed_version_is_put_in_its_place() -> None:
-    one = of_listing(listing(prereleases=0b1000, yanked=0b0100, barred={"platform": 0b0110}, tiers=(0b1000, 0b0110)), "1.5")
+    one = of_listing(
+        listing(prereleases=0b1000, yanked=0b0100, barred={"platform": 0b0110}, tiers=(0b1000, 0b0110)), "1.5"
+    )
     assert one.versions == ("1.0", "1.5", "2.0", "3.0")
     assert one.installed == 2
     assert (one.prereleases, one.yanked, one.bars) == (0b10000, 0b01000, [("platform", "", 0b01010)])

@@ -133,7 +133,10 @@ SIMPLER = [
     ("platform_release >= '5' or platform_release < '5'", ""),
     ("platform_release < '5' and os_name == 'nt'", 'sys_platform == "win32" and platform_release < "5"'),
     ("os_name == 'posix' and sys_platform != 'darwin'", 'os_name == "posix" and sys_platform != "darwin"'),
-    ("sys_platform == 'freebsd13' or sys_platform == 'linux'", 'sys_platform == "linux" or sys_platform == "freebsd13"'),
+    (
+        "sys_platform == 'freebsd13' or sys_platform == 'linux'",
+        'sys_platform == "linux" or sys_platform == "freebsd13"',
+    ),
     ("implementation_name == 'graalpy'", 'platform_python_implementation == "GraalVM"'),
     ("platform_machine in 'x86_64 amd64'", 'platform_machine == "x86_64" or platform_machine == "amd64"'),
 ]

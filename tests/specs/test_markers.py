@@ -96,7 +96,11 @@ def test_evaluation_agrees_with_packaging() -> None:
             for extra in ("", "test-extra"):
                 want = expected(oracle, environment, extra)
                 if want is not None:
-                    assert markers.evaluate(text, environment, (extra,) if extra else ()) == want, (text, environment, extra)
+                    assert markers.evaluate(text, environment, (extra,) if extra else ()) == want, (
+                        text,
+                        environment,
+                        extra,
+                    )
                     compared += 1
     assert compared > 15_000
 
@@ -116,7 +120,9 @@ def test_text_that_came_back_means_the_same() -> None:
 def mangled(pick: random.Random) -> str:
     text = marker_text(pick)
     at = pick.randrange(len(text) + 1)
-    return pick.choice([text[:at] + text[at + 1 :], text[:at] + pick.choice(" ()'\"<=!~aorx.\n") + text[at:], text[:at]])
+    return pick.choice(
+        [text[:at] + text[at + 1 :], text[:at] + pick.choice(" ()'\"<=!~aorx.\n") + text[at:], text[:at]]
+    )
 
 
 def test_what_packaging_refuses_is_refused_and_nothing_else() -> None:

@@ -31,7 +31,12 @@ def release_text(pick: random.Random) -> str:
 def suffix_text(pick: random.Random, *, local: bool) -> str:
     text = ""
     if pick.randint(0, 2) == 0:
-        text += pick.choice(SEPARATORS) + pick.choice(PRE_LABELS) + pick.choice(SEPARATORS) + pick.choice(["", "0", "1", "2"])
+        text += (
+            pick.choice(SEPARATORS)
+            + pick.choice(PRE_LABELS)
+            + pick.choice(SEPARATORS)
+            + pick.choice(["", "0", "1", "2"])
+        )
     kind = pick.randint(0, 5)
     if kind == 0:
         label = pick.choice(["post", "rev", "r", "Post"])
@@ -207,7 +212,20 @@ def universe() -> list[str]:
 
 def test_select_is_contains_of_each_version() -> None:
     known = universe()
-    bases = ["0", "0.dev0", "0.9", "1.0", "1.0.0", "1.0+a", "1.0a1", "1.0.post1", "1.0.dev1", "1!1.0", "1.0rc1.post2.dev3", "1.1"]
+    bases = [
+        "0",
+        "0.dev0",
+        "0.9",
+        "1.0",
+        "1.0.0",
+        "1.0+a",
+        "1.0a1",
+        "1.0.post1",
+        "1.0.dev1",
+        "1!1.0",
+        "1.0rc1.post2.dev3",
+        "1.1",
+    ]
     count = 0
     for operator in ("==", "!=", "<=", ">=", "<", ">", "~=", "==="):
         for text in itertools.chain((f"{operator}{base}" for base in bases), (f"{operator}{b}.*" for b in bases)):
@@ -221,7 +239,9 @@ def test_select_is_contains_of_each_version() -> None:
 
 
 def test_select_over_any_list_agrees_with_packaging() -> None:
-    for specifier, texts in cases(1500, specifier_text, lambda pick: [version_text(pick) for _ in range(pick.randint(0, 9))]):
+    for specifier, texts in cases(
+        1500, specifier_text, lambda pick: [version_text(pick) for _ in range(pick.randint(0, 9))]
+    ):
         check_select(specifier, texts)
 
 
@@ -255,7 +275,16 @@ def test_only_a_lone_equality_is_a_pin(specifier: str, pin: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("specifier", "bound"),
-    [("", ""), ("<2", ""), (">=1.5,<2", "1.5"), (">1", "1"), ("~=1.4", "1.4"), ("==2", "2"), (">=1,>=3", "3"), ("!=1", "")],
+    [
+        ("", ""),
+        ("<2", ""),
+        (">=1.5,<2", "1.5"),
+        (">1", "1"),
+        ("~=1.4", "1.4"),
+        ("==2", "2"),
+        (">=1,>=3", "3"),
+        ("!=1", ""),
+    ],
 )
 def test_lower_bound_is_the_highest_version_named_as_one(specifier: str, bound: str) -> None:
     assert versions.lower_bound(specifier) == bound

@@ -184,7 +184,14 @@ def _coarse(group: list[Fact]) -> list[Fact]:
         for one in wanted.values():
             all_wanted |= one
         found.append(
-            Fact("needs", facts[0].subject, versions, needed=needed, wanted=all_wanted, requirement=_common(facts, all_wanted))
+            Fact(
+                "needs",
+                facts[0].subject,
+                versions,
+                needed=needed,
+                wanted=all_wanted,
+                requirement=_common(facts, all_wanted),
+            )
         )
     return found
 

@@ -31,7 +31,9 @@ class Phrases:
             cause = leaf.cause
             if isinstance(cause, (Asked, Needs)) and cause.wanted:
                 package = cause.package if isinstance(cause, Asked) else cause.needed
-                self._written.setdefault((str(package), cause.wanted), _wanted(cause.requirement, package, cause.wanted))
+                self._written.setdefault(
+                    (str(package), cause.wanted), _wanted(cause.requirement, package, cause.wanted)
+                )
 
     def both(self, one: Incompatibility, other: Incompatibility) -> str:
         """Join two facts; what the user requires comes last, and in one clause if it stands in no file."""
@@ -287,5 +289,7 @@ def known_detail(inputs: "Inputs", cause: Barred, versions: int) -> str:
     if inputs.details is None:
         return ""
     universe = cause.package.universe
-    told = {inputs.details(universe.name, universe.version(p), cause.reason) for p in (oldest(versions), newest(versions))}
+    told = {
+        inputs.details(universe.name, universe.version(p), cause.reason) for p in (oldest(versions), newest(versions))
+    }
     return told.pop() if len(told) == 1 else ""

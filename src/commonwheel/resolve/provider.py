@@ -168,7 +168,9 @@ class CatalogueProvider:
 
     def _constrain(self, universe: Universe) -> None:
         for constraint in self.rules.constraints(universe.name):
-            universe.bar("constraint", _told(constraint), universe.everything & ~ABSENT & ~universe.select(constraint.specifier))
+            universe.bar(
+                "constraint", _told(constraint), universe.everything & ~ABSENT & ~universe.select(constraint.specifier)
+            )
 
     def choose(self, universe: Universe, states: int) -> int:
         """Return the version to try, and fetch ahead when one after the other fails."""
@@ -273,7 +275,9 @@ class CatalogueProvider:
         for requirement in requirements:
             name = requirement.name
             if name not in self._universes and name not in self._sources and requirement.source is None:
-                installed = None if name in self._widened or self._inputs.upgrades(name) else self._inputs.installed.get(name)
+                installed = (
+                    None if name in self._widened or self._inputs.upgrades(name) else self._inputs.installed.get(name)
+                )
                 if installed is None:
                     self._catalogue.expect(name)
 

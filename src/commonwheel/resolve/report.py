@@ -63,7 +63,13 @@ def _readable(proof: Incompatibility, facts: list[Incompatibility]) -> bool:
     waiting, seen = [proof], {id(proof)}
     while waiting and len(seen) <= _MOST_STEPS + _MOST_FACTS:
         cause = waiting.pop().cause
-        parts = (cause.left, cause.right) if isinstance(cause, Derived) else cause.parts if isinstance(cause, Several) else ()
+        parts = (
+            (cause.left, cause.right)
+            if isinstance(cause, Derived)
+            else cause.parts
+            if isinstance(cause, Several)
+            else ()
+        )
         waiting += [part for part in parts if id(part) not in seen]
         seen.update(map(id, parts))
     return not waiting and len(facts) <= _MOST_FACTS

@@ -34,9 +34,13 @@ class Rules:
         self._inputs = inputs
         self._excludes = frozenset(inputs.excludes)
         self._overrides = _by_name(inputs.overrides)
-        self._scopes = {name: [s for s in inputs.scopes if s.package == name] for name in {s.package for s in inputs.scopes}}
+        self._scopes = {
+            name: [s for s in inputs.scopes if s.package == name] for name in {s.package for s in inputs.scopes}
+        }
         self._unchanged = not (self._excludes or self._overrides or self._scopes)
-        self._constraints = _by_name(c for c in inputs.constraints if applies(c.marker) and c.name not in self._excludes)
+        self._constraints = _by_name(
+            c for c in inputs.constraints if applies(c.marker) and c.name not in self._excludes
+        )
         self.asked: tuple[Requirement, ...] = tuple(r for r in self.rewritten(inputs.requirements) if applies(r.marker))
         self.direct = frozenset(r.name for r in self.asked)
         scoped = (o for scope in inputs.scopes for o in scope.overrides)
@@ -50,9 +54,16 @@ class Rules:
     def _first_party(self, applies: "Callable[[str], bool]") -> "tuple[Requirement, ...]":
         """Return what the user's own projects depend on: for the modes, that counts as what the user says."""
         own = (m for source, m in self._inputs.sources.values() if isinstance(source, PathSource))
-        return tuple(r for metadata in own for r in metadata.requires if not depends_on_extras(parse(r.marker)) and applies(r.marker))
+        return tuple(
+            r
+            for metadata in own
+            for r in metadata.requires
+            if not depends_on_extras(parse(r.marker)) and applies(r.marker)
+        )
 
-    def rewritten(self, requirements: "Sequence[Requirement]", package: str = "", version: str = "") -> "Sequence[Requirement]":
+    def rewritten(
+        self, requirements: "Sequence[Requirement]", package: str = "", version: str = ""
+    ) -> "Sequence[Requirement]":
         """Return the requirements of a package (or the user's) after overrides and excludes."""
         if self._unchanged:
             return requirements
@@ -82,7 +93,9 @@ class Rules:
         """Return `allow`, `disallow` or `if-necessary` for a project."""
         mode = self._inputs.prerelease_packages.get(name, self._inputs.prerelease)
         if mode == "explicit":
-            named = any(is_specifier(r.specifier) and names_prerelease(r.specifier) for r in self._speaking.get(name, ()))
+            named = any(
+                is_specifier(r.specifier) and names_prerelease(r.specifier) for r in self._speaking.get(name, ())
+            )
             return "if-necessary" if named else "disallow"
         return mode
 
@@ -95,7 +108,6 @@ class Rules:
         """Tell whether the oldest version of a project is wanted."""
         mode = self._inputs.resolution
         return mode == "lowest" or (mode == "lowest-direct" and name in self.direct)
-
 
     def warnings(self) -> list[str]:
         """Return what the user should know before looking at the answer."""
@@ -111,7 +123,9 @@ class Rules:
 
 def _check_modes(inputs: "Inputs") -> None:
     if inputs.resolution not in RESOLUTION_MODES:
-        raise UsageError(f"`{inputs.resolution}` is no resolution mode", hint=f"use one of {', '.join(RESOLUTION_MODES)}")
+        raise UsageError(
+            f"`{inputs.resolution}` is no resolution mode", hint=f"use one of {', '.join(RESOLUTION_MODES)}"
+        )
     for mode in (inputs.prerelease, *inputs.prerelease_packages.values()):
         if mode not in PRERELEASE_MODES:
             raise UsageError(f"`{mode}` is no pre-release mode", hint=f"use one of {', '.join(PRERELEASE_MODES)}")

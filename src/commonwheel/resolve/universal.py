@@ -342,7 +342,9 @@ def _merged(forks: list[_Fork], worlds: Worlds, whole: "Sequence[Region]") -> Re
         for (name, extra), where in fork.reached().items():
             package = fork.chosen[name, extra]
             version = package.universe.version(package.decided)
-            known = versions.setdefault((name, version, str(package.universe.source)), _Merged(package.universe, package.decided))
+            known = versions.setdefault(
+                (name, version, str(package.universe.source)), _Merged(package.universe, package.decided)
+            )
             known.worlds |= where
             if extra:
                 known.extras.add(extra)

@@ -51,7 +51,11 @@ _MORE_PLATFORMS: "tuple[tuple[str, ...], ...]" = (
     ("java", "Java", "java"),
 )
 _KNOWN_IMPLEMENTATIONS: "tuple[tuple[str, ...], ...]" = (("CPython", "cpython"), ("PyPy", "pypy"), (_OTHER, _OTHER))
-_MORE_IMPLEMENTATIONS: "tuple[tuple[str, ...], ...]" = (("GraalVM", "graalpy"), ("IronPython", "ironpython"), ("Jython", "jython"))
+_MORE_IMPLEMENTATIONS: "tuple[tuple[str, ...], ...]" = (
+    ("GraalVM", "graalpy"),
+    ("IronPython", "ironpython"),
+    ("Jython", "jython"),
+)
 # Beyond this many worlds a further odd comparison is taken for true, which keeps a dependency that might not be needed.
 _MOST_WORLDS = 100_000
 _OPPOSITE = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "==", "in": "not in", "not in": "in"}
@@ -132,7 +136,9 @@ class Worlds:
             Axis(_PYTHON, _python_points(self._breaks, self._lowest)),
             Axis(_PLATFORM, [dict(zip(_PLATFORM, values, strict=True)) for values in self._platforms]),
             Axis(_MACHINE, [dict(zip(_MACHINE, values, strict=True)) for values in self._machines]),
-            Axis(_IMPLEMENTATION, [dict(zip(_IMPLEMENTATION, values, strict=True)) for values in self._implementations]),
+            Axis(
+                _IMPLEMENTATION, [dict(zip(_IMPLEMENTATION, values, strict=True)) for values in self._implementations]
+            ),
         ]
         size = 1
         for axis in axes:
@@ -155,13 +161,25 @@ class Worlds:
         if marker in self._learned:
             return False
         self._learned.add(marker)
-        before = (len(self._breaks), len(self._platforms), len(self._machines), len(self._implementations), len(self._odd))
+        before = (
+            len(self._breaks),
+            len(self._platforms),
+            len(self._machines),
+            len(self._implementations),
+            len(self._odd),
+        )
         for comparison in comparisons(marker):
             text = str(comparison)
             if text not in self._seen:
                 self._seen.add(text)
                 self._learn(comparison, text)
-        after = (len(self._breaks), len(self._platforms), len(self._machines), len(self._implementations), len(self._odd))
+        after = (
+            len(self._breaks),
+            len(self._platforms),
+            len(self._machines),
+            len(self._implementations),
+            len(self._odd),
+        )
         if before == after:
             return False
         self._lay_out()
@@ -405,7 +423,11 @@ def _points_text(axis: Axis, chosen: set[int], free: set[int], odd: "Mapping[str
         found = _values_text(axis, variable, chosen, free)
         if found is not None and (best is None or _length(found)[0] < _length(best)[0]):
             best = found
-    return best or _two_values_text(axis, chosen, free) or either(*(_point_text(axis, axis.points[i]) for i in sorted(chosen)))
+    return (
+        best
+        or _two_values_text(axis, chosen, free)
+        or either(*(_point_text(axis, axis.points[i]) for i in sorted(chosen)))
+    )
 
 
 def _two_values_text(axis: Axis, chosen: set[int], free: set[int]) -> "Marker | None":
@@ -474,7 +496,11 @@ def _range_text(axis: Axis, start: int, end: int, last: int) -> "Marker":
 
 def _bound(operator: str, full: str) -> Comparison:
     minor, _, patch = full.rpartition(".")
-    return Comparison("python_version", operator, minor) if patch == "0" else Comparison("python_full_version", operator, full)
+    return (
+        Comparison("python_version", operator, minor)
+        if patch == "0"
+        else Comparison("python_full_version", operator, full)
+    )
 
 
 def _one_minor(parts: "list[Marker]") -> "Marker | None":
@@ -489,7 +515,9 @@ def _one_minor(parts: "list[Marker]") -> "Marker | None":
 def _negated(comparison: Comparison) -> "Marker":
     """Say the opposite of an odd comparison, as well as markers can: for `~=` there is no such thing."""
     opposite = _OPPOSITE.get(comparison.operator)
-    return ALWAYS if opposite is None else Comparison(comparison.variable, opposite, comparison.value, comparison.reversed)
+    return (
+        ALWAYS if opposite is None else Comparison(comparison.variable, opposite, comparison.value, comparison.reversed)
+    )
 
 
 _plain: "dict[tuple[str, tuple[str, ...]], Marker]" = {}

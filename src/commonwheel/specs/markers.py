@@ -98,7 +98,9 @@ class Both:
         self.parts: Final = parts
 
     def __str__(self) -> str:
-        return " and ".join(f"({part})" if isinstance(part, Either) and len(part.parts) > 1 else str(part) for part in self.parts)
+        return " and ".join(
+            f"({part})" if isinstance(part, Either) and len(part.parts) > 1 else str(part) for part in self.parts
+        )
 
 
 class Either:

@@ -270,7 +270,9 @@ class Clause:
 
     __slots__ = ("intervals", "operator", "version", "wildcard")
 
-    def __init__(self, operator: str, version: str, wildcard: bool, intervals: "tuple[tuple[Bound, Bound], ...]") -> None:
+    def __init__(
+        self, operator: str, version: str, wildcard: bool, intervals: "tuple[tuple[Bound, Bound], ...]"
+    ) -> None:
         self.operator: Final = operator
         self.version: Final = version
         self.wildcard: Final = wildcard
