@@ -834,7 +834,11 @@ class Session:
 
     def rebuilds(self, source: "PathSource") -> bool:
         """Say whether a directory is built anew whatever is remembered: it was named on the command line."""
-        named = {os.path.normpath(os.path.join(self.cwd, word.partition("[")[0])) for word in self.words}
+        from commonwheel.specs import file_url
+
+        words = {part.strip() for word in self.words for part in (word, word.partition("=")[2], word.partition("@")[2])}
+        paths = {file_url.to_path(word) or word for word in words if word}
+        named = {os.path.normpath(os.path.join(self.cwd, path.partition("[")[0])) for path in paths}
         return os.path.normpath(source.path) in named
 
     def plain(self) -> "Session":
