@@ -902,6 +902,19 @@ class Session:
 
         return graph.problems(self.installed(environment), environment, self.target(environment))
 
+    def needed(self, installed: "Sequence[Installed]", environment: "Environment") -> "frozenset[str]":
+        """Return the names that some of the installed distributions ask for."""
+        from commonwheel.road.graph import Graph
+
+        graph = Graph(installed, environment)
+        return frozenset([child for node in graph.nodes.values() for child, _ in node.needs])
+
+    def is_newer(self, version: str, than: str) -> bool:
+        """Say whether one version comes after another (PEP 440)."""
+        from commonwheel.specs import versions
+
+        return versions.version_key(version) > versions.version_key(than)
+
     def compile_bytecode(self, environment: "Environment", receipt: "Receipt") -> int:
         """Compile what a transaction installed; return how many files."""
         from commonwheel.install import bytecode

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     from commonwheel.cli.console import Console
     from commonwheel.commands.fetch import Fetched, Offered
-    from commonwheel.commands.look import Checked, Details, FileHash, Listed, Tree
+    from commonwheel.commands.listing import Listed
+    from commonwheel.commands.look import Checked, Details, FileHash, Tree
     from commonwheel.settings import Settings
 
 WHERE = (

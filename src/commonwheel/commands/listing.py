@@ -1,0 +1,118 @@
+"""What an environment holds: `pip list` and `pip freeze`. Nothing here changes anything.
+
+These two are asked for all the time and need nothing but names: what only their rarer options need (metadata, indexes) is
+behind the session.
+"""
+
+from commonwheel.model import Value
+from commonwheel.specs import file_url
+from commonwheel.specs import installed as specs_installed
+from commonwheel.specs.names import normalize
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+
+    from commonwheel.model import Environment, Installed
+    from commonwheel.session import Session
+    from commonwheel.settings import Parsed
+
+
+class ListedRow(Value):
+    """One installed package; `latest` and `latest_kind` are filled in for `--outdated`."""
+
+    __slots__ = ("editable", "latest", "latest_kind", "name", "version")
+
+    def __init__(self, name: str, version: str, editable: str = "", latest: str = "", latest_kind: str = "") -> None:
+        self.name: Final = name
+        self.version: Final = version
+        self.editable: Final = editable
+        self.latest: Final = latest
+        self.latest_kind: Final = latest_kind
+
+    def as_json(self) -> dict[str, str]:
+        """Return the object of `--format json`, as uv and pip print it."""
+        row = {"name": self.name, "version": self.version}
+        if self.latest:
+            row |= {"latest_version": self.latest, "latest_filetype": self.latest_kind}
+        if self.editable:
+            row["editable_project_location"] = self.editable
+        return row
+
+
+class Listed(Value):
+    """The rows of `pip list`, sorted by name."""
+
+    __slots__ = ("rows",)
+
+    def __init__(self, rows: "tuple[ListedRow, ...]") -> None:
+        self.rows: Final = rows
+
+
+def list_(session: "Session", parsed: "Parsed") -> Listed:
+    """List what an environment holds; with `--outdated` only what the indexes have newer versions of."""
+    settings = session.settings
+    environment = session.environment(mutating=False)
+    found = [one for one in session.installed(environment) if not left_out(session, one)]
+    if settings.flag("only-editable"):
+        found = [one for one in found if one.editable]
+    if settings.flag("not-required"):
+        needed = session.needed(found, environment)
+        found = [one for one in found if one.name not in needed]
+    if settings.flag("strict"):
+        warn_of_problems(session, environment)
+    rows = [ListedRow(one.name, one.version, one.editable) for one in found]
+    if settings.flag("outdated") or settings.flag("uptodate"):
+        outdated = outdated_rows(session, environment, rows)
+        behind = {row.name for row in outdated}
+        rows = outdated if settings.flag("outdated") else [row for row in rows if row.name not in behind]
+    return Listed(tuple(rows))
+
+
+def freeze(session: "Session", parsed: "Parsed") -> "list[str]":
+    """List what an environment holds as requirements that bring it back."""
+    environment = session.environment(mutating=False)
+    if session.settings.flag("strict"):
+        warn_of_problems(session, environment)
+    return [frozen(session, one) for one in session.installed(environment) if not left_out(session, one)]
+
+
+def frozen(session: "Session", one: "Installed") -> str:
+    """Return the requirement that brings an installed distribution back, as pip and uv freeze it."""
+    if one.editable:
+        return f"-e {file_url.from_path(one.editable)}"
+    url = specs_installed.url_of(one.direct_url)
+    if url:
+        return f"{one.name} @ {session.direct_reference(one.direct_url)}"
+    return f"{one.name}=={one.version}"
+
+
+def left_out(session: "Session", one: "Installed") -> bool:
+    """Say whether the options leave a distribution out."""
+    settings = session.settings
+    if (settings.flag("exclude-editable") and one.editable) or (settings.flag("local") and not one.own):
+        return True
+    return one.name in {normalize(name) for name in settings.many("exclude")}
+
+
+def warn_of_problems(session: "Session", environment: "Environment") -> None:
+    """Warn of what is missing or does not fit, for `--strict`."""
+    for sentence in session.problems(environment):
+        session.reporter.note("warning", sentence)
+
+
+def outdated_rows(session: "Session", environment: "Environment", rows: "Sequence[ListedRow]") -> "list[ListedRow]":
+    """Keep the rows that an index has a newer version of; all pages are asked for at once."""
+    catalogue = session.catalogue(session.target(environment))
+    for row in rows:
+        catalogue.expect(row.name)
+    found = []
+    for row in rows:
+        if row.editable:
+            continue
+        latest = session.latest(catalogue, row.name)
+        if latest and session.is_newer(latest, row.version):
+            kind = "wheel" if catalogue.candidate(row.name, latest).kind == "wheel" else "sdist"
+            found.append(ListedRow(row.name, row.version, row.editable, latest, kind))
+    return found
