@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+
 from kit.cli import Cw
 from kit.wheels import make_wheel
 
@@ -68,3 +69,104 @@ def test_looking_changes_nothing(cw):
     before = names()
     cw("doctor", "-p", "v").ok()
     assert names() == before
+
+
+def about_store(told):
+    return [one for one in told if one["about"].startswith("store ")]
+
+
+def test_links_are_tried_with_the_files_of_the_store(cw):
+    (line,) = [one["text"] for one in about_store(findings(cw)) if one["text"].startswith("to the environment: ")]
+    works = line.removeprefix("to the environment: ").split(", ")
+    assert {"symlink", "copy", "hardlink"} <= set(works)
+
+
+def test_an_interrupted_change_is_told_with_what_mends_it(cw):
+    state = cw.path("v", ".cw")
+    os.mkdir(f"{state}/.tmp-elsewhere-1-0123456789abcdef")
+    (wrong,) = [one for one in findings(cw, code=1) if one["state"] == "wrong"]
+    assert "1 change(s) left over" in wrong["text"]
+    cw("pip", "install", "-p", "v", "app").ok()
+    assert findings(cw)
+
+
+def test_who_is_at_work_in_the_environment_is_told_as_long_as_he_lives(cw):
+    from commonwheel.fs import disk
+
+    lock = cw.path("v", ".cw", "lock")
+    with disk.lock(lock, timeout=1.0, who="changing it"):
+        assert any("is being changed by root" in one["text"] for one in findings(cw))
+    with open(lock, "wb") as file:
+        from commonwheel.fs import facts
+        from commonwheel.fs.holder import Holder
+
+        file.write(Holder("alice", facts.host(), 2**22 + 1, 1, "changing it", facts.boot_id()).line())
+    assert not any("is being changed" in one["text"] for one in findings(cw))
+
+
+def test_what_a_power_cut_left_in_doubt_is_told(cw):
+    with open(cw.path("v", ".cw", "unsettled-another-boot-000001"), "w", encoding="utf-8"):
+        pass
+    assert any("shortly before this machine went down" in one["text"] for one in findings(cw, code=1))
+
+
+def test_leftovers_are_told_and_pruned(cw):
+    path = os.path.join(cw.store, "v1", "entries", ".trash-elsewhere-1-0123456789abcdef")
+    os.mkdir(path)
+    assert any("1 leftovers" in one["text"] and one["hint"] == "cw cache prune" for one in findings(cw))
+    cw("cache", "prune").ok()
+    assert not any("of commands that died" in one["text"] for one in findings(cw))
+
+
+def test_no_environment_is_a_note_and_no_error(cw, tmp_path):
+    told = json.loads(cw("doctor", "--json", "-p", cw.path("nowhere")).ok().out)
+    (line,) = [one for one in told if one["about"] == "environment"]
+    assert line["state"] == "note"
+    assert line["hint"] == "cw venv"
+
+
+@pytest.mark.root
+@pytest.mark.alone
+def test_what_keeps_a_store_from_being_used_is_told_with_its_reason(place):
+    """Each way in which a layer can be of no use, with the words that say why."""
+    from kit.commons import commons
+    from kit.mounts import bind, tmpfs
+
+    with commons("alice", "mallory", members=("alice",)) as here:
+        alice, mallory = here.at("alice"), here.at("mallory")
+        mallory("cache", "init", "--publish", "his").ok()
+        here.offer("lib", "1.0")
+        here.environment("mallory", os.path.join(place, "his v"))
+        mallory("pip", "install", "-p", os.path.join(place, "his v"), "lib", env={"CW_LAYERS": f"{mallory.cwd}/his"}).ok()
+        group = here.share(os.path.join(place, "group"))
+        scratch = os.path.join(place, "scratch")
+        os.mkdir(scratch)
+        os.chmod(scratch, 0o777)
+        os.mkdir(os.path.join(scratch, "v1"))
+        here.environment("alice", os.path.join(place, "v"))
+
+        def said(name, layer, *words):
+            shell = {"alice": alice, "mallory": mallory}[name]
+            environ = {"CW_LAYERS": layer, "CW_CACHE_DIR": os.path.join(place, f"{name}'s")}
+            ran = shell("doctor", "--json", "-p", os.path.join(place, "v"), *words, env=environ)
+            rows = json.loads(ran.out)
+            return " | ".join(f"{one['text']} -> {one['hint']}" for one in rows if one["about"] == f"store {layer}")
+
+        his = f"{mallory.cwd}/his"
+        told = said("alice", his)
+        assert f"it belongs to {here['mallory'].name}, who is not trusted" in told
+        assert "nothing is added to it" in told
+        assert "of others: symlink, copy" in told
+        assert "is not believed" not in said("alice", his, "--trust", here["mallory"].name)
+        assert "cannot be opened" in said("mallory", group)
+        assert "everybody may change it" in said("alice", scratch)
+        with bind(group, os.path.join(place, "ro"), read_only=True) as mounted:
+            told = said("alice", mounted)
+            assert "it is used for reading; what is missing goes to the next layer" in told
+            assert "mounted read-only" in told
+        with tmpfs(os.path.join(place, "small"), "256k", inodes=50) as small:
+            here.share(os.path.join(small, "s"))
+            told = said("alice", os.path.join(small, "s"))
+            assert "MiB are free -> cw cache prune" in told
+            assert "inodes are free -> cw cache prune" in told
+            assert "they are different file systems" in told
