@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 KEPT = 65_536  # bytes kept of the body of a download that is no success: enough for an explanation
 BUFFER = 1_048_576  # bytes of a download that may wait for their writer before the connection is paused
 _TOLD = 4  # the last different troubles that an error tells
+_ADVICE = "check the address, the connection and the proxy; `--offline` makes do with what the cache has"
 PROGRESS = 1_048_576  # bytes after which a resumed download has earned its attempts again
 
 
@@ -187,7 +188,9 @@ class Transfer(Pending["Response"]):
 
     def _broken(self, failure: Failure) -> NetworkError:
         return NetworkError(
-            f"could not fetch `{shown(self.safe)}`: {failure.text}", context=self._context(), hint=failure.hint
+            f"could not fetch `{shown(self.safe)}`: {failure.text}",
+            context=self._context(),
+            hint=failure.hint or _ADVICE,
         )
 
     def _fail(self, error: NetworkError) -> None:
