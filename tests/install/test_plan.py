@@ -86,7 +86,7 @@ def test_demanded_hashes_bind_what_is_installed_already() -> None:
         (UrlSource(ARCHIVE, "sub"), UrlSource(ARCHIVE), False),
         (UrlSource(ARCHIVE, None, (Digest("sha256", "a" * 64),)), UrlSource(ARCHIVE), False),
         (UrlSource(ARCHIVE, None, (Digest("sha256", "a" * 64),)), UrlSource(ARCHIVE, None, (Digest("sha256", "a" * 64),)), True),
-        (PathSource("/p", editable=True), PathSource("/p", editable=True), True),
+        (PathSource("/p", editable=True), PathSource("/p", editable=True), False),
         (PathSource("/p", editable=True), PathSource("/p"), False),
         (PathSource("/p"), PathSource("/p"), False),
         (PathSource("/p/a.whl"), PathSource("/p/a.whl"), True),
@@ -107,6 +107,14 @@ def test_direct_sources_are_compared(wanted: UrlSource, told: UrlSource, same: b
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"url": 3}', '{"url": "https://a.example"}'])
 def test_an_unreadable_direct_url_is_no_source_that_anybody_asked_for(text: str) -> None:
     assert not plan.came_from(PathSource("/p", editable=True), text)
+
+
+def test_a_directory_is_the_same_only_when_somebody_knows_that_it_did_not_change() -> None:
+    for source in (PathSource("/p"), PathSource("/p", editable=True)):
+        one, pin = here("a", direct=direct_url.write(source)), Pin("a", "1.0", source=source)
+        assert not plan.satisfies(pin, one)
+        assert plan.satisfies(pin, one, Wishes(unchanged=["a"]))
+        assert not plan.satisfies(pin.replaced(version="2.0"), one, Wishes(unchanged=["a"]))
 
 
 def test_an_index_pin_is_content_with_a_direct_source_except_when_syncing() -> None:

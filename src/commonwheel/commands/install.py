@@ -10,7 +10,7 @@ from commonwheel.install import changeset
 from commonwheel.install import history as histories
 from commonwheel.install import plan as plans
 from commonwheel.model import PathSource, Plan
-from commonwheel.road import changing, preparing, resolving
+from commonwheel.road import changing, marks, preparing, resolving
 from commonwheel.specs import requirement as specs_requirement
 from commonwheel.specs.names import normalize
 
@@ -107,6 +107,7 @@ class _Run(Beginning):
             reinstall=reinstall,
             reinstall_all=self.settings.flag("reinstall"),
             recorded=self._recorded(environment) if hashed else None,
+            unchanged=marks.unchanged(session, pins, {one.name: one for one in installed}),
         )
         plan = plans.make(installed, pins, wishes)
         return self.change(environment, plan, seen, count=len(pins))
@@ -135,6 +136,7 @@ class _Run(Beginning):
             reinstall=self.reinstalled(),
             reinstall_all=self.settings.flag("reinstall"),
             recorded=self._recorded(environment) if hashed else None,
+            unchanged=marks.unchanged(session, pins, {one.name: one for one in installed}),
         )
         return self.change(environment, plans.make(installed, pins, wishes), seen, count=len(pins))
 
@@ -200,7 +202,8 @@ class _Run(Beginning):
         started = time.perf_counter()
         entries = preparing.entries(self.session, plan.add, lambda count: self.say("Prepared", count, started))
         started = time.perf_counter()
-        receipt = changing.carry_out(self.session, environment, plan, entries, seen=seen)
+        texts = marks.texts(self.session, plan.add)
+        receipt = changing.carry_out(self.session, environment, plan, entries, seen=seen, texts=texts)
         if plan.remove:
             self.say("Uninstalled", len(plan.remove), started)
         if plan.add:

@@ -19,10 +19,11 @@ class Wishes(Value):
 
     `exact`: what no pin names is removed, except the names in `preserve` (pip in a seeded environment). `reinstall` are
     names, or everything when `reinstall_all`. `recorded` is the sha256 of the wheel that cw installed under a name, as the
-    history tells it: it answers lines with hashes, which an installed distribution cannot.
+    history tells it: it answers lines with hashes, which an installed distribution cannot. `unchanged` are names whose
+    directory is known to be what it was when they were installed.
     """
 
-    __slots__ = ("exact", "preserve", "recorded", "reinstall", "reinstall_all")
+    __slots__ = ("exact", "preserve", "recorded", "reinstall", "reinstall_all", "unchanged")
 
     def __init__(
         self,
@@ -32,12 +33,14 @@ class Wishes(Value):
         reinstall: "Collection[str]" = (),
         reinstall_all: bool = False,
         recorded: "Mapping[str, str] | None" = None,
+        unchanged: "Collection[str]" = (),
     ) -> None:
         self.exact: Final = exact
         self.preserve: Final = frozenset(preserve)
         self.reinstall: Final = frozenset(reinstall)
         self.reinstall_all: Final = reinstall_all
         self.recorded: Final[Mapping[str, str]] = recorded or {}
+        self.unchanged: Final = frozenset(unchanged)
 
 
 def make(installed: "Sequence[Installed]", pins: "Iterable[Pin]", wishes: Wishes | None = None) -> Plan:
@@ -98,7 +101,7 @@ def satisfies(pin: "Pin", installed: "Installed", wishes: Wishes | None = None) 
     if not versions.same_version(pin.version, installed.version):
         return False
     if pin.source is not None:
-        if not came_from(pin.source, installed.direct_url):
+        if pin.name not in wishes.unchanged and not came_from(pin.source, installed.direct_url):
             return False
     elif wishes.exact and installed.direct_url:
         return False
@@ -124,8 +127,8 @@ def meets(requirement: "Requirement", installed: "Installed") -> bool:
 def came_from(source: "UrlSource | VcsSource | PathSource", text: str) -> bool:
     """Say whether the text of a `direct_url.json` (PEP 610) tells the same source.
 
-    A directory that is not editable is never the same: nobody knows what changed in it since. A revision whose commit is
-    not known yet is the same when it was asked for by the same name.
+    A directory is never the same: nobody knows what changed in it since (an editable one may have got another script, or
+    another dependency). A revision whose commit is not known yet is the same when it was asked for by the same name.
     """
     if not text:
         return False
@@ -140,7 +143,7 @@ def came_from(source: "UrlSource | VcsSource | PathSource", text: str) -> bool:
     if isinstance(source, PathSource):
         if not isinstance(told, PathSource) or told.path != source.path or told.editable != source.editable:
             return False
-        return source.editable or (direct_url.is_archive(source.path) and _hashes_agree(source, told))
+        return direct_url.is_archive(source.path) and _hashes_agree(source, told)
     return isinstance(told, UrlSource) and told.url.bare == source.url.bare and _hashes_agree(source, told)
 
 
