@@ -283,10 +283,8 @@ class _Gatherer:
 def _refuse_strange(requirement: "Requirement") -> None:
     """Refuse a file of requirements that is named as a package, and repositories that are none of git's."""
     source = requirement.source
-    if source is None:
-        return
     where = [f"asked for at: {requirement.origin}"] if requirement.origin else []
-    if isinstance(source, PathSource) and source.path.endswith((".txt", ".in")):
+    if (source is None or isinstance(source, PathSource)) and requirement.text.endswith((".txt", ".in")):
         raise UsageError(
             f"`{requirement.text}` looks like a file of requirements, and is named as a package",
             context=where,

@@ -168,7 +168,9 @@ def _identity(path: str, config_path: str, search: "Sequence[str]") -> str:
         status = os.stat(real)
     except OSError as error:
         raise InterpreterError(
-            f"there is no interpreter at `{path}`", context=(f"cannot read `{real}`: {error.strerror}",)
+            f"there is no interpreter at `{path}`",
+            context=(f"cannot read `{real}`: {error.strerror}",),
+            hint="name one that you may run; `cw python list` shows those that are found",
         ) from error
     words = [path, real, str(status.st_size), str(status.st_mtime_ns), str(status.st_ctime_ns), *_machine(), *search]
     if config_path:
