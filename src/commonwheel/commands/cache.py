@@ -118,17 +118,20 @@ def clean(session: "Session", parsed: "Parsed") -> Cleared:
 
 
 def prune(session: "Session", parsed: "Parsed") -> Cleared:
-    """Remove what nobody needs: what is meant by that, the options say (upkeep.prune)."""
+    """Remove what nobody needs: what is meant by that, the options say (upkeep.prune).
+
+    The limits of my configuration are for stores of my own; those of the command line for all that I may change.
+    """
     settings = session.settings
     dry = settings.flag("dry-run")
     age = settings.text("older-than") or settings.text("max-age")
-    wish = upkeep.Wish(
-        None if age is None else age_of(age),
-        bytes_of(settings.text("max-size")),
-        settings.flag("ci"),
-        settings.flag("unreferenced"),
+    size = bytes_of(settings.text("max-size"))
+    wish = upkeep.Wish(None if age is None else age_of(age), size, settings.flag("ci"), settings.flag("unreferenced"))
+    others = wish.replaced(
+        older_than=wish.older_than if settings.text("older-than") or _is_said(session, "max-age") else None,
+        max_size=size if _is_said(session, "max-size") else None,
     )
-    return Cleared(upkeep.prune(session.store, wish, dry_run=dry), dry_run=dry)
+    return Cleared(upkeep.prune(session.store, wish, others=others, dry_run=dry), dry_run=dry)
 
 
 def init(session: "Session", parsed: "Parsed") -> Made:

@@ -1,12 +1,14 @@
 """Keep a store within its limits without being asked: after a command that brought something in, at most once an hour.
 
-Only where somebody set a limit: `max-size` or `max-age` among the settings, or `max-size` in a store's own store.toml. Best effort:
-what cannot be removed stays, and no command fails for it. What environments live on is spared (`store.upkeep`).
+Only where somebody set a limit: `max-size` or `max-age` among the settings, for one's own store; or `max-size` in a store's own
+store.toml: nobody's settings make a store small that others share. Best effort: what cannot be removed stays, and no
+command fails for it. What environments live on is spared (`store.upkeep`).
 """
 
 from commonwheel.errors import CommonwheelError
 from commonwheel.specs import moments
 from commonwheel.store import upkeep
+from commonwheel.store.policy import size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 _PAUSE = 3600
 _NOTE = "tidied"
+# of a store without a limit, nothing but the leftovers of dead processes
+_LEFTOVERS = upkeep.Wish(older_than=1e12)
 
 
 def tidy(parts: "Parts", now: float) -> "upkeep.Removed | None":
@@ -28,10 +32,8 @@ def tidy(parts: "Parts", now: float) -> "upkeep.Removed | None":
         return None
     store.put("defaults", _NOTE, hour)
     try:
-        wish = upkeep.Wish(
-            None if age is None else moments.seconds(age), None if limit is None else moments.size(limit)
-        )
-        removed = upkeep.prune(store, wish)
+        own = upkeep.Wish(None if age is None else moments.seconds(age), None if limit is None else size_of(limit))
+        removed = upkeep.prune(store, own if own != upkeep.Wish() else _LEFTOVERS, others=_LEFTOVERS)
     except CommonwheelError as error:
         parts.reporter.note("debug", f"the store was not tidied: {error.message}")
         return None

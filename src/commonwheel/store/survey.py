@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 #: Unfinished work of a process that cannot be asked (another host) is given up on after this many seconds.
 ABANDONED = 86_400
 ENDED = 3_600
+# bytes of a block, and inodes of an entry beside those of its tree
+_BLOCK, _BESIDE = 4096, 6
 
 
 class Measure(Value):
@@ -50,10 +52,12 @@ class Measure(Value):
 class Held(Value):
     """An entry of a layer: `path`, whose it is, what it takes, when it was last used (seconds), which environments note it.
 
-    `living` are those of them that would break without it. `header` is None if it is damaged.
+    `living` are those of them that would break without it. `header` is None if it is damaged. `names` is how many names
+    its files have in the store itself. It is measured when that is first asked for: to look at every inode of a large
+    store takes seconds.
     """
 
-    __slots__ = ("digest", "environments", "header", "layer", "living", "measure", "owner", "path", "used")
+    __slots__ = ("digest", "environments", "header", "layer", "living", "measures", "names", "owner", "path", "used")
 
     def __init__(  # noqa: PLR0913 - the columns of `cache list`
         self,
@@ -62,20 +66,37 @@ class Held(Value):
         digest: str,
         header: "Header | None",
         owner: int,
-        measure: Measure,
         used: float,
         environments: tuple[str, ...] = (),
         living: tuple[str, ...] = (),
+        names: int = 1,
+        measures: "list[Measure] | None" = None,
     ) -> None:
         self.layer: Final = layer
         self.path: Final = path
         self.digest: Final = digest
         self.header: Final = header
         self.owner: Final = owner
-        self.measure: Final = measure
         self.used: Final = used
         self.environments: Final = environments
         self.living: Final = living
+        self.names: Final = names
+        self.measures: Final = [] if measures is None else measures
+
+    @property
+    def measure(self) -> Measure:
+        """Return what it takes."""
+        if not self.measures:
+            self.measures.append(measured(self.path, self.names))
+        return self.measures[0]
+
+    @property
+    def most(self) -> int:
+        """Return how many bytes it takes on disk at most, as its header lets one guess; measured if it has none."""
+        if self.header is None:
+            return self.measure.disk
+        # a block for the end of each file, and one for each directory
+        return self.header.size + self.header.wheel_size + 3 * _BLOCK * (self.header.files + _BESIDE)
 
     @property
     def name(self) -> str:
@@ -151,9 +172,9 @@ def held(layer: "Layer", *, alive: "Iterable[Root] | None" = None) -> "list[Held
         said = read_header(path)
         last = max(used.get(digest, 0.0), 0.0 if said is None else said.published.at)
         # an image has every file under one more name
-        measure = measured(path, 1 + images.get(digest, 0))
+        names = 1 + images.get(digest, 0)
         environments, without = tuple(noted.get(digest, ())), tuple(living.get(digest, ()))
-        found.append(Held(layer, path, digest, said, owner, measure, last, environments, without))
+        found.append(Held(layer, path, digest, said, owner, last, environments, without, names))
     return sorted(found, key=lambda one: (one.name, one.version, one.path))
 
 

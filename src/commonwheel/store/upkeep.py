@@ -164,10 +164,11 @@ class _Removal:
     def entry(self, one: Held) -> None:
         """Remove an entry and its images."""
         self.store.forget(one.digest)
+        measure = one.measure
         gone = self._remove(one.path, one)
         if gone:
             self.entries.append(one)
-            self.freed += one.measure
+            self.freed += measure
         for path, digest in list(survey.image_paths(one.layer)) if gone else ():
             if digest == one.digest:
                 self.path(path)
@@ -332,21 +333,24 @@ class Wish(Value):
             return one.header.published.origin in FETCHED
         if now - one.header.published.at < GRACE or not (self.unreferenced or self.older_than is not None):
             return False
-        is_free = not one.environments and not one.measure.linked
-        return (is_free or not self.unreferenced) and (self.older_than is None or now - one.used > self.older_than)
+        if self.older_than is not None and now - one.used <= self.older_than:
+            return False
+        return not self.unreferenced or not (one.environments or one.measure.linked)
 
 
-def prune(store: "Store", wish: Wish | None = None, *, dry_run: bool = False) -> Removed:
+def prune(store: "Store", wish: Wish | None = None, *, others: Wish | None = None, dry_run: bool = False) -> Removed:
     """Remove what nobody needs: always leftovers of dead processes, and notes of environments that are gone.
 
     `older_than` (seconds): what was not used for so long. `unreferenced`: what no environment notes or has hard links
     of; with `older_than`, both. `ci`: what is quickly fetched again, so that a job saves only what it built. `max_size` (bytes
     on disk, for each layer; else the store's own): then, what was used longest ago, until it fits. Without any wish: what no
-    environment notes, and nobody used for 30 days. What environments reach through links is always spared.
+    environment notes, and nobody used for 30 days. What environments reach through links is always spared. `others` is the wish
+    for stores that are not mine alone, if it is another one.
     """
     removal = _Removal(store, dry=dry_run)
     for layer in _writable(store):
-        _prune(layer, (wish or Wish()).of(layer), removal)
+        meant = wish if layer.mine or others is None else others
+        _prune(layer, (meant or Wish()).of(layer), removal)
     return removal.result()
 
 
@@ -401,8 +405,12 @@ def _shrink(layer: "Layer", left: list[Held], limit: int, removal: _Removal) -> 
 
     What has hard links in environments frees nothing, and stays.
     """
+    images = list(survey.image_paths(layer))
+    # most of the time there is room: then not every inode has to be looked at
+    if not images and sum([one.most for one in left]) <= limit:
+        return
     total = sum([one.measure.disk for one in left])
-    total += sum([_own(survey.measured(path)).disk for path, _ in survey.image_paths(layer)])
+    total += sum([_own(survey.measured(path)).disk for path, _ in images])
     now = time.time()
     for one in sorted(left, key=lambda one: one.used):
         if total <= limit:
