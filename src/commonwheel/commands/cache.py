@@ -5,7 +5,7 @@ import time
 
 from commonwheel.errors import CommonwheelError, UsageError
 from commonwheel.fs import facts
-from commonwheel.model import Value
+from commonwheel.model import Digest, Pin, Value
 from commonwheel.specs import moments
 from commonwheel.store import init as inits
 from commonwheel.store import layout, survey, upkeep
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from commonwheel.store.init import Check
     from commonwheel.store.survey import Held
     from commonwheel.store.upkeep import LayerSize, Removed, Verdict
+
+
+#: what `upkeep.Verdict.repaired` says
+REPLACED, REMOVED = "replaced", "removed"
 
 
 class NotHeld(CommonwheelError):
@@ -170,10 +174,41 @@ def _is_said(session: "Session", key: str) -> bool:
 
 
 def verify(session: "Session", parsed: "Parsed") -> Verified:
-    """Hash everything in the store, or what it has of some packages; `--repair` replaces what is bad."""
+    """Hash everything in the store, or what it has of some packages; `--repair` replaces what is bad.
+
+    What cannot be replaced from what is at hand is fetched again, if an index offers that very file.
+    """
     store, repair = session.store, session.settings.flag("repair")
     verdicts = upkeep.verify_entries(store, parsed.positional, repair=repair, reporter=session.reporter)
-    return Verified(_count(session, parsed.positional), verdicts, repair=repair)
+    if any(one.repaired == REMOVED for one in verdicts) and not session.settings.flag("offline"):
+        verdicts = tuple(_fetched(session, one) if one.repaired == REMOVED else one for one in verdicts)
+    return Verified(_count(session, parsed.positional), tuple(map(_with_dangling, verdicts)), repair=repair)
+
+
+def _fetched(session: "Session", verdict: "Verdict") -> "Verdict":
+    """Fetch the wheel of an entry again and return what that makes of its verdict."""
+    held = verdict.held
+    if held.header is None:
+        return verdict
+    digest = Digest("sha256", held.digest)
+    try:
+        catalogue = session.catalogue(session.interpreter(session.settings.text("python")).target)
+        offered = (one for one in catalogue.files(held.name, held.version) if digest in one.digests)
+        pins = [Pin(held.name, held.version, one, digests=(digest,)) for one in offered]
+        if not pins:
+            return verdict
+        session.material.fetch(pins[:1])
+    except CommonwheelError as error:
+        session.reporter.note("debug", f"{held.label} cannot be fetched again now: {error.message}")
+        return verdict
+    return verdict.replaced(repaired=REPLACED)
+
+
+def _with_dangling(verdict: "Verdict") -> "Verdict":
+    """Add the environments whose links lead nowhere now: what is there again may be in another layer."""
+    if not verdict.repaired or os.path.isdir(verdict.held.path):
+        return verdict
+    return verdict.replaced(environments=tuple(dict.fromkeys((*verdict.environments, *verdict.held.living))))
 
 
 def _count(session: "Session", names: "Sequence[str]") -> int:

@@ -81,6 +81,7 @@ class Layer:
         *,
         read_only: bool = False,
         temporary: bool = False,
+        keep_archives: bool | None = None,
         read_toml: "ReadToml | None" = None,
     ) -> None:
         self.root: Final = root
@@ -89,6 +90,7 @@ class Layer:
         self.trust = trust
         self.notes: list[str] = []
         self._read_toml = read_toml
+        self._keep_archives = keep_archives
         self._refusal = "it is set to be read only" if read_only else ""
         self._fault = ""
         self._opened = False
@@ -152,6 +154,8 @@ class Layer:
     def keeps_archives(self) -> bool:
         """Say whether wheels are kept beside their trees, for readers who do not trust whoever unpacked them."""
         kept = self.policy.keep_archives
+        if kept is None and self.mine:
+            kept = self._keep_archives
         return self._sharing != PRIVATE if kept is None else kept
 
     @property
