@@ -154,11 +154,14 @@ class Session:
 
         trust = Trust(self.settings.many("trust"))
         read_only = self.settings.flag("read-only-cache")
+        kept = self.settings.flag("keep-archives") if self.settings.is_set("keep-archives") else None
         layers: dict[str, Layer] = {}
 
         def add(root: str, *, temporary: bool = False) -> Layer:
             root = os.path.normpath(os.path.join(self.cwd, os.path.expanduser(root)))
-            made = Layer(root, trust, read_only=read_only, temporary=temporary, read_toml=_toml)
+            made = Layer(
+                root, trust, read_only=read_only, temporary=temporary, keep_archives=kept, read_toml=_toml
+            )
             return layers.setdefault(root, made)
 
         passing = self._temporary_store()
