@@ -175,7 +175,9 @@ def _asked(request: EnvironmentRequest, where: Surroundings) -> Environment:
         return environment_of(discovery.find(wanted, where), where)
     if wanted.kind == "name":
         found = discovery.find(wanted, where)
-        if found.prefix != found.base_prefix:
+        # a directory here, such as an environment of conda's, is a path that needs no `./`
+        directory = os.path.join(where.cwd, wanted.text) + os.sep
+        if found.prefix != found.base_prefix or found.executable.startswith(directory):
             return environment_of(found, where)
     else:
         for interpreter in _active(request, where):
