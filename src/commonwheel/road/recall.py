@@ -181,7 +181,7 @@ def entry(parts: "Parts", pin: "Pin") -> "Entry | None":
         if digest is None and not (pin.digests or candidate.digests):
             path = file_url.to_path(candidate.url.secret)
             digest = archive_digest(parts, PathSource(path)) if path is not None else None
-        return _ready(parts, digest, pin.name) if digest is not None else None
+        return _ready(parts, digest) if digest is not None else None
     if candidate is not None:
         found = None if refreshes(parts, pin.name) else built(parts, candidate_identity(parts, pin), pin.name)
     elif pin.source is None or not may_recall(parts, pin.source, pin.name):
@@ -196,14 +196,12 @@ def entry(parts: "Parts", pin: "Pin") -> "Entry | None":
     return found
 
 
-def _ready(parts: "Parts", digest: str, name: str) -> "Entry | None":
-    """Return an entry that can be placed; of one that will be folded not every file is looked at."""
-    settings, store = parts.settings, parts.store
-    mode = (settings.text("link-mode") or "auto").removesuffix("!")
-    if mode == "auto":
-        found = store.find(digest)
-        mode = store.recommended_link_mode(found) if found is not None else ""
-    return store.ready(digest, folded=mode == "fold" and name not in settings.many("no-fold"))
+def _ready(parts: "Parts", digest: str) -> "Entry | None":
+    """Return an entry that can be placed: every file of it looked at, also where a link will stand for many of them.
+
+    That a folded environment is made without touching its files must not mean that damage goes through unseen.
+    """
+    return parts.store.ready(digest)
 
 
 def candidate_identity(parts: "Parts", pin: "Pin") -> str:
