@@ -382,10 +382,51 @@ def test_place_takes_the_first_way_that_works(place: str, source: str) -> None:
     assert mode_of(made + "3") == 0o600
 
 
-def test_place_all_counts_the_ways(place: str, source: str) -> None:
-    files = [(source, os.path.join(place, str(number)), 0o666) for number in range(3)]
-    assert disk.place_all(files, ("hardlink", "copy")) == {"hardlink": 3}
-    assert os.stat(source).st_nlink == 4
+def many(place: str, source: str, count: int) -> tuple[str, str, list[tuple[str, int]]]:
+    """Return a directory with so many names of one file, an empty one, and the names."""
+    full, empty = os.path.join(place, "full"), os.path.join(place, "empty")
+    os.mkdir(full)
+    os.mkdir(empty)
+    names = [str(number) for number in range(count)]
+    for name in names:
+        os.link(source, os.path.join(full, name))
+    return full, empty, [(name, 0o666) for name in names]
+
+
+@pytest.mark.parametrize("way", ["hardlink", "symlink", "copy"])
+def test_place_in_counts_the_ways(place: str, source: str, way: str) -> None:
+    full, empty, names = many(place, source, 3)
+    seen: list[tuple[str, str]] = []
+    disk.observe(lambda operation, path: seen.append((operation, path)))
+    assert disk.place_in(full, empty, names, (way,)) == {way: 3}
+    assert os.stat(source).st_nlink == (7 if way == "hardlink" else 4)
+    assert os.path.islink(os.path.join(empty, "1")) == (way == "symlink")
+    assert content(os.path.join(empty, "2")) == content(source)
+    # each file passes the step point, under its whole name
+    assert {path for operation, path in seen if operation in {"link", "symlink", "create"}} == {
+        os.path.join(empty, name) for name, _ in names
+    }
+
+
+def test_place_in_links_a_symbolic_link_itself(place: str, source: str) -> None:
+    full, empty, _ = many(place, source, 0)
+    os.symlink(source, os.path.join(full, "link"))
+    assert disk.place_in(full, empty, [("link", 0o666)], ("hardlink",)) == {"hardlink": 1}
+    assert os.readlink(os.path.join(empty, "link")) == source
+
+
+def test_place_in_takes_what_a_lost_reply_left(place: str, source: str) -> None:
+    full, empty, names = many(place, source, 2)
+    os.link(source, os.path.join(empty, "1"))
+    assert disk.place_in(full, empty, names, ("hardlink", "copy")) == {"hardlink": 2}
+
+
+def test_place_in_says_what_it_could_not_place(place: str, source: str) -> None:
+    full, empty, names = many(place, source, 1)
+    with pytest.raises(disk.DiskError, match="missing"):
+        disk.place_in(full, empty, [*names, ("missing", 0o666)], ("hardlink", "copy"))
+    with pytest.raises(disk.DiskError):
+        disk.place_in(full, os.path.join(place, "nowhere"), names, ("hardlink", "copy"))
 
 
 def test_one_file_that_cannot_be_linked_is_copied_alone(place: str, source: str) -> None:
@@ -394,8 +435,8 @@ def test_one_file_that_cannot_be_linked_is_copied_alone(place: str, source: str)
             raise OSError(errno.EMLINK, "Too many links")
 
     disk.observe(too_many)
-    files = [(source, os.path.join(place, str(number)), 0o666) for number in range(3)]
-    assert disk.place_all(files, ("hardlink", "copy")) == {"hardlink": 2, "copy": 1}
+    full, empty, names = many(place, source, 3)
+    assert disk.place_in(full, empty, names, ("hardlink", "copy")) == {"hardlink": 2, "copy": 1}
 
 
 @pytest.mark.parametrize(
@@ -419,8 +460,8 @@ def test_what_a_file_system_never_does_is_tried_once(place: str, source: str) ->
             raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
 
     disk.observe(refuse)
-    files = [(source, os.path.join(place, str(number)), 0o666) for number in range(5)]
-    assert disk.place_all(files, ("clone", "copy")) == {"copy": 5}
+    full, empty, names = many(place, source, 5)
+    assert disk.place_in(full, empty, names, ("clone", "copy")) == {"copy": 5}
     assert len(tried) == 1
 
 
@@ -433,8 +474,8 @@ def test_what_one_file_answers_is_not_held_against_the_next(place: str, source: 
             raise OSError(errno.EAGAIN, "ZFS has not written it yet")
 
     disk.observe(refuse)
-    files = [(source, os.path.join(place, str(number)), 0o666) for number in range(5)]
-    assert disk.place_all(files, ("clone", "copy")) == {"copy": 5}
+    full, empty, names = many(place, source, 5)
+    assert disk.place_in(full, empty, names, ("clone", "copy")) == {"copy": 5}
     assert len(tried) == 5
 
 
@@ -981,8 +1022,8 @@ def test_the_last_hard_link_of_a_file_system_is_followed_by_copies(place: str) -
         source, made = os.path.join(mounted, "source"), os.path.join(mounted, "d")
         disk.write_new(source, NEW)
         os.mkdir(made)
-        for number in range(64_997):  # ext4 takes 65,000 names of one file
+        for number in range(64_992):  # ext4 takes 65,000 names of one file
             os.link(source, f"{made}/{number}")
-        files = [(source, os.path.join(mounted, str(number)), 0o666) for number in range(5)]
-        assert disk.place_all(files, ("hardlink", "copy")) == {"hardlink": 2, "copy": 3}
+        full, empty, names = many(mounted, source, 5)
+        assert disk.place_in(full, empty, names, ("hardlink", "copy")) == {"hardlink": 2, "copy": 3}
         assert disk.write(os.path.join(mounted, "first"), NEW, replace=False)

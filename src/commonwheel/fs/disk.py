@@ -441,15 +441,54 @@ def place(source: str, path: str, modes: "tuple[str, ...]", mode: int = 0o666) -
     return modes[-1]
 
 
-def place_all(files: "Iterable[tuple[str, str, int]]", modes: "tuple[str, ...]") -> dict[str, int]:
-    """Place many files, each given as source, path and mode; return how many went which way.
+def place_in(source: str, path: str, names: "Iterable[tuple[str, int]]", modes: "tuple[str, ...]") -> dict[str, int]:
+    """Place many files of the directory `source`, given as name and mode, into the directory `path`, as `place` does each.
 
-    Stops at the first that goes no way (DiskError), and leaves the others to whoever erases the tree.
+    Returns how many went which way. Links are made relative to the opened directories: to walk two long paths takes the kernel
+    longer than the link. Stops at the first file that goes no way (DiskError), and leaves the others to whoever erases the tree.
     """
     counts = dict.fromkeys(modes, 0)
-    for source, path, mode in files:
-        counts[place(source, path, modes, mode)] += 1
+    link = _LINKS.get(modes[0])
+    directories: list[int] = []
+    try:
+        if link is not None:
+            try:
+                directories += [os.open(one, _DIRECTORY) for one in (source, path)]
+            except OSError:
+                link = None
+        for name, mode in names:
+            if link is not None:
+                try:
+                    link(source, path, name, directories)
+                except OSError:
+                    pass  # and what it was is found out by the next line
+                else:
+                    counts[modes[0]] += 1
+                    continue
+            counts[place(f"{source}/{name}", f"{path}/{name}", modes, mode)] += 1
+    finally:
+        for fd in directories:
+            os.close(fd)
     return {way: count for way, count in counts.items() if count}
+
+
+def _hard_link_in(_source: str, path: str, name: str, directories: list[int]) -> None:
+    if _hook is not None:
+        step("link", f"{path}/{name}")
+    os.link(name, name, src_dir_fd=directories[0], dst_dir_fd=directories[1], follow_symlinks=False)
+
+
+def _symlink_in(source: str, path: str, name: str, directories: list[int]) -> None:
+    if _hook is not None:
+        step("symlink", f"{path}/{name}")
+    os.symlink(f"{source}/{name}", name, dir_fd=directories[1])
+
+
+# where directories can be opened, and names be given relative to them; O_PATH opens them without a look at their content
+_DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_PATH", 0)
+_LINKS: "dict[str, Callable[[str, str, str, list[int]], None]]" = (
+    {"hardlink": _hard_link_in, "symlink": _symlink_in} if {os.link, os.symlink} <= os.supports_dir_fd else {}
+)
 
 
 # pairs of devices between which nothing can be cloned, and the pair of the directories that were asked for last: the

@@ -15,16 +15,16 @@ from commonwheel.install.spread import File, Folder, Link, Text, Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Final
 
     from commonwheel.events import Reporter
     from commonwheel.install.distinfo import Row
     from commonwheel.install.linking import LinkChoice
     from commonwheel.install.spread import Node, Shelf
-    from commonwheel.model import Entry
 
     Job = Callable[[], int]
+    Named = tuple[str, int]
 
 # fewer files than this are placed before a second thread has started
 _WORTH_A_THREAD = 400
@@ -113,36 +113,63 @@ class Staging:
             else:
                 self._tallies.append({"fold": 1})
                 return
-        self._directories.append(lambda: _make_directories(rows, len(tree.path), path))
+        below = _by_directory(rows, len(tree.path))
+        self._directories.append(lambda: _make_directories(below, path))
         self._pending += len(rows)
-        for start_row in range(0, len(rows), _CHUNK):
-            chunk = rows[start_row : start_row + _CHUNK]
-            self._files.append(lambda chunk=chunk: self._place(tree.entry, chunk, len(tree.path), path))  # type: ignore[misc]
+        for chunk in _chunks(below):
+            self._files.append(lambda chunk=chunk: self._place(tree, path, chunk))  # type: ignore[misc]
 
-    def _place(self, entry: "Entry", rows: "Sequence[Row]", start: int, path: str) -> int:
-        """Place files of a tree below `path`, without the first `start` characters of their names; return how many."""
-        place, tree, ways = disk.place, entry.tree, self._choice.ways[entry.name]
-        used = dict.fromkeys(ways, 0)
-        for row in rows:
-            name = row[0]
-            used[place(f"{tree}/{name}", path + name[start:], ways, 0o777 if row[3] else 0o666)] += 1
-        self._tallies.append(used)
-        return len(rows)
+    def _place(self, tree: Tree, path: str, chunk: "Sequence[tuple[str, Sequence[Named]]]") -> int:
+        """Place files of some directories of a tree below `path`; return how many."""
+        entry = tree.entry
+        ways, done = self._choice.ways[entry.name], 0
+        for directory, names in chunk:
+            used = disk.place_in(f"{entry.tree}/{tree.path}{directory}", path + directory, names, ways)
+            self._tallies.append(used)
+            done += len(names)
+        return done
 
 
-def _make_directories(rows: "Sequence[Row]", start: int, path: str) -> int:
-    """Make the directory `path` and those below it that the files need, each once, parents first."""
+def _by_directory(rows: "Sequence[Row]", start: int) -> "dict[str, list[Named]]":
+    """Return the files by their directories, whose names lose the first `start` characters; a file as name and mode."""
+    found: dict[str, list[Named]] = {}
+    for row in rows:
+        path = row[0]
+        at = path.rfind("/")
+        directory = path[start:at]
+        names = found.get(directory)
+        if names is None:
+            names = found[directory] = []
+        names.append((path[at + 1 :], 0o777 if row[3] else 0o666))
+    return found
+
+
+def _chunks(below: "Mapping[str, list[Named]]") -> "Iterator[list[tuple[str, Sequence[Named]]]]":
+    """Yield the directories in pieces that are worth the time of a thread, parts of large ones."""
+    chunk: list[tuple[str, Sequence[Named]]] = []
+    room = _CHUNK
+    for directory, names in below.items():
+        start = 0
+        while start < len(names):
+            part = names[start : start + room]
+            chunk.append((directory, part))
+            start += len(part)
+            room -= len(part)
+            if not room:
+                yield chunk
+                chunk, room = [], _CHUNK
+    if chunk:
+        yield chunk
+
+
+def _make_directories(below: "Iterable[str]", path: str) -> int:
+    """Make the directory `path` and those below it that files need, each once, parents first."""
     disk.make_directory(path)
     made = {""}
-    last = ""
-    for row in rows:
-        name = row[0]
-        directory = name[start : name.rfind("/")]
-        if directory != last:
-            last = directory
-            if directory not in made:
-                _make_with_parents(path, directory, made)
-    return len(rows)
+    for directory in below:
+        if directory not in made:
+            _make_with_parents(path, directory, made)
+    return len(made)
 
 
 def _make_with_parents(path: str, directory: str, made: "set[str]") -> None:

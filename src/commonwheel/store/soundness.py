@@ -14,6 +14,8 @@ import stat
 from commonwheel.model import Value
 from commonwheel.store.layout import BYTECODE, EXECUTABLE_MODE, FILE_MODE
 
+_PLAIN, _EXECUTABLE = stat.S_IFREG | FILE_MODE, stat.S_IFREG | EXECUTABLE_MODE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -95,7 +97,10 @@ def _examine_directory(
                 row = names.get(entry.name)
                 if row is not None:
                     seen += 1
-                    _compare(row, entry.stat(follow_symlinks=False), faults, doubts)
+                    found = entry.stat(follow_symlinks=False)
+                    # size, time and mode as a tuple has them, all at once: 30,000 files pass here, nearly all of them right
+                    if found[6] != row[1] or found[8] != row[4] or found[0] != (_EXECUTABLE if row[3] else _PLAIN):
+                        _compare(row, found, faults, doubts)
                 elif not _is_expected(prefix + entry.name, entry, directories):
                     faults.append((prefix + entry.name, "is not part of the wheel"))
     finally:
