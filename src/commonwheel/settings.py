@@ -176,7 +176,7 @@ _TABLE = (
     Option("no-sources-package", "--no-sources-package", "list", "The same for one package", metavar="PKG", variables="NO_SOURCES_PACKAGE"),
     Option("python-version", "--python-version", "text", "Resolve for this Python", metavar="VERSION"),
     Option("python-platform", "--python-platform", "text", "Resolve for this platform", metavar="PLATFORM"),
-    Option("torch-backend", "--torch-backend", "text", "Accepted with `auto` only", variables="TORCH_BACKEND", hidden=True),
+    Option("torch-backend", "--torch-backend", "text", "Accepted with `auto` only: name the index of another backend with --index", choices="auto", variables="TORCH_BACKEND", hidden=True),
     # How it is built.
     Option("config-settings", "-C --config-setting --config-settings", "list", "A setting for build backends, as KEY=VALUE", metavar="KEY=VALUE", config="config-settings"),
     Option("config-settings-package", "--config-settings-package", "list", "The same for one package, as PKG:KEY=VALUE", metavar="PKG:KEY=VALUE"),
@@ -271,6 +271,7 @@ _TABLE = (
     # pip's harmless words.
     Option("ignored", "--no-warn-script-location --disable-pip-version-check --no-input --prefer-binary --use-pep517 --no-clean --no-python-version-warning --require-virtualenv --no-warn-conflicts --isolated --ignore-requires-python --check-build-dependencies --debug --include-editable --no-verify", "flag", "Accepted for pip's sake", hidden=True),
     Option("ignored-value", "--progress-bar --root-user-action --exists-action --use-feature --use-deprecated --src --upgrade-strategy --resume-retries --log --python-downloads-json-url", "text", "Accepted for pip's sake", hidden=True),
+    Option("short", "--short", "flag", "The number alone"),
     Option("bash-completion", "--bash", "flag", "", hidden=True),
 )  # fmt: skip
 

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from commonwheel.settings import Parsed
 
 COMMANDS = {
-    "pip install": ("pip:INSTALL", "unchanged:install beginning:install install:install", "changes:show", "Install packages"),
+    "pip install": (
+        "pip:INSTALL",
+        "unchanged:install beginning:install install:install",
+        "changes:show",
+        "Install packages",
+    ),
     "pip sync": ("pip:SYNC", "install:sync", "changes:show", "Make an environment match files of pins exactly"),
     "pip uninstall": ("pip:UNINSTALL", "install:uninstall", "changes:show", "Remove packages"),
     "pip compile": ("pip:COMPILE", "compile:compile_", "pip:show_text", "Resolve requirements to a file of pins"),
@@ -87,7 +92,8 @@ COMMANDS = {
     "help": ("help:HELP", "", "help:explain", "Explain a command"),
 }
 
-_WORDS = 3  # the longest name of a command
+#: Other names, as uv and pip have them.
+ALIASES = {"pip ls": "pip list", "pip versions": "pip index versions"}
 INTERRUPTED = 130
 INTERNAL = 70
 
@@ -115,6 +121,8 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         if error.exit_status == INTERNAL:
             return _fault(console)
         console.error(error)
+        if _wants_data(words):
+            load("as_json:show")(console, {"error": error.as_json()})
         return error.exit_status
     except KeyboardInterrupt:
         console.trouble("interrupted")
@@ -127,12 +135,10 @@ def main(argv: "Sequence[str] | None" = None) -> int:
 
 def _run(words: "list[str]", console: Console) -> int:
     """Find the command, read its words, call it and show its value."""
-    everywhere = load("help:EVERYWHERE")
-    given, taken = load("words:leading")(everywhere, words)
-    name = _command(words[taken:])
-    if not name:
-        return _no_command(words[taken:], given, console)
-    rest = words[taken + name.count(" ") + 1 :]
+    given, named, rest = _begin(words)
+    name = ALIASES.get(named, named)
+    if name not in COMMANDS:
+        return _no_command(named, rest, given, console)
     arguments_name, function_name, shower_name, _ = COMMANDS[name]
     arguments = load(arguments_name)
     parsed: Parsed = load("words:parse")(arguments, rest, given)
@@ -160,29 +166,42 @@ def _run(words: "list[str]", console: Console) -> int:
     return int(shower(console, value, settings))
 
 
-def _command(words: "list[str]") -> str:
-    """Return the longest name of a command that the words begin with, or ""."""
-    for count in range(min(_WORDS, len(words)), 0, -1):
-        name = " ".join(words[:count])
-        if name in COMMANDS:
-            return name
-    return ""
+def _wants_data(words: "list[str]") -> bool:
+    """Tell whether the result was to be JSON, whatever went wrong while the words were read."""
+    spelled = ("--format", "--output-format")
+    return (
+        "--json" in words
+        or any(word in spelled and after == "json" for word, after in zip(words, words[1:], strict=False))
+        or any(f"{option}=json" in words for option in spelled)
+    )
 
 
-def _no_command(words: "list[str]", given: "dict[str, object]", console: Console) -> int:
+def _begin(words: "list[str]") -> "tuple[dict[str, object], str, list[str]]":
+    """Read the options before, between and the words of a command; return them, its name as far as it goes, and the rest."""
+    given: dict[str, object] = {}
+    named, at = "", 0
+    while at < len(words):
+        if words[at].startswith("-"):
+            given, taken = load("words:leading")(load("help:EVERYWHERE"), words[at:], given)
+            at += taken
+            continue
+        tried = f"{named} {words[at]}".strip()
+        longer = any(name.startswith(tried + " ") for name in COMMANDS)
+        if not longer and tried not in COMMANDS and tried not in ALIASES:
+            break
+        named = tried
+        at += 1
+        if not longer:
+            break
+    return given, named, words[at:]
+
+
+def _no_command(named: str, rest: "list[str]", given: "dict[str, object]", console: Console) -> int:
     """Show the overview of a family, or say that there is no such command."""
-    if not words or words[-1] in ("-h", "--help"):
-        family = " ".join(word for word in words if not word.startswith("-"))
-        if not family or any(name.startswith(family + " ") for name in COMMANDS):
-            status = int(load("help:overview")(console, COMMANDS, family))
-            return status if not words or given.get("help") or words[-1] in ("-h", "--help") else 2
-    if any(name.startswith(words[0] + " ") for name in COMMANDS):
-        if len(words) == 1:
-            load("help:overview")(console, COMMANDS, words[0])
-            return 2
-        tried = " ".join(words[:2])
-    else:
-        tried = words[0]
+    if not rest:
+        load("help:overview")(console, COMMANDS, named)
+        return 0 if given.get("help") or not named else 2
+    tried = f"{named} {rest[0]}".strip()
     raise UsageError(
         f"there is no command `cw {tried}`",
         hint=load("words:likely")(tried, COMMANDS) or "`cw help` lists the commands",

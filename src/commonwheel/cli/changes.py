@@ -9,19 +9,23 @@ if TYPE_CHECKING:
     from commonwheel.settings import Settings
 
 
+_ACTIONS = {"added": "installed", "removed": "uninstalled", "reinstalled": "reinstalled"}  # uv's words
+
+
 def show(console: "Console", value: "Changes", settings: "Settings") -> int:
-    """Print what changed, on stderr as uv does; status 1 for a --check that would change something."""
+    """Print what changed, on stderr as uv does, and as JSON on stdout if wanted; status 1 for a --check that finds something."""
     if settings.flag("json") or settings.text("format") == "json":
         load("as_json:show")(
             console,
             {
                 "schema": {"version": "1"},
-                "changes": [{"name": row.name, "version": row.version, "action": row.action} for row in value.rows],
+                "changes": [
+                    {"name": row.name, "version": row.version, "action": _ACTIONS[row.action]} for row in value.rows
+                ],
                 "dry_run": value.dry_run,
                 "link_mode": value.link_mode,
             },
         )
-        return value.status
     signs = {"removed": ("-", "red"), "added": ("+", "green"), "reinstalled": ("~", "yellow")}
     for row in value.rows:
         sign, colour = signs[row.action]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CONFIG = Arguments(
     "Show every setting, its value and where it came from", "[KEY]...", 0, None, (("Output", "all"), GLOBAL)
 )
-VERSION = Arguments("Print the version of cw", groups=(GLOBAL,))
+VERSION = Arguments("Print the version of cw", groups=(("Output", "short format"), GLOBAL))
 
 
 def show(console: "Console", value: "Sequence[Shown]", settings: "Settings") -> int:

@@ -55,7 +55,7 @@ class Watcher:
         elif level == "debug":
             self._console.detail(message)
         else:
-            self._console.say(message)
+            self._console.say(self._console.style(message, "dim"))
 
     def begin(self, kind: str, label: str, total: int | None = None) -> int:
         """Open a task."""

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from commonwheel.settings import Option
 
 
+_USAGE = "`--help` shows the usage"
+
+
 class Arguments(Value):
     """What one command takes: positional words and groups of options, in the order that help shows.
 
@@ -97,7 +100,7 @@ class _Reader:
         if option.takes_value:
             self._take(option, value if equals else self._next(spelling), spelling)
         elif equals:
-            raise UsageError(f"`{spelling}` takes no value, but `{value}` was given")
+            raise UsageError(f"`{spelling}` takes no value, but `{value}` was given", hint=_USAGE)
         else:
             self._switch(option, switch)
 
@@ -117,7 +120,7 @@ class _Reader:
     def _next(self, spelling: str) -> str:
         self.at += 1
         if self.at >= len(self.words):
-            raise UsageError(f"`{spelling}` needs a value")
+            raise UsageError(f"`{spelling}` needs a value", hint=_USAGE)
         return self.words[self.at]
 
     def _take(self, option: "Option", value: str, spelling: str) -> None:
@@ -187,16 +190,17 @@ def parse(arguments: Arguments, words: "Sequence[str]", given: "Mapping[str, obj
         raise UsageError(f"`--format` is `{style}`", hint=f"choose one of {', '.join(arguments.formats)}")
     if not reader.given.get("help"):
         if count < arguments.least:
-            raise UsageError(f"missing {arguments.positional}", hint="`--help` shows the usage")
+            raise UsageError(f"missing {arguments.positional}", hint=_USAGE)
         if arguments.most is not None and count > arguments.most:
-            raise UsageError(
-                f"unexpected argument `{reader.positional[arguments.most]}`", hint="`--help` shows the usage"
-            )
+            raise UsageError(f"unexpected argument `{reader.positional[arguments.most]}`", hint=_USAGE)
     return Parsed(tuple(reader.positional), reader.given)
 
 
-def leading(arguments: Arguments, words: "Sequence[str]") -> "tuple[dict[str, object], int]":
-    """Read the options before a command; return their values and how many words they took."""
+def leading(
+    arguments: Arguments, words: "Sequence[str]", given: "Mapping[str, object] | None" = None
+) -> "tuple[dict[str, object], int]":
+    """Read the options before a command, and between its words; return their values and how many words they took."""
     reader = _Reader(words, arguments.spellings())
+    reader.given.update(given or {})
     taken = reader.run(stop_at_positional=True)
     return reader.given, taken

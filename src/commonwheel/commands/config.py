@@ -44,8 +44,8 @@ def config(session: "Session", parsed: "Parsed") -> "list[Shown]":
 
 
 def version(session: "Session", parsed: "Parsed") -> str:
-    """Return the version of cw."""
-    return session.version
+    """Return the version of cw, with its name unless `--short`."""
+    return session.version if session.settings.flag("short") else f"cw {session.version}"
 
 
 def _masked(value: object) -> object:

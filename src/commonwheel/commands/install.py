@@ -231,7 +231,8 @@ class _Run(Beginning):
             started = time.perf_counter()
             count = self.session.compile_bytecode(environment, receipt)
             self.session.reporter.note(
-                "info", f"Bytecode compiled {count} files in {words.duration(time.perf_counter() - started)}"
+                "info",
+                f"Bytecode compiled {count} file{'' if count == 1 else 's'} in {words.duration(time.perf_counter() - started)}",
             )
 
     def warn_of_problems(self, environment: "Environment") -> None:

@@ -6,7 +6,7 @@ has to be known before it begins because a source makes a universe of one versio
 
 import time
 
-from commonwheel.errors import UsageError
+from commonwheel.errors import CommonwheelError, UsageError
 from commonwheel.model import PathSource, Pin, Target, Value
 from commonwheel.road import answers, recall
 from commonwheel.specs import markers, versions
@@ -45,7 +45,12 @@ class HashesMissing(UsageError):
     """Say which lines lack what hash mode demands of every line."""
 
     code = "hashes-missing"
-    exit_status = 1
+
+
+class Unhashed(CommonwheelError):
+    """Say what a resolution in hash mode needs beyond what the lines name."""
+
+    code = "unhashed"
 
 
 class Question(Value):
@@ -353,7 +358,7 @@ def demanded(pins: "Iterable[Pin]", hashed: bool) -> None:
         return
     missing = [pin for pin in pins if not _bound(pin)]
     if missing:
-        raise HashesMissing(
+        raise Unhashed(
             "in hash mode everything that is installed must be named and hashed",
             context=[f"`{pin.name}=={pin.version}` is needed, and no line has its hash" for pin in missing],
             hint="make the file with `cw pip compile --generate-hashes`, or use `--no-deps`",

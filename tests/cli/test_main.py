@@ -1,0 +1,211 @@
+"""The table of commands, and what happens around every command: options anywhere, help, exit statuses, streams, faults."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from commonwheel import __version__
+from commonwheel.cli import ALIASES, COMMANDS, load
+from commonwheel.settings import OPTIONS
+from kit.cli import Cw
+
+
+@pytest.fixture
+def cw(tmp_path):
+    return Cw(tmp_path)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_row_leads_somewhere_and_has_help(cw, name):
+    arguments, functions, shower, summary = COMMANDS[name]
+    assert all(key in OPTIONS for key in load(arguments).names())
+    assert all(callable(load(function, "commands")) for function in functions.split())
+    assert callable(load(shower))
+    shown = cw(*name.split(), "--help").ok()
+    assert f"Usage: cw {name}" in shown.out
+    assert shown.err == ""
+    assert cw("help", *name.split()).ok().out == shown.out
+    assert summary in cw("help").ok().out
+
+
+def test_the_version(cw):
+    for words in (["--version"], ["-V"], ["self", "version"]):
+        assert cw(*words).ok().out == f"cw {__version__}\n"
+    assert cw("self", "version", "--short").ok().out == f"{__version__}\n"
+    assert json.loads(cw("self", "version", "--json").ok().out) == f"cw {__version__}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--offline -q cache dir",
+        "cache --offline dir -q",
+        "-q cache dir --offline",
+        "--color never cache --no-color dir",
+        "cache dir --color=never",
+    ],
+)
+def test_options_may_stand_anywhere(cw, line):
+    assert cw(*line.split()).ok().out == cw.store + "\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("", 0, "Usage: cw <COMMAND>"),
+        ("--help", 0, "Usage: cw <COMMAND>"),
+        ("-h", 0, "Usage: cw <COMMAND>"),
+        ("pip", 2, "pip install"),
+        ("pip --help", 0, "pip install"),
+        ("pip -q --help", 0, "pip install"),
+        ("--help pip", 0, "pip install"),
+        ("pip index", 2, "pip index versions"),
+        ("help pip", 0, "pip install"),
+        ("help pip index", 0, "pip index versions"),
+        ("help nonsense", 0, "Usage: cw <COMMAND>"),
+    ],
+)
+def test_overviews(cw, line, code, said):
+    ran = cw(*line.split())
+    assert (ran.code, ran.err) == (code, "")
+    assert said in ran.out
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("instal", "`cw instal`"),
+        ("pip instal", "`pip install`"),
+        ("pip nonsense", "`cw help`"),
+        ("cache", None),
+        ("pip install --upgrad x", "`--upgrade`"),
+        ("--nonsense", "--nonsense"),
+    ],
+)
+def test_words_that_mean_nothing(cw, line, said):
+    ran = cw(*line.split()).failed(2)
+    if said is not None:
+        assert said in ran.err
+        assert ran.out == ""
+
+
+def test_other_names(cw):
+    cw("venv").ok()
+    for name, meant in ALIASES.items():
+        assert f"Usage: cw {meant}" in cw(*name.split(), "--help").ok().out
+    assert cw("pip", "ls").ok().out == cw("pip", "list").ok().out
+
+
+def test_a_fault_of_ours_is_told_as_such(cw, monkeypatch):
+    from commonwheel.commands import cache
+
+    def broken(session, parsed):
+        raise ZeroDivisionError("of all things")
+
+    monkeypatch.setattr(cache, "directory", broken)
+    ran = cw("cache", "dir")
+    assert ran.code == 70
+    assert "of all things" in ran.err
+    assert "fault of Commonwheel" in ran.err
+
+
+def test_an_interruption_has_its_own_status(cw, monkeypatch):
+    from commonwheel.commands import cache
+
+    def interrupted(session, parsed):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cache, "directory", interrupted)
+    ran = cw("cache", "dir")
+    assert (ran.code, ran.err) == (130, "interrupted\n")
+
+
+def test_a_reader_that_has_seen_enough(tmp_path):
+    """`cw help | head -1` is no failure and says nothing."""
+    environ = {**os.environ, "CW_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-c", "from commonwheel.cli import main; raise SystemExit(main(['help']))"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        env=environ,
+        check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_another_directory(cw):
+    os.mkdir(cw.path("deep"))
+    cw.write("deep/cw.toml", 'cache-dir = "elsewhere"\n')
+    cw.environ.pop("CW_CACHE_DIR")
+    assert cw("--directory", "deep", "cache", "dir").ok().out == cw.path("deep", "elsewhere") + "\n"
+    assert cw("--project", "deep", "cache", "dir").ok().out == cw.path("deep", "elsewhere") + "\n"
+    assert "`nowhere`" in cw("--directory", "nowhere", "cache", "dir").failed(2).err
+
+
+# --- colour ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "coloured"),
+    [
+        ([], {}, False),  # nobody looks
+        ([], {"FORCE_COLOR": "1"}, True),
+        ([], {"CLICOLOR_FORCE": "1"}, True),
+        ([], {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        (["--color", "always"], {"NO_COLOR": "1"}, True),
+        (["--color", "never"], {"FORCE_COLOR": "1"}, False),
+        (["--no-color"], {"FORCE_COLOR": "1"}, False),
+        (["--color", "auto"], {"FORCE_COLOR": "1"}, True),
+    ],
+)
+def test_who_decides_about_colour(cw, words, environ, coloured):
+    ran = cw("venv", "v", *words, environ=environ).ok()
+    assert ("\x1b[" in ran.err) is coloured
+
+
+# --- errors as data ----------------------------------------------------------------------------------------------------------
+
+
+def test_quiet_twice_hides_errors_too(cw):
+    assert "error:" in cw("pip", "list", "-p", "/nowhere/python").failed(2).err
+    assert "error:" in cw("pip", "list", "-p", "/nowhere/python", "-q").failed(2).err
+    assert cw("pip", "list", "-p", "/nowhere/python", "-qq").failed(2).err == ""
+
+
+def test_an_error_is_data_for_who_asks_for_data(cw):
+    ran = cw("pip", "list", "-p", "/nowhere/python", "--json").failed(2)
+    told = json.loads(ran.out)
+    assert set(told["error"]) == {"code", "message", "context", "hint"}
+    assert "/nowhere/python" in told["error"]["message"]
+    assert "error:" in ran.err  # people still read it
+
+
+# --- completion ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("cw pip ins", {"install", "inspect"} - {"inspect"}),
+        ("cw ven", {"venv"}),
+        ("cw pip install --upg", {"--upgrade", "--upgrade-package", "--upgrade-group"}),
+    ],
+)
+def test_bash_completes_commands_and_options(cw, line, expected):
+    script = cw("generate-shell-completion", "bash").ok().out
+    words = line.split()
+    ask = f'{script}\nCOMP_WORDS=({" ".join(words)})\nCOMP_CWORD={len(words) - 1}\n_cw\nprintf "%s\\n" "${{COMPREPLY[@]}}"'
+    done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == expected
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_have_a_script(cw, shell):
+    assert "pip install" in cw("generate-shell-completion", shell).ok().out
+    assert "bash, zsh and fish" in cw("generate-shell-completion", "csh").failed(2).err
