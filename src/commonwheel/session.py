@@ -159,9 +159,7 @@ class Session:
 
         def add(root: str, *, temporary: bool = False) -> Layer:
             root = os.path.normpath(os.path.join(self.cwd, os.path.expanduser(root)))
-            made = Layer(
-                root, trust, read_only=read_only, temporary=temporary, keep_archives=kept, read_toml=_toml
-            )
+            made = Layer(root, trust, read_only=read_only, temporary=temporary, keep_archives=kept, read_toml=_toml)
             return layers.setdefault(root, made)
 
         passing = self._temporary_store()
@@ -469,7 +467,7 @@ class Session:
         import json
 
         try:
-            return json.loads(text)  # type: ignore[no-any-return]
+            return json.loads(text)
         except ValueError:
             return None
 

@@ -137,7 +137,9 @@ def test_what_keeps_a_store_from_being_used_is_told_with_its_reason(place):
         mallory("cache", "init", "--publish", "his").ok()
         here.offer("lib", "1.0")
         here.environment("mallory", os.path.join(place, "his v"))
-        mallory("pip", "install", "-p", os.path.join(place, "his v"), "lib", env={"CW_LAYERS": f"{mallory.cwd}/his"}).ok()
+        mallory(
+            "pip", "install", "-p", os.path.join(place, "his v"), "lib", env={"CW_LAYERS": f"{mallory.cwd}/his"}
+        ).ok()
         group = here.share(os.path.join(place, "group"))
         scratch = os.path.join(place, "scratch")
         os.mkdir(scratch)

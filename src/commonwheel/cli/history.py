@@ -32,7 +32,9 @@ DIFF = Arguments(
 )
 SNAPSHOT = Arguments("Give the present state a name", "NAME", 1, 1, (_WHERE, GLOBAL))
 RELOCATE = Arguments("Mend an environment that was moved", groups=(_WHERE, _SOURCES, _PLACING, GLOBAL))
-VERIFY = Arguments("Check every file of an environment", groups=(("Outcome", "fix"), _WHERE, _SOURCES, _PLACING, GLOBAL))
+VERIFY = Arguments(
+    "Check every file of an environment", groups=(("Outcome", "fix"), _WHERE, _SOURCES, _PLACING, GLOBAL)
+)
 
 
 def show_log(console: "Console", value: "Log", settings: "Settings") -> int:
