@@ -22,7 +22,7 @@ class Parts:
         return pyproject.read(Path(path).read_text(), path)
 
     def made_of(self, path: str) -> str:
-        return cache_keys.made_of(self, path)  # type: ignore[arg-type]
+        return cache_keys.made_of(self, path)
 
 
 def made_of(root: Path, **environ: str) -> str:

@@ -20,7 +20,7 @@ SEES = TRACED.replace(
 
 
 def tool(shop: Workshop, version: str, **more: object) -> None:
-    make_wheel(shop.path("files"), "tool", version, {"tool/__init__.py": f"version = {version!r}\n"}, **more)  # type: ignore[arg-type]
+    make_wheel(shop.path("files"), "tool", version, {"tool/__init__.py": f"version = {version!r}\n"}, **more)
 
 
 def seen(shop: Workshop) -> tuple[str, list[str], str, bool, str]:
