@@ -814,7 +814,7 @@ class Session:
         return Builder(
             options,
             isolation,
-            self.children.build,
+            self.children,
             scratch,
             archive,
             self.reporter,
