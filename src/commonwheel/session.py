@@ -812,7 +812,7 @@ class Session:
         return Builder(
             options,
             isolation,
-            self.children.build,
+            self.children,
             scratch,
             archive,
             self.reporter,

@@ -171,8 +171,8 @@ def _wants_data(words: "list[str]") -> bool:
     spelled = ("--format", "--output-format")
     return (
         "--json" in words
-        or any(word in spelled and after == "json" for word, after in zip(words, words[1:], strict=False))
         or any(f"{option}=json" in words for option in spelled)
+        or any(word in spelled and "json" in words[at + 1 : at + 2] for at, word in enumerate(words))
     )
 
 
