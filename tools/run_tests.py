@@ -7,6 +7,7 @@ test that fails twice does. Exit status 1 when anything failed twice. The last l
 
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -46,6 +47,8 @@ def main() -> int:
     environ = {
         name: value for name, value in os.environ.items() if name not in DROPPED and not name.startswith(("CW_", "UV_"))
     }
+    # a job in the background inherits an ignored SIGINT, and tests of Ctrl-C would wait for what never comes
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     passed = skipped = 0
     broken: list[str] = []
     shaky: list[str] = []
