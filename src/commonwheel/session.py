@@ -812,7 +812,7 @@ class Session:
         return Builder(
             options,
             isolation,
-            self.children,
+            self.children.build,
             scratch,
             archive,
             self.reporter,
