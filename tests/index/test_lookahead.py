@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from commonwheel.errors import CommonwheelError
+from commonwheel.index import lookahead
 from commonwheel.index.catalogue import Catalogue
 from commonwheel.index.rules import Rules
 from commonwheel.model import Metadata, Requirement
@@ -151,6 +152,23 @@ def test_hints_of_versions_are_fetched_together(server: IndexServer, desk: Desk)
     hold.release.set()
     assert catalogue.metadata("lib", "1.0").version == "1.0"
     assert len(metadata_of(server)) == 3
+
+
+def test_guesses_come_to_an_end_and_hints_of_the_solver_do_not(
+    server: IndexServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = [f"1.{number}" for number in range(6)]
+    for version in versions:
+        fill(server, "demo", version, "lib")
+    fill(server, "lib", "1.0")
+    monkeypatch.setattr(lookahead, "_MOST", 0)
+    catalogue = desk.catalogue(server.url)
+    catalogue.crawl([Requirement("demo")])
+    catalogue.listing("demo")
+    assert metadata_of(server) == []
+    catalogue.expect("demo", versions)
+    settled(catalogue, "demo")
+    assert len(metadata_of(server)) == len(versions)
 
 
 def test_a_solver_that_tries_version_after_version_is_overtaken(server: IndexServer, desk: Desk) -> None:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from commonwheel.model import Listing, Metadata, Requirement
     from commonwheel.net.pending import Pending
 
-#: Guesses in one run; a large application has some 400 packages, and beyond this something wanders.
+#: Requests on our own guess in one run; a large application has some 400 packages, and beyond this something wanders. What
+#: the solver itself hints at is not counted: it may have to go through thousands of versions, as of boto3.
 _MOST = 3000
 #: After so many versions of one project were asked for one by one, the next ones are fetched together (uv's numbers).
 _PATIENCE = (5, 10, 20)
@@ -61,7 +62,7 @@ class Lookahead:
 
     def versions(self, project: "Project", versions: "Sequence[str]") -> None:
         """Fetch the metadata of some versions of a project, as soon as it is known."""
-        project.ready.then(lambda _: self._fetch(project, versions))
+        project.ready.then(lambda _: self._fetch(project, versions, hinted=True))
 
     def missed(self, project: "Project", version: str) -> None:
         """Note that the solver had to wait for metadata; when it goes through version after version, run ahead of it."""
@@ -77,7 +78,7 @@ class Lookahead:
         for mask in listing.barred.values():
             out |= mask
         usable = (listing.versions[i] for i in order if not out >> (i + 1) & 1)
-        self._fetch(project, [version for version, _ in zip(usable, range(count), strict=False)])
+        self._fetch(project, [version for version, _ in zip(usable, range(count), strict=False)], hinted=True)
 
     def follow(self, name: str, metadata: "Metadata") -> None:
         """Go on from metadata that the solver was given, when the index is being asked anyway."""
@@ -153,11 +154,10 @@ class Lookahead:
         at = (pool & -pool).bit_length() if self._catalogue.rules.lowest else pool.bit_length()
         return listing.versions[at - 2]
 
-    def _fetch(self, project: "Project", versions: "Sequence[str]") -> None:
+    def _fetch(self, project: "Project", versions: "Sequence[str]", *, hinted: bool = False) -> None:
         for version in versions:
-            if not self._running or self._guesses >= _MOST:
+            if not self._running or (self._guesses >= _MOST and not hinted):
                 return
-            self._guesses += 1
             try:
                 pending = self._catalogue.ask(project, version)
             except CommonwheelError:
@@ -167,6 +167,7 @@ class Lookahead:
                 if known is not None and not isinstance(known, Exception):
                     self._follow(project.name, known)
             else:
+                self._guesses += not hinted
                 self._await(project.name, pending)
 
     def _await(self, name: str, pending: "Pending[Metadata]") -> None:
