@@ -30,6 +30,16 @@ def test_errors_are_passed_on_from_both_ends() -> None:
         at_once(lambda: int("no")).result()
 
 
+def test_what_a_value_was_made_of_is_let_go() -> None:
+    source: Pending[bytes] = Pending()
+    result = mapped(source, len)
+    assert isinstance(result, Chained)
+    assert result.upon is source
+    source.settle(b"the body of a page")
+    assert result.result() == 18
+    assert result.upon is None
+
+
 class Hurried(Pending[int]):
     """Note that somebody waits."""
 

@@ -73,14 +73,14 @@ def login(lines: list[str]) -> str:
 
 def test_an_answer_settles_it() -> None:
     transfer = small(accept="text/html")
-    assert transfer.request_headers() == ["accept: text/html"]
+    assert transfer.request_headers() == ["accept: text/html", "accept-encoding: gzip"]
     answer(transfer, 200, b"he", b"llo", etag='"a"')
     assert transfer.ended() is None
     assert transfer.result() == Response(200, {"etag": '"a"'}, b"hello", URL)
 
 
 def test_there_is_always_a_header() -> None:
-    assert small().request_headers() == ["accept: */*"]
+    assert small().request_headers() == ["accept: */*", "accept-encoding: gzip"]
 
 
 def test_the_body_of_an_attempt_that_broke_is_forgotten() -> None:

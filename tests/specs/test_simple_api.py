@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime
+from urllib.parse import urljoin
 
 import pytest
 from hypothesis import given
@@ -218,3 +219,15 @@ def test_any_json_is_a_page_or_an_error(document: object) -> None:
     except InvalidIndexPage:
         return
     assert all(len(row) == 9 for row in found.files)
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["../../files/demo/demo-1.0.zip", "demo-1.0.zip", "/x/demo-1.0.zip", "//host.example/demo-1.0.zip", "a/../b/demo-1.0.zip",
+     "http://other.example/demo-1.0.zip", "demo-1.0.zip?x=../y", "a/demo-1.0.zip#sha256=00"],
+)  # fmt: skip
+def test_links_that_share_a_directory_mean_what_each_alone_means(link: str) -> None:
+    base = "https://index.example/simple/demo/"
+    files = [{"filename": "demo-1.0.zip", "url": link, "hashes": {}}] * 2
+    page = simple_api.parse(json.dumps({"meta": {"api-version": "1.0"}, "files": files}), base, "application/json")
+    assert [row[1] for row in page.files] == [urljoin(base, link.partition("#")[0])] * 2

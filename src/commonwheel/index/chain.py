@@ -24,6 +24,11 @@ class Chained(Pending["T"]):
         super().__init__()
         self.upon: object = upon
 
+    def _deliver(self, value: "T | None", error: BaseException | None) -> None:
+        # the body of a page must not live as long as what was made of it
+        self.upon = None
+        super()._deliver(value, error)
+
     def _wait(self) -> None:
         upon = self.upon
         if isinstance(upon, Pending) and not upon.done:

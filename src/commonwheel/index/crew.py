@@ -42,8 +42,9 @@ class Crew:
             if len(self._threads) >= self._limit:
                 return
             thread = Thread(target=self._work, name=self._name, daemon=True)
+            # started before anybody can join it: `close` may come from another thread at once
+            thread.start()
             self._threads.append(thread)
-        thread.start()
 
     def _work(self) -> None:
         while True:

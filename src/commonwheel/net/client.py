@@ -561,8 +561,6 @@ class Client:
         easy.setopt(pycurl.LOW_SPEED_LIMIT, max(1, options.slowest))
         easy.setopt(pycurl.BUFFERSIZE, 262_144 if large else 65_536)
         easy.setopt(pycurl.TCP_KEEPALIVE, 1)
-        if not large:
-            easy.setopt(pycurl.ACCEPT_ENCODING, "")  # all that this libcurl can decode
         for name, value in (
             ("CAINFO", self._trust.bundle),
             ("CAPATH", self._trust.directory),

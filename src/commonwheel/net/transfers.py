@@ -11,6 +11,7 @@ from collections import deque
 from time import time
 
 from commonwheel.model import SafeUrl
+from commonwheel.net.encoding import ACCEPTED, TooLarge, Unreadable, is_packed, unpacked
 from commonwheel.net.pending import Pending
 from commonwheel.net.responses import (
     FLEETING,
@@ -59,7 +60,8 @@ if TYPE_CHECKING:
 
 
 KEPT = 65_536  # bytes kept of the body of a download that is no success: enough for an explanation
-BUFFER = 1_048_576  # bytes of a download that may wait for their writer before the connection is paused
+_PORTION = 131_072  # bytes that a writer is woken for: each time costs as much as writing 20 KB
+BUFFER = 524_288  # bytes of a download that may wait for their writer before the connection is paused
 _TOLD = 4  # the last different troubles that an error tells
 _ADVICE = "check the address, the connection and the proxy; `--offline` makes do with what the cache has"
 PROGRESS = 1_048_576  # bytes after which a resumed download has earned its attempts again
@@ -88,7 +90,7 @@ class Transfer(Pending["Response"]):
 
     __slots__ = (
         "asked", "attempts", "auth", "chain", "chunks", "demanded", "headers", "history", "limit", "lines", "origin", "own", "poke",
-        "promote", "rules", "safe", "size", "started", "trouble", "url", "wanted",
+        "promote", "rules", "safe", "size", "started", "trouble", "unpacked", "url", "wanted",
     )  # fmt: skip
 
     large = False
@@ -99,7 +101,11 @@ class Transfer(Pending["Response"]):
         self.asked = url
         # pycurl ignores an empty list of headers, and an easy handle that is used again would send those of its last
         # request, credentials included: so there is always one.
-        self.headers = {"accept": "*/*", **{name.lower(): value for name, value in headers.items()}}
+        self.headers = {
+            "accept": "*/*",
+            "accept-encoding": ACCEPTED,
+            **{name.lower(): value for name, value in headers.items()},
+        }
         self.own = self.headers.pop("authorization", "")
         self.limit = limit
         self.chain: list[SafeUrl] = []
@@ -109,6 +115,7 @@ class Transfer(Pending["Response"]):
         self.chunks: list[bytes] = []
         self.size = 0
         self.trouble: NetworkError | None = None
+        self.unpacked: Response | None = None
         self.demanded: float | None = None  # seconds of the last Retry-After
         self.promote: Callable[[Transfer], None] | None = None  # asks the client to send this one next
         self.poke: Callable[[Transfer], None] | None = (
@@ -153,10 +160,7 @@ class Transfer(Pending["Response"]):
         """Take a piece of the body; 0 ends the attempt."""
         self.size += len(chunk)
         if self.size > self.limit:
-            self.trouble = BodyTooLarge(
-                f"`{shown(self.asked)}` sends more than {self.limit:,} bytes",
-                hint="an index page or metadata file is never that large; check the URL of the index",
-            )
+            self.trouble = self._too_large()
             return 0
         self.chunks.append(chunk)
         return None
@@ -171,8 +175,32 @@ class Transfer(Pending["Response"]):
         return self._finish(status, headers)
 
     def _finish(self, status: int, headers: "dict[str, str]") -> float | None:
-        self.settle(Response(status, headers, b"".join(self.chunks), self.safe))
+        body = b"".join(self.chunks)
+        self.chunks = []
+        self.settle(Response(status, headers, body, self.safe))
         return None
+
+    def result(self) -> Response:
+        """Wait for the answer and return it; a body that was compressed for the way is unpacked here, by whoever asks first."""
+        response = super().result()
+        if response is not self.unpacked and is_packed(response.headers.get("content-encoding", "")):
+            response = self._value = self.unpacked = self._unpacked(response)
+        return response
+
+    def _unpacked(self, response: Response) -> Response:
+        try:
+            body = unpacked(response.body, response.headers.get("content-encoding", ""), self.limit)
+        except TooLarge as error:
+            raise self._too_large() from error
+        except Unreadable as error:
+            raise self._broken(Failure("final", f"the body cannot be read: {error}")) from error
+        return Response(response.status, response.headers, body, response.url)
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(
+            f"`{shown(self.asked)}` sends more than {self.limit:,} bytes",
+            hint="an index page or metadata file is never that large; check the URL of the index",
+        )
 
     def broke(self, failure: Failure) -> float | None:
         """Judge an attempt that broke off."""
@@ -334,7 +362,8 @@ class Download(Transfer):
         reporter: "Reporter",
     ) -> None:
         super().__init__(url, headers, KEPT, rules)
-        self.headers.setdefault("accept-encoding", "identity")
+        if "accept-encoding" not in headers:
+            self.headers["accept-encoding"] = "identity"
         self.write = write
         self.rewind = rewind
         self.expected = size
@@ -497,8 +526,8 @@ class Download(Transfer):
         self.flush(final=True)
 
     def flush(self, *, final: bool = False) -> None:
-        """Wake the writer if there is something for it."""
-        if self.waiting and (self.queue or final):
+        """Wake the writer if there is enough for it, or nothing more to come."""
+        if self.waiting and (final or self._enough()):
             self.waiting = False
             try:
                 self.gate.release()
@@ -545,7 +574,7 @@ class Download(Transfer):
         moved = 0
         queue = self.queue
         while True:
-            while queue:
+            while queue and self._enough():
                 if task is None and self.label:
                     task = self.reporter.begin("download", self.label, self.total or self.expected)
                 moved += self._move(queue)
@@ -559,27 +588,40 @@ class Download(Transfer):
                     self.reporter.end(task)
                 return outcome
             self.waiting = True
-            if queue or self.outcome is not None:
+            if self.outcome is not None or self._enough():
                 continue
             self.gate.acquire()
 
+    def _enough(self) -> bool:
+        """Tell whether there is enough to write, or nothing more to wait for."""
+        return self.outcome is not None or self.paused or self.received - self.consumed >= _PORTION
+
     def _move(self, queue: "deque[bytes | Rewind]") -> int:
-        """Write one piece and return its size."""
+        """Write what is there, up to where the body begins anew, and return its size."""
+        pieces: list[bytes] = []
         try:
-            piece = queue.popleft()
+            while queue:
+                piece = queue.popleft()
+                if isinstance(piece, Rewind):
+                    if pieces:
+                        queue.appendleft(piece)
+                        break
+                    self.consumed = piece.received
+                    self._begin_anew()
+                    self._catch_up()
+                    return 0
+                pieces.append(piece)
         except IndexError:  # cleared meanwhile for a new beginning
-            return 0
-        if isinstance(piece, Rewind):
-            self.consumed = piece.received
-            self._begin_anew()
-            self._catch_up()
+            pass
+        if not pieces:
             return 0
         assert self.write is not None
         self.dirty = True
-        self.write(piece)
-        self.consumed += len(piece)
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self.write(data)
+        self.consumed += len(data)
         self._catch_up()
-        return len(piece)
+        return len(data)
 
     def _catch_up(self) -> None:
         """Have a paused transfer go on when half of its buffer is free."""

@@ -116,9 +116,10 @@ def parse_json(data: bytes | str, url: str) -> ProjectPage:
 def _rows(files: "list[object]", base: str) -> "list[Row]":
     rows: list[Row] = []
     hours: dict[str, float] = {}
+    heads: dict[str, str] = {}
     for file in files:
         try:
-            row = _row(file, base, hours)  # type: ignore[arg-type]  # what is no object is caught below, once a page
+            row = _row(file, base, hours, heads)  # type: ignore[arg-type]  # what is no object is caught below, once a page
         except (AttributeError, TypeError, ValueError, KeyError):
             continue
         if row is not None:
@@ -126,14 +127,14 @@ def _rows(files: "list[object]", base: str) -> "list[Row]":
     return rows
 
 
-def _row(file: "dict[str, object]", base: str, hours: dict[str, float]) -> "Row | None":
+def _row(file: "dict[str, object]", base: str, hours: dict[str, float], heads: dict[str, str]) -> "Row | None":
     """Read one file: 3 us, so nothing is checked here that costs more than it protects from."""
     get = file.get
     filename, url = file["filename"], file["url"]
     if not isinstance(filename, str) or not isinstance(url, str) or not _is_file_name(filename):
         return None
     if url[:8] != "https://" or "#" in url:
-        url = urls.join(base, url.partition("#")[0])
+        url = _absolute(url.partition("#")[0], base, heads)
     hashes = get("hashes")
     metadata = get("core-metadata")
     if metadata is None:  # the name that PEP 658 had, and PEP 714 replaced
@@ -151,6 +152,17 @@ def _row(file: "dict[str, object]", base: str, hours: dict[str, float]) -> "Row 
         (_digests(metadata) or "-") if metadata else "",
         provenance if isinstance(provenance, str) else "",
     )
+
+
+def _absolute(url: str, base: str, heads: dict[str, str]) -> str:
+    """Return the address that a link on a page means; all files of a project often lie in one directory, which is remembered."""
+    at = url.rfind("/") + 1
+    if not at or "?" in url or at == len(url) or url.endswith(("/.", "/..")):
+        return urls.join(base, url)
+    head = heads.get(url[:at])
+    if head is None:
+        head = heads[url[:at]] = urls.join(base, url[:at])
+    return head + url[at:]
 
 
 def _is_file_name(text: str) -> bool:

@@ -86,9 +86,9 @@ def members(archive: "bytes | mmap", issues: list[str]) -> list[Member]:
 
     With issues the result may be incomplete, and must not be unpacked.
     """
-    view = memoryview(archive)
     try:
-        return _Reader(view, issues).read()
+        with memoryview(archive) as view:
+            return _Reader(view, issues).read()
     except _Broken as broken:
         issues.append(str(broken))
     except struct.error:
