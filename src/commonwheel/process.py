@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 GRACE = 2.0
 # how long output is awaited from those whom a finished child left behind with its pipes
 LINGER = 0.3
+# whether a process that has imported things may be forked, and its copy go on (on macOS system libraries forbid it)
+FORKS = hasattr(os, "fork") and os.uname().sysname == "Linux"
 # a pipe that is ready takes this much without blocking
 PIPE_BUF = getattr(select, "PIPE_BUF", 512)
 
@@ -163,10 +165,15 @@ class Worker:
         except OSError as error:
             raise ProcessError(self.argv, error) from error
 
-    def receive(self) -> bytes | None:
-        """Wait for one line and return it without its newline; None when the worker has ended."""
+    def receive(self, on_wait: "Callable[[], object] | None" = None) -> bytes | None:
+        """Wait for one line and return it without its newline; None when the worker has ended.
+
+        `on_wait` is called ten times a second and oftener while there is none; what it raises is raised.
+        """
         assert self._child.stdout is not None
         while b"\n" not in self._buffer:
+            while on_wait is not None and not select.select([self._child.stdout], [], [], 0.1)[0]:
+                on_wait()
             data = os.read(self._child.stdout.fileno(), 1 << 16)
             if not data:
                 return None

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from commonwheel.resolve.inputs import Inputs
     from commonwheel.road.children import Children
     from commonwheel.road.material import Material
+    from commonwheel.road.resolving import Answer
     from commonwheel.specs.pyproject import Project
     from commonwheel.specs.requirements_txt import Option
     from commonwheel.store.store import Store
@@ -84,6 +85,7 @@ class Session:
         self.config_settings: tuple[tuple[Requirement, str, str], ...] = ()
         self.build_constraints: tuple[Requirement, ...] = ()
         self.upgraded: frozenset[str] = frozenset()
+        self.answered: Answer | None = None
         self._made: dict[str, Any] = {}
         self._making = RLock()
         self._closing: list[Callable[[], object]] = []
@@ -812,7 +814,7 @@ class Session:
         return Builder(
             options,
             isolation,
-            self.children.build,
+            self.children,
             scratch,
             archive,
             self.reporter,
@@ -927,12 +929,16 @@ class Session:
         import json
 
         from commonwheel.fs import disk
+        from commonwheel.road import preparing
         from commonwheel.specs import report
 
         environment = self._made["environment True"]
-        dry = self.settings.flag("dry-run")
-        entries = {} if dry else {pin.name: self.material.wheel_file(pin) for pin in plan.add}
-        metadata = {pin.name: _metadata_fields(pin, entries.get(pin.name)) for pin in plan.add}
+        if self.settings.flag("dry-run") or self.settings.flag("check"):
+            entries, missing = preparing.at_hand(self, plan.add)
+        else:
+            entries, missing = {pin.name: self.material.wheel_file(pin) for pin in plan.add}, []
+        metadata = {pin.name: _metadata_fields(entries[pin.name]) for pin in plan.add if pin.name in entries}
+        metadata |= {pin.name: self._known_fields(pin) for pin in missing}
         hashes = {name: entry.digest for name, entry in entries.items()}
         document = report.of_plan(plan, metadata, environment.interpreter.markers, __version__, hashes)
         text = json.dumps(document, indent=2) + "\n"
@@ -940,6 +946,21 @@ class Session:
             self.outputs.append(text)
         else:
             disk.write(os.path.join(self.cwd, place), text.encode())
+
+    def _known_fields(self, pin: "Pin") -> "Mapping[str, tuple[str, ...]]":
+        """Return what the resolution knew of the metadata of a pin that nobody has fetched."""
+        from commonwheel.errors import CommonwheelError
+
+        fields: dict[str, tuple[str, ...]] = {"name": (pin.name,), "version": (pin.version,)}
+        if pin.source is None and self.answered is not None:
+            try:
+                known = self.answered.catalogue.metadata(pin.name, pin.version)
+            except CommonwheelError:
+                return fields
+            fields["requires-python"] = (known.requires_python,) if known.requires_python else ()
+            fields["requires-dist"] = tuple(map(str, known.requires))
+            fields["provides-extra"] = known.provides_extra
+        return fields
 
     # --- for people -------------------------------------------------------------------------------------------------
 
@@ -985,12 +1006,10 @@ class _Plain:
         return self._session.rules(**({"formats": formats, "lowest": False} | changes))
 
 
-def _metadata_fields(pin: "Pin", entry: "Entry | None") -> "Mapping[str, tuple[str, ...]]":
-    """Return the metadata fields of what a pin brings; name and version where nothing was fetched."""
+def _metadata_fields(entry: "Entry") -> "Mapping[str, tuple[str, ...]]":
+    """Return the metadata fields of an entry."""
     from commonwheel.specs import core_metadata
 
-    if entry is None:
-        return {"name": (pin.name,), "version": (pin.version,)}
     with open(os.path.join(entry.tree, entry.dist_info, "METADATA"), "rb") as stream:
         return core_metadata.read_all(stream.read()).fields
 

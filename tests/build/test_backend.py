@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,19 +16,22 @@ from kit.sdists import BACKEND, PREPARES, files_of, pyproject, write_tree
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Callable[..., Hooks]:
-    """Return a function that makes hooks of a project with this backend."""
+def make(tmp_path: Path) -> Iterator[Callable[..., Hooks]]:
+    """Give a function that makes hooks of a project with this backend."""
+    made: list[Hooks] = []
 
     def hooks(text: str = BACKEND, *, isolated: bool = True, **files: str) -> Hooks:
         tree = write_tree(tmp_path / "demo", {**files_of(backend=text), **files})
         (tmp_path / "scratch").mkdir(exist_ok=True)
         output = Output(str(tmp_path / "scratch"), str(tmp_path), "demo")
         environ = {"PATH": os.environ["PATH"]}
-        return Hooks(
-            "demo", tree, backend_of(tree), sys.executable, environ, Children(1).build, output, isolated=isolated
-        )
+        runner = Children(1)
+        made.append(Hooks("demo", tree, backend_of(tree), sys.executable, environ, runner, output, isolated=isolated))
+        return made[-1]
 
-    return hooks
+    yield hooks
+    for one in made:
+        one.close()
 
 
 def failure(call: Callable[[], object]) -> BuildFailed:

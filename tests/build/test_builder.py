@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -67,14 +67,17 @@ class Bench:
         self.scratch.mkdir()
         (root / "out").mkdir()
         self.out = str(root / "out")
+        self.made: list[Builder] = []
 
     def builder(self, *, patience: float = 60.0, forbidden: str | None = None, **options: object) -> Builder:
         environ = options.pop("environ", {"PATH": os.environ["PATH"]})
         chosen = Options(sys.executable, environ, **options)  # type: ignore[arg-type]
-        return Builder(
-            chosen, self.rooms, Children(2).build, str(self.scratch), str(self.root), self.heard,
+        made = Builder(
+            chosen, self.rooms, Children(2), str(self.scratch), str(self.root), self.heard,
             lambda _: forbidden, patience=patience,
         )  # fmt: skip
+        self.made.append(made)
+        return made
 
     def tree(self, name: str = "", version: str = "", **files: str) -> Tree:
         backend = files.pop("backend", BACKEND)
@@ -87,8 +90,11 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    for builder in bench.made:
+        builder.close()
 
 
 def counted(text: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from commonwheel.cli import main
+from commonwheel.session import Session
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,13 @@ class Cw:
         with where, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = main(list(words))
         return Ran(code, out.getvalue(), err.getvalue())
+
+    @contextlib.contextmanager
+    def session(self, command: str = "pip list", **given: object) -> Iterator[Session]:
+        """Open a session as a command of this user would have it; in the names of options `_` stands for `-`."""
+        words = {name.replace("_", "-"): value for name, value in given.items()}
+        with _surroundings(self.environ, self.cwd), Session(words, command=command) as session:
+            yield session
 
     def path(self, *parts: str) -> str:
         """Return a path below the working directory."""

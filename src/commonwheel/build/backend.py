@@ -29,13 +29,22 @@ if TYPE_CHECKING:
 
     from commonwheel.build.output import Output
 
-    class Run(Protocol):
-        """Run a command in a directory to its end and return its exit status.
+    class Server(Protocol):
+        """Call hooks in copies of one process (`hook_server`)."""
 
-        Every line of output goes to `on_line`; `on_wait` is called often; what either raises ends the command.
-        """
+        def call(self, words: "Sequence[str]", on_wait: "Callable[[], object] | None") -> int:
+            """Do what `python WORDS...` would do, and return its exit status."""
 
-        def __call__(
+        def close(self) -> None:
+            """End it, with all that its hooks left running."""
+
+    class Runner(Protocol):
+        """Run what speaks to a backend; `road.children.Children` is the real one."""
+
+        def serve(self, python: str, module: str, *, cwd: str, env: "Mapping[str, str]", log: str) -> "Server | None":
+            """Start a server that has imported `module` and writes to the file `log`; None where there are none."""
+
+        def build(
             self,
             argv: "Sequence[str]",
             *,
@@ -44,7 +53,10 @@ if TYPE_CHECKING:
             on_line: "Callable[[bytes], None]",
             on_wait: "Callable[[], object] | None",
         ) -> int:
-            """Run it."""
+            """Run a command in a directory to its end and return its exit status.
+
+            Every line of output goes to `on_line`; `on_wait` is called often; what either raises ends the command.
+            """
 
 
 class BuildFailed(CommonwheelError):
@@ -80,7 +92,8 @@ class Hooks:
     """Call the hooks of one backend for one source tree.
 
     `python` is the interpreter to build with; `isolated` says whether its environment was made for this build; `on_wait` is
-    what `run` gets.
+    called while a hook runs, and may end it. Where it can be, the interpreter is started and the backend imported once for
+    all hooks: `renew` begins anew after more was installed, `close` ends it.
     """
 
     def __init__(
@@ -90,7 +103,7 @@ class Hooks:
         backend: Backend,
         python: str,
         environ: "Mapping[str, str]",
-        run: "Run",
+        runner: "Runner",
         output: "Output",
         *,
         isolated: bool = True,
@@ -100,7 +113,10 @@ class Hooks:
         self.on_wait: Callable[[], object] | None = None
         self._backend = backend
         self._environ = environ
-        self._run = run
+        self._python = python
+        self._tree = tree
+        self._runner = runner
+        self._server: Server | None = None
         self._isolated = isolated
         self._caller = BuildBackendHookCaller(
             tree,
@@ -207,11 +223,34 @@ class Hooks:
             hint="this is a fault of the build backend: tell its authors",
         )
 
+    def renew(self) -> None:
+        """Let the next hook find what was installed since the last one."""
+        self.close()
+
+    def close(self) -> None:
+        """End what is kept for further hooks."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+
     def _spawn(
         self, cmd: "Sequence[str]", cwd: str | None = None, extra_environ: "Mapping[str, str] | None" = None
     ) -> None:
         environ = {**self._environ, **(extra_environ or {})}
-        status = self._run(cmd, cwd=cwd or os.curdir, env=environ, on_line=self.output.add, on_wait=self.on_wait)
+        if self._server is None and self.output.path:
+            # a backend in the tree is found by a path that only its hooks know
+            module = "" if self._backend.path else self._backend.name.partition(":")[0]
+            self._server = self._runner.serve(self._python, module, cwd=self._tree, env=environ, log=self.output.path)
+        if self._server is None:
+            status = self._runner.build(
+                cmd, cwd=cwd or os.curdir, env=environ, on_line=self.output.add, on_wait=self.on_wait
+            )
+        else:
+            try:
+                status = self._server.call(cmd[1:], self.on_wait)
+            except BaseException:
+                self.close()
+                raise
         if status:
             raise _ChildFailed(status)
 

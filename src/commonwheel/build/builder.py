@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Final, Protocol
 
-    from commonwheel.build.backend import Run
+    from commonwheel.build.backend import Runner
     from commonwheel.events import Reporter
     from commonwheel.model import Metadata
 
@@ -51,6 +51,7 @@ _SCRUBBED = (
     "VIRTUAL_ENV_PROMPT",
     "__PYVENV_LAUNCHER__",
 )
+_IDLE = 4  # backends that wait for their wheel to be wanted: each is a process with all that it imported
 _PATIENCE = 60.0  # seconds after which a build is told to be still at it; then twice as long, and so on
 
 
@@ -146,7 +147,7 @@ class Builder:
         self,
         options: Options,
         isolation: "Isolation",
-        run: "Run",
+        runner: "Runner",
         scratch: str,
         archive: str,
         reporter: "Reporter",
@@ -156,7 +157,7 @@ class Builder:
     ) -> None:
         self._options = options
         self._isolation = isolation
-        self._run = run
+        self._runner = runner
         self._scratch = scratch
         self._archive = archive
         self._reporter = reporter
@@ -195,6 +196,7 @@ class Builder:
             path = prepared.wheel
             if not path:
                 path = prepared.hooks.build(kind, into, self._settings(tree), prepared.metadata)
+            prepared.hooks.close()
         try:
             found = wheel_file.parse_filename(os.path.basename(path))
         except wheel_file.InvalidWheelName as error:
@@ -210,7 +212,15 @@ class Builder:
     def sdist(self, tree: Tree, into: str) -> str:
         """Build the source distribution of a tree into the directory `into`; return its path. Raises as `metadata`."""
         with self._task(tree, " (sdist)") as attend:
-            return self._prepare(tree, "sdist", attend).hooks.build("sdist", into, self._settings(tree))
+            hooks = self._prepare(tree, "sdist", attend).hooks
+            path = hooks.build("sdist", into, self._settings(tree))
+            hooks.close()
+            return path
+
+    def close(self) -> None:
+        """End the backends that told metadata and were not wanted again."""
+        for prepared in list(self._prepared.values()):
+            prepared.hooks.close()
 
     # --- on the way -------------------------------------------------------------------------------------------------
 
@@ -246,12 +256,16 @@ class Builder:
             python = self._isolation.create(directory, backend.requires, tree.label)
         output = Output(self._scratch, self._archive, os.path.basename(tree.label.rstrip("/")))
         environ = self._environ(python, isolated=isolated)
-        hooks = Hooks(tree.label, tree.path, backend, python, environ, self._run, output, isolated=isolated)
+        hooks = Hooks(tree.label, tree.path, backend, python, environ, self._runner, output, isolated=isolated)
         attend(hooks)
         if isolated:
             more = hooks.requires(kind, self._settings(tree))
             if more:
                 self._isolation.add(directory, [*backend.requires, *more], tree.label)
+                hooks.renew()
+        idle = [one.hooks for one in list(self._prepared.values()) if one.hooks.on_wait is None]
+        for one in idle[:-_IDLE]:
+            one.close()
         self._prepared[tree.path, kind] = _Prepared(hooks)
         return self._prepared[tree.path, kind]
 
@@ -314,10 +328,12 @@ class _Task:
         self._began = time.monotonic()
         return self._attend
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._reporter.end(self._number)
         if self._hooks is not None:
             self._hooks.on_wait = None
+            if kind is not None:
+                self._hooks.close()
 
     def _attend(self, hooks: Hooks) -> None:
         self._hooks = hooks

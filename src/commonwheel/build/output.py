@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 _TAIL = 25  # lines shown with a failure
 _SEARCHED = 400  # lines that are searched for what everybody meets
+_MOST = 1 << 17  # bytes of a log that are looked at
 _KEPT = 20  # logs of failed builds
 _PREFIX = "failed-"
 
 
 class Output:
-    """Take the lines of one build; `path` is where they are written, "" until there is one.
+    """Take what one build says; `path` is where that is written, by us or by the build itself, "" until there is a place.
 
     `scratch` is the directory to write in, `archive` the one that keeps the logs of failed builds.
     """
@@ -30,6 +31,7 @@ class Output:
         self._archive = archive
         self._name = "".join(letter if letter.isalnum() or letter in "-._" else "-" for letter in label)[-60:]
         self._file: disk.NewFile | None = None
+        self._start = 0
         self._lines: list[str] = []
         self.path = ""
 
@@ -37,9 +39,11 @@ class Output:
         """Begin a part: what follows is said by this call of the backend."""
         self._lines.clear()
         self._write(f"# {what}\n".encode())
+        if self._file is not None:
+            self._start = os.lseek(self._file.fileno(), 0, os.SEEK_END)
 
     def add(self, line: bytes) -> None:
-        """Take one line, newline included."""
+        """Take one line, newline included, of a build that does not write by itself."""
         self._write(line)
         self._lines.append(line.decode("utf-8", "replace").rstrip("\r\n"))
         if len(self._lines) > 2 * _SEARCHED:
@@ -48,11 +52,24 @@ class Output:
     @property
     def lines(self) -> "Sequence[str]":
         """Return the last lines of the part that is running."""
-        return self._lines[-_SEARCHED:]
+        return self._said()[-_SEARCHED:]
 
     def tail(self) -> "list[str]":
         """Return the last lines that are not blank: what is shown with a failure."""
-        return [line for line in self._lines if line.strip()][-_TAIL:]
+        return [line for line in self._said() if line.strip()][-_TAIL:]
+
+    def _said(self) -> "list[str]":
+        if not self.path:
+            return self._lines
+        try:
+            with open(self.path, "rb") as stream:
+                size = os.fstat(stream.fileno()).st_size
+                cut = size - self._start > _MOST
+                stream.seek(size - _MOST if cut else self._start)
+                lines = stream.read(_MOST).decode("utf-8", "replace").splitlines()
+        except OSError:
+            return self._lines
+        return lines[1:] if cut else lines
 
     def keep(self) -> str:
         """Move the log to where it outlives the build, and return its path; where it is, if that cannot be."""
@@ -82,6 +99,7 @@ class Output:
             if self._file is None:
                 self._file = disk.create_new(disk.temporary(self._scratch, "log-"), 0o600)
                 self.path = self._file.path
+            os.lseek(self._file.fileno(), 0, os.SEEK_END)  # the build itself may have written
             self._file.write(data)
         except disk.DiskError:
             pass  # a full disk: the build will say so itself, and the last lines are in memory

@@ -117,8 +117,8 @@ def _from_pyproject(tree: str) -> "Metadata | None":
 def _text(path: str) -> str | None:
     """Return the text of a file, None if there is none; a byte order mark is passed over, as by TOML's other readers."""
     try:
-        with open(path, encoding="utf-8-sig") as stream:
-            return stream.read()
+        with open(path, encoding="utf-8") as stream:
+            return stream.read().removeprefix("\ufeff")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -172,7 +172,7 @@ class _Run(Beginning):
             hashed=hashed,
             no_deps=no_deps,
         )
-        answered = resolving.answer(self.session, question)
+        answered = self.session.answered = resolving.answer(self.session, question)
         by_name = {one.name: one for one in installed}
         wishes = plans.Wishes(
             exact=self.exact,

@@ -4,9 +4,11 @@ Ctrl-C reaches the main thread alone, and a failure reaches whoever waits for th
 command ends with everything it started (`process`), and its thread gets `Halted`, which nobody is told: the first error is.
 """
 
+import os
 from threading import BoundedSemaphore
 
 from commonwheel import process
+from commonwheel.build import hook_server
 from commonwheel.errors import CommonwheelError
 
 TYPE_CHECKING = False
@@ -48,22 +50,73 @@ class Children:
         on_wait: "Callable[[], object] | None" = None,
     ) -> int:
         """Run a call of a build backend (`build.backend.Run`); what it leaves running is ended."""
+        waiting = self._waiting(on_wait)
+        with _Place(self._places, waiting):
+            return process.run(argv, cwd=cwd, env=env, on_output=on_line, on_wait=waiting, sweep=True).code
 
+    def serve(self, python: str, module: str, *, cwd: str, env: "Mapping[str, str]", log: str) -> "Server | None":
+        """Start a server of hooks (`build.backend.Serve`) that has imported `module`; None where there are none."""
+        if not process.FORKS:
+            return None
+        self.check()
+        return Server(process.Worker([python, hook_server.__file__, log, module], env, cwd), self)
+
+    def call(self, worker: process.Worker, line: bytes, on_wait: "Callable[[], object] | None") -> bytes | None:
+        """Have a worker answer one line, as one of the builds; None when it has ended."""
+        waiting = self._waiting(on_wait)
+        with _Place(self._places, waiting):
+            worker.send(line)
+            return worker.receive(waiting)
+
+    def _waiting(self, on_wait: "Callable[[], object] | None") -> "Callable[[], None]":
         def waiting() -> None:
             self.check()
             if on_wait is not None:
                 on_wait()
 
-        while not self._places.acquire(timeout=_LOOK):
-            waiting()
-        try:
-            self.check()
-            return process.run(argv, cwd=cwd, env=env, on_output=on_line, on_wait=waiting, sweep=True).code
-        finally:
-            self._places.release()
+        return waiting
 
     def git(self, argv: "Sequence[str]", cwd: str, environ: "Mapping[str, str]") -> "tuple[int, str]":
         """Run git (`build.vcs.Git`): its exit status, and its output as text."""
         self.check()
         finished = process.run(argv, cwd=cwd, env=environ, on_wait=self.check)
         return finished.code, (finished.stdout + finished.stderr).decode("utf-8", "replace")
+
+
+class Server:
+    """A process that calls hooks, each in a copy of itself (`build.hook_server`)."""
+
+    def __init__(self, worker: process.Worker, children: Children) -> None:
+        self._worker = worker
+        self._children = children
+
+    def call(self, words: "Sequence[str]", on_wait: "Callable[[], object] | None") -> int:
+        """Do what `python WORDS...` would do there, and return its exit status (negative: a signal)."""
+        line = b" ".join(b"." + os.fsencode(word).hex().encode() for word in words)
+        answer = self._children.call(self._worker, line, on_wait)
+        # gone: somebody ended the whole group
+        return int(answer) if answer is not None else self._worker.finish().code or 1
+
+    def close(self) -> None:
+        """End it, with all that its hooks left running."""
+        self._worker.__exit__(None, None, None)
+
+
+class _Place:
+    """Hold one of the places for builds; `waiting` is called while all are taken."""
+
+    def __init__(self, places: BoundedSemaphore, waiting: "Callable[[], None]") -> None:
+        self._places = places
+        self._waiting = waiting
+
+    def __enter__(self) -> None:
+        while not self._places.acquire(timeout=_LOOK):
+            self._waiting()
+        try:
+            self._waiting()
+        except BaseException:
+            self._places.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self._places.release()

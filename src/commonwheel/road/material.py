@@ -10,14 +10,12 @@ Cold: this module loads the network and the builds; a session makes it only when
 
 import _signal  # type: ignore[import-not-found]  # typeshed knows `signal` alone
 import os
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from threading import RLock
 
 from commonwheel.build.backend import BuildFailed
 from commonwheel.fs import disk
 from commonwheel.model import Digest, PathSource, Pin, UrlSource, VcsSource
-from commonwheel.road import building, recall
-from commonwheel.road.children import Halted
+from commonwheel.road import building, recall, side_by_side
 from commonwheel.road.recall import sha256_of
 from commonwheel.road.trees import NoSuchSource, Ready, SourceMismatch, Trees, filename_of, refused
 from commonwheel.road.turns import Turns
@@ -29,9 +27,8 @@ from commonwheel.specs.versions import same_version
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from concurrent.futures import Future
     from types import FrameType
-    from typing import NoReturn, TypeVar
+    from typing import NoReturn
 
     from commonwheel.build.builder import Builder, Tree
     from commonwheel.build.vcs import Repositories
@@ -42,8 +39,6 @@ if TYPE_CHECKING:
     from commonwheel.road.parts import Parts
 
     Source = UrlSource | VcsSource | PathSource
-    A = TypeVar("A")
-    B = TypeVar("B")
 
 _WORKERS = 8
 _OK = 200
@@ -65,7 +60,8 @@ class Material:
     ) -> None:
         self._parts = parts
         self._client = client
-        self._builder = builder
+        self._make_builder = builder
+        self._building: Builder | None = None
         self._children = children
         self._workers = workers
         self._builders = builders
@@ -80,6 +76,8 @@ class Material:
     def close(self) -> None:
         """Delete the scratch space."""
         self._signals.restore()
+        if self._building is not None:
+            self._building.close()
         if self._scratch:
             disk.erase(self._scratch)
             self._scratch = ""
@@ -121,7 +119,7 @@ class Material:
         """Return the metadata of several direct sources, in their order; independent ones are fetched and built side by side."""
         if len(requirements) == 1:
             return [self.metadata(requirements[0])]
-        return self._side_by_side(requirements, self._turns.carried(self.metadata), self._workers)
+        return side_by_side.each(requirements, self._turns.carried(self.metadata), self._workers, self.halt)
 
     def settled(self, source: "Source") -> "Source":
         """Return a source with its commit, or the hash of its archive, as far as that is known without building."""
@@ -252,31 +250,10 @@ class Material:
                 return {pins[0].name: one(pins[0])}
             # the largest first, so that no long one is left alone at the end
             order = sorted(pins, key=lambda pin: -((pin.candidate.size or 0) if pin.candidate else 0))
-            made = self._side_by_side(order, self._turns.carried(one), width)
+            made = side_by_side.each(order, self._turns.carried(one), width, self.halt)
             return {pin.name: entry for pin, entry in zip(order, made, strict=True)}
         finally:
             self._parts.reporter.end(task)
-
-    def _side_by_side(self, items: "Sequence[A]", work: "Callable[[A], B]", width: int) -> "list[B]":
-        """Do work for each item on some threads; the first failure, or Ctrl-C, ends what others are at."""
-        pool = ThreadPoolExecutor(min(width, len(items)), thread_name_prefix="cw-material")
-        running: list[Future[B]] = []
-        try:
-            running += [pool.submit(work, item) for item in items]
-            done, _ = wait(running, return_when=FIRST_EXCEPTION)
-            if any(one.exception() is not None for one in done):
-                self.halt()
-        except BaseException:
-            self.halt()
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-        failures = [one.exception() for one in running if not one.cancelled()]
-        # what was ended because of another failure is not what the user has to know
-        told = [error for error in failures if error is not None and not isinstance(error, Halted)]
-        if told:
-            raise told[0]
-        return [one.result() for one in running]
 
     # --- builds -----------------------------------------------------------------------------------------------------
 
@@ -453,6 +430,12 @@ class Material:
             path = self._trees.archive(pin.source.replaced(digests=pin.digests or pin.source.digests)).path
             return path, os.path.basename(path)
         return self.wheel_archive(pin)
+
+    def _builder(self) -> "Builder":
+        with self._lock:
+            if self._building is None:
+                self._building = self._make_builder()
+            return self._building
 
     # --- space ------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from commonwheel.model import Digest, PathSource, UrlSource, VcsSource
 from commonwheel.road import building
 from commonwheel.specs import core_metadata, file_url
 from commonwheel.specs.fingerprint import sha256_of as hashed
+from commonwheel.specs.names import normalize
 from commonwheel.specs.sources import file_is_wheel
 from commonwheel.specs.versions import same_version
 from commonwheel.store import lines
@@ -59,7 +60,7 @@ def record_key(url: "SafeUrl") -> str:
 
 def refreshes(parts: "Parts", name: str = "") -> bool:
     """Tell whether what is remembered is not wanted."""
-    return parts.settings.flag("refresh") or (name != "" and name in parts.settings.many("refresh-package"))
+    return parts.settings.flag("refresh") or _names(parts, "refresh-package", name)
 
 
 def sha256_of(digests: "Sequence[Digest]") -> str | None:
@@ -267,7 +268,11 @@ def may_recall(parts: "Parts", source: "Source", name: str) -> bool:
 
 
 def _is_reinstalled(parts: "Parts", name: str) -> bool:
-    return parts.settings.flag("reinstall") or (name != "" and name in parts.settings.many("reinstall-package"))
+    return parts.settings.flag("reinstall") or _names(parts, "reinstall-package", name)
+
+
+def _names(parts: "Parts", key: str, name: str) -> bool:
+    return name != "" and name in map(normalize, parts.settings.many(key))
 
 
 def has_sources(tree: str) -> bool:

@@ -1,0 +1,63 @@
+"""Work for several things at once: the first failure, or Ctrl-C, ends what all of them are at.
+
+Not `concurrent.futures`: it loads `logging`, for as much time as a small package takes to build.
+"""
+
+from threading import Lock, Thread
+
+from commonwheel.road.children import Halted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    A = TypeVar("A")
+    B = TypeVar("B")
+
+
+def each(items: "Sequence[A]", work: "Callable[[A], B]", width: int, halt: "Callable[[], object]") -> "list[B]":
+    """Return what `work` returns for each item, in their order, from at most `width` threads at a time.
+
+    When one fails, `halt` is called, which is to end the others; no further item is begun, and the error is raised once all
+    have ended. What was ended for the sake of another (`Halted`) is not what the user has to know.
+    """
+    done: dict[int, B] = {}
+    failures: list[tuple[int, BaseException]] = []
+    waiting = list(range(len(items) - 1, -1, -1))
+    lock = Lock()
+
+    def serve() -> None:
+        while True:
+            with lock:
+                if failures or not waiting:
+                    return
+                at = waiting.pop()
+            try:
+                done[at] = work(items[at])
+            except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+                with lock:
+                    failures.append((at, error))
+                halt()
+
+    threads = [Thread(target=serve, name="cw-material", daemon=True) for _ in range(min(width, len(items)))]
+    try:
+        for thread in threads:
+            thread.start()
+        _join(threads)
+    except BaseException:
+        with lock:
+            waiting.clear()
+        halt()
+        _join(threads)
+        raise
+    if failures:
+        told = [error for _, error in failures if not isinstance(error, Halted)]
+        raise told[0] if told else failures[0][1]
+    return [done[at] for at in range(len(items))]
+
+
+def _join(threads: "Sequence[Thread]") -> None:
+    for thread in threads:
+        if thread.ident is not None:
+            thread.join()

@@ -1,0 +1,224 @@
+"""A hook meets what a script of its own interpreter would meet, and what one leaves behind no other finds."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from commonwheel import process
+from commonwheel.build import hook_server
+from commonwheel.road.children import Children, Halted, Server
+from kit import pythons
+
+if not process.FORKS:  # pragma: no cover - elsewhere each hook is a process of its own
+    pytest.skip("hooks are served by copies of a process on Linux alone", allow_module_level=True)
+
+
+class Place:
+    """A directory to run in, with modules to import and a log; `calls` runs a script and returns its status and output."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.log = root / "log"
+        self.log.write_text("")
+        (root / "modules").mkdir()
+        self.children = Children(1)
+        self.servers: list[Server] = []
+
+    def start(self, module: str = "", python: str = sys.executable, **environ: str) -> Server:
+        variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(self.root / "modules"), **environ}
+        server = self.children.serve(python, module, cwd=str(self.root), env=variables, log=str(self.log))
+        assert server is not None
+        self.servers.append(server)
+        return server
+
+    def script(self, text: str, name: str = "script.py") -> str:
+        (self.root / "scripts").mkdir(exist_ok=True)
+        path = self.root / "scripts" / name
+        path.write_text(text)
+        return str(path)
+
+    def call(self, server: Server, text: str, *words: str) -> tuple[int, str]:
+        before = len(self.log.read_bytes())
+        status = server.call([self.script(text), *words], None)
+        return status, self.log.read_bytes()[before:].decode()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    place = Place(tmp_path)
+    yield place
+    for server in place.servers:
+        server.close()
+
+
+TELLS = """
+import json, os, sys
+print(json.dumps({
+    "name": __name__, "file": __file__, "argv": sys.argv, "path": sys.path, "cwd": os.getcwd(), "stdin": sys.stdin.read(),
+    "main": sys.modules["__main__"].__dict__ is globals(), "flags": list(sys.flags), "orig": len(sys.orig_argv) > 0,
+    "loaded": sorted(name for name in sys.modules if not name.startswith(("json", "encodings"))),
+}))
+"""
+
+
+def test_a_call_is_what_a_script_would_be(place: Place) -> None:
+    import json
+
+    words = ["a b", "é", ""]
+    status, said = place.call(place.start(), TELLS, *words)
+    variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(place.root / "modules")}
+    argv = [sys.executable, place.script(TELLS), *words]
+    plain = subprocess.run(
+        argv, cwd=place.root, env=variables, capture_output=True, stdin=subprocess.DEVNULL, check=True
+    )
+    assert status == 0
+    mine, theirs = json.loads(said), json.loads(plain.stdout)
+    assert mine == theirs
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "said"),
+    [
+        ("raise SystemExit", 0, ""),
+        ("raise SystemExit(3)", 3, ""),
+        ("raise SystemExit('words')", 1, "words\n"),
+        ("import sys; sys.exit(0)", 0, ""),
+        ("import os; os._exit(7)", 7, ""),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", -9, ""),
+        ("print('out'); import sys; print('err', file=sys.stderr)", 0, "err"),
+        ("import atexit; atexit.register(print, 'at the end')", 0, "at the end\n"),
+        (
+            "import threading, time; threading.Thread(target=lambda: (time.sleep(0.1), print('thread'))).start()",
+            0,
+            "thread\n",
+        ),
+        ("import os; os.system('echo from a shell')", 0, "from a shell\n"),
+        ("1 / 0", 1, "ZeroDivisionError"),
+        ("this is no Python", 1, "SyntaxError"),
+    ],
+)
+def test_every_way_to_end_is_told(place: Place, text: str, status: int, said: str) -> None:
+    found, output = place.call(place.start(), text)
+    assert found == status
+    assert said in output
+
+
+def test_the_backend_is_imported_once(place: Place) -> None:
+    (place.root / "modules" / "backend.py").write_text(
+        "import os\nprint('imported by', os.getpid(), flush=True)\nstate = []\n"
+    )
+    server = place.start("backend")
+    text = "import backend, os; backend.state.append(1); print(len(backend.state), os.getpid())"
+    seen = [place.call(server, text)[1].splitlines()[-1].split() for _ in range(3)]
+    assert [count for count, _ in seen] == ["1", "1", "1"]  # each has its own copy
+    assert len({pid for _, pid in seen}) == 3
+    assert place.log.read_text().count("imported by") == 1
+
+
+def test_what_an_import_changes_stays_for_the_calls(place: Place) -> None:
+    """setuptools adds the directory of what it brings along to `sys.path`."""
+    (place.root / "more").mkdir()
+    (place.root / "more" / "brought.py").write_text("")
+    (place.root / "modules" / "backend.py").write_text(f"import sys\nsys.path.append({str(place.root / 'more')!r})\n")
+    assert place.call(place.start("backend"), "import backend, brought")[0] == 0
+
+
+@pytest.mark.parametrize("text", ["raise ImportError('no')", "raise SystemExit(5)", "import nothing_here", "1 / 0"])
+def test_an_import_that_fails_is_the_calls_affair(place: Place, text: str) -> None:
+    (place.root / "modules" / "backend.py").write_text(f"import sys\nsys.path.append('left')\n{text}\n")
+    server = place.start("backend")
+    status, said = place.call(
+        server, "import sys; assert 'backend' not in sys.modules and 'left' not in sys.path; import backend"
+    )
+    assert status != 0
+    assert "AssertionError" not in said
+
+
+def test_a_module_that_is_not_there_is_no_fault_of_the_server(place: Place) -> None:
+    assert place.call(place.start("nowhere.at_all"), "print('fine')") == (0, "fine\n")
+
+
+def test_what_one_call_does_to_itself_no_other_finds(place: Place) -> None:
+    server = place.start()
+    changes = (
+        "import os, sys; os.chdir('/'); os.environ['X'] = 'y'; sys.path.clear(); import builtins; builtins.print = None"
+    )
+    assert place.call(server, changes)[0] == 0
+    assert place.call(server, "import os; print(os.getcwd(), os.environ.get('X'))") == (0, f"{place.root} None\n")
+
+
+def test_a_module_that_appears_between_calls_is_found(place: Place) -> None:
+    server = place.start()
+    assert place.call(server, "import later")[0] == 1
+    (place.root / "modules" / "later.py").write_text("")
+    assert place.call(server, "import later")[0] == 0
+
+
+def test_whoever_waits_can_end_a_call_with_all_that_it_started(place: Place) -> None:
+    server = place.start()
+    script = place.script(
+        "import subprocess, time\nprint(subprocess.Popen(['sleep', '60']).pid, flush=True)\ntime.sleep(60)\n"
+    )
+    caught: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            server.call([script], None)
+        except Halted as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not place.log.read_text():
+        time.sleep(0.01)
+    place.children.halt()
+    thread.join(10)
+    assert len(caught) == 1
+    server.close()
+    child = int(place.log.read_text())
+    for _ in range(100):
+        if not Path(f"/proc/{child}").exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError
+
+
+def test_a_server_that_was_killed_is_a_call_that_failed(place: Place) -> None:
+    server = place.start()
+    status = server.call([place.script("import os, signal; os.kill(os.getppid(), signal.SIGKILL)")], None)
+    assert status == -signal.SIGKILL
+
+
+def test_an_interpreter_that_does_not_start_is_a_call_that_failed(place: Place) -> None:
+    broken = place.root / "python"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    server = place.start(python=str(broken))
+    try:
+        status = server.call([place.script("")], None)
+    except process.ProcessError:
+        return  # it was gone before it could be asked
+    assert status == 3
+
+
+@pytest.mark.parametrize("python", sorted(pythons.pythons().values()))
+def test_every_python_that_can_be_a_target_serves(place: Place, python: str) -> None:
+    server = place.start("json", python)
+    text = "import sys; print(sys.version_info[:2], 'json' in sys.modules, __name__)"
+    status, said = place.call(server, text)
+    assert status == 0
+    assert said.endswith("True __main__\n")
+
+
+def test_it_names_nothing_of_ours(place: Place) -> None:
+    folder = os.path.dirname(hook_server.__file__)
+    status, said = place.call(place.start(), "import sys; print('\\n'.join(sys.path)); import builder")
+    assert status == 1
+    assert folder not in said.splitlines()

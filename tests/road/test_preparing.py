@@ -1,0 +1,48 @@
+"""What the store has is taken, the rest is fetched; and what may be fetched is decided before anything is."""
+
+import pytest
+
+from commonwheel.road import preparing, resolving
+from commonwheel.specs.requirement import parse
+from kit.cli import Cw
+from kit.wheels import make_wheel, sha256_of
+
+
+@pytest.fixture
+def cw(tmp_path):
+    cw = Cw(tmp_path)
+    cw.write("cw.toml", 'find-links = ["wheels"]\nno-index = true\n')
+    for name in ("one", "two"):
+        make_wheel(cw.path("wheels"), name, "1.0", {f"{name}.py": ""})
+    cw("venv", "v").ok()
+    return cw
+
+
+def pins_of(session, *names):
+    environment = session.environment(mutating=True)
+    question = resolving.Question([parse(name) for name in names], session.target(environment))
+    return resolving.with_files(resolving.answer(session, question))
+
+
+def test_only_what_is_missing_is_prepared(cw):
+    cw("pip", "install", "-p", "v", "one").ok()
+    told = []
+    with cw.session("pip install", python="v") as session:
+        pins = pins_of(session, "one", "two")
+        found, missing = preparing.at_hand(session, pins)
+        assert (set(found), [pin.name for pin in missing]) == ({"one"}, ["two"])
+        entries = preparing.entries(session, pins, told.append)
+        assert {name: entry.digest for name, entry in entries.items()} == {
+            name: sha256_of(cw.path("wheels", f"{name}-1.0-py3-none-any.whl")) for name in ("one", "two")
+        }
+        assert told == [1]
+        assert preparing.entries(session, pins, told.append).keys() == entries.keys()
+        assert told == [1]
+
+
+def test_a_store_that_may_not_be_changed_names_all_that_it_lacks(cw):
+    with cw.session("pip install", python="v", read_only_cache=True) as session:
+        pins = pins_of(session, "one", "two")
+        with pytest.raises(preparing.NotInStore) as caught:
+            preparing.entries(session, pins)
+    assert caught.value.context == ("one==1.0", "two==1.0")

@@ -1,0 +1,79 @@
+"""Several things at once: results in order, one failure for all, and nothing that goes on behind it."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from commonwheel.road import side_by_side
+from commonwheel.road.children import Halted
+
+
+def nothing() -> None: ...
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    def work(number: int) -> int:
+        time.sleep(0.01 * (5 - number))
+        return number * number
+
+    assert side_by_side.each(range(5), work, 3, nothing) == [0, 1, 4, 9, 16]
+    assert side_by_side.each([], work, 3, nothing) == []
+
+
+def test_no_more_than_so_many_work_at_a_time() -> None:
+    inside: list[int] = []
+    most: list[int] = []
+
+    def work(number: int) -> None:
+        inside.append(number)
+        most.append(len(inside))
+        time.sleep(0.02)
+        inside.remove(number)
+
+    side_by_side.each(range(9), work, 3, nothing)
+    assert max(most) == 3
+
+
+def test_a_failure_ends_the_others_and_is_what_is_told() -> None:
+    over = threading.Event()
+    begun: list[int] = []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        if number == 1:
+            time.sleep(0.05)
+            raise ValueError("mine")
+        assert over.wait(5)
+        raise Halted("ended")
+
+    with pytest.raises(ValueError, match="mine"):
+        side_by_side.each(range(6), work, 2, over.set)
+    assert sorted(begun) == [0, 1]
+
+
+def test_what_was_ended_by_somebody_else_is_told_if_there_is_nothing_better() -> None:
+    def work(_: int) -> None:
+        raise Halted("ended")
+
+    with pytest.raises(Halted):
+        side_by_side.each(range(2), work, 2, nothing)
+
+
+def test_ctrl_c_ends_all_of_them() -> None:
+    code = (
+        "import sys, threading\nsys.path[:0] = [sys.argv[1]]\nfrom commonwheel.road import side_by_side\n"
+        "over = threading.Event()\n"
+        "def work(n):\n    print('begun', flush=True)\n    over.wait(30)\n    print('ended', flush=True)\n"
+        "try: side_by_side.each([1, 2], work, 2, over.set)\nexcept KeyboardInterrupt: print('interrupted', flush=True)\n"
+    )
+    source = str(Path(side_by_side.__file__).parents[2])
+    running = subprocess.Popen([sys.executable, "-c", code, source], stdout=subprocess.PIPE, text=True)
+    assert running.stdout is not None
+    assert [running.stdout.readline() for _ in range(2)] == ["begun\n"] * 2
+    running.send_signal(signal.SIGINT)
+    assert running.communicate(timeout=10)[0].split() == ["ended", "ended", "interrupted"]
