@@ -1,10 +1,11 @@
 """The local index: nginx on loopback with an index's real headers over a recording, and the same behind a round trip.
 
 JSON pages (PEP 691) with ETag and max-age=600, metadata beside wheels (PEP 658), immutable files with ranges, HTTP/2 over TLS with
-a certificate of our own authority, pages compressed beforehand. `port(delay)` is nginx itself, or a process that holds
-every byte back for half a round trip each way, and a whole one before the first of a connection.
+a certificate of our own authority, pages compressed beforehand. Behind a delay stands a process that holds every byte back for
+half a round trip each way, and a whole one before the first of a connection.
 """
 
+import json
 import os
 import shutil
 import socket
@@ -16,6 +17,9 @@ from typing import Self
 from recording import Recorder
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+
+#: Round trips in milliseconds that are served.
+DELAYS = (0, 20)
 
 CONFIGURATION = """\
 daemon off;
@@ -37,23 +41,43 @@ http {{
     keepalive_requests 100000;
     http2_max_concurrent_streams 128;
     open_file_cache max=20000 inactive=600s;
+    open_file_cache_errors off;
+    ssl_certificate {home}/server.pem;
+    ssl_certificate_key {home}/server.key;
+    ssl_session_cache shared:tls:4m;
+    default_type application/octet-stream;
+    types {{ }}
+{servers}
+}}
+"""
+
+PAGES = """\
     server {{
         listen 127.0.0.1:{port} ssl http2;
         server_name localhost;
-        ssl_certificate {home}/server.pem;
-        ssl_certificate_key {home}/server.key;
-        ssl_session_cache shared:tls:4m;
         root {recording};
-        default_type application/octet-stream;
-        types {{ }}
         location ~ ^/simple/(?<project>[a-z0-9-]+)/$ {{
             default_type {json};
             add_header Cache-Control "max-age=600, public";
             add_header Vary "Accept, Accept-Encoding";
             add_header X-PyPI-Last-Serial "1";
             gzip_static on;
-            try_files /simple/$project.json @record;
+            try_files /simple-{delay}/$project.json @record;
         }}
+        location @record {{
+            proxy_pass http://127.0.0.1:{recorder};
+            proxy_set_header X-Delay {delay};
+            proxy_read_timeout 600s;
+            proxy_max_temp_file_size 0;
+        }}
+    }}
+"""
+
+FILES = """\
+    server {{
+        listen 127.0.0.1:{port} ssl http2;
+        server_name localhost;
+        root {recording};
         location /files/ {{
             add_header Cache-Control "max-age=365000000, immutable, public";
             try_files $uri @record;
@@ -62,10 +86,8 @@ http {{
             proxy_pass http://127.0.0.1:{recorder};
             proxy_read_timeout 600s;
             proxy_max_temp_file_size 0;
-            proxy_request_buffering off;
         }}
     }}
-}}
 """
 
 
@@ -74,6 +96,12 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+def is_taken(port: int) -> bool:
+    """Say whether somebody listens on a port of loopback."""
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def ensure_nginx() -> str:
@@ -92,34 +120,42 @@ def ensure_nginx() -> str:
 
 
 class LocalIndex:
-    """A context manager around nginx, the recorder and the processes that delay."""
+    """A context manager around nginx, the recorder and the processes that delay.
+
+    Pages and files are two servers, as with a real index, and pages name files by absolute addresses.
+    """
 
     def __init__(self, home: str) -> None:
         self.home = home
-        self.recorder = Recorder(f"{home}/recording")
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._ports: dict[int, int] = {}
+        self._ports = self._known_ports()
+        places = {delay: f"https://localhost:{self._ports[f'files {delay}']}/files" for delay in DELAYS}
+        self.recorder = Recorder(f"{home}/recording", places)
         self.authority = f"{home}/ca.pem"
 
     def __enter__(self) -> Self:
         self._certificates()
-        port = free_port()
         for name in ("body", "proxy", "fastcgi", "uwsgi", "scgi"):
             os.makedirs(f"{self.home}/{name}", exist_ok=True)
+        shared = {
+            "recording": self.recorder.root,
+            "recorder": self.recorder.port,
+            "json": "application/vnd.pypi.simple.v1+json",
+        }
+        servers = [FILES.format(port=self._ports["files 0"], **shared)]
+        servers += [PAGES.format(port=self._ports[f"pages {delay} inside"], delay=delay, **shared) for delay in DELAYS]
         text = CONFIGURATION.format(
-            home=self.home,
-            recording=self.recorder.root,
-            port=port,
-            recorder=self.recorder.port,
-            json="application/vnd.pypi.simple.v1+json",
-            user="user root;" if os.geteuid() == 0 else "",
+            home=self.home, servers="".join(servers), user="user root;" if os.geteuid() == 0 else ""
         )
         with open(f"{self.home}/nginx.conf", "w", encoding="utf-8") as stream:
             stream.write(text)
         open(f"{self.home}/access.log", "wb").close()
         words = [ensure_nginx(), "-p", self.home, "-c", f"{self.home}/nginx.conf", "-e", f"{self.home}/error.log"]
-        self._start(words, port)
-        self._ports[0] = port
+        self._start(words, self._ports["files 0"])
+        for delay in DELAYS:
+            if delay:
+                self._delay(f"pages {delay}", self._ports[f"pages {delay} inside"], delay)
+                self._delay(f"files {delay}", self._ports["files 0"], delay)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -131,12 +167,7 @@ class LocalIndex:
 
     def url(self, delay: int = 0) -> str:
         """Return the index's address, behind a round trip of so many milliseconds."""
-        if delay not in self._ports:
-            port = free_port()
-            words = [sys.executable, "-I", "-S", f"{HERE}/delay.py", str(port), str(self._ports[0]), str(delay)]
-            self._start(words, port)
-            self._ports[delay] = port
-        return f"https://localhost:{self._ports[delay]}/simple/"
+        return f"https://localhost:{self._ports[f'pages {delay}' if delay else 'pages 0 inside']}/simple/"
 
     def mark(self) -> int:
         """Return a place in the log of requests."""
@@ -159,12 +190,32 @@ class LocalIndex:
                 counts["bytes"] += int(sent) if sent.isdigit() else 0
         return counts
 
+    def _delay(self, name: str, target: int, delay: int) -> None:
+        port = self._ports[name]
+        self._start([sys.executable, "-I", "-S", f"{HERE}/delay.py", str(port), str(target), str(delay)], port)
+
+    def _known_ports(self) -> dict[str, int]:
+        """Return the ports of the last time, which stand in the recorded pages; new ones if somebody has taken one."""
+        path = f"{self.home}/ports.json"
+        names = ["files 0", *(f"pages {delay} inside" for delay in DELAYS)]
+        names += [f"{kind} {delay}" for kind in ("pages", "files") for delay in DELAYS if delay]
+        known: dict[str, int] = {}
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as stream:
+                known = json.load(stream)
+        if sorted(known) != sorted(names) or any(map(is_taken, known.values())):
+            known = {}
+            while len(set(known.values())) < len(names):
+                known = {name: free_port() for name in names}
+            with open(path, "w", encoding="utf-8") as stream:
+                json.dump(known, stream)
+        return known
+
     def _start(self, words: list[str], port: int) -> None:
         self._processes.append(subprocess.Popen(words, stdout=subprocess.DEVNULL))
         for _ in range(200):
-            with socket.socket() as one:
-                if one.connect_ex(("127.0.0.1", port)) == 0:
-                    return
+            if is_taken(port):
+                return
             time.sleep(0.05)
         raise SystemExit(f"bench: {words[0]} does not answer")
 

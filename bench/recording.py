@@ -5,7 +5,7 @@ and passes it on. So the first run records and every later one finds everything;
 run is counted, because such a run measures the network of the day.
 
 Laws of this file: the index's address is found at run time, as Commonwheel finds it, and is written nowhere: pages are kept
-with addresses of their own (`../../files/<name>`), and where a file comes from stands in memory alone.
+with links into the recording, and where a file comes from stands in memory alone.
 """
 
 import gzip
@@ -90,16 +90,21 @@ class Upstream:
 
 
 class Recorder:
-    """The recording below `root`, and a server on loopback that nginx asks for what is missing."""
+    """The recording below `root`, and a server on loopback that nginx asks for what is missing.
 
-    def __init__(self, root: str) -> None:
+    `places` are the addresses of files, by the delay of the index whose pages name them: there is a page for each.
+    """
+
+    def __init__(self, root: str, places: dict[int, str]) -> None:
         self.root = root
+        self.places = places
         self.asked = 0
         self.upstream: Upstream | None = None
         self._starting = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         os.makedirs(f"{root}/simple", exist_ok=True)
         os.makedirs(f"{root}/files", exist_ok=True)
+        self._readdress()
         recorder = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -118,6 +123,28 @@ class Recorder:
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
+    def _readdress(self) -> None:
+        """Write the pages for other addresses of the files than last time."""
+        stamp = json.dumps(self.places)
+        path = f"{self.root}/places"
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as stream:
+                if stream.read() == stamp:
+                    return
+        for name in os.listdir(f"{self.root}/simple"):
+            if name.endswith(".json"):
+                with open(f"{self.root}/simple/{name}", "rb") as stream:
+                    self._address(name.removesuffix(".json"), stream.read())
+        self._keep("places", stamp.encode())
+
+    def _address(self, project: str, page: bytes) -> None:
+        """Write a page as each delay has it, plain and compressed."""
+        for delay, place in self.places.items():
+            os.makedirs(f"{self.root}/simple-{delay}", exist_ok=True)
+            data = page.replace(b'"../../files/', f'"{place}/'.encode())
+            self._keep(f"simple-{delay}/{project}.json.gz", gzip.compress(data, 6, mtime=0))
+            self._keep(f"simple-{delay}/{project}.json", data)
+
     def close(self) -> None:
         self._server.shutdown()
         if self.upstream is not None:
@@ -129,6 +156,9 @@ class Recorder:
         with self._locks.setdefault(path, threading.Lock()):
             try:
                 data, kind = self._record(path)
+                if data is not None and kind == JSON:
+                    place = self.places[int(handler.headers.get("X-Delay", "0"))]
+                    data = data.replace(b'"../../files/', f'"{place}/'.encode())
             except Exception as error:  # noqa: BLE001 - told to whoever asked
                 print(f"  recorder: {path}: {error}", file=sys.stderr)
                 handler.send_error(502, str(error))
@@ -168,7 +198,7 @@ class Recorder:
                 kept["core-metadata"] = kept["data-dist-info-metadata"] = True
             files.append(kept)
         data = json.dumps({**page, "files": files}, separators=(",", ":")).encode()
-        self._keep(f"simple/{project}.json.gz", gzip.compress(data, 6, mtime=0))
+        self._address(project, data)
         self._keep(f"simple/{project}.json", data)
         return data
 

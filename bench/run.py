@@ -39,7 +39,7 @@ def main() -> int:
     parser.add_argument("--page", action="store_true", help="write the page, measure nothing")
     parser.add_argument("--runs", type=int, help="pairs of runs, instead of what each case asks for")
     parser.add_argument("--python", default="3.12", help="the Python of the environments (default: %(default)s)")
-    parser.add_argument("--cw-python", default="", help="the Python that runs cw (default: the newest that is found)")
+    parser.add_argument("--cw-python", default="", help="the Python that runs cw (default: the one that starts first)")
     asked = parser.parse_args()
     if asked.list:
         for case in CASES.values():

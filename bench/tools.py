@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -27,6 +28,21 @@ def pythons() -> list[tuple[tuple[int, ...], str]]:
     return sorted((version, program) for program, version in found.items())
 
 
+def quickest(found: list[tuple[tuple[int, ...], str]]) -> str:
+    """Return the Python that starts first, of those that can run cw: half of the time of a small command is its start.
+
+    Distributions build theirs with profiles and start in two thirds of the time of one that was merely compiled here.
+    """
+    times = {}
+    for _ in range(5):
+        for version, program in found:
+            if version >= (3, 11):
+                start = time.perf_counter()
+                subprocess.run((program, "-c", "pass"), check=True)
+                times[program] = min(time.perf_counter() - start, times.get(program, 60.0))
+    return min(times, key=lambda program: times[program])
+
+
 def _pyenv() -> list[str]:
     versions = os.path.join(os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv")), "versions")
     return [os.path.join(versions, name, "bin") for name in os.listdir(versions)] if os.path.isdir(versions) else []
@@ -45,7 +61,7 @@ class Tools:
 
     def __init__(self, home: str, cw_python: str) -> None:
         self.home = home
-        self.cw_python = find_python(cw_python) if cw_python else pythons()[-1][1]
+        self.cw_python = find_python(cw_python) if cw_python else quickest(pythons())
         self.cw = f"{home}/tools/cw/bin/cw"
         self.uv = f"{home}/tools/uv/bin/uv"
         self.pip = f"{home}/tools/pip/bin/python"
