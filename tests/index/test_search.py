@@ -377,6 +377,22 @@ def test_upload_limits_by_project_and_by_index(one: IndexServer, desk: Desk) -> 
     assert stricter.listing("other").barred == {}
 
 
+@pytest.mark.parametrize("many", [1, 400])
+def test_a_version_that_got_files_later_counts_by_those_of_then(one: IndexServer, desk: Desk, many: int) -> None:
+    """The same whether its page was just fetched, is remembered, is revalidated, or lies apart from its rows."""
+    data = wheel_bytes("demo", "2.0", {})
+    one.add(wheel_filename("demo", "2.0"), data, uploaded="2024-01-01T00:00:00Z")
+    for number in range(many):
+        one.add(wheel_filename("demo", "2.0", f"cp39-cp39-manylinux_2_{number}_x86_64"), data, uploaded="2024-06-01T00:00:00Z")
+    rules = Rules(newest=1_709_251_200.0)
+    for seconds in (0, 0, 700):
+        desk.now += seconds
+        catalogue = desk.catalogue(one.url, rules=rules)
+        assert catalogue.listing("demo").barred == {}
+        assert catalogue.candidate("demo", "2.0").filename == wheel_filename("demo", "2.0")
+        catalogue.close()
+
+
 def test_upload_limits_leave_links_alone(desk: Desk, place: str) -> None:
     make_wheel(place, "demo", "2.0")
     assert desk.catalogue(links=(place,), rules=Rules(newest=1.0)).listing("demo").barred == {}

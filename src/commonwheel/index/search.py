@@ -16,7 +16,7 @@ from commonwheel.events import Silence
 from commonwheel.index import links
 from commonwheel.index.chain import Chained, at_once, mapped
 from commonwheel.index.rules import FIRST_INDEX, Rules
-from commonwheel.index.selection import Terms
+from commonwheel.index.selection import Judge, Terms
 from commonwheel.index.shelf import Ground, Index, Reply, Shelf, reply_for, unknown
 from commonwheel.index.union import Offer
 from commonwheel.model import SafeUrl
@@ -205,6 +205,7 @@ class Search:
             project.notes.append(reply.note)
         if reply.page is not None:
             terms = self.rules.terms(project.name, index)
+            self._judgeable(reply.page, index)
             project.offers.append(Offer(index, reply.page, terms, local=_path(index) is not None))
         enough = self.rules.strategy == FIRST_INDEX and reply.page is not None and not index.beside
         if reply.refused or enough:
@@ -223,6 +224,7 @@ class Search:
             known is not None
             and not self._doubted(name)
             and self._fresh(known.provenance.fetched, known.provenance.expires)
+            and self._judgeable(known, index)
         ):
             self.pages_remembered += 1
             return Pending.of(reply_for(known, index))
@@ -232,6 +234,14 @@ class Search:
         if known is not None and not known.absent:
             project.stale.append(Offer(index, known, self.rules.terms(name, index)))
         return self.remote().page(index, name, known)
+
+    def _judgeable(self, page: "Page", index: Index) -> bool:
+        """See to it that a page has its rows where it cannot be judged without them; tell whether it has.
+
+        An upload limit may cut through a version, of which files were added later; a remembered page may keep its rows apart.
+        """
+        cut = Judge.cuts(page, self.rules.terms(page.project, index))
+        return not cut or page.rows is not None or self._shelf(index).rows(page)
 
     def _doubted(self, name: str) -> bool:
         return self.rules.refreshes(name) and not self.rules.offline

@@ -133,7 +133,7 @@ class Judge:
             return answer
 
     def verdict(self, page: "Page", terms: Terms) -> Verdict:
-        """Judge all versions of a page; reads its rows only where an upload limit cuts through one version."""
+        """Judge all versions of a page; its rows must be there where an upload limit cuts through a version (`cuts`)."""
         wheels = (
             {str(n) for n, tag in enumerate(page.tags) if self.rank(tag) is not None} if terms.wheels else set[str]()
         )
@@ -155,6 +155,15 @@ class Judge:
             {REASONS[outcome]: mask for outcome, mask in outcomes.items() if outcome < len(REASONS) and mask},
             frozenset(wheels | sdists if terms.sdists else wheels),
         )
+
+    @staticmethod
+    def cuts(page: "Page", terms: Terms) -> bool:
+        """Tell whether an upload limit cuts through a version, so that its rows are needed."""
+        newest = terms.newest
+        if newest is None:
+            return False
+        spans = (page.upload_span(at) for at in range(len(page.versions)))
+        return any(earliest - 1 < newest <= latest for earliest, latest in spans)
 
     def _cut(self, page: "Page", terms: Terms, outcomes: dict[int, int]) -> None:
         """Take versions that are too new out of the usable ones, and judge those file by file that are so in part."""
