@@ -258,6 +258,7 @@ class Solver:
         self._changed: list[Package] = []
         self._unforeseen: list[Package] = []
         self._reranked: list[tuple[Project, int]] = []
+        self._before: list[Project] = []  # whose decisions are to be taken back, so that a victim comes before them
         self._learned: dict[tuple[Package, frozenset[tuple[Package, int]]], Incompatibility] = {}
         # (rank, order, index of the package in its project); entries may be out of date, see `_next`
         self._queue: list[tuple[int, int, int, Package]] = []
@@ -573,6 +574,8 @@ class Solver:
         victim.victim += 1
         if victim.victim == CONFLICTS:
             self._reranked.append((victim, RANK_VICTIM))
+            # Those that stand behind it from now on were decided before it, and would throw it out again and again.
+            self._before += [culprit for culprit in culprits if culprit.rank > RANK_VICTIM]
         for culprit in culprits:
             culprit.culprit += 1
             if culprit.culprit == CONFLICTS:
@@ -585,7 +588,11 @@ class Solver:
             if project.rank == rank:
                 continue
             self._move(project, rank)
-            if rank == RANK_CULPRIT and project.base.decided:
+            if rank == RANK_CULPRIT:
+                self._before.append(project)
+        while self._before:
+            project = self._before.pop()
+            if project.base.decided:
                 self._jump(project.base.level - 1)
 
     def _move(self, project: Project, rank: int) -> None:
