@@ -129,6 +129,11 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        # a disk or a file server that fails, where nobody expected it: not our fault, and no traceback for the user
+        console.error(load("fault:refused")(error))
+        console.detail(load("fault:text")())
+        return 1
     except Exception:  # noqa: BLE001 - the last stop: our own fault is told as such
         return _fault(console)
 

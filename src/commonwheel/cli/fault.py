@@ -1,7 +1,20 @@
-"""What a fault of Commonwheel itself looks like: loaded only when there is one."""
+"""What a fault of Commonwheel itself looks like, and one of the system: loaded only when there is one."""
 
+import os
 import sys
 import traceback
+
+from commonwheel.fs.disk import DiskError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from commonwheel.errors import CommonwheelError
+
+
+def refused(error: OSError) -> "CommonwheelError":
+    """Return what the system refused, with the facts around the path that it was about."""
+    path = error.filename if isinstance(error.filename, str) else os.getcwd()
+    return DiskError("use", path, error)
 
 
 def text() -> str:

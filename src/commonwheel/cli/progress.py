@@ -29,13 +29,13 @@ class Bars:
             transient=True,
         )
         self._ids: dict[int, TaskID] = {}
-        self._progress.start()
 
     def begin(self, number: int, kind: str, label: str, total: int | None) -> None:
         """Show a task, unless the screen is full."""
         if len(self._ids) < _SHOWN:
             text = f"{_VERBS.get(kind, kind)} {label}".strip()
             self._ids[number] = self._progress.add_task(text, total=total, amount="")
+            self.show()
 
     def advance(self, number: int, amount: int) -> None:
         """Move a shown task on."""
@@ -49,6 +49,11 @@ class Bars:
         if task is not None:
             self._progress.remove_task(task)
 
-    def stop(self) -> None:
-        """Take all bars off the screen."""
+    def hide(self) -> None:
+        """Take all bars off the screen, so that a line can be written there."""
         self._progress.stop()
+
+    def show(self) -> None:
+        """Put the bars of running tasks on the screen again."""
+        if self._ids and not self._progress.live.is_started:
+            self._progress.start()

@@ -42,12 +42,21 @@ class Watcher:
         self, kind: "type[BaseException] | None", error: "BaseException | None", trace: "TracebackType | None"
     ) -> None:
         if self._bars is not None:
-            self._bars.stop()
+            self._bars.hide()
             self._bars = None
         self._wanted = False
 
     def note(self, level: str, message: str) -> None:
-        """Show a remark in the way its level asks for."""
+        """Show a remark in the way its level asks for; the bars step aside for it."""
+        bars = self._bars
+        if bars is None:
+            self._say(level, message)
+            return
+        bars.hide()
+        self._say(level, message)
+        bars.show()
+
+    def _say(self, level: str, message: str) -> None:
         if level == "warning":
             if message not in self._warned:
                 self._warned.add(message)

@@ -62,6 +62,14 @@ class DigestMismatch(CommonwheelError):
         )
 
 
+class _Unreadable(Exception):
+    """Say that the copy of a wheel that was just made cannot be read; `failure` has the facts."""
+
+    def __init__(self, failure: disk.DiskError) -> None:
+        super().__init__(failure.message)
+        self.failure: Final = failure
+
+
 class NoLayer(CommonwheelError):
     """Say that no store takes a wheel."""
 
@@ -154,13 +162,19 @@ class Admission:
             there = self._there(filename, expected)
             if there is not None:
                 return there
-            wheel = self._salvaged(layers, filename, expected, origin) or self._fetched(
-                layers, fill, filename, expected, origin
-            )
-            try:
-                return self._admitted(layers, wheel)
-            finally:
-                _remove(wheel.path)
+            while True:
+                wheel = self._salvaged(layers, filename, expected, origin) or self._fetched(
+                    layers, fill, filename, expected, origin
+                )
+                try:
+                    return self._admitted(layers, wheel)
+                except _Unreadable as error:
+                    # a layer that does not give back what it took is of no use; the next one gets a copy of its own
+                    layers = [layer for layer in layers if not wheel.path.startswith(f"{layer.root}/")]
+                    if not layers:
+                        raise self._no_layer(filename, error.failure) from error
+                finally:
+                    _remove(wheel.path)
 
     def admit_file(
         self, path: str, filename: str, expected: "tuple[Digest, ...]", *, origin: str, private: bool
@@ -324,6 +338,10 @@ class Admission:
                 layer.failed(error)
                 refused = error
                 continue
+            except OSError as error:
+                failure = disk.DiskError("read", wheel.path, error)
+                layer.failed(failure)
+                raise _Unreadable(failure) from error
             for name, hexadecimal in wheel.digests.items():
                 if name != SHA256:
                     self.store.point(str(Digest(name, hexadecimal)), wheel.sha256, private=layer.mine)

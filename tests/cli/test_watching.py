@@ -1,0 +1,143 @@
+"""What is shown while long work goes on: lines everywhere, bars on a terminal after a while, each warning once."""
+
+import contextlib
+import io
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from commonwheel.cli import console as consoles
+from commonwheel.cli import load
+from commonwheel.cli.watching import Watcher
+from kit.cli import Cw
+from kit.index_server import Crawl, IndexServer
+from kit.wheels import wheel_bytes, wheel_filename
+
+
+class Off:
+    def flag(self, key):
+        return False
+
+
+class Screen(io.StringIO):
+    """A terminal that remembers, or something that is none."""
+
+    def __init__(self, tty=True):
+        super().__init__()
+        self.tty = tty
+
+    def isatty(self):
+        return self.tty
+
+
+def watcher(load_bars=load, **options):
+    return Watcher(consoles.Console(**options), Off(), load_bars)
+
+
+def test_remarks_by_their_level():
+    with contextlib.redirect_stderr(Screen(tty=False)) as screen, watcher(verbose=1) as one:
+        one.note("info", "done")
+        one.note("warning", "odd")
+        one.note("debug", "deep")
+    assert screen.getvalue() == "done\nwarning: odd\ndebug: deep\n"
+    with contextlib.redirect_stderr(Screen()) as screen, watcher(quiet=1) as one:
+        for level in ("info", "warning", "debug"):
+            one.note(level, "nothing of it")
+    assert screen.getvalue() == ""
+
+
+def test_a_warning_that_two_parts_give_is_shown_once():
+    with contextlib.redirect_stderr(Screen()) as screen, watcher() as one:
+        one.note("warning", "odd")
+        one.note("warning", "odd")
+        one.note("warning", "other")
+    assert screen.getvalue().count("odd") == 1
+    assert "other" in screen.getvalue()
+
+
+class Bars:
+    made = 0
+
+    def __init__(self, color):
+        Bars.made += 1
+        self.log = []
+        Bars.last = self
+
+    def begin(self, number, kind, label, total):
+        self.log.append(("begin", kind, label, total))
+
+    def advance(self, number, amount):
+        self.log.append(("advance", amount))
+
+    def end(self, number):
+        self.log.append(("end",))
+
+    def hide(self):
+        self.log.append(("hide",))
+
+    def show(self):
+        self.log.append(("show",))
+
+
+def run_task(one):
+    task = one.begin("download", "lib.whl", 100)
+    one.advance(task, 40)
+    one.end(task)
+
+
+@pytest.mark.parametrize("tty", [True, False])
+def test_bars_are_for_those_who_wait_at_a_terminal(monkeypatch, tty):
+    Bars.made = 0
+    with contextlib.redirect_stderr(Screen(tty)), watcher(lambda name: Bars) as one:
+        run_task(one)  # quick work shows nothing
+        assert Bars.made == 0
+        monkeypatch.setattr("commonwheel.cli.watching._PATIENCE", -1.0)
+        run_task(one)
+        one.note("info", "a line")
+    assert Bars.made == tty
+    if tty:
+        begun = ("begin", "download", "lib.whl", 100)
+        assert Bars.last.log == [begun, ("advance", 40), ("end",), ("hide",), ("show",), ("hide",)]
+
+
+def test_nobody_who_wants_no_progress_gets_any(monkeypatch):
+    monkeypatch.setattr("commonwheel.cli.watching._PATIENCE", -1.0)
+    Bars.made = 0
+    with contextlib.redirect_stderr(Screen()), watcher(lambda name: Bars, quiet=1) as one:
+        run_task(one)
+    assert Bars.made == 0
+
+
+def test_a_slow_download_is_drawn_on_a_real_terminal_and_cleared_away(tmp_path):
+    """In a process of its own, on a pseudo terminal: the bar is there while it takes, and not in what remains."""
+    with IndexServer() as index:
+        data = wheel_bytes("slow", "1.0", {"slow.py": os.urandom(3000).hex()})
+        index.add(wheel_filename("slow", "1.0"), data)
+        index.script("/files/slow/slow-1.0-py3-none-any.whl", Crawl(piece=400, pause=0.08))
+        cw = Cw(tmp_path)
+        cw("venv", "v").ok()
+        leader, follower = pty.openpty()
+        code = "from commonwheel.cli import main; raise SystemExit(main())"
+        environ = {**cw.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TERM": "xterm", "COLUMNS": "100"}
+        argv = [sys.executable, "-c", code, "pip", "install", "-p", "v", "--index-url", index.url, "slow"]
+        child = subprocess.Popen(argv, cwd=cw.cwd, env=environ, stdin=follower, stdout=follower, stderr=follower)
+        os.close(follower)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(leader, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            shown += piece
+        os.close(leader)
+        assert child.wait() == 0
+    text = shown.decode()
+    assert "Downloading slow-1.0" in text
+    assert "+" in text.rpartition("Installed")[2]
+    assert "Downloading" not in text.rpartition("Installed")[2]
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h")  # the cursor is shown again
