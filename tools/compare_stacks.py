@@ -80,7 +80,6 @@ STACKS = {
         zarr
         astropy
         nltk
-        gensim ; python_version < "3.13"
         jupyterlab
         papermill
         mlflow-skinny
@@ -89,7 +88,7 @@ STACKS = {
         geopandas
         rasterio
         """,
-        "numpy scipy pandas polars sklearn skimage statsmodels matplotlib seaborn plotly bokeh xarray dask numba sympy networkx h5py tables zarr astropy nltk gensim jupyterlab papermill mlflow optuna lightgbm geopandas rasterio",
+        "numpy scipy pandas polars sklearn skimage statsmodels matplotlib seaborn plotly bokeh xarray dask numba sympy networkx h5py tables zarr astropy nltk jupyterlab papermill mlflow optuna lightgbm geopandas rasterio",
     ),
 }
 

@@ -77,6 +77,13 @@ def main() -> int:
         "import flask, numpy; print('imported from', flask.__file__)",
     )
 
+    step("Pins with hashes; the second environment made to match them exactly; and that taken back")
+    output = ("--generate-hashes", "--quiet", "--output-file", "pins.txt")
+    run(cw, "pip", "compile", "--python", "second", *output, "requirements.txt")
+    run(cw, "pip", "install", "--python", "second", "attrs")
+    run(cw, "pip", "sync", "--python", "second", "pins.txt")
+    run(cw, "env", "undo", "--python", "second")
+
     step("Look at it")
     run(cw, "pip", "list", "--python", "second")
     run(cw, "pip", "check", "--python", "second")
