@@ -32,7 +32,7 @@ class Unavailable(Exception):
 
 @contextlib.contextmanager
 def ground(kind: str, home: str) -> Iterator[str]:
-    """Yield an empty directory on a file system of `kind`; `home` is the bench's own directory."""
+    """Yield an empty directory on a file system of `kind`, mounted in `home`, which is this run's alone."""
     if kind == "disk":
         path = f"{home}/ground"
         shutil.rmtree(path, ignore_errors=True)
@@ -63,6 +63,8 @@ def _do(*words: str) -> None:
 @contextlib.contextmanager
 def _mounted(point: str, *words: str) -> Iterator[str]:
     os.makedirs(point, exist_ok=True)
+    if os.path.ismount(point):  # left by a run that was killed
+        _do("umount", "--lazy", point)
     _do("mount", *words, point)
     try:
         yield point

@@ -55,7 +55,7 @@ PAGES = """\
     server {{
         listen 127.0.0.1:{port} ssl http2;
         server_name localhost;
-        root {recording};
+        root {pages};
         location ~ ^/simple/(?<project>[a-z0-9-]+)/$ {{
             default_type {json};
             add_header Cache-Control "max-age=600, public";
@@ -122,15 +122,16 @@ def ensure_nginx() -> str:
 class LocalIndex:
     """A context manager around nginx, the recorder and the processes that delay.
 
-    Pages and files are two servers, as with a real index, and pages name files by absolute addresses.
+    Pages and files are two servers, as with a real index, and pages name files by absolute addresses. `home` is this run's own,
+    the recording is everybody's.
     """
 
-    def __init__(self, home: str) -> None:
+    def __init__(self, home: str, recording: str = "") -> None:
         self.home = home
         self._processes: list[subprocess.Popen[bytes]] = []
         self._ports = self._known_ports()
         places = {delay: f"https://localhost:{self._ports[f'files {delay}']}/files" for delay in DELAYS}
-        self.recorder = Recorder(f"{home}/recording", places)
+        self.recorder = Recorder(recording or f"{home}/recording", places, home)
         self.authority = f"{home}/ca.pem"
 
     def __enter__(self) -> Self:
@@ -139,6 +140,7 @@ class LocalIndex:
             os.makedirs(f"{self.home}/{name}", exist_ok=True)
         shared = {
             "recording": self.recorder.root,
+            "pages": self.home,
             "recorder": self.recorder.port,
             "json": "application/vnd.pypi.simple.v1+json",
         }

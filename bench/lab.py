@@ -88,7 +88,8 @@ class Lab:
 
     def __init__(self, home: str, index: LocalIndex, tools: Tools, python: str) -> None:
         self.home, self.index, self.tools, self.python = home, index, tools, python
-        self.spawner = Spawner(home)
+        self.seat = index.home
+        self.spawner = Spawner(self.seat)
         os.makedirs(f"{home}/works", exist_ok=True)
         os.makedirs(f"{home}/nobody", exist_ok=True)
 
@@ -106,11 +107,12 @@ class Lab:
         path = f"{self.home}/works/{name}-{stamp}.txt"
         if not os.path.exists(path):
             words = [self.tools.uv, "pip", "compile", "-q", "--no-annotate", "--no-header", "--only-binary", ":all:"]
-            words += ["--python", self.python, self.asked(name), "-o", path]
-            self.quietly(words, self.environ(f"{self.home}/compile", 0))
+            words += ["--python", self.python, self.asked(name), "-o", f"{self.seat}/pins.txt"]
+            self.quietly(words, self.environ(f"{self.seat}/compile", 0))
+            os.rename(f"{self.seat}/pins.txt", path)
         if not count:
             return path
-        part = f"{path}.{count}"
+        part = f"{self.seat}/{name}.{count}.txt"
         with open(path, encoding="utf-8") as stream, open(part, "w", encoding="utf-8") as out:
             out.writelines(stream.readlines()[: int(count)])
         return part
@@ -128,7 +130,7 @@ class Lab:
 
     def carry_out(self, case: Case, runs: int | None = None) -> dict[str, object]:
         """Measure a case and return its record."""
-        with ground(case.ground, self.home) as place:
+        with ground(case.ground, self.seat) as place:
             self._is_disk = case.ground == "disk"
             kind = described(place)
             sides = [self._side(case, "cw", place), self._side(case, case.against, place)]
@@ -187,7 +189,7 @@ class Lab:
     def _fresh(self, environment: str) -> None:
         self._clear(environment)
         words = [self.tools.uv, "venv", "-q", "--python", self.python, environment]
-        self.quietly(words, self.environ(f"{self.home}/compile", 0))
+        self.quietly(words, self.environ(f"{self.seat}/compile", 0))
         if self._is_disk:
             os.sync()
 
@@ -236,7 +238,9 @@ class Lab:
         if not os.path.exists(names):
             self._fresh(f"{place}/env")
             self.quietly(self._install(case, "uv", f"{place}/env", ""), self.environ(f"{place}/trial", 0))
-            self.quietly([f"{place}/env/bin/python", "-c", _FIND_IMPORTS, names], environ)
+            found = f"{self.seat}/imports.txt"
+            self.quietly([f"{place}/env/bin/python", "-c", _FIND_IMPORTS, found], environ)
+            os.rename(found, names)
         install = shlex.join(self._install(case, tool, f"{place}/env", mode))
         imports = shlex.join([f"{place}/env/bin/python", "-c", _IMPORT_ALL, names])
         return Side(

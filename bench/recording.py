@@ -5,7 +5,8 @@ and passes it on. So the first run records and every later one finds everything;
 run is counted, because such a run measures the network of the day.
 
 Laws of this file: the index's address is found at run time, as Commonwheel finds it, and is written nowhere: pages are kept
-with links into the recording, and where a file comes from stands in memory alone.
+with links into the recording, and where a file comes from stands in memory alone. Several runs share one recording: what lies
+in it is put there whole, and is the same whoever does it.
 """
 
 import gzip
@@ -92,12 +93,12 @@ class Upstream:
 class Recorder:
     """The recording below `root`, and a server on loopback that nginx asks for what is missing.
 
-    `places` are the addresses of files, by the delay of the index whose pages name them: there is a page for each.
+    `places` are the addresses of files, by the delay of the index whose pages name them: there is a page for each, below
+    `pages`, for these addresses are one run's.
     """
 
-    def __init__(self, root: str, places: dict[int, str]) -> None:
-        self.root = root
-        self.places = places
+    def __init__(self, root: str, places: dict[int, str], pages: str) -> None:
+        self.root, self.places, self.pages = root, places, pages
         self.asked = 0
         self.upstream: Upstream | None = None
         self._starting = threading.Lock()
@@ -126,24 +127,24 @@ class Recorder:
     def _readdress(self) -> None:
         """Write the pages for other addresses of the files than last time."""
         stamp = json.dumps(self.places)
-        path = f"{self.root}/places"
+        path = f"{self.pages}/places"
         if os.path.exists(path):
             with open(path, encoding="utf-8") as stream:
                 if stream.read() == stamp:
                     return
+            os.unlink(path)
         for name in os.listdir(f"{self.root}/simple"):
             if name.endswith(".json"):
-                with open(f"{self.root}/simple/{name}", "rb") as stream:
-                    self._address(name.removesuffix(".json"), stream.read())
-        self._keep("places", stamp.encode())
+                self._page(name.removesuffix(".json"))
+        _keep(path, stamp.encode())
 
     def _address(self, project: str, page: bytes) -> None:
         """Write a page as each delay has it, plain and compressed."""
         for delay, place in self.places.items():
-            os.makedirs(f"{self.root}/simple-{delay}", exist_ok=True)
+            os.makedirs(f"{self.pages}/simple-{delay}", exist_ok=True)
             data = page.replace(b'"../../files/', f'"{place}/'.encode())
-            self._keep(f"simple-{delay}/{project}.json.gz", gzip.compress(data, 6, mtime=0))
-            self._keep(f"simple-{delay}/{project}.json", data)
+            _keep(f"{self.pages}/simple-{delay}/{project}.json.gz", gzip.compress(data, 6, mtime=0))
+            _keep(f"{self.pages}/simple-{delay}/{project}.json", data)
 
     def close(self) -> None:
         self._server.shutdown()
@@ -174,20 +175,34 @@ class Recorder:
 
     def _record(self, path: str) -> tuple[bytes | None, str]:
         parts = [part for part in path.split("/") if part]
+        if parts[:1] == ["simple"] and len(parts) == 2:
+            return self._page(parts[1]), JSON
+        if parts[:1] == ["files"] and len(parts) == 3:
+            return self._file(parts[1], parts[2], self._upstream()), "application/octet-stream"
+        return None, "text/plain"
+
+    def _upstream(self) -> Upstream:
         with self._starting:
             self.asked += 1
             if self.upstream is None:
                 self.upstream = Upstream()
-        if parts[:1] == ["simple"] and len(parts) == 2:
-            return self._page(parts[1], self.upstream), JSON
-        if parts[:1] == ["files"] and len(parts) == 3:
-            return self._file(parts[1], parts[2], self.upstream), "application/octet-stream"
-        return None, "text/plain"
+            return self.upstream
 
-    def _page(self, project: str, upstream: Upstream) -> bytes | None:
+    def _page(self, project: str) -> bytes | None:
+        """Return a page as it is recorded, by this run or by one beside it; an empty one stands for no such project."""
+        path = f"{self.root}/simple/{project}.json"
+        if not os.path.exists(path):
+            _keep(path, self._asked_page(project, self._upstream()))
+        with open(path, "rb") as stream:
+            data = stream.read()
+        if data:
+            self._address(project, data)
+        return data or None
+
+    def _asked_page(self, project: str, upstream: Upstream) -> bytes:
         page = upstream.page(project)
         if page is None:
-            return None
+            return b""
         files = []
         for file in page["files"]:
             if file.get("upload-time", "") >= FROZEN:
@@ -197,10 +212,7 @@ class Recorder:
             if file["filename"].endswith(".whl"):
                 kept["core-metadata"] = kept["data-dist-info-metadata"] = True
             files.append(kept)
-        data = json.dumps({**page, "files": files}, separators=(",", ":")).encode()
-        self._address(project, data)
-        self._keep(f"simple/{project}.json", data)
-        return data
+        return json.dumps({**page, "files": files}, separators=(",", ":")).encode()
 
     def _file(self, project: str, name: str, upstream: Upstream) -> bytes | None:
         wheel = name.removesuffix(".metadata")
@@ -216,12 +228,12 @@ class Recorder:
             if told and hashlib.sha256(data).hexdigest() != told:
                 raise RuntimeError("the index sent something else than its page says")
         os.makedirs(f"{self.root}/files/{project}", exist_ok=True)
-        self._keep(f"files/{project}/{name}", data)
+        _keep(f"{self.root}/files/{project}/{name}", data)
         return data
 
-    def _keep(self, relative: str, data: bytes) -> None:
-        path = f"{self.root}/{relative}"
-        new = f"{path}.{threading.get_ident()}.new"
-        with open(new, "wb") as stream:
-            stream.write(data)
-        os.rename(new, path)
+
+def _keep(path: str, data: bytes) -> None:
+    new = f"{path}.{os.getpid()}-{threading.get_ident()}.new"
+    with open(new, "wb") as stream:
+        stream.write(data)
+    os.rename(new, path)

@@ -10,15 +10,18 @@ Linux. Root for the mounts of other file systems; without it those cases are lef
 import argparse
 import datetime as dt
 import fnmatch
-import json
 import os
+import signal
+import subprocess
 import sys
 import time
 
+import results
 from cases import CASES
 from grounds import Unavailable
 from lab import Failed, Lab
 from page import write_page
+from seats import seat
 from tools import Tools, find_python
 
 from index import LocalIndex
@@ -26,7 +29,6 @@ from index import LocalIndex
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 HOME = os.path.join(ROOT, ".bench")
-RESULTS = os.path.join(HOME, "results.json")
 
 
 def main() -> int:
@@ -45,40 +47,29 @@ def main() -> int:
         for case in CASES.values():
             print(f"{case.name:24} {case.title}")
         return 0
-    os.makedirs(HOME, exist_ok=True)
-    results = load()
     if not asked.page:
         chosen = [name for name in CASES if not asked.case or any(fnmatch.fnmatch(name, one) for one in asked.case)]
-        measure(chosen, asked, results)
-    write_page(results, ROOT)
+        measure(chosen, asked)
+    write_page(results.load(HOME), ROOT)
     return 0
 
 
-def load() -> dict:
-    """Return the figures of earlier runs."""
-    if not os.path.exists(RESULTS):
-        return {"cases": {}}
-    with open(RESULTS, encoding="utf-8") as stream:
-        return json.load(stream)
-
-
-def measure(names: list[str], asked: argparse.Namespace, results: dict) -> None:
+def measure(names: list[str], asked: argparse.Namespace) -> None:
     """Run cases, and keep their figures as they come."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is mounted and served here ends too
     tools = Tools(HOME, asked.cw_python)
     tools.make()
-    results["tools"] = tools.versions()
-    results["machine"] = machine()
-    with LocalIndex(HOME) as index:
+    about = {"tools": tools.versions(), "machine": machine(), "python": asked.python, "commit": commit()}
+    with seat(HOME) as place, LocalIndex(place, f"{HOME}/recording") as index:
         lab = Lab(HOME, index, tools, find_python(asked.python))
-        results["python"] = asked.python
         try:
             for name in names:
-                one(lab, name, asked.runs, results)
+                one(lab, name, asked.runs, about)
         finally:
             lab.spawner.close()
 
 
-def one(lab: Lab, name: str, runs: int | None, results: dict) -> None:
+def one(lab: Lab, name: str, runs: int | None, about: dict) -> None:
     """Run a case, say how it went, and keep its figures."""
     case = CASES[name]
     started = time.monotonic()
@@ -86,10 +77,9 @@ def one(lab: Lab, name: str, runs: int | None, results: dict) -> None:
         record = lab.carry_out(case, runs)
     except (Unavailable, Failed) as error:
         print(f"{name:24} left out: {error}", flush=True)
-        results["cases"][name] = {"case": name, "failed": str(error).splitlines()[0]}
+        results.keep(HOME, {"case": name, "failed": str(error).splitlines()[0]})
         return
-    record["date"] = dt.datetime.now(tz=dt.UTC).date().isoformat()
-    results["cases"][name] = record
+    results.keep(HOME, {**record, **about, "date": dt.datetime.now(tz=dt.UTC).date().isoformat()})
     told = [
         f"{tool} {side['label']} {side['wall'] * 1000:.0f} ms (cpu {side['cpu'] * 1000:.0f}, {side['peak']:.0f} MB)"
         for tool, side in record["sides"].items()
@@ -100,9 +90,14 @@ def one(lab: Lab, name: str, runs: int | None, results: dict) -> None:
         f"{name:24} ratio {record['ratio']:.2f}{target} ({spread}); {'; '.join(told)}; {time.monotonic() - started:.0f} s",
         flush=True,
     )
-    with open(RESULTS + ".new", "w", encoding="utf-8") as stream:
-        json.dump(results, stream, indent=1)
-    os.rename(RESULTS + ".new", RESULTS)
+
+
+def commit() -> str:
+    """Return the commit that is measured, with a `+` if its source has been changed since; empty outside of a repository."""
+    asked = lambda *words: subprocess.run(  # noqa: E731
+        ["git", *words], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    return asked("rev-parse", "--short", "HEAD") + ("+" if asked("status", "--porcelain", "src") else "")
 
 
 def machine() -> str:

@@ -1,11 +1,15 @@
 """The three tools, each in an environment of its own, and the words that make them do the same work."""
 
+import contextlib
+import glob
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import time
+
+from seats import locked
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -57,7 +61,7 @@ def find_python(wanted: str) -> str:
 
 
 class Tools:
-    """cw, uv and pip below `home`; made when missing, and cw again whenever its source has changed."""
+    """cw, uv and pip below `home`; made when missing, and one cw for each state of its source that is being measured."""
 
     def __init__(self, home: str, cw_python: str) -> None:
         self.home = home
@@ -65,24 +69,48 @@ class Tools:
         self.cw = f"{home}/tools/cw/bin/cw"
         self.uv = f"{home}/tools/uv/bin/uv"
         self.pip = f"{home}/tools/pip/bin/python"
+        self._held = contextlib.ExitStack()
 
     def make(self) -> None:
-        """Make what is missing or old."""
-        self._environment("uv", sys.executable, f"uv=={VERSIONS['uv']}")
-        self._environment("pip", self.cw_python, f"pip=={VERSIONS['pip']}")
-        stamp = self._stamp()
-        mark = f"{self.home}/tools/cw.stamp"
-        if os.path.exists(mark) and _read(mark) == stamp:
-            return
-        dist = f"{self.home}/dist"
-        shutil.rmtree(dist, ignore_errors=True)
-        words = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", dist]
-        subprocess.run(words, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        (wheel,) = os.listdir(dist)
-        shutil.rmtree(f"{self.home}/tools/cw", ignore_errors=True)
-        self._environment("cw", self.cw_python, f"{dist}/{wheel}")
-        with open(mark, "w", encoding="utf-8") as stream:
-            stream.write(stamp)
+        """Make what is missing, and hold this cw until the end: runs of another state of the source go on beside this one."""
+        with locked(f"{self.home}/tools/lock"):
+            self._environment("uv", sys.executable, f"uv=={VERSIONS['uv']}")
+            self._environment("pip", self.cw_python, f"pip=={VERSIONS['pip']}")
+            name = f"cw-{self._stamp()}"
+            self.cw = f"{self.home}/tools/{name}/bin/cw"
+            self._held.enter_context(locked(f"{self.home}/tools/{name}.lock", shared=True))
+            self._forget_old()
+            self._build(name)
+            self._point(name)
+
+    def _point(self, name: str) -> None:
+        """Let `tools/cw` be the newest, for those who try things by hand."""
+        link = f"{self.home}/tools/cw"
+        if not os.path.islink(link):
+            shutil.rmtree(link, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{link}.new")
+        os.symlink(name, f"{link}.new")
+        os.rename(f"{link}.new", link)
+
+    def _forget_old(self) -> None:
+        for lock in glob.glob(f"{self.home}/tools/cw-*.lock"):
+            with locked(lock, wait=False) as unused:
+                if unused:
+                    shutil.rmtree(lock.removesuffix(".lock"), ignore_errors=True)
+                    os.unlink(lock)
+
+    def _build(self, name: str) -> None:
+        path = f"{self.home}/tools/{name}"
+        if not os.path.exists(f"{path}/made"):
+            shutil.rmtree(path, ignore_errors=True)
+            dist = f"{self.home}/dist"
+            shutil.rmtree(dist, ignore_errors=True)
+            words = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", dist]
+            subprocess.run(words, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            (wheel,) = os.listdir(dist)
+            self._environment(name, self.cw_python, f"{dist}/{wheel}")
+            open(f"{path}/made", "wb").close()
 
     def _stamp(self) -> str:
         digest = hashlib.sha256(self.cw_python.encode())
@@ -91,7 +119,7 @@ class Tools:
                 if not name.endswith(".pyc"):
                     with open(os.path.join(directory, name), "rb") as stream:
                         digest.update(name.encode() + b"\0" + stream.read())
-        return digest.hexdigest()
+        return digest.hexdigest()[:12]
 
     def _environment(self, name: str, python: str, wanted: str) -> None:
         path = f"{self.home}/tools/{name}"
@@ -152,8 +180,3 @@ class Tools:
             only = ["--only-binary", ":all:"] if verb == "install" else []
             return [self.pip, "-m", "pip", "--python", f"{environment}/bin/python", verb, *yes, *only, *more]
         return [self.cw if tool == "cw" else self.uv, family, verb, "--python", environment, *more]
-
-
-def _read(path: str) -> str:
-    with open(path, encoding="utf-8") as stream:
-        return stream.read()
