@@ -101,7 +101,7 @@ class Session:
     def __exit__(
         self, kind: "type[BaseException] | None", error: "BaseException | None", trace: "TracebackType | None"
     ) -> None:
-        if error is None and "material" in self._made and not self.settings.flag("no-cache"):
+        if error is None and "material" in self._made and not self.settings.flag("no-cache") and self._has_limit():
             from commonwheel.road import tidying
 
             tidying.tidy(self, time.time())
@@ -128,6 +128,12 @@ class Session:
         return self._made[name]
 
     # --- the store --------------------------------------------------------------------------------------------------
+
+    def _has_limit(self) -> bool:
+        """Tell whether somebody wants a store to stay small; what keeps it so takes 20 ms to load."""
+        if self.settings.text("max-size") or self.settings.text("max-age"):
+            return True
+        return any(layer.exists and layer.policy.max_size is not None for layer in self.store.layers)
 
     @property
     def store_directory(self) -> str:

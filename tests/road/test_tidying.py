@@ -43,7 +43,8 @@ def test_a_store_with_a_limit_stays_below_it(cw, monkeypatch):
     assert len(cw("pip", "freeze", "-p", "v").ok().out.split()) == 3
 
 
-def test_a_store_without_a_limit_keeps_everything(cw):
+def test_a_store_without_a_limit_keeps_everything_and_pays_nothing_for_it(cw, monkeypatch):
+    monkeypatch.setattr(tidying, "tidy", lambda *_: pytest.fail("there is nothing to keep"))
     cw("pip", "install", "-p", "v", "one", "two", "three").ok()
     assert len(held(cw)) == 3
 

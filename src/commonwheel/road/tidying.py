@@ -21,12 +21,9 @@ _LEFTOVERS = upkeep.Wish(older_than=1e12)
 
 
 def tidy(parts: "Parts", now: float) -> "upkeep.Removed | None":
-    """Prune the store if a limit is set and the last time was long enough ago; return what went, None if nothing was tried."""
+    """Prune a store that has a limit if the last time was long enough ago; return what went, None if nothing was tried."""
     settings, store = parts.settings, parts.store
     limit, age = settings.text("max-size"), settings.text("max-age")
-    limited = any(layer.exists and layer.policy.max_size is not None for layer in store.layers)
-    if not (limit or age or limited):
-        return None
     hour = str(int(now // _PAUSE)).encode()
     if store.get("defaults", _NOTE) == hour:
         return None
