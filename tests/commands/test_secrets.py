@@ -53,6 +53,17 @@ def written(user, *names):
     return "".join(found)
 
 
+def remembered(user):
+    """Return in which rooms of the store pages were kept: those of private ones are for stores of one user only."""
+    return {name for name in os.listdir(user.path("the store", "v1")) if name.endswith("pages")}
+
+
+def test_what_an_open_index_says_may_be_shared(user, index):
+    index.users = {}
+    user("pip", "install", "-p", "v", "--index-url", index.url, "lib").ok()
+    assert remembered(user) == {"pages"}
+
+
 def test_nothing_tells_the_password_of_an_index(user, index, open_url):
     ran = [
         user(
@@ -127,6 +138,7 @@ def test_a_named_index_finds_its_credentials_in_variables(user, index, prefix):
     user.write("cw.toml", f'[[index]]\nname = "in-house"\nurl = "{index.url}"\ndefault = true\n')
     environ = {f"{prefix}_INDEX_IN_HOUSE_USERNAME": USER, f"{prefix}_INDEX_IN_HOUSE_PASSWORD": SECRET}
     assert "lib==2.0" in user("pip", "install", "-p", "v", "lib", environ=environ).ok().err
+    assert remembered(user) == {"private-pages"}
     assert SECRET not in written(user, "v", "the store")
 
 
@@ -137,6 +149,7 @@ def test_a_netrc_file_opens_an_index(user, index):
         "pip", "install", "-p", "v", "-v", "--index-url", index.url, "lib", environ={"NETRC": user.path("netrc")}
     ).ok()
     assert SECRET not in told(ran)
+    assert remembered(user) == {"private-pages"}
 
 
 def test_the_keyring_is_asked_when_it_is_wanted(user, index):
@@ -148,6 +161,7 @@ def test_the_keyring_is_asked_when_it_is_wanted(user, index):
     user(*words, environ={"PATH": path}).failed(1)
     ran = user(*words, "--keyring-provider", "subprocess", environ={"PATH": path}).ok()
     assert SECRET not in told(ran)
+    assert remembered(user) == {"private-pages"}
 
 
 def test_a_requirements_file_may_hold_an_open_url(user, index, open_url):

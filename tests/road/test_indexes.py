@@ -28,6 +28,7 @@ class Asking:
         options: tuple[Option, ...] = (),
     ) -> None:
         self.cwd = str(tmp_path)
+        self.environ = {"HOME": self.cwd, **(environ or {})}
         with open(f"{tmp_path}/cw.toml", "w", encoding="utf-8") as stream:
             stream.write(config)
         self.settings = Settings(
@@ -169,3 +170,32 @@ def test_a_bad_scheme_is_told_without_the_password(tmp_path):
 
 def test_the_first_mention_of_a_url_wins(tmp_path):
     assert urls(Asking(tmp_path, {"index": [A, B, A], "default-index": B})) == [A, B]
+
+
+@pytest.mark.parametrize(
+    ("given", "environ", "netrc", "private"),
+    [
+        ({}, {}, "", []),
+        ({"index": ["https://me:secret@a.example/x"]}, {}, "", ["a.example"]),
+        ({"index": ["https://me@a.example/x"]}, {}, "", ["a.example"]),
+        ({"index": ["https://me:secret@a.example/x", "https://a.example/y"]}, {}, "", ["a.example", "a.example"]),
+        ({"index": [f"in.house={A}"]}, {"UV_INDEX_IN_HOUSE_USERNAME": "me"}, "", ["a.example"]),
+        ({"index": [f"in.house={A}"]}, {"CW_INDEX_IN_HOUSE_PASSWORD": "secret"}, "", ["a.example"]),
+        ({"index": [A]}, {}, "machine b.example login me password secret", []),
+        ({"index": [A]}, {}, "machine a.example login me password secret", ["a.example"]),
+        ({"index": ["https://A.example:8443/x"]}, {}, "machine a.example login me password secret", ["a.example"]),
+        ({"index": [A]}, {}, "default login me password secret", ["a.example", "built-in.example"]),
+        ({"find-links": ["https://a.example/page"]}, {}, "machine a.example login me password secret", ["a.example"]),
+    ],
+)
+def test_what_is_asked_with_a_login_is_private(tmp_path, given, environ, netrc, private):
+    if netrc:
+        (tmp_path / ".netrc").write_text(netrc + "\n")
+    found, flat, _ = collect(Asking(tmp_path, given, environ=environ))
+    hosts = [index.url.bare.split("/")[2].split(":")[0].lower() for index in (*found, *flat) if index.private]
+    assert sorted(hosts) == private
+
+
+def test_a_local_index_is_not_private_whatever_netrc_says(tmp_path):
+    (tmp_path / ".netrc").write_text("default login me password secret\n")
+    assert not collect(Asking(tmp_path, {"default-index": str(tmp_path)}))[0][0].private

@@ -6,10 +6,10 @@ another origin.
 """
 
 import netrc
-import os
 from _thread import RLock
 
 from commonwheel.model import Value
+from commonwheel.net.logins import in_variables, netrc_files
 from commonwheel.net.urls import origin, split, take_login
 
 TYPE_CHECKING = False
@@ -98,16 +98,7 @@ class Credentials:
         return user, secret or ""
 
     def _name(self, name: str, url: str) -> None:
-        key = "".join(char if char.isascii() and char.isalnum() else "_" for char in name).upper()
-
-        def ask(what: str) -> str | None:
-            for prefix in ("CW", "UV"):
-                value = self._environ.get(f"{prefix}_INDEX_{key}_{what}")
-                if value is not None:
-                    return value
-            return None
-
-        user, password = ask("USERNAME"), ask("PASSWORD")
+        user, password = in_variables(name, self._environ)
         if user is not None or password is not None:
             # A password alone is a token, for which indexes want some user or other.
             known = _Known(_segments(url), user if user is not None else "", password)
@@ -128,8 +119,7 @@ class Credentials:
 
     def _read_netrc(self) -> "netrc.netrc | None":
         named = self._environ.get("NETRC", "")
-        home = self._environ.get("HOME") or os.path.expanduser("~")
-        for path in (named,) if named else (os.path.join(home, ".netrc"), os.path.join(home, "_netrc")):
+        for path in netrc_files(self._environ):
             try:
                 return netrc.netrc(path)
             except FileNotFoundError:

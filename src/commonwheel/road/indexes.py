@@ -5,12 +5,14 @@ index last. The default is, in this order: `--default-index`, `--index-url`, the
 variables, an `[[index]]` with `default = true`, the configuration's `index-url`, what pip is configured with, and at last
 what the installed pip has built in. pip's configuration counts only where ours names no default: who names one means
 that one, and not also what some file of pip adds to it. The `file:` indexes among pip's extra ones stand beside
-all others instead of in the row (docs/decisions/0005).
+all others instead of in the row (docs/decisions/0005). What an index says that is asked with a login, wherever that
+comes from, is remembered for this user alone.
 """
 
 from commonwheel.errors import UsageError
 from commonwheel.index.shelf import Index
 from commonwheel.model import SafeUrl
+from commonwheel.net import logins
 from commonwheel.specs import file_url, sources
 from commonwheel.specs.names import normalize
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
         settings: Settings
         cwd: str
+        environ: Mapping[str, str]
         file_options: tuple[Option, ...]
 
         @property
@@ -63,7 +66,12 @@ def collect(session: "Asking") -> "tuple[tuple[Index, ...], tuple[Index, ...], d
         links += collector.default()
     flat = tuple(dict.fromkeys(Index(url, flat=True) for url, _ in links))
     origins = {url.shown: origin for url, origin in reversed(links)}
-    return tuple(collector.indexes), flat, origins | collector.origins
+    guarded = logins.hosts_with_login([(one.name, one.url) for one in (*collector.indexes, *flat)], session.environ)
+
+    def marked(index: Index) -> Index:
+        return index.replaced(private=True) if logins.host_of(index.url) in guarded else index
+
+    return tuple(map(marked, collector.indexes)), tuple(map(marked, flat)), origins | collector.origins
 
 
 class _Collector:
