@@ -38,6 +38,38 @@ def test_the_version(cw):
     assert json.loads(cw("self", "version", "--json").ok().out) == f"cw {__version__}"
 
 
+def ended(before: str) -> subprocess.CompletedProcess[bytes]:
+    """Run `cw --version` as a process of its own that does something else first."""
+    code = f"import atexit, os, sys, threading\n{before}\nfrom commonwheel.cli import run; sys.argv[1:] = ['--version']; run()"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("before", "last", "status"),
+    [
+        ("", b"", 0),
+        ("atexit.register(os.write, 1, b'registered')", b"registered", 0),
+        # this one ends only where Python waits for its threads
+        (
+            "threading.Thread(target=lambda me=threading.current_thread(): (me.join(), os.write(1, b'joined'))).start()",
+            b"joined",
+            0,
+        ),
+        # Python's own status for an output that cannot be written
+        ("sys.stderr = open('/dev/full', 'w'); sys.stderr.write('lost')", b"", 120),
+    ],
+    ids=["nothing", "registered", "thread", "full"],
+)
+def test_the_process_ends_at_once_and_forgets_nothing(before, last, status):
+    done = ended(before)
+    assert (done.stdout, done.returncode) == (f"cw {__version__}\n".encode() + last, status), done.stderr
+
+
+def test_the_process_does_not_take_the_interpreter_apart():
+    cleared = "class Last:\n    def __del__(self): os.write(1, b'cleared')\nlast = Last(); last.me = last"
+    assert ended(cleared).stdout == f"cw {__version__}\n".encode()
+
+
 @pytest.mark.parametrize(
     "line",
     [
