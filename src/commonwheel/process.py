@@ -196,6 +196,9 @@ class Worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
     ) -> None:
+        assert self._child.stdin is not None
+        # one that waits for a line leaves by itself, whatever it makes of signals
+        self._child.stdin.close()
         _end(self._child, group=True)
         _close(self._child)
 

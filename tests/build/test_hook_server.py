@@ -30,6 +30,7 @@ class Place:
         (root / "modules").mkdir()
         self.children = Children(1)
         self.servers: list[Server] = []
+        self.said: list[bytes] = []
 
     def start(self, module: str = "", python: str = sys.executable, **environ: str) -> Server:
         variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(self.root / "modules"), **environ}
@@ -46,7 +47,7 @@ class Place:
 
     def call(self, server: Server, text: str, *words: str) -> tuple[int, str]:
         before = len(self.log.read_bytes())
-        status = server.call([self.script(text), *words], None)
+        status = server.call([self.script(text), *words], self.said.append, None)
         return status, self.log.read_bytes()[before:].decode()
 
 
@@ -102,12 +103,18 @@ def test_a_call_is_what_a_script_would_be(place: Place) -> None:
         ("import os; os.system('echo from a shell')", 0, "from a shell\n"),
         ("1 / 0", 1, "ZeroDivisionError"),
         ("this is no Python", 1, "SyntaxError"),
+        ("import os; os.close(0); os.close(1); os.close(2)", 0, ""),
+        ("import os; os.closerange(0, 256)", 0, ""),
+        ("import os; print('twice' if os.fork() else 'once')", 0, "twice"),
+        ("import os, time; print('begun', flush=True)\nif not os.fork(): os.setsid(); time.sleep(0.5)", 0, "begun"),
     ],
 )
 def test_every_way_to_end_is_told(place: Place, text: str, status: int, said: str) -> None:
-    found, output = place.call(place.start(), text)
+    server = place.start()
+    found, output = place.call(server, text)
     assert found == status
     assert said in output
+    assert place.call(server, "print('and on')") == (0, "and on\n")
 
 
 def test_the_backend_is_imported_once(place: Place) -> None:
@@ -128,6 +135,28 @@ def test_what_an_import_changes_stays_for_the_calls(place: Place) -> None:
     (place.root / "more" / "brought.py").write_text("")
     (place.root / "modules" / "backend.py").write_text(f"import sys\nsys.path.append({str(place.root / 'more')!r})\n")
     assert place.call(place.start("backend"), "import backend, brought")[0] == 0
+
+
+def test_where_an_import_goes_the_calls_find_themselves(place: Place) -> None:
+    (place.root / "elsewhere").mkdir()
+    (place.root / "modules" / "backend.py").write_text("import os\nos.chdir('elsewhere')\nos.umask(0o027)\n")
+    text = "import backend, os; print(os.getcwd(), oct(os.umask(0)))"
+    server = place.start("backend")
+    for _ in range(2):
+        assert place.call(server, text) == (0, f"{place.root / 'elsewhere'} 0o27\n")
+
+
+def test_a_backend_with_threads_is_started_for_each_call(place: Place) -> None:
+    """In a copy its threads would be missing, and whoever waits for one of them would wait for ever."""
+    (place.root / "modules" / "backend.py").write_text(
+        "import queue, threading\nasked, answers = queue.Queue(), queue.Queue()\n"
+        "def serve():\n    while True:\n        answers.put(asked.get() + 1)\n"
+        "threading.Thread(target=serve, daemon=True).start()\n"
+    )
+    text = "import backend, sys; backend.asked.put(1); print(backend.answers.get(timeout=20), sys.argv[1:])"
+    server = place.start("backend")
+    for _ in range(2):
+        assert place.call(server, text, "a b") == (0, "2 ['a b']\n")
 
 
 @pytest.mark.parametrize("text", ["raise ImportError('no')", "raise SystemExit(5)", "import nothing_here", "1 / 0"])
@@ -170,7 +199,7 @@ def test_whoever_waits_can_end_a_call_with_all_that_it_started(place: Place) -> 
 
     def work() -> None:
         try:
-            server.call([script], None)
+            server.call([script], place.said.append, None)
         except Halted as error:
             caught.append(error)
 
@@ -182,30 +211,49 @@ def test_whoever_waits_can_end_a_call_with_all_that_it_started(place: Place) -> 
     thread.join(10)
     assert len(caught) == 1
     server.close()
-    child = int(place.log.read_text())
+    assert is_gone(int(place.log.read_text()))
+
+
+def is_gone(pid: int) -> bool:
+    """Wait a moment for a process to go, and say whether it went."""
     for _ in range(100):
-        if not Path(f"/proc/{child}").exists():
-            return
+        if not Path(f"/proc/{pid}").exists():
+            return True
         time.sleep(0.05)
-    raise AssertionError
+    return False
+
+
+def test_what_a_call_leaves_running_ends_with_the_server(place: Place) -> None:
+    server = place.start()
+    status, said = place.call(server, "import subprocess; print(subprocess.Popen(['sleep', '60']).pid)")
+    assert status == 0
+    server.close()
+    assert is_gone(int(said))
+
+
+def test_a_server_that_heeds_no_signal_leaves_by_itself(place: Place) -> None:
+    (place.root / "modules" / "backend.py").write_text("import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n")
+    server = place.start("backend")
+    status, said = place.call(server, "import os; print(os.getppid())")
+    assert status == 0
+    server.close()
+    assert server._worker._child.returncode == 0  # and was not killed
+    assert is_gone(int(said))
 
 
 def test_a_server_that_was_killed_is_a_call_that_failed(place: Place) -> None:
     server = place.start()
-    status = server.call([place.script("import os, signal; os.kill(os.getppid(), signal.SIGKILL)")], None)
+    status, _ = place.call(server, "import os, signal; os.kill(os.getppid(), signal.SIGKILL)")
     assert status == -signal.SIGKILL
 
 
 def test_an_interpreter_that_does_not_start_is_a_call_that_failed(place: Place) -> None:
     broken = place.root / "python"
-    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.write_text("#!/bin/sh\necho no home >&2\nexit 3\n")
     broken.chmod(0o755)
     server = place.start(python=str(broken))
-    try:
-        status = server.call([place.script("")], None)
-    except process.ProcessError:
-        return  # it was gone before it could be asked
-    assert status == 3
+    assert place.call(server, "")[0] == 3
+    assert place.said == [b"no home\n"]
 
 
 @pytest.mark.parametrize("python", sorted(pythons.pythons().values()))

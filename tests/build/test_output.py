@@ -56,6 +56,17 @@ def test_a_kept_log_outlives_the_scratch_space(output: Output, tmp_path: Path) -
     assert "demo-1.0" in path
 
 
+def test_a_closed_file_stays_and_what_follows_goes_to_another(output: Output) -> None:
+    output.begin("first")
+    first = output.path
+    assert output.is_open
+    output.close()
+    assert not output.is_open
+    output.begin("second")
+    assert Path(first).read_bytes() == b"# first\n"
+    assert Path(output.path).read_bytes() == b"# second\n"
+
+
 def test_only_the_newest_logs_stay(output: Output, tmp_path: Path) -> None:
     for number in range(30):
         (tmp_path / f"failed-20200101-0000{number:02}-1-x.log").write_text("")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from commonwheel import process
 from kit.index_server import IndexServer, Status
 from kit.sdists import BACKEND, PREPARES, commit, files_of, pyproject, repository, sdist
 from kit.wheels import make_wheel
@@ -521,6 +522,36 @@ def test_independent_builds_run_side_by_side(shop: Workshop) -> None:
     environ = {"MEET": shop.path("meet"), "CW_CONCURRENT_BUILDS": "2"}
     shop.install("one", "two", environ=environ).ok()
     assert shop.frozen() == ["one==1.0", "two==1.0"]
+
+
+@pytest.mark.skipif(not process.FORKS, reason="hooks are served by one process each on Linux alone")
+def test_many_builds_keep_few_processes_and_files_open(shop: Workshop) -> None:
+    """Each project tells its metadata and waits for all others to do so before its wheel is wanted."""
+    count = (
+        "    def of(pid, what):\n        try:\n            return what(f'/proc/{pid}')\n"
+        "        except OSError:\n            return None  # gone\n"
+        "    parent = lambda place: int(open(place + '/stat').read().rpartition(')')[2].split()[1])\n"
+        "    cw = of(os.getppid(), parent)\n"
+        "    servers = [pid for pid in os.listdir('/proc') if pid.isdigit() and of(pid, parent) == cw]\n"
+        "    files = [of(cw, lambda place: os.readlink(place + '/fd/' + fd)) for fd in os.listdir(f'/proc/{cw}/fd')]\n"
+        "    files = [file for file in files if file and (file.startswith('pipe:') or '/log-' in file)]\n"
+        "    with open(os.environ['CALLS'], 'a') as stream:\n"
+        "        stream.write(f'{len(servers)} {len(files)}\\n')\n"
+    )
+    backend = PREPARES
+    for hook in ("prepare_metadata_for_build_wheel", "build_wheel"):
+        head = PREPARES[PREPARES.index(f"def {hook}(") :].partition("\n")[0] + "\n"
+        backend = backend.replace(head, head + count)
+    names = [f"demo{at}" for at in range(16)]
+    for name in names:
+        shop.sdist(name, backend=backend)
+    shop.install(*names, environ={"CW_CONCURRENT_BUILDS": "2"}).ok()
+    numbers = [int(word) for word in shop.calls()]
+    processes, files = numbers[::2], numbers[1::2]
+    assert len(processes) == 2 * len(names)
+    most = 2 + 4  # those that work, and those that rest
+    assert max(processes) <= most
+    assert max(files) - files[0] <= 4 * (most - 1)  # three pipes and a log
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -32,8 +32,13 @@ if TYPE_CHECKING:
     class Server(Protocol):
         """Call hooks in copies of one process (`hook_server`)."""
 
-        def call(self, words: "Sequence[str]", on_wait: "Callable[[], object] | None") -> int:
-            """Do what `python WORDS...` would do, and return its exit status."""
+        def call(
+            self,
+            words: "Sequence[str]",
+            on_line: "Callable[[bytes], object]",
+            on_wait: "Callable[[], object] | None",
+        ) -> int:
+            """Do what `python WORDS...` would do, and return its exit status; if it has ended, tell its last words to `on_line`."""
 
         def close(self) -> None:
             """End it, with all that its hooks left running."""
@@ -223,15 +228,21 @@ class Hooks:
             hint="this is a fault of the build backend: tell its authors",
         )
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether a process or a file is kept for further hooks."""
+        return self._server is not None or self.output.is_open
+
     def renew(self) -> None:
         """Let the next hook find what was installed since the last one."""
-        self.close()
-
-    def close(self) -> None:
-        """End what is kept for further hooks."""
         server, self._server = self._server, None
         if server is not None:
             server.close()
+
+    def close(self) -> None:
+        """End what is kept for further hooks; they begin anew."""
+        self.renew()
+        self.output.close()
 
     def _spawn(
         self, cmd: "Sequence[str]", cwd: str | None = None, extra_environ: "Mapping[str, str] | None" = None
@@ -247,7 +258,7 @@ class Hooks:
             )
         else:
             try:
-                status = self._server.call(cmd[1:], self.on_wait)
+                status = self._server.call(cmd[1:], self.output.add, self.on_wait)
             except BaseException:
                 self.close()
                 raise

@@ -10,6 +10,7 @@ shell; it installs nothing itself (an `Isolation` is handed in) and keeps nothin
 import os
 import time
 import zipfile
+from threading import Lock
 
 from commonwheel.build import static
 from commonwheel.build.backend import Backend, BuildFailed, Hooks
@@ -164,6 +165,7 @@ class Builder:
         self._forbidden = forbidden
         self._patience = patience
         self._prepared: dict[tuple[str, str], _Prepared] = {}
+        self._resting = _Resting()
 
     # --- what can be asked for --------------------------------------------------------------------------------------
 
@@ -263,14 +265,11 @@ class Builder:
             if more:
                 self._isolation.add(directory, [*backend.requires, *more], tree.label)
                 hooks.renew()
-        idle = [one.hooks for one in list(self._prepared.values()) if one.hooks.on_wait is None]
-        for one in idle[:-_IDLE]:
-            one.close()
         self._prepared[tree.path, kind] = _Prepared(hooks)
         return self._prepared[tree.path, kind]
 
     def _task(self, tree: Tree, what: str) -> "_Task":
-        return _Task(self._reporter, f"{tree.label}{what}", self._patience)
+        return _Task(self._reporter, f"{tree.label}{what}", self._patience, self._resting)
 
     def _settings(self, tree: Tree) -> "dict[str, object]":
         return self._options.settings_for(tree)
@@ -309,14 +308,38 @@ class Builder:
             )
 
 
+class _Resting:
+    """Hooks that nobody calls at the moment; of more than a few, the one that has rested longest is closed.
+
+    One lock for all of it, so that nobody's process ends while he begins to call it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._hooks: list[Hooks] = []
+
+    def add(self, hooks: Hooks) -> None:
+        """Take hooks that are done with for now."""
+        with self._lock:
+            self._hooks += [hooks] if hooks.is_open else []
+            while len(self._hooks) > _IDLE:
+                self._hooks.pop(0).close()
+
+    def take(self, hooks: Hooks) -> None:
+        """Let hooks be called again; those that were ended begin anew by themselves."""
+        with self._lock:
+            self._hooks = [one for one in self._hooks if one is not hooks]
+
+
 class _Task:
     """One build as its watchers see it: a task that stays in view, and a remark when it takes long.
 
     Entering it gives a function that makes hooks known to it.
     """
 
-    def __init__(self, reporter: "Reporter", label: str, patience: float) -> None:
+    def __init__(self, reporter: "Reporter", label: str, patience: float, resting: _Resting) -> None:
         self._reporter = reporter
+        self._resting = resting
         self._label = label
         self._next = self._patience = patience
         self._number = 0
@@ -332,10 +355,13 @@ class _Task:
         self._reporter.end(self._number)
         if self._hooks is not None:
             self._hooks.on_wait = None
-            if kind is not None:
+            if kind is None:
+                self._resting.add(self._hooks)
+            else:
                 self._hooks.close()
 
     def _attend(self, hooks: Hooks) -> None:
+        self._resting.take(hooks)
         self._hooks = hooks
         hooks.on_wait = self._waiting
 

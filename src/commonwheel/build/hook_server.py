@@ -2,7 +2,8 @@
 
 Run as `python hook_server.py LOG MODULE`. The interpreter is started once and imports the backend once (MODULE, "" for none); for
 each call it forks, and the child does what `python SCRIPT ARGUMENTS...` would do: so a hook finds a fresh process, as PEP 517
-has it, and no second or third start of an interpreter and import of a backend, which take longer than many a build.
+has it, and no second or third start of an interpreter and import of a backend, which take longer than many a build. A backend
+that starts threads while it is imported is not copied, since threads are not: then each call is a start of its own after all.
 
     in:   a line of words, each a dot and the word in hexadecimal: a script and its arguments
     out:  its exit status; negative: the signal that ended it
@@ -37,15 +38,19 @@ def main() -> int:
         for name in _OF_THE_SCRIPT:
             __import__(name)
         _preload(module)
+    copies = _is_single()
     for line in calls:
         words = [os.fsdecode(bytes.fromhex(word[1:].decode())) for word in line.split()]
         sys.stdout.flush()
         sys.stderr.flush()
-        child = os.fork()
-        if not child:
-            calls.close()
-            os.close(channel)
-            return _call(words)
+        if copies:
+            child = os.fork()
+            if not child:
+                calls.close()
+                os.close(channel)
+                return _call(words)
+        else:
+            child = os.posix_spawn(sys.executable, [sys.executable, *words], os.environ)
         _, status = os.waitpid(child, 0)
         code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
         os.write(channel, b"%d\n" % code)
@@ -62,6 +67,14 @@ def _preload(module: str) -> None:
         for name in [name for name in sys.modules if name == module or name.startswith(module + ".")]:
             del sys.modules[name]
         sys.path[:] = before
+
+
+def _is_single() -> bool:
+    """Say whether this process has one thread: whoever is forked beside others may wait for ever for what they hold."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:
+        return False
 
 
 def _call(words: "list[str]") -> int:

@@ -50,6 +50,11 @@ class Output:
             del self._lines[:_SEARCHED]
 
     @property
+    def is_open(self) -> bool:
+        """Tell whether the file is held open."""
+        return self._file is not None
+
+    @property
     def lines(self) -> "Sequence[str]":
         """Return the last lines of the part that is running."""
         return self._said()[-_SEARCHED:]
@@ -86,7 +91,7 @@ class Output:
         return final
 
     def close(self) -> None:
-        """Close the file; it goes with the scratch space it lies in, unless it was kept."""
+        """Close the file, which goes with the scratch space it lies in unless it was kept; what follows goes to another."""
         if self._file is not None:
             try:
                 self._file.keep()

@@ -65,7 +65,10 @@ class Children:
         """Have a worker answer one line, as one of the builds; None when it has ended."""
         waiting = self._waiting(on_wait)
         with _Place(self._places, waiting):
-            worker.send(line)
+            try:
+                worker.send(line)
+            except process.ProcessError:
+                return None
             return worker.receive(waiting)
 
     def _waiting(self, on_wait: "Callable[[], object] | None") -> "Callable[[], None]":
@@ -90,12 +93,22 @@ class Server:
         self._worker = worker
         self._children = children
 
-    def call(self, words: "Sequence[str]", on_wait: "Callable[[], object] | None") -> int:
+    def call(
+        self,
+        words: "Sequence[str]",
+        on_line: "Callable[[bytes], object]",
+        on_wait: "Callable[[], object] | None",
+    ) -> int:
         """Do what `python WORDS...` would do there, and return its exit status (negative: a signal)."""
         line = b" ".join(b"." + os.fsencode(word).hex().encode() for word in words)
         answer = self._children.call(self._worker, line, on_wait)
-        # gone: somebody ended the whole group
-        return int(answer) if answer is not None else self._worker.finish().code or 1
+        if answer is not None:
+            return int(answer)
+        # gone: the interpreter did not start, or somebody ended the whole group
+        finished = self._worker.finish()
+        for said in finished.stderr.splitlines(keepends=True):
+            on_line(said)
+        return finished.code or 1
 
     def close(self) -> None:
         """End it, with all that its hooks left running."""
