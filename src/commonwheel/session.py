@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from commonwheel.resolve.inputs import Inputs
     from commonwheel.road.children import Children
     from commonwheel.road.material import Material
-    from commonwheel.road.resolving import Answer
+    from commonwheel.road.resolving import Answer, Question
     from commonwheel.specs.pyproject import Project
     from commonwheel.specs.requirements_txt import Option
     from commonwheel.store.store import Store
@@ -723,6 +723,30 @@ class Session:
             python=self.oldest_python(python),
             fork_strategy=self.settings.text("fork-strategy") or "requires-python",
         )
+
+    def conditions(self, pins: "Sequence[Pin]", question: "Question", catalogue: "Catalogue") -> "dict[str, str]":
+        """Return under which markers each pin of a resolution for one target is needed."""
+        from commonwheel.model import Requirement
+        from commonwheel.resolve import conditions, rules
+
+        by_name = {pin.name: pin for pin in pins}
+        # a path or a URL may stand in a line without the name of what is there
+        by_place = {rules.place(pin.source): pin.name for pin in pins if pin.source is not None}
+        asked = [
+            one if one.name or one.source is None else one.replaced(name=by_place.get(rules.place(one.source), ""))
+            for one in question.requirements
+        ]
+
+        def needs(name: str) -> "tuple[Requirement, ...]":
+            pin = by_name[name]
+            if pin.source is None:
+                return catalogue.metadata(name, pin.version).requires
+            return self.material.metadata(Requirement(name, source=pin.source))[1].requires
+
+        overrides: dict[str, list[Requirement]] = {}
+        for requirement in question.overrides:
+            overrides.setdefault(requirement.name, []).append(requirement)
+        return conditions.conditions(by_name, asked, needs, overrides, self.oldest_python(""))
 
     def oldest_python(self, requires_python: str) -> str:
         """Return from which Python on a universal resolution holds: the option, the project, or the interpreter's minor version."""

@@ -208,7 +208,7 @@ _TABLE = (
     Option("generate-hashes", "--generate-hashes", "flag", "Write the hashes of all files"),
     Option("universal", "--universal", "flag", "Resolve for every platform and Python at once"),
     Option("no-strip-extras", "--no-strip-extras", "flag", "Write extras", off="--strip-extras"),
-    Option("no-strip-markers", "--no-strip-markers", "flag", "Write markers", off="--strip-markers"),
+    Option("no-strip-markers", "--no-strip-markers", "flag", "Write under which markers each pin is needed", off="--strip-markers"),
     Option("no-annotate", "--no-annotate", "flag", "Write no `via` comments", off="--annotate"),
     Option("annotation-style", "--annotation-style", "text", "Where `via` comments stand", metavar="STYLE", choices="line split"),
     Option("no-header", "--no-header", "flag", "Write no header", off="--header"),

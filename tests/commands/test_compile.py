@@ -373,6 +373,23 @@ def test_for_another_python_and_platform(compiling):
     )
 
 
+def test_markers_may_stay(compiling):
+    """The versions are those for here; the markers say who needs a pin at all."""
+    compiling.write("mine/pyproject.toml", '[project]\nname = "mine"\nversion = "1"\ndependencies = ["color"]\n')
+    compiling.write(
+        "m.in", "app ; sys_platform != 'win32'\nother ; python_version < '4'\n./mine ; os_name == 'posix'\n"
+    )
+    lines = compiled(compiling, "m.in", "--no-strip-markers", "--no-annotate", "--python-version", "3.11").splitlines()
+    assert lines == [
+        './mine ; os_name == "posix"',
+        'app==2.0 ; sys_platform != "win32"',
+        'color==1.0 ; os_name == "posix"',
+        'lib==2.0 ; python_version < "4.0" or sys_platform != "win32"',
+        'other==1.0 ; python_version < "4.0"',
+    ]
+    assert ";" not in compiled(compiling, "m.in", "--no-annotate")
+
+
 def test_for_everybody_at_once(compiling):
     wheels = compiling.path("wheels")
     make_wheel(wheels, "modern", "2.0", {"m.py": ""}, requires_python=">=3.10")

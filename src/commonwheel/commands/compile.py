@@ -15,7 +15,7 @@ from commonwheel.specs.versions import pinned_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Final
 
     from commonwheel.commands.asking import Asked
@@ -36,6 +36,8 @@ class Compiled:
         self.resolution: Final = answered.resolution
         self.asked: Final = asked
         self.target: Final = target
+        #: under which markers each pin is needed, where that is to be written though it was resolved for one target
+        self.markers: Mapping[str, str] = {}
 
     @property
     def catalogue(self) -> "Catalogue":
@@ -105,8 +107,10 @@ def _resolve(session: "Session", files: "Sequence[str]") -> Compiled:
         universal=session.settings.flag("universal"),
         requires_python=asked.requires_python,
     )
-    answered = resolving.answer(session, question)
-    return Compiled(answered, asked, target)
+    compiled = Compiled(resolving.answer(session, question), asked, target)
+    if session.settings.flag("no-strip-markers") and not question.universal:
+        compiled.markers = session.conditions(compiled.resolution.pins, question, compiled.catalogue)
+    return compiled
 
 
 def _old_text(path: str) -> str:
@@ -202,8 +206,9 @@ def _pin_lines(session: "Session", compiled: Compiled, pin: "Pin") -> "Iterator[
     settings = session.settings
     line = _pin_text(session, compiled, pin)
     # a resolution for one target has answered all markers; those of a universal one are part of the pin
-    if pin.marker:
-        line += f" ; {pin.marker}"
+    marker = pin.marker or compiled.markers.get(pin.name, "")
+    if marker:
+        line += f" ; {marker}"
     if settings.flag("generate-hashes"):
         hashes = _hashes(session, compiled, pin)
         line += "".join(f" \\\n    --hash={digest}" for digest in hashes)
