@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test quick lint types layers crash reliability bench clean
+.PHONY: demo test quick lint types layers crash reliability bench bench-page clean
 
 $(READY): pyproject.toml
 	$(PYTHON) tools/setup.py $(VENV)
@@ -35,8 +35,12 @@ crash: $(READY)
 reliability: $(READY)
 	$(BIN)/python tools/reliability.py
 
+# CASE='fold-* noop' measures these alone; their figures are in the page after bench-page
 bench: $(READY)
-	$(BIN)/python bench/run.py
+	$(BIN)/python bench/run.py $(foreach case,$(CASE),--case '$(case)')
+
+bench-page: $(READY)
+	$(BIN)/python bench/page.py
 
 clean:
 	rm -rf $(VENV) .demo .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

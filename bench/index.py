@@ -192,6 +192,19 @@ class LocalIndex:
                 counts["bytes"] += int(sent) if sent.isdigit() else 0
         return counts
 
+    def paths(self, since: int) -> list[str]:
+        """Return the paths that were asked for since a mark and sent whole, each once."""
+        with open(f"{self.home}/access.log", "rb") as stream:
+            stream.seek(since)
+            lines = [line.split(b" ") for line in stream]
+        return list(dict.fromkeys(words[6].decode() for words in lines if words[8] in (b"200", b"206")))
+
+    def base(self, path: str, delay: int) -> str:
+        """Return what stands before a path in an address, behind a round trip of so many milliseconds."""
+        if path.startswith("/files/"):
+            return f"https://localhost:{self._ports[f'files {delay}']}"
+        return self.url(delay).removesuffix("/simple/")
+
     def _delay(self, name: str, target: int, delay: int) -> None:
         port = self._ports[name]
         self._start([sys.executable, "-I", "-S", f"{HERE}/delay.py", str(port), str(target), str(delay)], port)

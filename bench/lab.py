@@ -1,5 +1,6 @@
 """Carry a case out: make its two sides on its file system, run them in turn, and account for them."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -8,10 +9,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from cases import Case
-from grounds import described, ground
+from grounds import described, give_back, ground
 from tools import Tools
 
 from index import LocalIndex
@@ -35,6 +37,12 @@ for name in names:
 open(sys.argv[1], "w").write("\\n".join(good) + "\\n")
 """
 
+_BARE = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+_STARTS = (("python -I -S", ("-I", "-S")), ("python", ()))
+
+#: What the spawner tells of one run.
+Run = dict[str, float]
+
 
 class Failed(Exception):
     """Say that a command that is measured did not do its work."""
@@ -49,18 +57,27 @@ class Spawner:
             [sys.executable, "-I", "-S", f"{HERE}/spawner.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def run(self, argv: list[str], environ: dict[str, str], cwd: str) -> dict[str, float]:
-        """Run a command and return its figures; raise Failed with what it said when its status is not 0."""
-        asked = {"argv": argv, "env": environ, "cwd": cwd, "output": self.output}
+    def run(
+        self, argv: list[str], environ: dict[str, str], cwd: str, limit: float = 600, *, watch: bool = False
+    ) -> Run:
+        """Run a command and return its figures; raise Failed with what it said when its status is not 0.
+
+        After `limit` seconds it is stopped, which is no failure; `watch` looks at its memory, and disturbs its time.
+        """
+        asked = {"argv": argv, "env": environ, "cwd": cwd, "output": self.output, "limit": limit, "watch": watch}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
-        if answer.pop("status") != 0:
-            with open(self.output, encoding="utf-8", errors="replace") as stream:
-                raise Failed(f"{shlex.join(argv)}\n{stream.read()[-3000:]}")
+        if answer.pop("status") != 0 and not answer["stopped"]:
+            raise Failed(f"{shlex.join(argv)}\n{self.said()[-3000:]}")
         return answer
+
+    def said(self) -> str:
+        """Return what the last command printed."""
+        with open(self.output, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
 
     def close(self) -> None:
         if self._process.stdin is not None:
@@ -68,30 +85,72 @@ class Spawner:
         self._process.wait()
 
 
+@dataclass
 class Side:
-    """One tool in one case: `prepare` is not counted, `argv` is."""
+    """One tool in one case: `prepare` is not counted, `argv` is; a store that must be full has been filled before."""
 
-    def __init__(
-        self, tool: str, label: str, argv: list[str], environ: dict[str, str], prepare: Callable[[], None]
-    ) -> None:
-        self.tool, self.label, self.argv, self.environ, self.prepare = tool, label, argv, environ, prepare
-        self.runs: list[dict[str, float]] = []
+    tool: str
+    label: str
+    argv: list[str]
+    environ: dict[str, str]
+    prepare: Callable[[], None]
+    runs: list[Run] = field(default_factory=list)
+    requests: dict[str, int] = field(default_factory=dict)
+    watched: float = 0
+
+    @property
+    def is_stopped(self) -> bool:
+        return any(run["stopped"] for run in self.runs)
 
     def figures(self, key: str) -> list[float]:
         if key == "cpu":
             return [run["user"] + run["system"] for run in self.runs]
         return [run[key] for run in self.runs]
 
+    def record(self) -> dict[str, object]:
+        """Return what is kept of it; memory in MiB, the most of any run and of all its processes together."""
+        return {
+            "label": self.label,
+            "wall": median(self.figures("wall")),
+            "walls": self.figures("wall"),
+            "cpu": median(self.figures("cpu")),
+            "cpus": self.figures("cpu"),
+            "peak": max([self.watched, *self.figures("peak")]) / 1024,
+            "requests": self.requests,
+            "stopped": self.is_stopped,
+        }
+
 
 class Lab:
-    """Everything that cases share."""
+    """Everything that cases share: what is installed from and asked of, and the file system that is mounted at the moment.
+
+    Stores lie on the ground of a case, one for each tool, and serve all cases that stand there one after another.
+    """
 
     def __init__(self, home: str, index: LocalIndex, tools: Tools, python: str) -> None:
         self.home, self.index, self.tools, self.python = home, index, tools, python
         self.seat = index.home
         self.spawner = Spawner(self.seat)
+        self._kind = self._place = ""
+        self._mounts = contextlib.ExitStack()
+        self._stocked: set[tuple[str, str]] = set()
         os.makedirs(f"{home}/works", exist_ok=True)
         os.makedirs(f"{home}/nobody", exist_ok=True)
+
+    def close(self) -> None:
+        """Take the file system away, and end the process that spawns."""
+        self._mounts.close()
+        self.spawner.close()
+
+    def _stand_on(self, kind: str) -> str:
+        """Return a directory on a file system; it stays, with the stores on it, until another is asked for."""
+        if kind != self._kind:
+            self._mounts.close()
+            self._kind = ""
+            self._place = self._mounts.enter_context(ground(kind, self.seat))
+            self._kind = kind
+            self._stocked.clear()
+        return self._place
 
     # --- works ------------------------------------------------------------------------------------------------------
 
@@ -130,50 +189,61 @@ class Lab:
 
     def carry_out(self, case: Case, runs: int | None = None) -> dict[str, object]:
         """Measure a case and return its record."""
-        with ground(case.ground, self.seat) as place:
-            self._is_disk = case.ground == "disk"
-            kind = described(place)
-            sides = [self._side(case, "cw", place), self._side(case, case.against, place)]
-            for side in sides:
-                # once uncounted: fills the recording, the caches of the machine and the bytecode of the tool
-                side.prepare()
-                self.spawner.run(side.argv, side.environ, self.home)
-            counts: dict[str, dict[str, int]] = {}
-            before = self.index.recorder.asked
-            for _ in range(runs or case.runs):
-                for side in sides:
-                    side.prepare()
-                    mark = self.index.mark()
-                    side.runs.append(self.spawner.run(side.argv, side.environ, self.home))
-                    counts[side.tool] = self.index.requests(mark)
-            if self.index.recorder.asked != before:
-                print(
-                    f"  {case.name}: the configured index was asked during a measured run; run it again",
-                    file=sys.stderr,
-                )
-            self._clear(f"{place}/cw", f"{place}/{case.against}")
-        return self._record(case, kind, sides, counts)
+        place = self._stand_on(case.ground)
+        record = {"case": case.name, "ground": case.ground, "filesystem": described(place)}
+        try:
+            if case.group == "limit":
+                return {**record, **self._limit(case, place, runs or case.runs)}
+            return {**record, **self._compare(case, place, runs or case.runs)}
+        finally:
+            for tool in ("cw", case.against):
+                self._clear(f"{place}/{tool}/env", f"{place}/{tool}/cold")
+            if self._kind in ("ext4", "xfs", "btrfs"):
+                give_back(place)
 
-    def _record(self, case: Case, kind: str, sides: list[Side], counts: dict[str, dict[str, int]]) -> dict[str, object]:
+    def _compare(self, case: Case, place: str, runs: int) -> dict[str, object]:
+        sides = [self._side(case, "cw", place), self._side(case, case.against, place)]
+        for side in sides:
+            self._warm_up(case, side)
+        asked = self.index.recorder.asked
+        last = 0
+        for _ in range(runs):
+            for side in sides:
+                if side.is_stopped:
+                    continue
+                side.prepare()
+                last = self.index.mark()
+                side.runs.append(self._run(case, side))
+                counted = self.index.requests(last)
+                side.requests = {key: max(number, side.requests.get(key, 0)) for key, number in counted.items()}
+        if self.index.recorder.asked != asked:
+            print(f"  {case.name}: the configured index was asked in a measured run; run it again", file=sys.stderr)
         ours, theirs = sides
-        ratios = [a / b for a, b in zip(ours.figures("wall"), theirs.figures("wall"), strict=True)]
-        return {
-            "case": case.name,
-            "filesystem": kind,
+        pairs = zip(ours.figures("wall"), theirs.figures("wall"), strict=False)
+        record = {
             "ratio": median(ours.figures("wall")) / median(theirs.figures("wall")),
-            "ratios": ratios,
-            "sides": {
-                side.tool: {
-                    "label": side.label,
-                    "wall": median(side.figures("wall")),
-                    "walls": side.figures("wall"),
-                    "cpu": median(side.figures("cpu")),
-                    "peak": max(side.figures("peak")) / 1024,
-                    "requests": counts[side.tool],
-                }
-                for side in sides
-            },
+            "ratios": [a / b for a, b in pairs],
+            "sides": {side.tool: side.record() for side in sides},
         }
+        if "warm" in case.kind:
+            record |= self._counted(f"{place}/{case.against}/env")
+        if "cold" in case.kind and case.against == "uv":
+            record["curl"] = self._curl(case, place, self.index.paths(last))
+        return record
+
+    def _warm_up(self, case: Case, side: Side) -> None:
+        """Run once uncounted, for the caches of the machine and the bytecode of the tool; memory is looked at meanwhile.
+
+        A command that has to be stopped would have to be so again: it is not run a second time.
+        """
+        side.prepare()
+        run = self._run(case, side, watch=True)
+        side.watched = run["peak"]
+        if run["stopped"]:
+            side.runs.append(run)
+
+    def _run(self, case: Case, side: Side, *, watch: bool = False) -> Run:
+        return self.spawner.run(side.argv, side.environ, self.seat, case.limit, watch=watch)
 
     def _side(self, case: Case, tool: str, place: str) -> Side:
         return getattr(self, "_" + case.kind.replace("-", "_"))(case, tool, f"{place}/{tool}")
@@ -181,17 +251,19 @@ class Lab:
     # --- pieces -----------------------------------------------------------------------------------------------------
 
     def _clear(self, *paths: str) -> None:
-        """Delete trees, and let the disk finish with them before anything is measured."""
+        """Delete trees, and let the file system finish with them before anything is measured."""
         subprocess.run(["rm", "-rf", *paths], check=True)
-        if self._is_disk:
-            os.sync()
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._kind not in ("tmpfs", "slow"):
+            subprocess.run(["sync", "-f", self._place], check=True)
 
     def _fresh(self, environment: str) -> None:
         self._clear(environment)
         words = [self.tools.uv, "venv", "-q", "--python", self.python, environment]
         self.quietly(words, self.environ(f"{self.seat}/compile", 0))
-        if self._is_disk:
-            os.sync()
+        self._settle()
 
     def _install(self, case: Case, tool: str, environment: str, mode: str) -> list[str]:
         words = ["--link-mode", mode] if mode and tool != "pip" else []
@@ -199,8 +271,19 @@ class Lab:
             words.append("--no-deps")
         return self.tools.words(tool, "pip install", environment, *words, "-r", self.pinned(case.work))
 
+    def _stock(self, case: Case, tool: str, place: str) -> dict[str, str]:
+        """Fill the store of a tool with a work, if that was not done on this ground; return the environment variables."""
+        environ = self.environ(f"{place}/store", case.delay)
+        work = case.work.partition("/")[0]
+        if (tool, work) not in self._stocked:
+            self._fresh(f"{place}/env")
+            whole = replace(case, work=work)
+            self.quietly(self._install(whole, tool, f"{place}/env", "hardlink"), environ)
+            self._stocked.add((tool, work))
+        return environ
+
     def _mode(self, case: Case, tool: str, place: str, environ: dict[str, str]) -> str:
-        """Return the link mode of a side; of several the one that is fastest here, tried once each."""
+        """Return the link mode of a side; of several the one that is fastest here, tried twice each."""
         modes = case.modes if tool == "cw" else case.theirs
         if len(modes) < 2:
             return modes[0] if modes else ""
@@ -208,44 +291,101 @@ class Lab:
         for _ in range(2):
             for mode in modes:
                 self._fresh(f"{place}/env")
-                times[mode] = self.spawner.run(self._install(case, tool, f"{place}/env", mode), environ, self.home)[
-                    "wall"
-                ]
+                argv = self._install(case, tool, f"{place}/env", mode)
+                wall = self.spawner.run(argv, environ, self.seat)["wall"]
+                times[mode] = min(wall, times.get(mode, wall))
         return min(times, key=lambda mode: times[mode])
+
+    def _counted(self, environment: str) -> dict[str, int]:
+        """Count what an installation made: files, directories and packages."""
+        files = directories = packages = 0
+        for _, below, names in os.walk(f"{environment}/lib"):
+            files += len(names)
+            directories += len(below)
+            packages += sum(name.endswith(".dist-info") for name in below)
+        return {"files": files, "directories": directories, "packages": packages}
+
+    # --- limits -----------------------------------------------------------------------------------------------------
+
+    def _limit(self, case: Case, place: str, runs: int) -> dict[str, object]:
+        return getattr(self, f"_limit_{case.kind}")(place, runs)
+
+    def _limit_start(self, _place: str, runs: int) -> dict[str, object]:
+        python = f"{os.path.dirname(self.tools.cw)}/python"
+        sides = [Side(label, label, [python, *words, "-c", "pass"], dict(_BARE), _nothing) for label, words in _STARTS]
+        for _ in range(runs):
+            for side in sides:
+                side.runs.append(self.spawner.run(side.argv, side.environ, self.seat))
+        return {"starts": {side.tool: {"wall": side.record()["wall"], "cpu": side.record()["cpu"]} for side in sides}}
+
+    def _limit_calls(self, place: str, runs: int) -> dict[str, object]:
+        count = 300 if self._kind == "slow" else 10_000
+        told = []
+        for _ in range(runs):
+            self._clear(f"{place}/calls")
+            os.mkdir(f"{place}/calls")
+            self.spawner.run([sys.executable, "-I", "-S", f"{HERE}/limits.py", f"{place}/calls", str(count)], {}, place)
+            told.append(json.loads(self.spawner.said()))
+        self._clear(f"{place}/calls")
+        return {"calls": {name: median(one[name] for one in told) for name in told[0]}, "count": count}
+
+    def _curl(self, case: Case, place: str, paths: list[str]) -> dict[str, float]:
+        """Return how long curl takes for what the last run asked for, all at once, and how much that was."""
+        out = f"{place}/curl"
+        with open(f"{self.seat}/curl.txt", "w", encoding="utf-8") as stream:
+            for number, path in enumerate(paths):
+                base = self.index.base(path, case.delay)
+                stream.write(f'url = "{base}{path}"\noutput = "{out}/{number}"\n')
+        argv = [shutil.which("curl") or "/usr/bin/curl", "-sS", "--parallel", "--parallel-max", "50", "--http2"]
+        argv += ["--compressed", "--cacert", self.index.authority, "-K", f"{self.seat}/curl.txt"]
+        runs = []
+        for _ in range(3):
+            self._clear(out)
+            os.mkdir(out)
+            runs.append(self.spawner.run(argv, dict(_BARE), self.seat)["wall"])
+        self._clear(out)
+        return {"wall": median(runs), "requests": len(paths)}
 
     # --- kinds ------------------------------------------------------------------------------------------------------
 
     def _warm(self, case: Case, tool: str, place: str) -> Side:
-        environ = self.environ(f"{place}/store", case.delay)
+        environ = self._stock(case, tool, place)
         mode = self._mode(case, tool, place, environ)
         argv = self._install(case, tool, f"{place}/env", mode)
         return Side(tool, mode, argv, environ, lambda: self._fresh(f"{place}/env"))
 
     def _cold(self, case: Case, tool: str, place: str) -> Side:
-        environ = self.environ(f"{place}/store", case.delay)
+        environ = self.environ(f"{place}/cold", case.delay)
         mode = self._mode(case, tool, place, environ)
 
         def prepare() -> None:
-            self._clear(f"{place}/store")
+            self._clear(f"{place}/cold")
             self._fresh(f"{place}/env")
 
         return Side(tool, mode, self._install(case, tool, f"{place}/env", mode), environ, prepare)
 
     def _imports(self, case: Case, tool: str, place: str) -> Side:
-        environ = self.environ(f"{place}/store", case.delay)
+        environ = self._stock(case, tool, place)
         mode = self._mode(case, tool, place, environ)
+        names = self._importable(case, place)
+        install = shlex.join(self._install(case, tool, f"{place}/env", mode))
+        imports = shlex.join([f"{place}/env/bin/python", "-c", _IMPORT_ALL, names])
+        argv = ["/bin/sh", "-c", f"{install} && {imports}"]
+        side = Side(tool, mode, argv, environ, lambda: self._fresh(f"{place}/env"))
+        side.prepare()
+        self._run(case, side)  # the first environment of the machine
+        return side
+
+    def _importable(self, case: Case, place: str) -> str:
+        """Return the file with the names that an environment of a work can import; found out once."""
         names = f"{self.pinned(case.work)}.imports"
         if not os.path.exists(names):
             self._fresh(f"{place}/env")
-            self.quietly(self._install(case, "uv", f"{place}/env", ""), self.environ(f"{place}/trial", 0))
+            self.quietly(self._install(case, "uv", f"{place}/env", ""), self.environ(f"{place}/cold", 0))
             found = f"{self.seat}/imports.txt"
-            self.quietly([f"{place}/env/bin/python", "-c", _FIND_IMPORTS, found], environ)
+            self.quietly([f"{place}/env/bin/python", "-c", _FIND_IMPORTS, found], dict(_BARE))
             os.rename(found, names)
-        install = shlex.join(self._install(case, tool, f"{place}/env", mode))
-        imports = shlex.join([f"{place}/env/bin/python", "-c", _IMPORT_ALL, names])
-        return Side(
-            tool, mode, ["/bin/sh", "-c", f"{install} && {imports}"], environ, lambda: self._fresh(f"{place}/env")
-        )
+        return names
 
     def _compile(self, case: Case, tool: str, place: str) -> list[str]:
         out = f"{place}/out.txt"
@@ -258,51 +398,69 @@ class Lab:
     def _resolve(self, case: Case, tool: str, place: str) -> Side:
         environ = self.environ(f"{place}/store", case.delay)
         self._fresh(f"{place}/env")
-        return Side(tool, "", self._compile(case, tool, place), environ, lambda: self._clear(f"{place}/out.txt"))
+        side = Side(tool, "", self._compile(case, tool, place), environ, lambda: self._clear(f"{place}/out.txt"))
+        side.prepare()
+        self._run(case, side)  # fills the store
+        return side
 
     def _resolve_cold(self, case: Case, tool: str, place: str) -> Side:
-        environ = self.environ(f"{place}/store", case.delay)
+        environ = self.environ(f"{place}/cold", case.delay)
         self._fresh(f"{place}/env")
-        return Side(
-            tool,
-            "",
-            self._compile(case, tool, place),
-            environ,
-            lambda: self._clear(f"{place}/out.txt", f"{place}/store"),
-        )
+        argv = self._compile(case, tool, place)
+        return Side(tool, "", argv, environ, lambda: self._clear(f"{place}/out.txt", f"{place}/cold"))
 
     def _installed(self, case: Case, tool: str, place: str) -> dict[str, str]:
         """Install the work once, by the tool itself, and return the environment variables."""
-        environ = self.environ(f"{place}/store", case.delay)
+        environ = self._stock(case, tool, place)
         self._fresh(f"{place}/env")
         self.quietly(self._install(case, tool, f"{place}/env", "hardlink"), environ)
         return environ
 
     def _noop(self, case: Case, tool: str, place: str) -> Side:
         environ = self._installed(case, tool, place)
-        return Side(tool, "", self._install(case, tool, f"{place}/env", ""), environ, lambda: None)
+        return Side(tool, "", self._install(case, tool, f"{place}/env", ""), environ, _nothing)
 
     def _list(self, case: Case, tool: str, place: str) -> Side:
         environ = self._installed(case, tool, place)
-        return Side(tool, "", self.tools.words(tool, "pip list", f"{place}/env"), environ, lambda: None)
+        return Side(tool, "", self.tools.words(tool, "pip list", f"{place}/env"), environ, _nothing)
 
     def _freeze(self, case: Case, tool: str, place: str) -> Side:
         environ = self._installed(case, tool, place)
-        return Side(tool, "", self.tools.words(tool, "pip freeze", f"{place}/env"), environ, lambda: None)
+        return Side(tool, "", self.tools.words(tool, "pip freeze", f"{place}/env"), environ, _nothing)
 
     def _uninstall(self, case: Case, tool: str, place: str) -> Side:
-        environ = self.environ(f"{place}/store", case.delay)
+        environ = self._stock(case, tool, place)
         mode = self._mode(case, tool, place, environ)
         install = self._install(case, tool, f"{place}/env", mode)
 
         def prepare() -> None:
             self._fresh(f"{place}/env")
             self.quietly(install, environ)
-            if self._is_disk:
-                os.sync()
+            self._settle()
 
         words = self.tools.words(tool, "pip uninstall", f"{place}/env", "-r", self.pinned(case.work))
         return Side(tool, mode, words, environ, prepare)
+
+    def _source(self, case: Case, tool: str, place: str) -> Side:
+        """Install a source distribution: `again` when all but the package itself is in the store, `known` when that is, too."""
+        state, _, wanted = case.work.partition(" ")
+        project = wanted.partition("==")[0]
+        environ = self.environ(f"{place}/{'cold' if state == 'cold' else 'store'}", case.delay)
+        more = ["--link-mode", "hardlink", "--no-deps", "--no-binary", project, wanted]
+        argv = self.tools.words(tool, "pip install", f"{place}/env", *more)
+
+        def prepare() -> None:
+            self._fresh(f"{place}/env")
+            if state == "cold":
+                self._clear(f"{place}/cold")
+            elif state == "again":
+                self.quietly([self.tools.cw if tool == "cw" else self.tools.uv, "cache", "clean", project], environ)
+
+        side = Side(tool, "hardlink", argv, environ, prepare)
+        if state != "cold":
+            self._fresh(f"{place}/env")
+            self._run(case, side)  # fills the store
+        return side
 
     def _venv(self, case: Case, tool: str, place: str) -> Side:
         environ = self.environ(f"{place}/store", case.delay)
@@ -312,3 +470,7 @@ class Lab:
         else:
             argv = [self.tools.cw if tool == "cw" else self.tools.uv, "venv", "--python", self.python, f"{place}/env"]
         return Side(tool, "", argv, environ, lambda: shutil.rmtree(f"{place}/env", ignore_errors=True))
+
+
+def _nothing() -> None:
+    """Prepare nothing."""

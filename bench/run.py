@@ -1,7 +1,7 @@
 """Run Commonwheel, uv and pip side by side on the same work, and write what came out to docs/performance.md.
 
     bench/run.py                    everything (about half an hour; the first time records what it needs of the configured index)
-    bench/run.py --case fold-ext4 --case noop      some cases; `--list` names them
+    bench/run.py --case 'fold-*' --case noop       some cases, `--list` names them; the page is left as it is
     bench/run.py --page             write the page from the figures that are there
 
 Linux. Root for the mounts of other file systems; without it those cases are left out, and the page says so.
@@ -17,7 +17,7 @@ import sys
 import time
 
 import results
-from cases import CASES
+from cases import CASES, Case
 from grounds import Unavailable
 from lab import Failed, Lab
 from page import write_page
@@ -50,7 +50,8 @@ def main() -> int:
     if not asked.page:
         chosen = [name for name in CASES if not asked.case or any(fnmatch.fnmatch(name, one) for one in asked.case)]
         measure(chosen, asked)
-    write_page(results.load(HOME), ROOT)
+    if asked.page or not asked.case:
+        write_page(results.load(HOME), ROOT)
     return 0
 
 
@@ -66,7 +67,7 @@ def measure(names: list[str], asked: argparse.Namespace) -> None:
             for name in names:
                 one(lab, name, asked.runs, about)
         finally:
-            lab.spawner.close()
+            lab.close()
 
 
 def one(lab: Lab, name: str, runs: int | None, about: dict) -> None:
@@ -80,16 +81,20 @@ def one(lab: Lab, name: str, runs: int | None, about: dict) -> None:
         results.keep(HOME, {"case": name, "failed": str(error).splitlines()[0]})
         return
     results.keep(HOME, {**record, **about, "date": dt.datetime.now(tz=dt.UTC).date().isoformat()})
-    told = [
+    print(f"{name:24} {told(case, record)}; {time.monotonic() - started:.0f} s", flush=True)
+
+
+def told(case: Case, record: dict) -> str:
+    """Return one line about a record."""
+    if case.group == "limit":
+        return str(record.get("starts") or record.get("calls"))
+    sides = [
         f"{tool} {side['label']} {side['wall'] * 1000:.0f} ms (cpu {side['cpu'] * 1000:.0f}, {side['peak']:.0f} MB)"
         for tool, side in record["sides"].items()
     ]
     target = f" of {case.target}" if case.target is not None else ""
     spread = f"{min(record['ratios']):.2f}-{max(record['ratios']):.2f}"
-    print(
-        f"{name:24} ratio {record['ratio']:.2f}{target} ({spread}); {'; '.join(told)}; {time.monotonic() - started:.0f} s",
-        flush=True,
-    )
+    return f"ratio {record['ratio']:.2f}{target} ({spread}); {'; '.join(sides)}"
 
 
 def commit() -> str:
