@@ -326,15 +326,16 @@ class Page:
                     yield svg.Line(f"{tool} {mode}", colour, tool == "uv", tuple(sides.items()))
 
     def short(self) -> str:
-        """Return the README's table."""
+        """Return the README's table, with a sentence before it."""
         rows = [row for row in self.rows if row.case.name in SHORT]
-        return table(
+        shown = table(
             ("work", "cw", "uv 0.13.9", "cw / uv"),
             (
                 (SHORT[row.case.name], duration(row.ours["wall"]), duration(row.theirs["wall"]), proportion(row.ratio))
                 for row in sorted(rows, key=lambda row: list(SHORT).index(row.case.name))
             ),
         )
+        return f"{SHORT_TEXT}\n\n{shown}\n" if rows else ""
 
 
 LINK, ANCHOR = "what is missing, and where the time goes", "where-targets-are-missed"
@@ -362,6 +363,9 @@ ABOUT = {
     ),
     "limit": "",
 }
+SHORT_TEXT = (
+    "And how long it takes (medians of whole processes; which targets are not reached, and why, is told there too):"
+)
 MEMORY_TEXT = (
     "CPU: user and system, of the command and its children. Memory: the most of any run, all processes of the command "
     "together, shared pages once."

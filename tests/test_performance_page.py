@@ -184,7 +184,7 @@ def test_the_table_of_the_readme_is_replaced_and_nothing_else(written: Writer, t
     before, _, rest = readme.read_text().partition(begin)
     table, _, after = rest.partition(end)
     assert (before, after) == ("before\n", "after\n")
-    assert table.splitlines()[2:] == ["| an install with nothing to do | 50 ms | 40 ms | 1.25 |"]
+    assert table.splitlines()[4:] == ["| an install with nothing to do | 50 ms | 40 ms | 1.25 |", ""]
     readme.write_text("no place\n")
     written(record("noop", [0.05], [0.04]))
     assert readme.read_text() == "no place\n"
