@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from commonwheel import process
 from commonwheel.build.builder import Builder, BuildFailed, Options, Tree
 from commonwheel.build.static import NotAProject
 from commonwheel.road.children import Children
@@ -20,6 +21,7 @@ class Rooms:
 
     def __init__(self) -> None:
         self.wanted: list[tuple[str, tuple[str, ...]]] = []
+        self.lacked = True
 
     def create(self, directory: str, requires: Sequence[str], project: str) -> str:
         self.wanted.append(("create", tuple(requires)))
@@ -28,8 +30,9 @@ class Rooms:
         os.symlink(sys.executable, os.path.join(folder, "python"))
         return os.path.join(folder, "python")
 
-    def add(self, directory: str, requires: Sequence[str], project: str) -> None:
+    def add(self, directory: str, requires: Sequence[str], project: str) -> bool:
         self.wanted.append(("add", tuple(requires)))
+        return self.lacked
 
 
 class Heard:
@@ -143,6 +146,20 @@ def test_what_a_backend_asks_for_besides_is_added(bench: Bench) -> None:
     more = "\n\ndef get_requires_for_build_wheel(c=None):\n    return ['ninja']\n"
     bench.builder().wheel(bench.tree(backend=BACKEND + more, pyproject__toml=pyproject(requires=["a"])), bench.out)
     assert bench.rooms.wanted == [("create", ("a",)), ("add", ("a", "ninja"))]
+
+
+@pytest.mark.skipif(not process.FORKS, reason="each hook is a process of its own here")
+@pytest.mark.parametrize("lacked", [True, False])
+def test_the_backend_is_started_anew_only_after_something_was_added(bench: Bench, lacked: bool) -> None:
+    bench.rooms.lacked = lacked
+    tells = (
+        "    with open(os.path.join(HERE, 'calls'), 'a') as stream:\n        stream.write(str(os.getppid()) + '\\n')\n"
+    )
+    more = "\n\ndef get_requires_for_build_wheel(c=None):\n" + tells + "    return ['ninja']\n"
+    backend = BACKEND.replace("    found = sources()\n", tells + "    found = sources()\n") + more
+    bench.builder().wheel(bench.tree(backend=backend, pyproject__toml=pyproject(requires=["a"])), bench.out)
+    asked, built = bench.calls().split()
+    assert (asked != built) == lacked
 
 
 def test_editables_have_a_build_of_their_own(bench: Bench) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from commonwheel.road import isolation
 from kit.sdists import BACKEND, files_of, write_tree
 from kit.wheels import make_wheel
 from kit.workshop import TRACED, Workshop
@@ -75,6 +76,19 @@ def test_what_a_backend_asks_for_besides_is_there_when_it_builds(shop: Workshop,
     shop.project(backend=SEES + more, requires=["tool"])
     shop.install("./demo").ok()
     assert seen(shop)[:2] == ("1.0" if "<" in asked else "2.0", ["extra-tool", "tool"])
+
+
+def test_what_a_backend_asks_for_without_need_costs_nothing(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As flit_core does: the dependencies of a project, markers and all, when it looks for a version in its modules."""
+    tool(shop, "1.0")
+    more = "\n\ndef get_requires_for_build_wheel(c=None):\n    return ['tool', 'nowhere; extra == \"all\"']\n"
+    shop.project(backend=SEES + more, requires=["tool"])
+    laid: list[object] = []
+    lay_out = isolation.lay_out
+    monkeypatch.setattr(isolation, "lay_out", lambda *given: laid.append(given) or lay_out(*given))
+    shop.install("./demo").ok()
+    assert seen(shop)[:2] == ("1.0", ["tool"])
+    assert len(laid) == 1
 
 
 def test_programs_of_the_environment_are_found_first(shop: Workshop) -> None:

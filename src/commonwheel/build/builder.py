@@ -34,8 +34,8 @@ if TYPE_CHECKING:
         def create(self, directory: str, requires: "Sequence[str]", project: str) -> str:
             """Make an environment below `directory` that holds `requires`; return its interpreter."""
 
-        def add(self, directory: str, requires: "Sequence[str]", project: str) -> None:
-            """Install more into it; `requires` is all that the build needs."""
+        def add(self, directory: str, requires: "Sequence[str]", project: str) -> bool:
+            """Install more into it, if something lacks; say whether it did. `requires` is all that the build needs."""
 
 
 # Belongs to the shell that cw runs in, not to a build: it would leak modules or another environment into the child.
@@ -262,8 +262,7 @@ class Builder:
         attend(hooks)
         if isolated:
             more = hooks.requires(kind, self._settings(tree))
-            if more:
-                self._isolation.add(directory, [*backend.requires, *more], tree.label)
+            if more and self._isolation.add(directory, [*backend.requires, *more], tree.label):
                 hooks.renew()
         self._prepared[tree.path, kind] = _Prepared(hooks)
         return self._prepared[tree.path, kind]

@@ -54,20 +54,22 @@ class Isolation:
         self._fill(environment, requires, project)
         return environment.interpreter.executable
 
-    def add(self, directory: str, requires: "Sequence[str]", project: str) -> None:
-        """Install what a backend asks for besides; `requires` is everything that the build needs."""
-        self._fill(self._parts.environment_at(os.path.join(directory, "env")), requires, project)
+    def add(self, directory: str, requires: "Sequence[str]", project: str) -> bool:
+        """Install what a backend asks for besides, and say whether it lacked; `requires` is everything that the build needs."""
+        return self._fill(self._parts.environment_at(os.path.join(directory, "env")), requires, project)
 
-    def _fill(self, environment: "Environment", requires: "Sequence[str]", project: str) -> None:
+    def _fill(self, environment: "Environment", requires: "Sequence[str]", project: str) -> bool:
         if not requires:
-            return
+            return False
         try:
             # no lock: finding may build what is wanted, for which the same may be wanted; that is for `turns` to see
             key = tuple(sorted(set(requires)))
             tools = self._resolved.get(key) or self._find(requires)
             self._resolved[key] = tools
             plan = plans.make(self._parts.installed(environment), tools.pins)
-            lay_out(self._parts, environment, plan, tools.entries)
+            if plan.add:
+                lay_out(self._parts, environment, plan, tools.entries)
+            return bool(plan.add)
         except (CyclicBuild, Halted):
             raise
         except BuildFailed as error:
