@@ -543,12 +543,13 @@ class Session:
         changes: dict[str, Any] = {}
         for key, name in (
             ("timeout", "timeout"),
+            ("connect-timeout", "connect_timeout"),
             ("concurrent-downloads", "concurrent_downloads"),
             ("retries", "retries"),
         ):
             value = settings.number(key)
             if value is not None:
-                changes[name] = value if name == "timeout" else int(value)
+                changes[name] = value if name.endswith("timeout") else int(value)
         client = Client(
             ClientOptions(
                 offline=settings.flag("offline"),
@@ -952,7 +953,22 @@ class Session:
         """Compile what a transaction installed; return how many files."""
         from commonwheel.install import bytecode
 
-        return bytecode.compile_installed(environment, [package.location for package in receipt.added], self.reporter)
+        # the variable is Python's own, and of its tools: `CHECKED_HASH`
+        mode = (self.environ.get("PYC_INVALIDATION_MODE") or bytecode.MODES[0]).lower().replace("_", "-")
+        if mode not in bytecode.MODES:
+            names = ", ".join(one.upper().replace("-", "_") for one in bytecode.MODES)
+            raise UsageError(
+                f"`{self.environ['PYC_INVALIDATION_MODE']}` is not a way to tell stale bytecode (`PYC_INVALIDATION_MODE`)",
+                hint=f"use one of {names}",
+            )
+        limit = self.settings.number("compile-timeout")
+        return bytecode.compile_installed(
+            environment,
+            [package.location for package in receipt.added],
+            self.reporter,
+            mode=mode,
+            timeout=60.0 if limit is None else limit or None,
+        )
 
     def write_report(self, place: str, plan: "Plan") -> None:
         """Write pip's installation report (version 1) of a plan to a file, or to stdout for `-`."""

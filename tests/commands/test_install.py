@@ -296,3 +296,49 @@ def test_harmless_words_of_pip_are_taken(stocked):
         "--no-warn-script-location", "--root-user-action=ignore", "lib",
     ).ok()  # fmt: skip
     assert frozen(stocked) == ["lib==2.0"]
+
+
+def test_who_wants_no_traces_of_the_installer_gets_none(stocked):
+    stocked("pip", "install", "-p", "v", "app", environ={"UV_NO_INSTALLER_METADATA": "1"}).ok()
+    info = os.path.join(stocked.site(), "app-2.0.dist-info")
+    assert not {"INSTALLER", "REQUESTED", "direct_url.json"} & set(os.listdir(info))
+    stocked("pip", "install", "-p", "v", "--reinstall", "app").ok()
+    assert {"INSTALLER", "REQUESTED"} <= set(os.listdir(info))
+
+
+def flags_of_bytecode(root):
+    """Return how each compiled module tells that it is stale: 0 by time, 1 not at all, 3 by the hash of its source (PEP 552)."""
+    found = {}
+    for at, _, names in os.walk(root):
+        for name in names:
+            if name.endswith(".pyc"):
+                with open(os.path.join(at, name), "rb") as stream:
+                    found[name.partition(".")[0]] = int.from_bytes(stream.read(8)[4:], "little")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("variable", "flag"), [(None, 0), ("CHECKED_HASH", 3), ("UNCHECKED_HASH", 1), ("TIMESTAMP", 0)]
+)
+def test_bytecode_is_compiled_as_python_is_told_to(stocked, variable, flag):
+    environ = {"UV_COMPILE_BYTECODE": "1"} | ({"PYC_INVALIDATION_MODE": variable} if variable else {})
+    said = stocked("pip", "install", "-p", "v", "app==2.0", "--link-mode", "copy", environ=environ).ok().err
+    assert "Bytecode compiled 3 files" in said
+    assert flags_of_bytecode(stocked.site()) == {"__init__": flag, "cli": flag, "lib": flag}
+    with open(os.path.join(stocked.site(), "app-2.0.dist-info", "RECORD"), encoding="utf-8") as stream:
+        assert ".pyc" not in stream.read()
+    stocked("pip", "uninstall", "-p", "v", "app", "lib").ok()
+    assert not flags_of_bytecode(stocked.site())
+
+
+def test_a_way_to_compile_that_python_does_not_know(stocked):
+    environ = {"PYC_INVALIDATION_MODE": "sometimes"}
+    said = stocked("pip", "install", "-p", "v", "lib", "--compile-bytecode", environ=environ).failed(2).err
+    assert "CHECKED_HASH" in said
+    assert frozen(stocked) == ["lib==2.0"]
+
+
+def test_a_report_that_cannot_be_written_is_an_error_though_all_is_installed(stocked):
+    said = stocked("pip", "install", "-p", "v", "lib", "--report", "nowhere/report.json").failed(1).err
+    assert "nowhere/report.json" in said
+    assert frozen(stocked) == ["lib==2.0"]

@@ -9,14 +9,15 @@ from commonwheel.errors import CommonwheelError, UsageError
 from commonwheel.install import changeset
 from commonwheel.install import history as histories
 from commonwheel.install import plan as plans
-from commonwheel.model import PathSource, Plan
+from commonwheel.model import PathSource, Plan, Value
 from commonwheel.road import changing, marks, preparing, resolving
 from commonwheel.specs import requirement as specs_requirement
 from commonwheel.specs.names import normalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Final
 
     from commonwheel.commands.asking import Asked
     from commonwheel.install.transaction import Receipt
@@ -33,28 +34,49 @@ class WouldChange(CommonwheelError):
     code = "would-change"
 
 
+class _Done(Value):
+    """What to show, and the plan with its receipt where the environment was changed."""
+
+    __slots__ = ("changes", "plan", "receipt")
+
+    def __init__(self, changes: Changes, plan: "Plan | None" = None, receipt: "Receipt | None" = None) -> None:
+        self.changes: Final = changes
+        self.plan: Final = plan
+        self.receipt: Final = receipt
+
+
 def install(session: "Session", parsed: "Parsed") -> Changes:
     """Install what words and files ask for, and what that needs.
 
     What is installed stays if it fits, unless `--upgrade`. `commands.beginning` comes first, and answers where nothing is
     missing. Raises the errors of every room on the way; the environment and the store are as before then.
     """
-    return changing.insist(session, session.environment(mutating=True), lambda: _Run(session).install())
+    return _carry_out(session, lambda: _Run(session).install())
 
 
 def sync(session: "Session", parsed: "Parsed") -> Changes:
     """Make the environment hold exactly what files pin; an empty list needs `--allow-empty-requirements`."""
-    return changing.insist(
-        session, session.environment(mutating=True), lambda: _Run(session, exact=True).sync(parsed.positional)
-    )
+    return _carry_out(session, lambda: _Run(session, exact=True).sync(parsed.positional))
 
 
 def uninstall(session: "Session", parsed: "Parsed") -> Changes:
     """Remove packages; names that are not installed get a warning."""
-    return changing.insist(session, session.environment(mutating=True), lambda: _uninstall(session, parsed))
+    return _carry_out(session, lambda: _uninstall(session, parsed))
 
 
-def _uninstall(session: "Session", parsed: "Parsed") -> Changes:
+def _carry_out(session: "Session", attempt: "Callable[[], _Done]") -> Changes:
+    """Change the environment, as often as other commands make it necessary, and then do what follows a change.
+
+    That is done apart, since an error of it, on an environment that has just changed, is no sign of another command.
+    """
+    environment = session.environment(mutating=True)
+    done = changing.insist(session, environment, attempt)
+    if done.plan is not None and done.receipt is not None:
+        _Run(session).follow_up(environment, done.plan, done.receipt)
+    return done.changes
+
+
+def _uninstall(session: "Session", parsed: "Parsed") -> _Done:
     settings = session.settings
     environment = session.environment(mutating=True)
     run = _Run(session)
@@ -74,7 +96,7 @@ def _uninstall(session: "Session", parsed: "Parsed") -> Changes:
     plan = plans.removal(installed, [name for name in wanted if name in own])
     if not plan.remove:
         session.reporter.note("warning", "No packages to uninstall")
-        return Changes(dry_run=settings.flag("dry-run"))
+        return _Done(Changes(dry_run=settings.flag("dry-run")))
     return run.change(environment, plan, seen)
 
 
@@ -87,7 +109,7 @@ class _Run(Beginning):
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
-    def install(self) -> Changes:
+    def install(self) -> _Done:
         """Carry out `pip install`, as far as it has begun."""
         session, begun = self.session, self.session.begun
         assert begun is not None
@@ -112,7 +134,7 @@ class _Run(Beginning):
         plan = plans.make(installed, pins, wishes)
         return self.change(environment, plan, seen, count=len(pins))
 
-    def sync(self, files: "Sequence[str]") -> Changes:
+    def sync(self, files: "Sequence[str]") -> _Done:
         """Carry out `pip sync`."""
         session = self.session
         environment = session.environment(mutating=True)
@@ -122,7 +144,7 @@ class _Run(Beginning):
             session.reporter.note(
                 "warning", "Requirements files do not ask for anything (see `--allow-empty-requirements`)"
             )
-            return Changes()
+            return _Done(Changes())
         session.recover(environment)
         seen = changeset.stamp(environment)
         installed = session.installed(environment)
@@ -193,12 +215,12 @@ class _Run(Beginning):
         resolving.demanded([pin for pin in pins if pin.name in missing], hashed)
         return pins
 
-    def change(self, environment: "Environment", plan: "Plan", seen: "changeset.Stamp", *, count: int = 0) -> Changes:
+    def change(self, environment: "Environment", plan: "Plan", seen: "changeset.Stamp", *, count: int = 0) -> _Done:
         """Carry a plan out, or say what it would do."""
         if not plan.add and not plan.remove:
-            return self.unchanged(count)
+            return _Done(self.unchanged(count))
         if self.settings.flag("dry-run") or self.settings.flag("check"):
-            return self.dry(plan)
+            return _Done(self.dry(plan))
         started = time.perf_counter()
         entries = preparing.entries(self.session, plan.add, lambda count: self.say("Prepared", count, started))
         started = time.perf_counter()
@@ -208,11 +230,14 @@ class _Run(Beginning):
             self.say("Uninstalled", len(plan.remove), started)
         if plan.add:
             self.say("Installed", len(plan.add), started)
+        return _Done(Changes(rows_of(plan), link_mode=receipt.mode), plan, receipt)
+
+    def follow_up(self, environment: "Environment", plan: "Plan", receipt: "Receipt") -> None:
+        """Do what follows a change: bytecode, the report, a look at what is installed now."""
         self.compile(environment, receipt)
         self.report(plan)
         if self.settings.flag("strict"):
             self.warn_of_problems(environment)
-        return Changes(rows_of(plan), link_mode=receipt.mode)
 
     def dry(self, plan: "Plan") -> Changes:
         """Say what a plan would do."""

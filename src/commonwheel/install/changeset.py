@@ -86,11 +86,13 @@ def make(  # noqa: PLR0913 - the settings of an installation
     recommended: str = "",
     no_fold: "Collection[str]" = (),
     texts: "Mapping[str, Mapping[str, bytes]] | None" = None,
+    unsigned: bool = False,
     seen: "Stamp | None" = None,
 ) -> Changeset:
     """Return what carrying out `plan` means; `entries` has one for each pin in `plan.add`, by name.
 
-    `texts` are further files for the dist-info of a package; `seen` is the stamp taken before the plan was made. Raises
+    `texts` are further files for the dist-info of a package, `unsigned` leaves out what tells who installed it, why and
+    from where; `seen` is the stamp taken before the plan was made. Raises
     ClashError, CannotUninstall, LinkRefused, InvalidScript: nothing has changed then.
     """
     footprints = [uninstall.footprint(one, environment) for one in plan.remove]
@@ -99,7 +101,8 @@ def make(  # noqa: PLR0913 - the settings of an installation
         link_mode, environment, [entries[pin.name] for pin in plan.add], recommended=recommended, no_fold=no_fold
     )
     written = {
-        pin.name: distinfo.texts(pin, entries[pin.name]) | dict((texts or {}).get(pin.name, {})) for pin in plan.add
+        pin.name: ({} if unsigned else distinfo.texts(pin, entries[pin.name])) | dict((texts or {}).get(pin.name, {}))
+        for pin in plan.add
     }
     incoming = [spread.Incoming(entries[name], inner) for name, inner in written.items()]
     ground = Ground((*clearing.listings, *clearing.paths))
@@ -135,7 +138,7 @@ def record(change: Changeset, state: str, number: int, command: str, used: "Mapp
         tuple(added),
         tuple(_package(one, known) for one in change.plan.remove),
         tuple(_package(one, known) for one in change.plan.keep if one.own),
-        max(used, key=lambda way: used[way], default=""),
+        linking.prevailing(used),
         work,
     )
 

@@ -10,6 +10,7 @@ from commonwheel.errors import CommonwheelError
 from commonwheel.fs import disk
 from commonwheel.install import changeset, history, transaction
 from commonwheel.install.transaction import EnvironmentChanged, Options
+from commonwheel.store.inspection import Inspection
 from commonwheel.store.store import EntryLost
 
 TYPE_CHECKING = False
@@ -70,6 +71,21 @@ def carry_out(
     after he took one away. So the note comes first, then the look whether all are there, then the links. Raises
     EntriesVanished, and what `changeset.make` and `transaction.apply` raise; the environment is as before then.
     """
+    # every file of an entry is looked at before anything of it appears, also where one link stands for many: beside the planning
+    # and the staging, which that then outlasts by little
+    with Inspection(parts.store, entries.values()) as inspection:
+        return _carried_out(parts, environment, plan, entries, inspection, seen, texts)
+
+
+def _carried_out(
+    parts: "Parts",
+    environment: "Environment",
+    plan: "Plan",
+    entries: "Mapping[str, Entry]",
+    inspection: Inspection,
+    seen: "changeset.Stamp | None",
+    texts: "Mapping[str, Mapping[str, bytes]] | None",
+) -> "Receipt":
     settings, store = parts.settings, parts.store
     # the history tells the hashes of what stays and goes, if cw installed it: a listing does not read who did
     plan = plan.replaced(remove=parts.with_installers(plan.remove), keep=parts.with_installers(plan.keep))
@@ -87,6 +103,7 @@ def carry_out(
             recommended=recommended,
             no_fold=frozenset(settings.many("no-fold")),
             texts=texts,
+            unsigned=settings.flag("no-installer-metadata"),
             seen=seen,
         )
     except EntryLost:
@@ -106,11 +123,12 @@ def carry_out(
         parts.remember_roots(environment, modes, coming=True)
     try:
         _check_presence(parts, entries.values())
-        receipt = transaction.apply(environment, change, options, parts.reporter)
+        receipt = transaction.apply(environment, change, options, parts.reporter, inspection.settle)
     except BaseException as error:
-        parts.remember_roots(environment)
+        _remember_as_before(parts, environment)
         if isinstance(error, disk.DiskError):
             _check_presence(parts, entries.values())
+            _check_readability(parts, error, entries.values())
         raise
     parts.remember_roots(environment, modes)
     for warning in receipt.warnings:
@@ -136,6 +154,33 @@ def _check_presence(parts: "Parts", entries: "Iterable[Entry]") -> None:
             context=[f"it was at: {entry.root}" for entry in gone],
             hint="run the command again",
         )
+
+
+def _remember_as_before(parts: "Parts", environment: "Environment") -> None:
+    """Note what the environment uses after a failure, of which there is more to say than of this."""
+    try:
+        parts.remember_roots(environment)
+    except (CommonwheelError, OSError) as error:
+        # the note of what was about to come stays: it keeps too much, until the next command notes anew
+        parts.reporter.note("debug", f"what `{environment.root}` uses could not be noted: {error}")
+
+
+def _check_readability(parts: "Parts", failure: disk.DiskError, entries: "Iterable[Entry]") -> None:
+    """Raise EntryLost if the failure was to read an entry, and pass over whatever its store does not give back now.
+
+    A disk that failed once will fail again: so all that is to come from that store is read once, and not only found out
+    one by one.
+    """
+    failed = next((entry for entry in entries if failure.path.startswith(f"{entry.root}/")), None)
+    if failed is None:
+        return
+    reason = os.strerror(failure.errno)
+    layer = parts.store.layer_of(failed)
+    for entry in entries:
+        if entry is not failed and parts.store.layer_of(entry) is layer:
+            parts.store.reread(entry)
+    parts.store.leave(failed, reason)
+    raise EntryLost(failed, reason) from failure
 
 
 def digests_in_use(environment: "Environment") -> "tuple[str, ...]":
