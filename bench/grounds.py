@@ -9,6 +9,7 @@ slow    FUSE, a millisecond for every operation: a network file system
 import contextlib
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -25,6 +26,8 @@ _MAKE = {
     "btrfs": ("mkfs.btrfs", "-q"),
 }
 _SLOW = 0.001
+#: For so long the kernel believes what it learned of the slow file system, and a little more.
+_BELIEVED = 3.5
 
 
 class Unavailable(Exception):
@@ -53,6 +56,25 @@ def ground(kind: str, home: str) -> Iterator[str]:
 def described(path: str) -> str:
     """Return the type of the file system that a path lies on."""
     return facts.mount_of(path).type
+
+
+@contextlib.contextmanager
+def slowed(kind: str, home: str) -> Iterator[None]:
+    """Let the slow file system be slow, with nothing known of it; outside of this it is as fast as FUSE can be."""
+    if kind != "slow":
+        yield
+        return
+    time.sleep(_BELIEVED)
+    _pace(home, _SLOW)
+    try:
+        yield
+    finally:
+        _pace(home, 0.0)
+
+
+def _pace(home: str, seconds: float) -> None:
+    with open(f"{home}/pace", "r+b" if os.path.exists(f"{home}/pace") else "wb") as stream:
+        stream.write(struct.pack("d", seconds))
 
 
 def give_back(path: str) -> None:
@@ -104,7 +126,8 @@ def _slow(home: str) -> Iterator[str]:
     point = f"{home}/mnt/slow"
     with _tmpfs_for(home) as backing:
         os.makedirs(point, exist_ok=True)
-        child = subprocess.Popen([sys.executable, f"{HERE}/slowfs.py", backing, point, str(_SLOW)])
+        _pace(home, 0.0)
+        child = subprocess.Popen([sys.executable, f"{HERE}/slowfs.py", backing, point, f"{home}/pace"])
         try:
             for _ in range(200):
                 if os.path.ismount(point):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 
 from cases import Case
-from grounds import described, give_back, ground
+from grounds import described, give_back, ground, slowed
 from tools import Tools
 
 from index import LocalIndex
@@ -213,7 +213,8 @@ class Lab:
                     continue
                 side.prepare()
                 last = self.index.mark()
-                side.runs.append(self._run(case, side))
+                with slowed(self._kind, self.seat):
+                    side.runs.append(self._run(case, side))
                 counted = self.index.requests(last)
                 side.requests = {key: max(number, side.requests.get(key, 0)) for key, number in counted.items()}
         if self.index.recorder.asked != asked:
@@ -324,7 +325,9 @@ class Lab:
         for _ in range(runs):
             self._clear(f"{place}/calls")
             os.mkdir(f"{place}/calls")
-            self.spawner.run([sys.executable, "-I", "-S", f"{HERE}/limits.py", f"{place}/calls", str(count)], {}, place)
+            argv = [sys.executable, "-I", "-S", f"{HERE}/limits.py", f"{place}/calls", str(count)]
+            with slowed(self._kind, self.seat):
+                self.spawner.run(argv, {}, self.seat)
             told.append(json.loads(self.spawner.said()))
         self._clear(f"{place}/calls")
         return {"calls": {name: median(one[name] for one in told) for name in told[0]}, "count": count}

@@ -1,10 +1,12 @@
-"""A FUSE pass-through in which every operation takes a millisecond: `slowfs.py BACKING POINT SECONDS`.
+"""A FUSE pass-through in which every operation takes a millisecond: `slowfs.py BACKING POINT PACE`.
 
 It stands for a network file system: each name, attribute and directory costs a round trip, and the kernel may believe what it
-learned for three seconds, as NFS clients do. Operations of different directories go on side by side, as they do there.
+learned for three seconds, as NFS clients do. Operations of different directories go on side by side, as they do there. PACE is a
+file with the seconds of an operation as a double, and may change: what is not measured need not wait.
 """
 
 import errno
+import mmap
 import os
 import sys
 import time
@@ -17,12 +19,14 @@ class Slow:
 
     use_ns = True
 
-    def __init__(self, backing: str, seconds: float) -> None:
+    def __init__(self, backing: str, pace: str) -> None:
         self._backing = backing
-        self._seconds = seconds
+        with open(pace, "rb") as stream:
+            self._pace = memoryview(mmap.mmap(stream.fileno(), 8, prot=mmap.PROT_READ)).cast("d")
 
     def _real(self, path: str | None) -> str:
-        time.sleep(self._seconds)
+        if self._pace[0]:
+            time.sleep(self._pace[0])
         return self._backing + (path or "")
 
     def getattr(self, path: str, fh: int | None = None) -> dict[str, int]:
@@ -127,5 +131,5 @@ class _Fuse(mfusepy.FUSE):  # type: ignore[misc]
 if __name__ == "__main__":
     os.umask(0)
     options = {"attr_timeout": 3, "entry_timeout": 3, "negative_timeout": 0, "default_permissions": True}
-    words = Slow(os.path.realpath(sys.argv[1]), float(sys.argv[3]))
+    words = Slow(os.path.realpath(sys.argv[1]), sys.argv[3])
     _Fuse(words, sys.argv[2], foreground=True, fsname="commonwheel-bench", **options)
