@@ -29,6 +29,7 @@ GRACE = 2.0
 LINGER = 0.3
 # whether a process that has imported things may be forked, and its copy go on (on macOS system libraries forbid it)
 FORKS = hasattr(os, "fork") and os.uname().sysname == "Linux"
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 # a pipe that is ready takes this much without blocking
 PIPE_BUF = getattr(select, "PIPE_BUF", 512)
 
@@ -118,7 +119,7 @@ def run(  # noqa: PLR0913 - all of them by name
             raise ProcessTimeout(argv, timeout or 0.0, *exchange.taken())
         if sweep and child.returncode is None:
             # nobody has waited for the child yet, so that the number of its group is still its own
-            _signal(child, getattr(signal, "SIGKILL", signal.SIGTERM), group=not interactive)
+            _signal(child, _KILL, group=not interactive)
         return Finished(child.wait(), *exchange.taken())
     finally:
         exchange.close()
@@ -182,11 +183,13 @@ class Worker:
         return line
 
     def finish(self) -> Finished:
-        """Say that no more lines come, wait for the end, and return what is left of its output."""
+        """Say that no more lines come, wait for the end, end what it left running, and return what is left of its output."""
         assert self._child.stdin is not None
         self._child.stdin.close()
         exchange = _Exchange(self._child, b"", None)
         exchange.run(None)
+        if self._child.returncode is None:
+            _signal(self._child, _KILL, group=True)
         stdout, stderr = exchange.taken()
         return Finished(self._child.wait(), self._buffer + stdout, stderr)
 
@@ -378,7 +381,7 @@ def _end(child: "subprocess.Popen[bytes]", *, group: bool) -> None:
         pass
     finally:
         # those whom the child started may have ignored the first signal, or outlived it
-        _signal(child, getattr(signal, "SIGKILL", signal.SIGTERM), group=group)
+        _signal(child, _KILL, group=group)
         child.wait()
 
 

@@ -94,11 +94,34 @@ class Workshop(Cw):
 
     def fails(self, *words: str, code: int = 1) -> str:
         """Run an installation that must fail, leave nothing behind and change nothing; return what was said."""
-        before = self.frozen()
+        before = self._state()
         ran = self.install(*words)
         # a backend may well show its own traceback
         assert ran.code == code, f"exit status {ran.code}, not {code}\n{ran.out}\n{ran.err}"
         assert "fault of Commonwheel" not in ran.err
-        assert self.frozen() == before
+        assert self._state() == before
         assert self.scratch() == []
+        assert self.left_running() == []
         return ran.err
+
+    def _state(self) -> list[str]:
+        """Return what must not change when nothing was installed: the environment, the wheels in the store, nothing unfinished."""
+        found = [os.path.join(top, name) for top, _, names in os.walk(self.path("v")) for name in names]
+        for top, directories, names in os.walk(os.path.join(self.store, "v1")):
+            directories[:] = [name for name in directories if name not in ("builds", "tree")]
+            found += [os.path.join(top, name) for name in names if name.startswith(".") or name == "entry.txt"]
+        return sorted(found)
+
+    def left_running(self) -> list[str]:
+        """Return the processes that live on with the variables of this user."""
+        mark = f"CALLS={self.environ['CALLS']}".encode()
+        here = os.listdir("/proc") if os.path.isdir("/proc") else []
+        return [pid for pid in here if pid.isdigit() and mark in _variables(pid)]
+
+
+def _variables(pid: str) -> list[bytes]:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as stream:
+            return stream.read().split(b"\0")
+    except OSError:
+        return []  # gone, or somebody else's

@@ -445,6 +445,26 @@ def test_a_broken_build_is_told_with_its_log(shop: Workshop) -> None:
     assert log in said
 
 
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [
+        ("raise SystemExit('no')", "ended with status 1"),
+        ("os._exit(0)", "ended without an answer"),
+        ("os.kill(os.getpid(), 9)", "ended with signal 9"),
+        ("os.kill(os.getppid(), 9)", "ended with"),  # the process that calls the hooks
+        ("os.killpg(0, 9)", "ended with signal 9"),
+        ("os.closerange(0, 256)\n    os.abort()", "ended with signal 6"),
+    ],
+)
+def test_however_a_backend_ends_nothing_goes_on(shop: Workshop, ending: str, said: str) -> None:
+    leaves = (
+        "    import subprocess, threading, time\n    threading.Thread(target=time.sleep, args=(0.2,)).start()\n"
+        "    subprocess.Popen(['sleep', '60'])\n    if os.fork() == 0: time.sleep(60)\n"
+    )
+    shop.project(backend=BACKEND.replace("    found = sources()\n", f"{leaves}    {ending}\n"))
+    assert said in shop.fails("./demo")
+
+
 def test_names_and_versions_that_differ_are_told(shop: Workshop) -> None:
     path = shop.sdist("demo", "1.0", static=True)
     other = sdist(shop.path("files"), "demo", "2.0", files_of("demo", "2.1", backend=TRACED))
