@@ -927,7 +927,7 @@ class Session:
         )
         pins = resolving.with_files(resolving.answer(self, question))
         plan = plans.make((), pins)
-        changing.carry_out(self, environment, plan, preparing.entries(self, plan.add))
+        changing.carry_out(self, environment, plan, preparing.sound_entries(self, plan.add))
         return tuple(f"{pin.name}=={pin.version}" for pin in pins)
 
     def problems(self, environment: "Environment") -> "list[str]":
@@ -1097,7 +1097,7 @@ def _introduced(environment: "Environment", cwd: str) -> str:
 
 def _shown(path: str, cwd: str) -> str:
     """Return a path as a person would write it here."""
-    return os.path.relpath(path, cwd) if path.startswith(cwd.rstrip(os.sep) + os.sep) else path
+    return path.removeprefix(f"{cwd}{os.sep}")
 
 
 def _toml(text: str) -> "dict[str, object]":

@@ -342,3 +342,19 @@ def test_a_report_that_cannot_be_written_is_an_error_though_all_is_installed(sto
     said = stocked("pip", "install", "-p", "v", "lib", "--report", "nowhere/report.json").failed(1).err
     assert "nowhere/report.json" in said
     assert frozen(stocked) == ["lib==2.0"]
+
+
+def test_options_of_a_file_that_are_not_for_files_are_told(stocked):
+    stocked.write("r.txt", "--trusted-host host.example\n--prefer-binary\nlib\n")
+    for _ in range(2):
+        said = stocked("pip", "install", "-p", "v", "-r", "r.txt").ok().err
+        assert "warning: `--trusted-host` at r.txt:1 is ignored: pass it on the command line" in said
+        assert "warning: `--prefer-binary` at r.txt:2 is ignored" in said
+
+
+def test_the_environment_is_named_from_where_the_user_stands(stocked, monkeypatch):
+    said = stocked("pip", "list", "-p", "v").ok().err
+    assert said.endswith("environment at: v\n")
+    root = stocked.path("v")
+    monkeypatch.chdir("/")
+    assert stocked("pip", "list", "--directory", "/", "-p", root).ok().err.endswith(f"environment at: {root}\n")

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 COMMAND_LINE = Origin("command line")
 _GIT_SCHEMES = frozenset(("https", "http", "ssh", "file"))
+# options that pip takes in a file and we do not: whom to trust is not for a file to say that may have come from anywhere
+_WITHOUT_EFFECT = {
+    "trusted-host": "pass it on the command line, or set `allow-insecure-host`",
+    "prefer-binary": "exclude source distributions with `--only-binary`",
+}
 
 
 class Asked(Value):
@@ -189,6 +194,10 @@ class _Gatherer:
             self.constraints += found.constraints
             self.options += found.options
             self.config_settings += found.config_settings
+            for option in found.options:
+                if option.name in _WITHOUT_EFFECT:
+                    advice = _WITHOUT_EFFECT[option.name]
+                    self._session.reporter.note("warning", f"`--{option.name}` at {option.origin} is ignored: {advice}")
 
     def read_script(self, name: str) -> None:
         """Read the dependencies of a script (PEP 723)."""
