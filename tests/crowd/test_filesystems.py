@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import shutil
+import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -15,7 +16,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from kit import mounts
-from kit.commons import entry_in, snapshot, temporary
+from kit.commons import entry_in, run, site_of, snapshot, temporary
 from kit.faultfs import FaultFS, faults
 from kit.shells import Ran, Shell
 from kit.users import user_python
@@ -76,16 +77,17 @@ class World:
                 assert file.read() == f"version = '{listed}'\n", name
         return listed
 
-    def is_sound(self, store: str) -> bool:
-        """Say whether all that a store offers is whole."""
-        return self.cw("cache", "verify", CW_CACHE_DIR=store).code == 0
+    def is_sound(self, *stores: str) -> bool:
+        """Say whether all that these stores offer is whole."""
+        return self.cw("cache", "verify", CW_LAYERS=os.pathsep.join(stores)).code == 0
 
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
+    # on a disk of its own in memory: what is synced here a thousand times is not what these tests are about
     place = tempfile.mkdtemp(prefix="cw disks ")
     try:
-        with Shell() as shell:
+        with mounts.tmpfs(place, "256m"), Shell() as shell:
             yield World(place, shell)
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -103,6 +105,8 @@ def disk(faulty: FaultFS) -> Iterator[FaultFS]:
     yield faulty
     faulty.heal()
     faulty.thaw_listings()
+    faulty.ignore_case(ignored=False)
+    faulty.skew_clock(0)
 
 
 @pytest.fixture(scope="module")
@@ -135,16 +139,18 @@ def test_a_layer_that_fails_while_it_is_written_costs_nothing_but_itself(
     world: World, disk: FaultFS, elsewhere: str, operation: str, number: int
 ) -> None:
     """Once at the third operation of its kind, and then at all of them; late errors of close among them (flush)."""
+    stores: list[str] = []
     for times in (1, None):
         store, own = world.new(disk.point, "store"), world.new(world.place, "own")
+        stores.append(store)
         disk.fail(operation, number, nth=3, times=times)
         ran = world.cw(
             "pip", "install", "-p", elsewhere, "--reinstall", "demo==2.0", CW_LAYERS=store, CW_CACHE_DIR=own
         ).ok()
         disk.heal()
         assert "Traceback" not in ran.err
-        assert world.is_sound(store)
     assert world.version(elsewhere) == "2.0"
+    assert world.is_sound(*stores)
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE], ids=("EIO", "ESTALE"))
@@ -240,7 +246,14 @@ LACKS = {
     "no links of either kind": lambda disk: (disk.no_hard_links(), disk.fail("symlink", errno.EPERM, times=None)),
     "latency": lambda disk: (disk.delay("rename", 0.01), disk.delay("create", 0.002)),
     "no sync of directories": lambda disk: disk.fail("fsyncdir", errno.EINVAL, times=None),
-}
+    "no two names that differ in case alone": lambda disk: disk.ignore_case(),
+    "no links, modes, locks, or case (FAT)": lambda disk: (
+        disk.ignore_case(), disk.no_hard_links(), disk.no_modes(), disk.no_locks(errno.ENOSYS),
+        disk.fail("symlink", errno.EPERM, times=None),
+    ),
+    "the right time (ahead by a day)": lambda disk: disk.skew_clock(86_400),
+    "the right time (behind by a day)": lambda disk: disk.skew_clock(-86_400),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("lack", LACKS.values(), ids=LACKS)
@@ -257,6 +270,44 @@ def test_a_store_and_an_environment_on_a_file_system_that_lacks_something(
     world.cw("pip", "uninstall", "-p", there, "demo").ok()
     disk.heal()
     assert world.is_sound(store)
+
+
+@pytest.mark.parametrize("store", ["there", "elsewhere"])
+def test_a_wheel_whose_files_differ_in_case_alone_where_case_is_ignored(
+    world: World, disk: FaultFS, there: str, store: str
+) -> None:
+    """One of the two would silently be the other: it is refused, and nothing is changed."""
+    if not os.path.exists(f"{world.wheels}/twins-1.0-py3-none-any.whl"):
+        make_wheel(world.wheels, "twins", "1.0", {"twins/Name.py": "one = 1\n", "twins/name.py": "two = 2\n"})
+    disk.ignore_case()
+    before = snapshot(there, without=(".cw",))
+    root = {"there": world.new(disk.point, "store"), "elsewhere": world.new(world.place, "store")}[store]
+    ran = world.cw("pip", "install", "-p", there, "--link-mode", "copy", "twins", CW_CACHE_DIR=root).failed(1)
+    assert "twins/name.py" in ran.err.lower()
+    assert "Traceback" not in ran.err
+    assert snapshot(there, without=(".cw",)) == before
+    assert world.is_sound(root)
+
+
+@pytest.mark.parametrize("ahead", [7 * 86_400, -7 * 86_400], ids=["ahead", "behind"])
+def test_what_a_file_server_dates_by_another_clock_is_neither_new_nor_old_for_that(
+    world: World, disk: FaultFS, there: str, ahead: int
+) -> None:
+    """What is used stays, and so does the work of another host; the rests of one that died last year go."""
+    store = world.new(disk.point, "store")
+    disk.skew_clock(ahead)
+    words = ("pip", "install", "-p", there, "--link-mode", "symlink", "demo==2.0")
+    world.cw(*words, CW_CACHE_DIR=store).ok()
+    at_work, dead = (f"{store}/v1/entries/.tmp-{host}-1-{'0' * 16}" for host in ("at-work", "dead"))
+    for path in (at_work, dead):
+        os.mkdir(path)
+    os.utime(dead, (1, 1))
+    for command in (("prune",), ("prune", "--older-than", "1d"), ("clean", "other")):
+        world.cw("cache", *command, CW_CACHE_DIR=store).ok()
+        assert os.path.isdir(at_work)
+    assert not os.path.exists(dead)
+    assert world.version(there) == "2.0"
+    os.rmdir(at_work)
 
 
 def test_a_store_whose_directories_list_what_was_there_a_while_ago(world: World, disk: FaultFS, elsewhere: str) -> None:
@@ -289,7 +340,8 @@ def mounted(kind: str, place: str) -> AbstractContextManager[str]:
         lower = os.path.join(place, "lower")
         os.makedirs(lower, exist_ok=True)
         return mounts.overlay(lower, point)
-    return mounts.image(point, kind)
+    # the smallest ext4 is one that `cw doctor` would call nearly full; what is not written costs nothing
+    return mounts.image(point, kind, 4 << 30 if kind == "ext4" else 0)
 
 
 def used(world: World, root: str, store: str, mode: str) -> str:
@@ -347,6 +399,33 @@ def test_a_lower_layer_of_an_overlay_holds_store_and_environment(world: World) -
         world.cw("cache", "clean", CW_CACHE_DIR=store).ok()
         world.cw("pip", "uninstall", "-p", root, "demo", CW_CACHE_DIR=store).ok()
     assert world.version(f"{lower}/v") == "1.0"
+
+
+def test_a_store_from_which_nothing_may_be_executed(world: World, elsewhere: str) -> None:
+    """A library is mapped as code from where it lies: a link to one there cannot be imported, so it is copied."""
+    name = f"ext/native{sysconfig.get_config_var('EXT_SUFFIX')}"
+    with mounts.image(world.new(world.place, "noexec"), "ext4", options="noexec") as point:
+        library = ctypes_library()
+        make_wheel(world.wheels, "ext", "1.0", {"ext/__init__.py": "", name: library})
+        for mode in ("auto", "symlink", "fold"):
+            world.cw(
+                "pip", "install", "-p", elsewhere, "--reinstall", "--link-mode", mode, "ext", CW_CACHE_DIR=f"{point}/s"
+            ).ok()
+            module = os.path.join(site_of(elsewhere), name)
+            code = "import ctypes, sys; ctypes.CDLL(sys.argv[1])"
+            run(f"{elsewhere}/bin/python", "-c", code, module)
+        told = world.cw("doctor", "-p", elsewhere, CW_CACHE_DIR=f"{point}/s").out
+        assert "no symlink: " in told
+        assert "noexec" in told
+    world.cw("pip", "uninstall", "-p", elsewhere, "ext").ok()
+
+
+def ctypes_library() -> bytes:
+    """Return some shared object that any Python of this machine can load."""
+    with open("/proc/self/maps", encoding="utf-8") as file:
+        path = next(line.split()[-1] for line in file if "/libc.so" in line or "/libc-" in line)
+    with open(path, "rb") as library:
+        return library.read()
 
 
 def link_often(path: str, names: str) -> None:

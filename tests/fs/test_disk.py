@@ -1027,3 +1027,38 @@ def test_the_last_hard_link_of_a_file_system_is_followed_by_copies(place: str) -
         full, empty, names = many(mounted, source, 5)
         assert disk.place_in(full, empty, names, ("hardlink", "copy")) == {"hardlink": 2, "copy": 3}
         assert disk.write(os.path.join(mounted, "first"), NEW, replace=False)
+
+
+def test_a_copy_that_failed_says_which_of_its_files_it_was(place: str) -> None:
+    source, path = os.path.join(place, "source"), os.path.join(place, "copy")
+    disk.write(source, b"x" * 100)
+    with pytest.raises(disk.DiskError) as caught:
+        disk.copy(f"{source}.gone", path)
+    assert caught.value.path == f"{source}.gone"
+    tried = []
+
+    def fail(operation: str, at: str) -> None:
+        if operation == "copy":
+            tried.append(at)
+            if len(tried) < 2 or at.endswith("second"):
+                raise OSError(errno.EIO, "no")
+
+    previous = disk.observe(fail)
+    try:
+        disk.copy(source, path)  # for a moment only
+        with pytest.raises(disk.DiskError) as caught:
+            disk.copy(source, f"{path}-second")
+    finally:
+        disk.observe(previous)
+    assert Path(path).read_bytes() == b"x" * 100
+    # the source can be read, so it is the other one
+    assert caught.value.path == f"{path}-second"
+    assert not os.path.exists(f"{path}-second")
+
+
+def test_the_clock_of_a_directory_is_that_of_what_is_made_there(place: str) -> None:
+    now = disk.clock(place)
+    assert now is not None
+    assert abs(now - os.stat(place).st_mtime) < 60
+    assert os.listdir(place) == []
+    assert disk.clock(os.path.join(place, "missing")) is None

@@ -82,3 +82,9 @@ def test_packages_are_exempt_from_folding_by_wish_and_by_nature(env: Environment
 def test_an_unknown_mode_is_told(env: Environment, entry: Entry) -> None:
     with pytest.raises(LinkRefused, match="no link mode"):
         linking.choose("magic", env, [entry])
+
+
+def test_a_fold_prevails_since_it_stands_for_many_files() -> None:
+    assert linking.prevailing({"copy": 3, "hardlink": 5}) == "hardlink"
+    assert linking.prevailing({"symlink": 5, "fold": 1}) == "fold"
+    assert linking.prevailing({}) == ""

@@ -87,6 +87,14 @@ class FaultFS:
         """Refuse exclusive locks on descriptors that are not open for writing (EBADF)."""
         self._ask(do="nfs-locks")
 
+    def ignore_case(self, *, ignored: bool = True) -> None:
+        """Take names that differ in case alone for one, as FAT, SMB and many file systems of macOS and Windows do."""
+        self._ask(do="ignore-case", ignored=ignored)
+
+    def skew_clock(self, seconds: float) -> None:
+        """Let the clock that dates changes be ahead of ours (or behind), as that of a file server may be."""
+        self._ask(do="skew", seconds=seconds)
+
     def freeze_listings(self) -> None:
         """Let directories list what they hold now, whatever happens to them; files are found by name all the same."""
         self._ask(do="freeze")
@@ -186,6 +194,8 @@ class _PassThrough:
         self._counts: Counter[str] = Counter()
         self._frozen: dict[str, list[str]] | None = None
         self._nfs_locks = False
+        self._ignores_case = False
+        self._skew = 0.0
         # inode -> how many bytes of it are known to be on the medium
         self._dirty: dict[int, int] = {}
         self._context: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)  # serve() sets it: user, group, process
@@ -207,6 +217,10 @@ class _PassThrough:
                     self._delays.clear()
                 case {"do": "nfs-locks"}:
                     self._nfs_locks = True
+                case {"do": "ignore-case", "ignored": bool(ignored)}:
+                    self._ignores_case = ignored
+                case {"do": "skew", "seconds": float() | int() as seconds}:
+                    self._skew = float(seconds)
                 case {"do": "freeze"}:
                     self._frozen = {
                         os.path.relpath(directory, self._backing): [*directories, *files]
@@ -254,7 +268,26 @@ class _PassThrough:
             time.sleep(seconds)
         if failing:
             raise OSError(failing[0].number, os.strerror(failing[0].number))
-        return self._backing + path
+        return self._real(path)
+
+    def _real(self, path: str) -> str:
+        """Return where a path is on the disk behind."""
+        if not self._ignores_case:
+            return self._backing + path
+        real = self._backing
+        for name in path.split("/")[1:]:
+            here = f"{real}/{name}"
+            if name and not os.path.lexists(here):
+                others = os.listdir(real) if os.path.isdir(real) else []
+                here = next((f"{real}/{one}" for one in others if one.lower() == name.lower()), here)
+            real = here
+        return real
+
+    def _date(self, where: str | int) -> None:
+        """Date a change by the clock of this file system, if that is not ours."""
+        if self._skew:
+            now = time.time() + self._skew
+            os.utime(where, (now, now))
 
     def _own(self, real: str) -> None:
         """Give a new entry to whoever made it, in the group that its directory demands."""
@@ -299,6 +332,7 @@ class _PassThrough:
         real = self._enter("mkdir", path)
         os.mkdir(real, mode)
         self._own(real)
+        self._date(real)
         return 0
 
     def rmdir(self, path: str) -> int:
@@ -316,11 +350,11 @@ class _PassThrough:
         return 0
 
     def rename(self, old: str, new: str) -> int:
-        os.rename(self._enter("rename", old), self._backing + new)
+        os.rename(self._enter("rename", old), self._real(new))
         return 0
 
     def link(self, new: str, old: str) -> int:
-        os.link(self._backing + old, self._enter("link", new), follow_symlinks=False)
+        os.link(self._real(old), self._enter("link", new), follow_symlinks=False)
         return 0
 
     # rights and times
@@ -337,6 +371,7 @@ class _PassThrough:
         real = self._enter("utimens", path)
         if times is None:
             os.utime(real, follow_symlinks=False)
+            self._date(real)
         else:
             os.utime(real, ns=times, follow_symlinks=False)
         return 0
@@ -367,6 +402,7 @@ class _PassThrough:
             os.close(fd)
             raise
         self._dirty[os.fstat(fd).st_ino] = 0
+        self._date(fd)
         return fd
 
     def open(self, path: str, flags: int) -> int:
@@ -381,7 +417,9 @@ class _PassThrough:
         self._enter("write", path or "")
         facts = os.fstat(fh)
         self._dirty[facts.st_ino] = min(self._dirty.get(facts.st_ino, facts.st_size), offset)
-        return os.pwrite(fh, data, offset)
+        written = os.pwrite(fh, data, offset)
+        self._date(fh)
+        return written
 
     def truncate(self, path: str, length: int, fh: int | None = None) -> int:
         real = self._enter("truncate", path or "")

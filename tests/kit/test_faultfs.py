@@ -161,3 +161,22 @@ def test_rights_hold_and_files_belong_to_their_makers(faulty: FaultFS) -> None:
         assert "Permission denied" in bob.run(["cat", "d/file"], cwd=shared).err
         assert "not permitted" in bob.run(["chmod", "644", "d/file"], cwd=shared).err
         bob.run(["rm", "-f", "d/file"], cwd=shared).ok()
+
+
+def test_names_can_differ_in_case_without_being_two(faulty: FaultFS) -> None:
+    faulty.ignore_case()
+    Path(faulty.point, "Name").write_bytes(b"one")
+    assert Path(faulty.point, "nAME").read_bytes() == b"one"
+    with pytest.raises(FileExistsError):
+        os.mkdir(os.path.join(faulty.point, "NAME"))
+    assert os.listdir(faulty.point) == ["Name"]
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600])
+def test_changes_can_be_dated_by_another_clock(faulty: FaultFS, seconds: int) -> None:
+    faulty.skew_clock(seconds)
+    path = Path(faulty.point, "file")
+    path.write_bytes(b"one")
+    assert abs(path.stat().st_mtime - time.time() - seconds) < 60
+    os.utime(path, (1, 1))
+    assert path.stat().st_mtime == 1

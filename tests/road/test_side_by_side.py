@@ -68,7 +68,7 @@ def test_ctrl_c_ends_all_of_them() -> None:
     code = (
         "import sys, threading\nsys.path[:0] = [sys.argv[1]]\nfrom commonwheel.road import side_by_side\n"
         "over = threading.Event()\n"
-        "def work(n):\n    print('begun', flush=True)\n    over.wait(30)\n    print('ended', flush=True)\n"
+        "def work(n):\n    print('begun\\n', end='', flush=True)\n    over.wait(30)\n    print('ended\\n', end='', flush=True)\n"
         "try: side_by_side.each([1, 2], work, 2, over.set)\nexcept KeyboardInterrupt: print('interrupted', flush=True)\n"
     )
     source = str(Path(side_by_side.__file__).parents[2])

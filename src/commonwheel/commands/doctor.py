@@ -320,7 +320,8 @@ def _tried(sample: str, beside: str, static: dict[str, str]) -> dict[str, str]:
     for mode, way in ways.items():
         try:
             way(f"{beside}-{mode}")
-            reasons[mode] = ""
+            # a link can be made to what cannot be used through it
+            reasons[mode] = static[mode] if mode == "symlink" else ""
         except disk.DiskError as error:
             reasons[mode] = static[mode] or os.strerror(error.errno)
     return reasons

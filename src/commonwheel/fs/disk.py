@@ -67,6 +67,9 @@ _HOPELESS = frozenset({
     numbers.EROFS,
 })  # fmt: skip
 _NOT_EMPTY = frozenset({numbers.ENOTEMPTY, numbers.EEXIST})
+# what a medium or a file server says that fails, of whichever file
+_MEDIUM = frozenset({numbers.EIO, numbers.ESTALE})
+_PART = 1 << 20
 # file systems that cannot sync a directory, or this way
 _UNSYNCABLE = frozenset({numbers.EINVAL, numbers.EBADF, numbers.ENOSYS, numbers.EOPNOTSUPP, numbers.EACCES})
 
@@ -176,6 +179,18 @@ def create(directory: str, mode: int = 0o666, prefix: str = TEMPORARY) -> "NewFi
 def create_new(path: str, mode: int = 0o666) -> "NewFile":
     """Open a file that must not exist at its own name, in a tree that is ours and not published yet."""
     return NewFile(path, _create("create", path, mode, path), mode)
+
+
+def clock(directory: str) -> float | None:
+    """Return the time by the clock that dates changes in `directory`, in seconds since the epoch; None if nothing can be made there.
+
+    A file server has a clock of its own: how old something is there can only be told by it.
+    """
+    try:
+        with create(directory) as probe:
+            return os.fstat(probe.fileno()).st_mtime
+    except DiskError:
+        return None
 
 
 class NewFile:
@@ -536,19 +551,47 @@ def _clone(source: str, path: str, mode: int) -> None:
 def _copy(source: str, path: str, mode: int) -> None:
     fd, origin = _open_source(source)
     try:
-        step("create", path)
-        target = os.open(path, platform.NEW, mode)
         try:
-            if origin.st_size:
-                step("copy", path)
-                platform.copy_data(fd, target, origin.st_size)
-        except BaseException:
-            _close_quietly(target)
-            _unlink_quietly(path)
-            raise
+            target = _copied(fd, path, mode, origin.st_size)
+        except OSError as error:
+            if error.errno not in _MEDIUM:
+                raise
+            # of two files one failed, and the system does not say which: if it was not the source, or only for a moment,
+            # a second attempt tells
+            if not _is_readable(fd):
+                error.filename = source
+                raise
+            os.lseek(fd, 0, os.SEEK_SET)
+            target = _copied(fd, path, mode, origin.st_size)
     finally:
         os.close(fd)
     _settle(target, path, mode, origin.st_mtime_ns)
+
+
+def _copied(fd: int, path: str, mode: int, size: int) -> int:
+    """Return a new file, open, with the content of an open one; after a failure it is gone."""
+    step("create", path)
+    target = os.open(path, platform.NEW, mode)
+    try:
+        if size:
+            step("copy", path)
+            platform.copy_data(fd, target, size)
+    except BaseException:
+        _close_quietly(target)
+        _unlink_quietly(path)
+        raise
+    return target
+
+
+def _is_readable(fd: int) -> bool:
+    """Say whether an open file can be read to its end."""
+    try:
+        os.lseek(fd, 0, os.SEEK_SET)
+        while os.read(fd, _PART):
+            pass
+    except OSError:
+        return False
+    return True
 
 
 def _hard_link(source: str, path: str, _mode: int) -> None:
@@ -1081,15 +1124,13 @@ class Lock:
 
     def _bury(self, fd: int) -> None:
         """Take the lock file away from a holder on another host that shows no sign of life."""
-        holder, now = self._holder, time.monotonic()
-        if holder is None or not holder.beats or holder.boot == facts.boot_id() or now - self._looked < _BEAT / 2:
+        holder, looked = self._holder, time.monotonic()
+        if holder is None or not holder.beats or holder.boot == facts.boot_id() or looked - self._looked < _BEAT / 2:
             return
-        self._looked = now
+        self._looked = looked
         found = os.fstat(fd)
-        # only the file server's clock can be compared with its own times
-        with create(_parent(self._path)) as probe:
-            silence = os.fstat(probe.fileno()).st_mtime - found.st_mtime
-        if silence > _LIFELESS and _is_same(self._path, found):
+        now = clock(_parent(self._path))
+        if now is not None and now - found.st_mtime > _LIFELESS and _is_same(self._path, found):
             _unlink_quietly(self._path)
 
     def __exit__(

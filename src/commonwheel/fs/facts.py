@@ -216,6 +216,8 @@ def link_reasons(source: str, target: str) -> dict[str, str]:
         reasons["clone"] = reasons["hardlink"] = apart
     if not reasons["clone"] and to_mount.type and to_mount.type not in REFLINKING:
         reasons["clone"] = f"{to_mount.type} does not share blocks between files"
+    if "noexec" in from_mount.flags and "noexec" not in to_mount.flags:
+        reasons["symlink"] = f"`{from_mount.point}` has `noexec`: libraries cannot be loaded through links to it"
     if to_mount.type in LINKLESS:
         reasons["hardlink"] = reasons["hardlink"] or f"{to_mount.type} has no hard links"
     if read_only(target):

@@ -209,12 +209,15 @@ def load(environment: "Environment", number: int) -> Record | None:
 
 
 def read(state: str, number: int) -> Record | None:
-    """Return one record below a state directory, or None if it is not there or cannot be read."""
+    """Return one record below a state directory, or None if it is not there or says nothing; DiskError if the disk fails."""
+    path = path_of(state, number)
     try:
-        with open(path_of(state, number), "rb") as file:
+        with open(path, "rb") as file:
             return decode(file.read(), os.path.dirname(state))
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise disk.DiskError("read", path, error) from error
 
 
 def log(environment: "Environment") -> "tuple[Record, ...]":

@@ -110,6 +110,11 @@ def _strict_way(mode: str, entry: "Entry", exempt: "Collection[str]") -> tuple[s
     return ("symlink",) if mode == "fold" else (mode,)
 
 
+def prevailing(used: "Mapping[str, int]") -> str:
+    """Return the way most files went, given how many went each; "" for none. A fold is one link for any number of them."""
+    return "fold" if used.get("fold") else max(used, key=lambda way: used[way], default="")
+
+
 class _Reasons:
     """What is known against a way before it is tried: asked once for each store, since the answer reads the mount table."""
 
@@ -125,15 +130,18 @@ class _Reasons:
             reason = "the files in the store belong to another user"
         elif way == "symlink" and not entry.trusted:
             reason = "the entry is in a temporary store"
-        elif way in {"clone", "hardlink"}:
-            # entries of one store lie in one file system: three directories up is its root
-            store = entry.root.rsplit("/", 3)[0]
-            if store not in self._known:
-                self._known[store] = facts.link_reasons(store, self._target)
-            reason = self._known[store][way]
+        else:
+            reason = self._known_against(way, entry)
         if reason:
             self._told[f"no {way}: {reason}"] = None
         return reason
+
+    def _known_against(self, way: str, entry: "Entry") -> str:
+        # entries of one store lie in one file system: three directories up is its root
+        store = entry.root.rsplit("/", 3)[0]
+        if store not in self._known:
+            self._known[store] = facts.link_reasons(store, self._target)
+        return self._known[store][way]
 
     def against_folding(self, entry: "Entry", exempt: "Collection[str]") -> str:
         """Return why an entry is not folded, or ""."""
@@ -142,6 +150,7 @@ class _Reasons:
             reason = "its entry is in a temporary store"
         elif entry.name in exempt:
             reason = "exempted by --no-fold"
+        reason = reason or self._known_against("symlink", entry)
         if reason:
             self._told[f"`{entry.name}` is not folded: {reason}"] = None
         return reason

@@ -244,7 +244,8 @@ def _refuse_if_alive(path: str, name: str) -> None:
     here = disk.maker(os.path.basename(disk.temporary("")))
     if made_by is None or here is None:
         return
-    fresh = time.time() - os.lstat(path).st_mtime < _ABANDONED_AFTER
+    now = disk.clock(os.path.dirname(path)) or time.time()
+    fresh = now - os.lstat(path).st_mtime < _ABANDONED_AFTER
     if _is_alive(made_by[1]) if made_by[0] == here[0] else fresh:
         raise EnvironmentBusy(
             f"process {made_by[1]} on {made_by[0]} is changing this environment",

@@ -25,7 +25,7 @@ import time
 from commonwheel.errors import CommonwheelError
 from commonwheel.events import Silence
 from commonwheel.fs import disk, facts
-from commonwheel.install import changeset, history, recovery
+from commonwheel.install import changeset, history, linking, recovery
 from commonwheel.install.recovery import BEGIN, BRING_IN, MAKE, READY, SET_ASIDE, EnvironmentBusy, RecoveryFailed
 from commonwheel.install.staging import Staging
 from commonwheel.model import Value
@@ -80,7 +80,7 @@ class Options(Value):
 class Receipt(Value):
     """What was done, and as which number of the history.
 
-    `used` counts files by the way they were placed, `mode` is the most used one; `why` are the reasons that kept others from
+    `used` counts files by the way they were placed, `mode` is the prevailing one; `why` are the reasons that kept others from
     being tried; `window` is how long, in seconds, the environment was neither old nor new; `warnings` are clashes and foreign
     files that were replaced; `left` are trash paths that could not be deleted.
     """
@@ -102,7 +102,7 @@ class Receipt(Value):
         self.added: Final = added
         self.removed: Final = removed
         self.used: Final = used
-        self.mode: Final = max(used, key=lambda way: used[way], default="")
+        self.mode: Final = linking.prevailing(used)
         self.why: Final = why
         self.warnings: Final = warnings
         self.window: Final = window

@@ -156,7 +156,7 @@ class Store:
             try:
                 faults = self._check_folded(entry) if folded and entry.foldable else self._faults(entry)
             except OSError as error:
-                self._leave(entry, error)
+                self.leave(entry, _said(error))
                 continue
             if not faults:
                 return entry
@@ -191,12 +191,23 @@ class Store:
         doubts = [row for row in loose if not soundness.is_as_published(f"{entry.tree}/{row[0]}", row)]
         return lost or (self._cold().hash_faults(entry.tree, doubts) if doubts else [])
 
-    def _leave(self, entry: Entry, error: OSError) -> None:
+    def leave(self, entry: Entry, reason: str) -> None:
         """Pass an entry over for as long as this process lives: it cannot be read now, which does not make it bad."""
         kept = self._kept.pop(entry.digest, None)
         self._spoiled.add(entry.root)
         if kept is not None:
-            kept.layer.note(f"`{entry.root}` is not used: {error.strerror}")
+            kept.layer.note(f"`{entry.root}` is not used: {reason}")
+
+    def reread(self, entry: Entry) -> None:
+        """Hash an entry whose store has begun to fail; one that cannot be read is passed over, a bad one taken away."""
+        try:
+            rows = self._rows(entry)
+            faults = [(layout.FILES, "is damaged")] if rows is None else self._cold().hash_faults(entry.tree, rows)
+        except OSError as error:
+            self.leave(entry, _said(error))
+        else:
+            if faults:
+                self.quarantine(entry, f"`{faults[0][0]}` {faults[0][1]}")
 
     def quarantine(self, entry: Entry, reason: str) -> str | None:
         """Take an entry out of use, because of `reason`; return where it lies now, None if it could not be moved.
@@ -529,7 +540,7 @@ class Store:
             rows = self._rows(kept.entry)
             faults = [(layout.FILES, "is damaged")] if rows is None else self._cold().hash_faults(kept.entry.tree, rows)
         except OSError as error:
-            self._leave(kept.entry, error)
+            self.leave(kept.entry, _said(error))
             return False
         if faults:
             self.quarantine(kept.entry, f"`{faults[0][0]}` {faults[0][1]}")
@@ -550,6 +561,10 @@ class Store:
 def strongest(digests: "tuple[Digest, ...]") -> "tuple[Digest, ...]":
     """Return those digests that are to be held against a file: the strong ones, or the weak if there are no others."""
     return tuple([digest for digest in digests if digest.algorithm not in WEAK]) or digests
+
+
+def _said(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def _read_in_entry(kept: Kept, name: str) -> bytes:

@@ -14,7 +14,7 @@ from commonwheel.store import header, layout, roots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Final
 
     from commonwheel.store.header import Header
@@ -229,15 +229,15 @@ def last_uses(layer: "Layer") -> dict[str, float]:
     return found
 
 
-def leftovers(layer: "Layer") -> "Iterator[str]":
-    """Yield what is unfinished or on its way out in a layer, and nobody's work any more."""
+def leftovers(layer: "Layer", clock: "Callable[[], float]" = time.time) -> "Iterator[str]":
+    """Yield what is unfinished or on its way out in a layer, and nobody's work any more, by the `clock` that dates changes there."""
     pending = [layer.path(layout.VERSION), layer.root]
     while pending:
         directory = pending.pop()
         for name in names_in(directory):
             path = f"{directory}/{name}"
             if layout.is_leftover(name):
-                if is_abandoned(path, name):
+                if is_abandoned(path, name, clock):
                     yield path
             # what is inside an entry or an image is not looked at: it is whole, or damaged
             elif directory != layer.root and not _is_closed(name) and _is_real_directory(path):
@@ -255,7 +255,7 @@ def _is_real_directory(path: str) -> bool:
         return False
 
 
-def is_abandoned(path: str, name: str) -> bool:
+def is_abandoned(path: str, name: str, clock: "Callable[[], float]" = time.time) -> bool:
     """Say whether whoever made this unfinished thing is gone. What is on its way out may always go.
 
     A process of this host that no longer runs leaves nothing behind for long; but another container may have this host's
@@ -270,7 +270,7 @@ def is_abandoned(path: str, name: str) -> bool:
         changed = max(os.lstat(path).st_mtime, *(os.lstat(f"{path}/{inner}").st_mtime for inner in names_in(path)), 0.0)
     except OSError:
         return False
-    return time.time() - changed > (ENDED if is_ended else ABANDONED)
+    return clock() - changed > (ENDED if is_ended else ABANDONED)
 
 
 def _is_running(pid: int) -> bool:

@@ -22,7 +22,7 @@ from commonwheel.store.survey import Held, Measure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from typing import Final
 
     from commonwheel.events import Reporter
@@ -161,6 +161,12 @@ class _Removal:
         self.kept: list[str] = []
         self.remains: list[str] = []
 
+    def clock(self, layer: "Layer") -> "Callable[[], float]":
+        """Return what tells the time of a layer: that of its file server, unless nothing may be written to ask."""
+        if self.dry:
+            return time.time
+        return lambda: disk.clock(layer.path(layout.VERSION)) or time.time()
+
     def entry(self, one: Held) -> None:
         """Remove an entry and its images."""
         self.store.forget(one.digest)
@@ -263,7 +269,7 @@ def clean(store: "Store", names: "Collection[str]" = (), *, force: bool = False,
             _drop_pointers(layer, digests, removal)
         else:
             _drop_rooms(layer, removal)
-        for path in survey.leftovers(layer):
+        for path in survey.leftovers(layer, removal.clock(layer)):
             removal.path(path)
     return removal.result()
 
@@ -355,7 +361,7 @@ def prune(store: "Store", wish: Wish | None = None, *, others: Wish | None = Non
 
 
 def _prune(layer: "Layer", wish: Wish, removal: _Removal) -> None:
-    for path in survey.leftovers(layer):
+    for path in survey.leftovers(layer, removal.clock(layer)):
         removal.path(path)
     alive = None if removal.dry else roots.drop_stale(layer)
     left = []
