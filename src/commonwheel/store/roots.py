@@ -8,12 +8,12 @@ Laws of this file: a layer that takes no notes (read only, somebody else's) cost
 prunes such a store cannot know who uses it, and says so (docs/sharing.md).
 """
 
-import hashlib
 import os
 import time
 
 from commonwheel.fs import disk, facts
 from commonwheel.model import Value
+from commonwheel.specs.fingerprint import sha256_of
 from commonwheel.store import layout
 from commonwheel.store.lines import joined, seal, unescape, unseal
 from commonwheel.store.policy import GROUP
@@ -85,7 +85,7 @@ def forget(store: "Store", environment: str) -> None:
 
 
 def _keep_in(layer: "Layer", environment: str, entries: "Mapping[str, str]") -> None:
-    relative = layout.root(layer.trust.me, hashlib.sha256(os.fsencode(environment)).hexdigest())
+    relative = layout.root(layer.trust.me, sha256_of(os.fsencode(environment)))
     known = layer.read(relative)
     before = None if known is None else decode(known, layer.trust.me)
     if before is not None:

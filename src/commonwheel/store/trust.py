@@ -140,8 +140,8 @@ def _is_member(uid: int, group: int) -> bool:
 def _hides_users() -> bool:
     """Say whether this process sees less than all users of the machine (a user namespace)."""
     try:
-        with open("/proc/self/uid_map", encoding="ascii") as file:
+        with open("/proc/self/uid_map", "rb") as file:
             fields = file.read().split()
     except OSError:
         return False
-    return fields != ["0", "0", "4294967295"]
+    return fields != [b"0", b"0", b"4294967295"]
