@@ -88,6 +88,8 @@ def conda(place: str, alice: User, carol: User) -> tuple[str, str]:
         os.link(f"{cache}/{path}", f"{site}/{path}")
     for directory, _, _ in os.walk(os.path.join(place, "envs")):
         os.chown(directory, alice.uid, alice.gid)
+    shared = [os.stat(f"{site}/{path}") for path in CONDAS]
+    assert {(one.st_nlink, one.st_uid) for one in shared} == {(2, carol.uid)}
     return root, cache
 
 
@@ -109,6 +111,8 @@ def test_three_projects_are_installed_edited_and_removed(
         environ["VIRTUAL_ENV"] = root
     words = [word for name in ("one", "two", "three") for word in ("-e", f"{projects}/{name}")]
     alice.cw("pip", "install", "-p", root, "--no-index", *words, cwd=place, env=environ).ok()
+    # what conda had put there lost its name, and is carol's alone
+    assert {os.stat(f"{cache}/{path}").st_nlink for path in before} <= {1}
     frozen = alice.cw("pip", "freeze", "-p", root, cwd=place, env=environ).ok().splitlines()
     assert [line.rpartition("/")[2] for line in frozen if line.startswith("-e ")] == ["one", "three", "two"]
     assert alice.run([f"{root}/bin/two"], cwd=place, env=environ).ok() == "two runs\n"

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from commonwheel.road import isolation
-from kit.sdists import BACKEND, files_of, write_tree
+from kit import pythons
+from kit.sdists import PREPARES, files_of, write_tree
 from kit.wheels import make_wheel
 from kit.workshop import TRACED, Workshop
 
@@ -192,24 +193,18 @@ def test_the_requirements_of_the_legacy_backend_are_setuptools(shop: Workshop) -
     assert "needed: setuptools >= 40.8.0" in said
 
 
-def test_an_interpreter_that_is_not_ours_builds(shop: Workshop) -> None:
-    """The one of the environment does: not the one that cw runs in."""
-    from kit import pythons
-
-    other = next(
-        (
-            path
-            for name, path in sorted(pythons.pythons().items())
-            if f"{sys.version_info[0]}.{sys.version_info[1]}" not in path
-        ),
-        "",
-    )
-    if not other:
+@pytest.mark.parametrize("which", [0, -1])
+def test_an_interpreter_that_is_not_ours_builds(shop: Workshop, which: int) -> None:
+    """The one of the environment does, the oldest or the newest: not the one that cw runs in."""
+    here = "{}.{}".format(*sys.version_info[:2])
+    others = [(minor, path) for minor, path in pythons.pythons().items() if minor != here]
+    if not others:
         pytest.skip("there is one interpreter only")
-    shop("venv", "--clear", "-p", other, "v").ok()
-    tells = BACKEND.replace(
-        "    found = sources()\n", "    import sys\n    found = {'seen.py': repr(sys.version_info[:2])}\n"
+    minor, path = others[which]
+    shop("venv", "--clear", "-p", path, "v").ok()
+    tells = PREPARES.replace(
+        "    found = sources()\n", "    import sys\n    found = {'seen.py': '{}.{}'.format(*sys.version_info)}\n"
     )
     write_tree(shop.path("demo"), files_of(backend=tells))
     shop.install("./demo").ok()
-    assert eval(Path(shop.site(), "seen.py").read_text()) != sys.version_info[:2]
+    assert Path(shop.site(), "seen.py").read_text() == minor
