@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from commonwheel.fs import disk
 from commonwheel.road import isolation
 from kit import pythons
 from kit.sdists import PREPARES, files_of, write_tree
@@ -90,6 +91,21 @@ def test_what_a_backend_asks_for_without_need_costs_nothing(shop: Workshop, monk
     shop.install("./demo").ok()
     assert seen(shop)[:2] == ("1.0", ["tool"])
     assert len(laid) == 1
+
+
+def test_nothing_of_a_build_is_made_to_last(shop: Workshop) -> None:
+    tool(shop, "1.0")
+    shop.project(backend=SEES, requires=["tool"])
+    steps: list[tuple[str, str]] = []
+    before = disk.observe(lambda verb, path: steps.append((verb, path)))
+    try:
+        shop.install("./demo").ok()
+    finally:
+        disk.observe(before)
+    scratch = {verb for verb, path in steps if "/builds/" in path}
+    assert "symlink" in scratch
+    assert "sync" not in scratch
+    assert "sync" in {verb for verb, _ in steps}  # the user's own environment is
 
 
 def test_programs_of_the_environment_are_found_first(shop: Workshop) -> None:
