@@ -269,15 +269,19 @@ def _is_capped(specifier: str) -> bool:
 
 
 def _python_marker(requires_python: str) -> "Marker":
-    """Return a Requires-Python as a marker, without its upper bounds (see `versions.admits_python`)."""
+    """Return a Requires-Python as a marker, without its upper bounds (see `versions.admits_python`).
+
+    Nor does a single release count that is left out (`!=3.14.1`, as networkx has it): it would divide the world for the
+    sake of a Python that is soon replaced, and make `==` of such a version unsolvable. Whoever has it is told when he installs.
+    """
     parts = []
     for clause in clauses(repaired(requires_python) or ""):
         if clause.operator in (">=", ">"):
             parts.append(Comparison("python_full_version", clause.operator, clause.version))
         elif clause.operator in ("==", "~="):
             parts.append(Comparison("python_full_version", ">=", clause.version))
-        elif clause.operator == "!=":
-            parts.append(Comparison("python_full_version", "!=", f"{clause.version}{'.*' if clause.wildcard else ''}"))
+        elif clause.operator == "!=" and clause.wildcard:
+            parts.append(Comparison("python_full_version", "!=", f"{clause.version}.*"))
     return both(*parts) if parts else ALWAYS
 
 
