@@ -61,7 +61,7 @@ class Page:
         parts = [self._head()]
         if "ratios" in shown:
             parts.append("![Ratios of all cases with their targets](performance-ratios.svg)\n")
-        for group in ("files", "cold", "resolution", "small"):
+        for group in ("files", "cold", "resolution", "source", "small"):
             parts += self._part(group, self._compared(self.of(group)))
             if group == "small":
                 parts += self._own_cpu()
@@ -154,7 +154,7 @@ class Page:
         )
 
     def _memory(self) -> str:
-        rows = self.of("files", "cold", "resolution", "small", "pip")
+        rows = self.of("files", "cold", "resolution", "source", "small", "pip")
         if not rows:
             return "Not measured yet.\n"
         over = [f"{row.case.title} ({row.ours['peak']:.0f})" for row in rows if row.ours["peak"] > MEMORY]
@@ -298,7 +298,7 @@ class Page:
     def pictures(self) -> Iterator[tuple[str, str]]:
         """Yield the name and the text of each picture that there are figures for."""
         groups = []
-        for group in ("files", "cold", "resolution", "small", "pip"):
+        for group in ("files", "cold", "resolution", "source", "small", "pip"):
             bars = [svg.Bar(row.case.title.replace("`", ""), row.ratio, row.case.target) for row in self.of(group)]
             if bars:
                 groups.append((GROUPS[group], bars))
@@ -355,6 +355,10 @@ ABOUT = {
     "resolution": (
         "`pip compile` into a file. Warm: with the same store before. Limit of the cold ones: the same pages and metadata by "
         "`curl --parallel`.\n"
+    ),
+    "source": (
+        "`pip install --no-binary` of one project of pure Python, hard links, on tmpfs. The run time of the build backend is in both "
+        "times: what is above it is at most uv's where the ratio is at most 1.\n"
     ),
     "small": "Limit: the start of the bare interpreter.\n",
     "pip": (

@@ -57,6 +57,11 @@ def rows(page: str, heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
+def test_builds_of_source_distributions_have_a_part_of_their_own(written: Writer) -> None:
+    page = written(record("source-again-flit", [0.2], [0.4]))
+    assert rows(page, "Building source distributions")[0][0] == "idna (flit), build tools in the store"
+
+
 def test_a_case_shows_medians_extremes_ratio_and_target(written: Writer) -> None:
     page = written(record("noop", [0.05, 0.06, 0.08], [0.02, 0.04, 0.05]))
     (row,) = rows(page, "Small commands")
