@@ -102,6 +102,11 @@ class Side:
     def is_stopped(self) -> bool:
         return any(run["stopped"] for run in self.runs)
 
+    def heed(self, run: Run) -> None:
+        """Take a run that was not to be counted for one that was, if it had to be stopped: another would have to be so too."""
+        if run["stopped"]:
+            self.runs.append(run)
+
     def figures(self, key: str) -> list[float]:
         if key == "cpu":
             return [run["user"] + run["system"] for run in self.runs]
@@ -235,13 +240,14 @@ class Lab:
     def _warm_up(self, case: Case, side: Side) -> None:
         """Run once uncounted, for the caches of the machine and the bytecode of the tool; memory is looked at meanwhile.
 
-        A command that has to be stopped would have to be so again: it is not run a second time.
+        A pip that takes so long that one run must do is not warmed up.
         """
+        if side.is_stopped or (side.tool == "pip" and case.runs == 1):
+            return
         side.prepare()
         run = self._run(case, side, watch=True)
         side.watched = run["peak"]
-        if run["stopped"]:
-            side.runs.append(run)
+        side.heed(run)
 
     def _run(self, case: Case, side: Side, *, watch: bool = False) -> Run:
         return self.spawner.run(side.argv, side.environ, self.seat, case.limit, watch=watch)
@@ -300,10 +306,11 @@ class Lab:
     def _counted(self, environment: str) -> dict[str, int]:
         """Count what an installation made: files, directories and packages."""
         files = directories = packages = 0
-        for _, below, names in os.walk(f"{environment}/lib"):
+        for directory, below, names in os.walk(f"{environment}/lib"):
             files += len(names)
             directories += len(below)
-            packages += sum(name.endswith(".dist-info") for name in below)
+            if os.path.basename(directory) == "site-packages":
+                packages += sum(name.endswith(".dist-info") for name in below)
         return {"files": files, "directories": directories, "packages": packages}
 
     # --- limits -----------------------------------------------------------------------------------------------------
@@ -375,8 +382,9 @@ class Lab:
         imports = shlex.join([f"{place}/env/bin/python", "-c", _IMPORT_ALL, names])
         argv = ["/bin/sh", "-c", f"{install} && {imports}"]
         side = Side(tool, mode, argv, environ, lambda: self._fresh(f"{place}/env"))
-        side.prepare()
-        self._run(case, side)  # the first environment of the machine
+        if tool != "pip":
+            side.prepare()
+            side.heed(self._run(case, side))  # the first environment of the machine
         return side
 
     def _importable(self, case: Case, place: str) -> str:
@@ -403,7 +411,7 @@ class Lab:
         self._fresh(f"{place}/env")
         side = Side(tool, "", self._compile(case, tool, place), environ, lambda: self._clear(f"{place}/out.txt"))
         side.prepare()
-        self._run(case, side)  # fills the store
+        side.heed(self._run(case, side))  # fills the store
         return side
 
     def _resolve_cold(self, case: Case, tool: str, place: str) -> Side:
@@ -413,11 +421,18 @@ class Lab:
         return Side(tool, "", argv, environ, lambda: self._clear(f"{place}/out.txt", f"{place}/cold"))
 
     def _installed(self, case: Case, tool: str, place: str) -> dict[str, str]:
-        """Install the work once, by the tool itself, and return the environment variables."""
+        """Install the work once, and return the environment variables."""
+        self._put(case, tool, place, "hardlink")
+        return self.environ(f"{place}/store", case.delay)
+
+    def _put(self, case: Case, tool: str, place: str, mode: str) -> None:
+        """Install what a tool will look at, by the tool itself; for pip by uv, which does not take a minute for it."""
+        environment = f"{place}/env"
+        if tool == "pip":
+            tool, place, mode = "uv", f"{os.path.dirname(place)}/uv", "copy"
         environ = self._stock(case, tool, place)
-        self._fresh(f"{place}/env")
-        self.quietly(self._install(case, tool, f"{place}/env", "hardlink"), environ)
-        return environ
+        self._fresh(environment)
+        self.quietly(self._install(case, tool, environment, mode), environ)
 
     def _noop(self, case: Case, tool: str, place: str) -> Side:
         environ = self._installed(case, tool, place)
@@ -432,13 +447,11 @@ class Lab:
         return Side(tool, "", self.tools.words(tool, "pip freeze", f"{place}/env"), environ, _nothing)
 
     def _uninstall(self, case: Case, tool: str, place: str) -> Side:
-        environ = self._stock(case, tool, place)
+        environ = self.environ(f"{place}/store", case.delay) if tool == "pip" else self._stock(case, tool, place)
         mode = self._mode(case, tool, place, environ)
-        install = self._install(case, tool, f"{place}/env", mode)
 
         def prepare() -> None:
-            self._fresh(f"{place}/env")
-            self.quietly(install, environ)
+            self._put(case, tool, place, mode)
             self._settle()
 
         words = self.tools.words(tool, "pip uninstall", f"{place}/env", "-r", self.pinned(case.work))

@@ -157,7 +157,8 @@ class Page:
         rows = self.of("files", "cold", "resolution", "source", "small", "pip")
         if not rows:
             return "Not measured yet.\n"
-        over = [f"{row.case.title} ({row.ours['peak']:.0f})" for row in rows if row.ours["peak"] > MEMORY]
+        own = [row for row in rows if row.case.kind != "imports"]  # what is imported is not the installer's
+        over = [f"{row.case.title} ({row.ours['peak']:.0f})" for row in own if row.ours["peak"] > MEMORY]
         told = (
             f"No case holds more than {MEMORY} MB."
             if not over
@@ -170,8 +171,8 @@ class Page:
                     self._name(row) + (" (pip)" if row.case.against == "pip" else ""),
                     duration(row.ours["cpu"]),
                     duration(row.theirs["cpu"]),
-                    f"{row.ours['peak']:.0f} MB",
-                    f"{row.theirs['peak']:.0f} MB",
+                    f"{row.ours['peak']:.0f} MB" if row in own else "",
+                    f"{row.theirs['peak']:.0f} MB" if row in own else "",
                 )
                 for row in rows
             ),
