@@ -1,7 +1,18 @@
 """Bars on a terminal, drawn by `rich` on stderr."""
 
 from rich.console import Console as Terminal
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TaskID, TextColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
 
 _VERBS = {
     "resolve": "Resolving",
@@ -14,6 +25,23 @@ _VERBS = {
 _SHOWN = 8  # bars at a time: more would scroll
 
 
+class _Amount(ProgressColumn):
+    """Show the bytes of a download with their rate, and a count of anything else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bytes = DownloadColumn(binary_units=True)
+        self._rate = TransferSpeedColumn()
+
+    def render(self, task: Task) -> Text:
+        """Return how far a task is, "" where nothing is counted."""
+        if task.total is None and not task.completed:
+            return Text("")
+        if task.fields["kind"] == "download":
+            return Text.assemble(self._bytes.render(task), " ", self._rate.render(task), style="progress.download")
+        return Text(f"{task.completed:.0f}" + (f"/{task.total:.0f}" if task.total else ""), style="progress.download")
+
+
 class Bars:
     """Draw one bar for each running task; bytes with a rate for downloads, counts for the rest."""
 
@@ -22,9 +50,7 @@ class Bars:
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[amount]}", markup=False),
-            DownloadColumn(binary_units=True),
-            TransferSpeedColumn(),
+            _Amount(),
             console=Terminal(stderr=True, no_color=not color),
             transient=True,
         )
@@ -34,7 +60,7 @@ class Bars:
         """Show a task, unless the screen is full."""
         if len(self._ids) < _SHOWN:
             text = f"{_VERBS.get(kind, kind)} {label}".strip()
-            self._ids[number] = self._progress.add_task(text, total=total, amount="")
+            self._ids[number] = self._progress.add_task(text, total=total, kind=kind)
             self.show()
 
     def advance(self, number: int, amount: int) -> None:
