@@ -10,13 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import pytest
 
 from commonwheel.store import layout
 from commonwheel.store.lines import seal, unseal
 from kit.cli import Cw
-from kit.index_server import IndexServer
+from kit.index_server import Always, IndexServer, Status
 from kit.wheels import make_wheel
 
 if TYPE_CHECKING:
@@ -135,9 +136,9 @@ def test_another_question_is_resolved(user: Cw, words: tuple[str, ...]) -> None:
     path = answers(user)[0]
     kept = path.read_bytes()
     assert "lib==2.0" in compiled(user, *words) or "lowest" in words or "--no-deps" in words
-    # and what was asked before is still remembered, if its place was not taken and no page was asked for again
+    # and what was asked before is still remembered, if its place was not taken
     if path.read_bytes() == kept:
-        assert compiled(user) == (HONEST if "--refresh" in " ".join(words) else FORGED)
+        assert compiled(user) == FORGED
     assert honest == HONEST
 
 
@@ -148,24 +149,94 @@ def test_a_page_that_was_asked_for_again_ends_its_answers(user: Cw, index: Index
     assert compiled(user) == "app==1.0\nlib==3.0\n"
 
 
-def test_a_record_that_was_replaced_ends_its_answers(user: Cw) -> None:
-    compiled(user)
-    forge(user)
-    (page,) = (Path(user.store) / layout.VERSION / "pages").glob("*/lib")
+def written_anew(user: Cw, name: str, old: bytes = b"", new: bytes = b"") -> None:
+    """Let another process write the record of a page, whole and sealed."""
+    (page,) = (Path(user.store) / layout.VERSION / "pages").glob(f"*/{name}")
+    head, _, rest = page.read_bytes().partition(b"\n")
+    assert old in rest
+    words = head.split()
+    length = int(words[3])
+    body = rest[:length].replace(old, new)
+    words[2:4] = f"{crc32(body):08x}".encode(), str(len(body)).encode()
     copy = page.with_name("copy")
-    copy.write_bytes(page.read_bytes())
+    copy.write_bytes(b" ".join(words) + b"\n" + body + rest[length:])
     os.rename(copy, page)
-    assert compiled(user) == HONEST
 
 
-def test_an_answer_ends_with_the_time_of_its_pages(user: Cw) -> None:
+def test_a_record_that_was_written_anew_and_says_the_same_keeps_its_answers(user: Cw, index: IndexServer) -> None:
     compiled(user)
-    (path,) = answers(user)
-    lines = unseal("answer", path.read_bytes())
-    assert lines is not None
-    forge(user, lines[1], "until\t1000")
     forge(user)
-    assert compiled(user) == HONEST
+    asked = len(index.log)
+    before = answers(user)[0].read_bytes()
+    written_anew(user, "lib")
+    assert compiled(user) == FORGED
+    # and next time the stamps are enough
+    assert answers(user)[0].read_bytes() != before
+    assert len(index.log) == asked
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"2.0", b"2.7"),  # a version
+        (b"\t\t\n1.0\t2.0", b"\tdeprecated\tits author\n1.0\t2.0"),  # PEP 792
+        (b"\n\npy3-none-any", b"\n>=3.99\npy3-none-any"),  # Requires-Python, which rows name by number
+    ],
+    ids=["version", "status", "python"],
+)
+def test_a_record_that_says_something_else_ends_its_answers(user: Cw, old: bytes, new: bytes) -> None:
+    compiled(user)
+    forge(user)
+    written_anew(user, "lib", old, new)
+    ran = user("pip", "compile", "-p", "v", "--no-header", "--no-annotate", "app.in")
+    assert "lib==1.0" not in ran.out
+
+
+@pytest.fixture
+def hasty(index: IndexServer) -> IndexServer:
+    """Be an index that wants to be asked each time."""
+    index.page_headers = {"cache-control": "max-age=0"}
+    return index
+
+
+def test_an_answer_whose_time_is_over_is_confirmed_by_asking_for_all_pages_at_once(
+    user: Cw, hasty: IndexServer
+) -> None:
+    compiled(user)
+    forge(user)
+    for _ in range(2):
+        asked = len(hasty.log)
+        assert compiled(user) == FORGED
+        assert sorted(one.path for one in hasty.log[asked:]) == ["/simple/app/", "/simple/lib/"]
+        assert all("if-none-match" in one.headers for one in hasty.log[asked:])
+
+
+def test_an_answer_that_was_confirmed_holds_for_as_long_as_its_pages(user: Cw, hasty: IndexServer) -> None:
+    compiled(user)
+    forge(user)
+    hasty.page_headers = {"cache-control": "max-age=600"}
+    assert compiled(user) == FORGED
+    asked = len(hasty.log)
+    assert compiled(user) == FORGED
+    assert len(hasty.log) == asked
+
+
+def test_an_answer_is_not_confirmed_by_pages_that_say_something_new(
+    user: Cw, hasty: IndexServer, tmp_path: Path
+) -> None:
+    compiled(user)
+    forge(user)
+    offer(hasty, tmp_path, "lib", "3.0", [])
+    assert compiled(user) == "app==1.0\nlib==3.0\n"
+
+
+def test_an_answer_is_not_confirmed_by_an_index_that_has_a_project_no_more(user: Cw, hasty: IndexServer) -> None:
+    compiled(user)
+    forge(user)
+    hasty.script("/simple/lib/", Always(Status(404)))
+    ran = user("pip", "compile", "-p", "v", "app.in")
+    assert ran.code == 1
+    assert "lib" in ran.err
 
 
 def test_pages_that_must_be_asked_for_each_time_make_no_answer(user: Cw, index: IndexServer) -> None:

@@ -75,6 +75,10 @@ class Catalogue:
         self._lookahead.follow(name, known)
         return known
 
+    def find(self, names: Iterable[str]) -> None:
+        """Find projects, all at once, and wait for them; raises what went wrong on the way."""
+        self._search.find(names)
+
     def expect(self, name: str, versions: Sequence[str] = ()) -> None:
         """Take a hint that a project, and the metadata of some of its versions, will be asked for; never waits."""
         project = self.project(name)

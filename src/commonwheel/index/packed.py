@@ -165,6 +165,13 @@ class Page:
         """Tell whether the index said that it does not know the project."""
         return self.token == ABSENT
 
+    @property
+    def content(self) -> str:
+        """Return a checksum of all that the page says, whenever it was fetched and for how long it may be believed."""
+        source, rest = self.provenance, self.body.split("\n", 2)[2]
+        said = f"{source.status}\t{source.reason}\n{rest}"
+        return f"{self.token}{crc32(said.encode('utf-8', 'replace')):08x}"
+
     def attach(self, rows: bytes) -> bool:
         """Take the rows if they are those of this page, and tell whether they are."""
         start = f"cw-rows {FORMAT} {self.token} {len(self.versions)}\n".encode()

@@ -25,7 +25,7 @@ from commonwheel.specs import file_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Final, Protocol
 
     from commonwheel.errors import MetadataUnavailable
@@ -122,6 +122,11 @@ class Search:
         self._go_on(project, None)
         return project
 
+    def find(self, names: "Iterable[str]") -> None:
+        """Find projects, all at once, and wait for them; raises what went wrong on the way."""
+        for project in [self.project(name) for name in names]:
+            project.ready.result()
+
     @property
     def online(self) -> bool:
         """Tell whether anything had to be asked yet."""
@@ -164,7 +169,7 @@ class Search:
         same = offer is None or page.provenance == offer.page.provenance
         if not same or self._pages.stamp(space, key) != stamp:
             return None
-        return Ground(name, space, key, stamp, page.provenance.expires)
+        return Ground(name, space, key, stamp, page.content, page.provenance.expires)
 
     def shelf(self, identity: str) -> Shelf:
         """Return the records of an index, by its identity."""

@@ -155,15 +155,19 @@ class Shelf:
 
 
 class Ground(Value):
-    """A record that answers rest on: of which project, where it is, how it lies there, and until when it may be used unasked."""
+    """A record that answers rest on: of which project, where it is, how it lies there, what it says, until when unasked.
 
-    __slots__ = ("expires", "key", "project", "space", "stamp")
+    `stamp` is of this state of the record; `content` stays the same when the index is asked again and says the same.
+    """
 
-    def __init__(self, project: str, space: str, key: str, stamp: str, expires: int) -> None:
+    __slots__ = ("content", "expires", "key", "project", "space", "stamp")
+
+    def __init__(self, project: str, space: str, key: str, stamp: str, content: str, expires: int) -> None:
         self.project: Final = project
         self.space: Final = space
         self.key: Final = key
         self.stamp: Final = stamp
+        self.content: Final = content
         self.expires: Final = expires
 
 

@@ -5,6 +5,9 @@ notes which ones it rests on and how each of them lay on the disk, and until whe
 asking its index again. All that is compared before the answer is believed, so that a warm resolution costs a look at as
 many inodes as it has projects, and loads neither the solver nor a single page.
 
+Where that does not hold, because time has passed or somebody else has asked meanwhile, everything is asked for at once, with the
+validators of the pages; if they all still say the same, so does the answer, and the solver has nothing to do.
+
 An answer is one of a personal store, in one of some hundred places, each of which holds what was asked last: a place costs some
 30 KB, and nothing has to be cleared away. Remembered are the plain cases: indexes on the network without credentials,
 wheels, one target, nothing installed that could have been kept. Whatever else is asked is resolved anew.
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.index.rules import Rules
-    from commonwheel.index.shelf import Index
+    from commonwheel.index.shelf import Ground, Index
     from commonwheel.resolve.inputs import Inputs
     from commonwheel.store.store import Store
 
@@ -41,13 +44,24 @@ _DECIDING = (
 
 
 class Known(Value):
-    """An answer that was remembered: the resolution, its pins with their files, and what the indexes remark on them."""
+    """An answer that was remembered: the resolution, its pins with their files, and what the indexes remark on them.
 
-    __slots__ = ("remarks", "resolution")
+    `grounds` are the records that it rests on; the first of them has to be asked for again at `until` (epoch).
+    """
 
-    def __init__(self, resolution: Resolution, remarks: "dict[str, tuple[str, ...]]") -> None:
+    __slots__ = ("grounds", "remarks", "resolution", "until")
+
+    def __init__(
+        self,
+        resolution: Resolution,
+        remarks: "dict[str, tuple[str, ...]]",
+        until: int,
+        grounds: "tuple[tuple[str, ...], ...]",
+    ) -> None:
         self.resolution: Final = resolution
         self.remarks: Final = remarks
+        self.until: Final = until
+        self.grounds: Final = grounds
 
 
 def key(inputs: "Inputs", rules: "Rules", indexes: "tuple[Index, ...]", links: "tuple[Index, ...]") -> str:
@@ -67,17 +81,45 @@ def key(inputs: "Inputs", rules: "Rules", indexes: "tuple[Index, ...]", links: "
     return hashed("\n".join(words).encode("utf-8", "surrogatepass"))
 
 
-def recall(store: "Store", name: str, installed: "Collection[str]", now: float) -> Known | None:
-    """Return the answer to a question, if it is still what would be found out."""
-    data = store.get(SPACE, name[:PLACE]) if name else None
-    lines = None if data is None else unseal(KIND, data)
-    if not lines or lines[0] != name:
+def recall(store: "Store", name: str, installed: "Collection[str]") -> Known | None:
+    """Return what was once the answer to a question: `holds` or `confirmed` tell whether it still is."""
+    lines = _lines(store, name)
+    if lines is None:
         return None
     try:
-        reader = _Reader(store, installed, now)
-        return reader.read(lines)
+        known = _Reader().read(lines)
     except (ValueError, IndexError):
         return None
+    return None if any(project in installed for project, *_ in known.grounds) else known
+
+
+def holds(store: "Store", known: Known, now: float) -> bool:
+    """Tell whether an answer is what would be found out, from its records alone."""
+    return now < known.until and all(
+        store.stamp(space, record) == stamp for _, space, record, stamp, _ in known.grounds
+    )
+
+
+def confirmed(store: "Store", name: str, known: Known, catalogue: "Catalogue") -> bool:
+    """Tell whether the indexes still say what an answer rests on, and remember it for as long as they say so now.
+
+    What has to be asked is asked all at once.
+    """
+    try:
+        catalogue.find([project for project, *_ in known.grounds])
+    except CommonwheelError:
+        # told to whoever still needs that project
+        return False
+    grounds = catalogue.grounds()
+    lines = _lines(store, name)
+    if grounds is None or lines is None:
+        return False
+    said = {(project, space, record): content for project, space, record, _, content in known.grounds}
+    if {(one.project, one.space, one.key): one.content for one in grounds} != said:
+        return False
+    rest = [line for line in lines[2:] if not line.startswith("ground\t")]
+    store.put(SPACE, name[:PLACE], seal(KIND, [name, *_ground_lines(grounds), *rest]))
+    return True
 
 
 def keep(
@@ -90,8 +132,7 @@ def keep(
     if grounds is None or any(ground.project in installed for ground in grounds):
         return
     try:
-        lines = [name, joined("until", str(min([ground.expires for ground in grounds], default=0)))]
-        lines += [joined("ground", one.project, one.space, one.key, one.stamp) for one in grounds]
+        lines = [name, *_ground_lines(grounds)]
         lines += [joined("warning", text) for text in resolution.warnings]
         for pin in resolution.pins:
             lines += _pin_lines(pin, catalogue)
@@ -103,6 +144,19 @@ def keep(
 
 
 # --- lines ----------------------------------------------------------------------------------------------------------
+
+
+def _lines(store: "Store", name: str) -> "list[str] | None":
+    """Return what stands in the place of a question, if it is about that one."""
+    data = store.get(SPACE, name[:PLACE]) if name else None
+    lines = None if data is None else unseal(KIND, data)
+    return lines if lines and lines[0] == name else None
+
+
+def _ground_lines(grounds: "Collection[Ground]") -> "Iterator[str]":
+    yield joined("until", str(min([ground.expires for ground in grounds], default=0)))
+    for one in grounds:
+        yield joined("ground", one.project, one.space, one.key, one.stamp, one.content)
 
 
 def _pin_lines(pin: Pin, catalogue: "Catalogue") -> "Iterator[str]":
@@ -122,12 +176,10 @@ def _pin_lines(pin: Pin, catalogue: "Catalogue") -> "Iterator[str]":
 
 
 class _Reader:
-    """Read the lines of an answer; ValueError for what has moved, or is none."""
+    """Read the lines of an answer; ValueError for what is none."""
 
-    def __init__(self, store: "Store", installed: "Collection[str]", now: float) -> None:
-        self._store = store
-        self._installed = installed
-        self._now = now
+    def __init__(self) -> None:
+        self._grounds: list[tuple[str, ...]] = []
         self._pins: list[Pin] = []
         self._warnings: list[str] = []
         self._parents: dict[str, tuple[str, ...]] = {}
@@ -135,9 +187,9 @@ class _Reader:
 
     def read(self, lines: "list[str]") -> Known:
         """Return the answer."""
-        until = lines[1].split("\t")
-        if until[0] != "until" or self._now >= int(until[1]):
-            raise ValueError(until)
+        first, until = lines[1].split("\t")
+        if first != "until":
+            raise ValueError(first)
         take = {
             "ground": self._ground, "warning": self._warning, "pin": self._pin, "file": self._file,
             "remark": self._remark, "parents": self._parent,
@@ -148,12 +200,12 @@ class _Reader:
             if taker is None:
                 raise ValueError(word)
             taker([unescape(field) for field in fields] if "\\" in line else fields)
-        return Known(Resolution(tuple(self._pins), self._parents, tuple(self._warnings)), self._remarks)
+        resolution = Resolution(tuple(self._pins), self._parents, tuple(self._warnings))
+        return Known(resolution, self._remarks, int(until), tuple(self._grounds))
 
     def _ground(self, fields: "list[str]") -> None:
-        project, space, record, stamp = fields
-        if project in self._installed or self._store.stamp(space, record) != stamp:
-            raise ValueError(project)
+        project, space, record, stamp, content = fields
+        self._grounds.append((project, space, record, stamp, content))
 
     def _warning(self, fields: "list[str]") -> None:
         self._warnings += fields

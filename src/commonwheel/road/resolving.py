@@ -195,17 +195,23 @@ def answer(parts: "Parts", question: Question) -> Answer:
         _warn_of_unbounded(requirements, parts)
     indexes, links = parts.indexes
     named = "" if question.universal else answers.key(inputs, rules, indexes, links)
-    known = answers.recall(parts.store, named, inputs.installed, time.time())
-    if known is not None:
-        for warning in known.resolution.warnings:
-            parts.reporter.note("warning", warning)
-        return Answer(known.resolution, lambda: parts.catalogue(target, rules), known)
+    known = answers.recall(parts.store, named, inputs.installed)
+    if known is not None and answers.holds(parts.store, known, time.time()):
+        return _recalled(parts, known, lambda: parts.catalogue(target, rules))
     catalogue = parts.catalogue(target, rules)
+    if known is not None and answers.confirmed(parts.store, named, known, catalogue):
+        return _recalled(parts, known, lambda: catalogue)
     resolution = _solved(parts, question, inputs, catalogue)
     for warning in resolution.warnings:
         parts.reporter.note("warning", warning)
     answers.keep(parts.store, named, resolution, catalogue, inputs.installed)
     return Answer(resolution, lambda: catalogue)
+
+
+def _recalled(parts: "Parts", known: "answers.Known", make: "Callable[[], Catalogue]") -> Answer:
+    for warning in known.resolution.warnings:
+        parts.reporter.note("warning", warning)
+    return Answer(known.resolution, make, known)
 
 
 def _solved(parts: "Parts", question: Question, inputs: "Inputs", catalogue: "Catalogue") -> "Resolution":
@@ -258,7 +264,7 @@ def _sourced(parts: "Parts", question: Question) -> "tuple[list[Requirement], di
     requirements = [one for one in question.requirements if _holds(one, question)]
     sources: dict[str, tuple[Source, Metadata]] = {}
     direct = [(at, one) for at, one in enumerate(requirements) if one.source is not None]
-    for (at, _), (requirement, metadata) in zip(direct, _metadata(parts, [one for _, one in direct]), strict=True):
+    for (at, _), (requirement, metadata) in zip(direct, described(parts, [one for _, one in direct]), strict=True):
         assert requirement.source is not None
         known = sources.setdefault(requirement.name, (requirement.source, metadata))
         if known[0] != requirement.source:
@@ -277,7 +283,7 @@ def _holds(requirement: "Requirement", question: Question) -> bool:
     return markers.evaluate(requirement.marker, question.target.markers)
 
 
-def _metadata(parts: "Parts", requirements: "Sequence[Requirement]") -> "list[tuple[Requirement, Metadata]]":
+def described(parts: "Parts", requirements: "Sequence[Requirement]") -> "list[tuple[Requirement, Metadata]]":
     """Return the metadata of direct sources: as remembered, else fetched or built, several at a time."""
     known = [recall.metadata(parts, one) for one in requirements]
     missing = [one for one, found in zip(requirements, known, strict=True) if found is None]
