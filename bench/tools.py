@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 
 from seats import locked
 
@@ -41,9 +40,9 @@ def quickest(found: list[tuple[tuple[int, ...], str]]) -> str:
     for _ in range(5):
         for version, program in found:
             if version >= (3, 11):
-                start = time.perf_counter()
-                subprocess.run((program, "-c", "pass"), check=True)
-                times[program] = min(time.perf_counter() - start, times.get(program, 60.0))
+                # its own time, not the clock's: what else runs on the machine must not choose
+                _, _, used = os.wait4(os.posix_spawn(program, (program, "-c", "pass"), os.environ), 0)
+                times[program] = min(used.ru_utime + used.ru_stime, times.get(program, 60.0))
     return min(times, key=lambda program: times[program])
 
 
