@@ -54,7 +54,7 @@ def list_(session: "Session", parsed: "Parsed") -> Listed:
     """List what an environment holds; with `--outdated` only what the indexes have newer versions of."""
     settings = session.settings
     environment = session.environment(mutating=False)
-    found = [one for one in session.installed(environment) if not left_out(session, one)]
+    found = shown(session, environment)
     if settings.flag("only-editable"):
         found = [one for one in found if one.editable]
     if settings.flag("not-required"):
@@ -75,7 +75,7 @@ def freeze(session: "Session", parsed: "Parsed") -> "list[str]":
     environment = session.environment(mutating=False)
     if session.settings.flag("strict"):
         warn_of_problems(session, environment)
-    return [frozen(session, one) for one in session.installed(environment) if not left_out(session, one)]
+    return [frozen(session, one) for one in shown(session, environment)]
 
 
 def frozen(session: "Session", one: "Installed") -> str:
@@ -88,12 +88,16 @@ def frozen(session: "Session", one: "Installed") -> str:
     return f"{one.name}=={one.version}"
 
 
-def left_out(session: "Session", one: "Installed") -> bool:
-    """Say whether the options leave a distribution out."""
+def shown(session: "Session", environment: "Environment") -> "list[Installed]":
+    """Return what an environment holds, without what the options leave out."""
     settings = session.settings
-    if (settings.flag("exclude-editable") and one.editable) or (settings.flag("local") and not one.own):
-        return True
-    return one.name in {normalize(name) for name in settings.many("exclude")}
+    plain, own = settings.flag("exclude-editable"), settings.flag("local")
+    excluded = {normalize(name) for name in settings.many("exclude")}
+    return [
+        one
+        for one in session.installed(environment)
+        if not ((plain and one.editable) or (own and not one.own) or one.name in excluded)
+    ]
 
 
 def warn_of_problems(session: "Session", environment: "Environment") -> None:

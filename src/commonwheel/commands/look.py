@@ -7,7 +7,7 @@ import os
 import time
 
 from commonwheel.commands import words
-from commonwheel.commands.listing import ListedRow, left_out, outdated_rows, warn_of_problems
+from commonwheel.commands.listing import ListedRow, outdated_rows, shown, warn_of_problems
 from commonwheel.errors import UsageError
 from commonwheel.model import Value
 from commonwheel.road.graph import Graph, problems, written
@@ -75,7 +75,7 @@ def show(session: "Session", parsed: "Parsed") -> Details:
 def tree(session: "Session", parsed: "Parsed") -> "Tree":
     """Return what depends on what, as uv draws it."""
     environment = session.environment(mutating=False)
-    found = [one for one in session.installed(environment) if not left_out(session, one)]
+    found = shown(session, environment)
     graph = Graph(found, environment)
     if session.settings.flag("strict"):
         warn_of_problems(session, environment)
