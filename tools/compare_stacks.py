@@ -4,11 +4,13 @@ Usage: .venv/bin/python tools/compare_stacks.py [--python PYTHON]... [--stack NA
 
 For each stack and Python, with each tool: an environment, the versions of a day some time ago, an import of every module,
 an upgrade to what is new, the frozen list synced into a second environment, and all of it uninstalled. After each step
-both tools must have frozen the same list. `--cw-index` names the index for cw where pip's configuration adds to what uv asks.
-Exit status 1 when anything differs or fails. Gigabytes are fetched; a bounded version runs with the tests.
+both tools must have frozen the same list. At last both compile the stack's requirements: the texts must be the same, and of a
+universal compilation the pins, with markers that mean the same. `--cw-index` names the index for cw where pip's configuration
+adds to what uv asks. Exit status 1 when anything differs or fails. Gigabytes are fetched; a bounded version runs with the tests.
 """
 
 import argparse
+import itertools
 import os
 import shutil
 import subprocess
@@ -16,9 +18,18 @@ import sys
 import tempfile
 import time
 
+from packaging.requirements import Requirement
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.path.dirname(os.path.abspath(sys.executable))
 THEN = "2025-09-01"
+YESTERDAY = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86400))
+
+COMPILATIONS = {
+    "compile": [],
+    "compile --generate-hashes": ["--generate-hashes"],
+    "compile --universal": ["--universal"],
+}
 
 # name -> requirements, modules to import
 STACKS = {
@@ -94,11 +105,11 @@ STACKS = {
 
 
 class Tool:
-    """cw or uv, with a cache of its own, in a directory of its own."""
+    """cw or uv, with a cache of its own for all stacks, in a directory of its own for each."""
 
-    def __init__(self, name: str, directory: str, index: str) -> None:
+    def __init__(self, name: str, directory: str, place: str, index: str) -> None:
         self.name = name
-        self.directory = os.path.join(directory, name)
+        self.directory = os.path.join(place, name)
         self.index = ["--default-index", index] if name == "cw" and index else []
         os.makedirs(self.directory, exist_ok=True)
         self.environ = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "CONDA_PREFIX")}
@@ -155,15 +166,22 @@ class Tool:
             raise RuntimeError(f"{self.name}: {done.stderr[-3000:]}")
 
 
+def version_of(python: str) -> str:
+    """Return the version of an interpreter."""
+    code = "import platform; print(platform.python_version())"
+    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
 def compare(stack: str, python: str, directory: str, index: str) -> "tuple[bool, list[str]]":
     """Take both tools through the life of a stack; return whether all was alike, and lines of a table."""
     text, modules = STACKS[stack]
-    place = os.path.join(directory, f"{stack}-{os.path.basename(python)}")
+    version = version_of(python)
+    place = os.path.join(directory, f"{stack}-{version}")
     file = os.path.join(place, "requirements.in")
     os.makedirs(place, exist_ok=True)
     with open(file, "w", encoding="utf-8") as stream:
         stream.writelines(line.strip() + "\n" for line in text.strip().splitlines())
-    tools = [Tool(name, place, index) for name in ("uv", "cw")]
+    tools = [Tool(name, directory, place, index) for name in ("uv", "cw")]
     for tool in tools:
         for environment in ("one", "two"):
             tool.run("venv", "--clear", "-p", python, environment)
@@ -177,10 +195,8 @@ def compare(stack: str, python: str, directory: str, index: str) -> "tuple[bool,
         same = lists[0] == lists[1]
         good &= same
         packages = len([line for line in lists[1] if line])
-        lines.append(
-            f"| {stack} | {os.path.basename(python)} | {name} | {packages} | {'the same' if same else 'DIFFERENT'} | {took['uv']:.1f} | {took['cw']:.1f} |"
-        )
-        print(lines[-1], flush=True)
+        lines.append(row(stack, version, name, packages, same))
+        print(lines[-1], f"{took['uv']:.1f} s, {took['cw']:.1f} s", flush=True)
         if not same:
             print(
                 "  only uv:",
@@ -208,18 +224,76 @@ def compare(stack: str, python: str, directory: str, index: str) -> "tuple[bool,
     for tool in tools:
         tool.imports("two", modules)
     step("uninstall", lambda tool: tool.run("pip", "uninstall", "-p", tool.python("one"), "-r", "frozen.txt")[1])
-    for tool in tools:
-        site = os.path.join(tool.directory, "one", "lib")
-        left = [
-            name
-            for at, _, files in os.walk(site)
-            for name in files
-            if not name.startswith("_virtualenv") and ".cw" not in at
-        ]
-        if left:
-            good = False
-            print(f"  {tool.name} left: {left[:10]}", flush=True)
+    good = all(map(is_empty, tools)) and good
+    for name, options in COMPILATIONS.items():
+        same, count = compiled(tools, python, file, options)
+        good &= same
+        lines.append(row(stack, version, name, count, same))
+        print(lines[-1], flush=True)
     return good, lines
+
+
+def row(stack: str, version: str, name: str, packages: int, same: bool) -> str:
+    """Return a line of the table."""
+    return f"| {stack} | {version} | {name} | {packages} | {'the same' if same else 'DIFFERENT'} |"
+
+
+def is_empty(tool: Tool) -> bool:
+    """Say whether nothing is left in an environment that everything was uninstalled from."""
+    site = os.path.join(tool.directory, "one", "lib")
+    left = [
+        name
+        for at, _, files in os.walk(site)
+        for name in files
+        if not name.startswith("_virtualenv") and ".cw" not in at
+    ]
+    if left:
+        print(f"  {tool.name} left: {left[:10]}", flush=True)
+    return not left
+
+
+def compiled(tools: "list[Tool]", python: str, file: str, options: "list[str]") -> "tuple[bool, int]":
+    """Compile a requirements file with both tools; return whether it comes to the same, and how many pins there are."""
+    texts = [
+        tool.run(
+            "pip", "compile", "-p", python, *tool.index, "--no-header", "--exclude-newer", YESTERDAY, *options, file
+        )[0]
+        for tool in tools
+    ]
+    same = alike(*texts) if "--universal" in options else texts[0] == texts[1]
+    return same, len(pins(texts[1]))
+
+
+def pins(text: str) -> "list[Requirement]":
+    """Return the pins of a compiled text."""
+    return [Requirement(line.partition(" \\")[0]) for line in text.splitlines() if line and line[0] not in "# "]
+
+
+def alike(one: str, other: str) -> bool:
+    """Say whether two universal compilations have the same pins wherever one looks; markers may be written in several ways."""
+    pythons = [f"3.{minor}" for minor in range(11, 16)]
+    systems = [
+        {"sys_platform": name, "os_name": kind, "platform_system": system}
+        for name, kind, system in (
+            ("linux", "posix", "Linux"), ("darwin", "posix", "Darwin"), ("win32", "nt", "Windows"), ("cygwin", "posix", ""), ("emscripten", "posix", ""),
+        )
+    ]  # fmt: skip
+    machines = ["x86_64", "aarch64", "arm64", "AMD64", "ppc64le"]
+    implementations = [("cpython", "CPython"), ("pypy", "PyPy")]
+    both = [pins(one), pins(other)]
+    for python, system, machine, (name, title) in itertools.product(pythons, systems, machines, implementations):
+        world = {
+            **system, "python_version": python, "python_full_version": f"{python}.1", "implementation_version": f"{python}.1",
+            "platform_machine": machine, "implementation_name": name, "platform_python_implementation": title,
+            "platform_release": "", "platform_version": "",
+        }  # fmt: skip
+        there = [
+            {f"{p.name}{p.specifier}" for p in some if p.marker is None or p.marker.evaluate(world)} for some in both
+        ]
+        if there[0] != there[1]:
+            print(f"  in {world}:\n  only uv: {there[0] - there[1]}\n  only cw: {there[1] - there[0]}", flush=True)
+            return False
+    return True
 
 
 def main() -> int:
@@ -233,7 +307,7 @@ def main() -> int:
     given = parser.parse_args()
     directory = given.keep or tempfile.mkdtemp(prefix="stacks-")
     good = True
-    table = ["| stack | Python | step | packages | frozen lists | uv, s | cw, s |", "|---|---|---|---|---|---|---|"]
+    table = ["| stack | Python | step | packages | results |", "|---|---|---|---|---|"]
     try:
         for stack in given.stack or STACKS:
             for python in given.python or [sys.executable]:
