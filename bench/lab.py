@@ -120,6 +120,7 @@ class Side:
             "walls": self.figures("wall"),
             "cpu": median(self.figures("cpu")),
             "cpus": self.figures("cpu"),
+            "kernel": median(self.figures("system")),
             "peak": max([self.watched, *self.figures("peak")]) / 1024,
             "requests": self.requests,
             "stopped": self.is_stopped,
@@ -210,6 +211,7 @@ class Lab:
         sides = [self._side(case, "cw", place), self._side(case, case.against, place)]
         for side in sides:
             self._warm_up(case, side)
+        profile = self._profile(case, sides[0])
         asked = self.index.recorder.asked
         last = 0
         for _ in range(runs):
@@ -230,6 +232,7 @@ class Lab:
             "ratio": median(ours.figures("wall")) / median(theirs.figures("wall")),
             "ratios": [a / b for a, b in pairs],
             "sides": {side.tool: side.record() for side in sides},
+            "profile": profile,
         }
         if "warm" in case.kind:
             record |= self._counted(f"{place}/{case.against}/env")
@@ -248,6 +251,18 @@ class Lab:
         run = self._run(case, side, watch=True)
         side.watched = run["peak"]
         side.heed(run)
+
+    def _profile(self, case: Case, side: Side) -> dict[str, float]:
+        """Run cw once more to see where its CPU time goes; seconds by file, empty for cases that tell nothing new or take long."""
+        if case.runs == 1 or case.group in ("pip", "scale") or side.argv[0] != self.tools.cw:
+            return {}
+        out = f"{self.seat}/profile.txt"
+        side.prepare()
+        argv = [f"{os.path.dirname(self.tools.cw)}/python", f"{HERE}/profiled.py", out, *side.argv]
+        self.spawner.run(argv, side.environ, self.seat, case.limit)
+        with open(out, encoding="utf-8") as stream:
+            lines = [line.rstrip("\n").split("\t") for line in stream]
+        return {place: float(seconds) for seconds, place in lines}
 
     def _run(self, case: Case, side: Side, *, watch: bool = False) -> Run:
         return self.spawner.run(side.argv, side.environ, self.seat, case.limit, watch=watch)
@@ -284,8 +299,12 @@ class Lab:
         work = case.work.partition("/")[0]
         if (tool, work) not in self._stocked:
             self._fresh(f"{place}/env")
-            whole = replace(case, work=work)
-            self.quietly(self._install(whole, tool, f"{place}/env", "hardlink"), environ)
+            if tool == "pip":  # all that pip keeps, without installing it
+                more = ["--only-binary", ":all:", "-d", f"{place}/cold", "-r", self.pinned(work)]
+                argv = self.tools.words("pip", "pip download", f"{place}/env", *more)
+            else:
+                argv = self._install(replace(case, work=work), tool, f"{place}/env", "hardlink")
+            self.quietly(argv, environ)
             self._stocked.add((tool, work))
         return environ
 

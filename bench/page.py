@@ -21,6 +21,8 @@ from figures import Record, Row, cost, duration, microseconds, proportion, reque
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 MEMORY = 150
+#: How many places a profile names.
+PLACES = 7
 #: The README's rows: case and what it is called there.
 SHORT = {
     "fold-ext4": "145 scientific packages into a second environment, ext4, fastest mode",
@@ -235,9 +237,9 @@ class Page:
                 f"- **{row.case.title}** (`{row.case.name}`): {proportion(row.ratio)} where {row.case.target:g} is wanted. "
                 f"cw takes {duration(row.ours['wall'])} and should take {duration(wanted)}"
                 + (f"; the machine's limit is {duration(limit)}" if limit else "")
-                + f". {self._note(row.case.name)}".rstrip()
+                + f". {self._cpu(row)} {self._note(row.case.name)}".rstrip()
             )
-        return "\n".join(lines) + "\n" if lines else "None of those measured.\n"
+        return MISSED_TEXT + "\n".join(lines) + "\n" if lines else "None of those measured.\n"
 
     def _left_out(self) -> list[str]:
         failed = [
@@ -289,6 +291,16 @@ class Page:
     def _start(self, what: str) -> float | None:
         starts = self.records.get("limit-start", {}).get("starts")
         return starts["python -I -S"][what] if starts else None
+
+    def _cpu(self, row: Row) -> str:
+        """Say what the CPU time of cw goes on: the places that need most of it."""
+        kernel = f", {duration(row.ours['kernel'])} of it in the kernel" if "kernel" in row.ours else ""
+        told = f"CPU time {duration(row.ours['cpu'])}{kernel}"
+        profile = row.record.get("profile") or {}
+        most = sorted(profile, key=lambda place: -profile[place])[:PLACES]
+        whole = sum(profile.values())
+        parts = [f"{place} {profile[place] / whole:.0%}" for place in most if profile[place] > whole / 50]
+        return f"{told}: {', '.join(parts)}." if parts else f"{told}."
 
     def _note(self, name: str) -> str:
         found = (note for pattern, note in self.notes.items() if fnmatch.fnmatch(name, pattern))
@@ -371,6 +383,11 @@ ABOUT = {
 SHORT_TEXT = (
     "And how long it takes (medians of whole processes; which targets are not reached, and why, is told there too):"
 )
+MISSED_TEXT = """\
+CPU time by file is of one more run under a sampling profile: `start` is the interpreter's, `imports` the loading of modules; what a
+file calls is counted as its own. Time that is not CPU time is waited for: for the disk, the network, or another thread.
+
+"""
 MEMORY_TEXT = (
     "CPU: user and system, of the command and its children. Memory: the most of any run, all processes of the command "
     "together, shared pages once."

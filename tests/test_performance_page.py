@@ -77,6 +77,14 @@ def test_a_missed_target_is_told_with_what_is_missing(written: Writer) -> None:
     assert "`list`" not in missed.partition("\n## ")[0]
 
 
+def test_a_missed_target_is_told_with_a_profile_and_a_note(written: Writer) -> None:
+    one = record("noop", [0.3], [0.1], profile={"start": 0.01, "imports": 0.03, "fs/disk.py": 0.0599, "rest": 0.0001})
+    one["sides"]["cw"]["kernel"] = 0.05
+    missed = written(one).partition("## Where targets are missed\n")[2].partition("\n## ")[0]
+    assert "CPU time 150 ms, 50 ms of it in the kernel: fs/disk.py 60%, imports 30%, start 10%. " in missed
+    assert "Half of it is the start of the interpreter" in missed  # bench/notes.toml
+
+
 def test_the_machine_says_what_the_work_costs_at_least(written: Writer) -> None:
     calls = {"mkdir": 10.0, "link": 5.0, "symlink": 7.0, "open+write+close": 50.0}
     work: Record = {"files": 30000, "directories": 3000, "packages": 100}
