@@ -80,8 +80,8 @@ class Spawner:
             return stream.read()
 
     def close(self) -> None:
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        """End it, with the command that it may be running."""
+        self._process.terminate()
         self._process.wait()
 
 
@@ -145,8 +145,8 @@ class Lab:
 
     def close(self) -> None:
         """Take the file system away, and end the process that spawns."""
-        self._mounts.close()
         self.spawner.close()
+        self._mounts.close()
 
     def _stand_on(self, kind: str) -> str:
         """Return a directory on a file system; it stays, with the stores on it, until another is asked for."""
@@ -197,15 +197,21 @@ class Lab:
         """Measure a case and return its record."""
         place = self._stand_on(case.ground)
         record = {"case": case.name, "ground": case.ground, "filesystem": described(place)}
+        measure = self._limit if case.group == "limit" else self._compare
         try:
-            if case.group == "limit":
-                return {**record, **self._limit(case, place, runs or case.runs)}
-            return {**record, **self._compare(case, place, runs or case.runs)}
-        finally:
-            for tool in ("cw", case.against):
-                self._clear(f"{place}/{tool}/env", f"{place}/{tool}/cold")
-            if self._kind in ("ext4", "xfs", "btrfs"):
-                give_back(place)
+            record |= measure(case, place, runs or case.runs)
+        except Failed:
+            self._tidy(case, place)
+            raise
+        self._tidy(case, place)
+        return record
+
+    def _tidy(self, case: Case, place: str) -> None:
+        """Leave nothing of a case but the stores."""
+        for tool in ("cw", case.against):
+            self._clear(f"{place}/{tool}/env", f"{place}/{tool}/cold")
+        if self._kind in ("ext4", "xfs", "btrfs"):
+            give_back(place)
 
     def _compare(self, case: Case, place: str, runs: int) -> dict[str, object]:
         sides = [self._side(case, "cw", place), self._side(case, case.against, place)]

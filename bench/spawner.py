@@ -14,13 +14,23 @@ import signal
 import sys
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 PAUSE = 0.004
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, end)
     for line in sys.stdin:
         sys.stdout.write(json.dumps(carried_out(json.loads(line))) + "\n")
         sys.stdout.flush()
+
+
+def end(*_: object) -> "NoReturn":
+    """End; what is running ends, too."""
+    raise SystemExit(143)
 
 
 def carried_out(asked: dict) -> dict:
@@ -39,8 +49,13 @@ def carried_out(asked: dict) -> dict:
     start = time.perf_counter()
     child = os.posix_spawn(asked["argv"][0], asked["argv"], asked["env"], file_actions=actions, setpgroup=0)
     signal.setitimer(signal.ITIMER_REAL, asked["limit"])
-    held = watched(child) if asked["watch"] else 0
-    _, status, used = os.wait4(child, 0)
+    try:
+        held = watched(child) if asked["watch"] else 0
+        _, status, used = os.wait4(child, 0)
+    except BaseException:
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
     wall = time.perf_counter() - start
     signal.setitimer(signal.ITIMER_REAL, 0)
     os.close(output)
