@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from commonwheel.commands.beginning import Begun
     from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue
+    from commonwheel.index.configured import Index
     from commonwheel.index.defaults import PipConfiguration
     from commonwheel.index.rules import Rules
-    from commonwheel.index.shelf import Index
     from commonwheel.install.recovery import Recovered
     from commonwheel.install.transaction import Receipt
     from commonwheel.model import (
@@ -597,8 +597,7 @@ class Session:
 
     def rules(self, **changes: object) -> "Rules":
         """Return the rules of choice that the settings and the options of requirements files make."""
-        from commonwheel.index.rules import Rules
-        from commonwheel.index.selection import Formats
+        from commonwheel.index.rules import Formats, Rules
 
         settings = self.settings
         fields: dict[str, Any] = {
@@ -1046,7 +1045,7 @@ class _Plain:
 
     def rules(self, **changes: object) -> "Rules":
         """Return rules that do not make build requirements be built from source for a `--no-binary` of the user's."""
-        from commonwheel.index.selection import Formats
+        from commonwheel.index.rules import Formats
 
         formats = Formats(frozenset(), self._session.forbidden_sdists())
         return self._session.rules(**({"formats": formats, "lowest": False} | changes))

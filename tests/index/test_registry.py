@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from commonwheel.errors import CommonwheelError, MetadataUnavailable
+from commonwheel.index.configured import Index
 from commonwheel.index.packed import Page, Row
 from commonwheel.index.registry import IndexPageMismatch
-from commonwheel.index.shelf import Index, OutOfReach, Reply
+from commonwheel.index.shelf import OutOfReach, Reply
 from commonwheel.model import SafeUrl
 from commonwheel.net.responses import Refused
 from commonwheel.specs.simple_api import InvalidIndexPage, UnsupportedIndexVersion

@@ -3,9 +3,8 @@
 import pytest
 
 from commonwheel.errors import UsageError
-from commonwheel.index.rules import Rules, UnknownIndex
-from commonwheel.index.selection import Formats
-from commonwheel.index.shelf import Index
+from commonwheel.index.configured import Index
+from commonwheel.index.rules import Formats, Rules, UnknownIndex
 from commonwheel.model import SafeUrl
 
 PLAIN = Index(SafeUrl("https://index.example/simple"), "plain")
@@ -44,3 +43,14 @@ def test_mistakes_are_named() -> None:
         Rules(bound={"demo": "elsewhere"}).check([PLAIN])
     assert unknown.value.context == ("configured: plain",)
     Rules(bound={"demo": "plain"}).check([PLAIN])
+
+
+def test_names_outweigh_all() -> None:
+    some = Formats(frozenset({":all:"}), frozenset({"numpy"}))
+    assert (some.wheels("numpy"), some.sdists("numpy")) == (True, False)
+    assert (some.wheels("flask"), some.sdists("flask")) == (False, True)
+    other = Formats(frozenset({"numpy"}), frozenset({":all:"}))
+    assert (other.wheels("numpy"), other.sdists("numpy")) == (False, True)
+    assert (other.wheels("flask"), other.sdists("flask")) == (True, False)
+    assert Formats().wheels("flask")
+    assert Formats().sdists("flask")

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from commonwheel.errors import UsageError
+from commonwheel.index.configured import Index
 from commonwheel.index.links import FolderUnreadable
-from commonwheel.index.rules import Rules, UnknownIndex
-from commonwheel.index.selection import Formats
-from commonwheel.index.shelf import Index
+from commonwheel.index.rules import Formats, Rules, UnknownIndex
 from commonwheel.model import SafeUrl
 from commonwheel.net.responses import NetworkError
 from kit.desk import Desk

@@ -14,7 +14,8 @@ from pip._internal.models.link import Link
 from pip._internal.models.target_python import TargetPython
 
 from commonwheel.index.packed import Draft, Page, Provenance, Row
-from commonwheel.index.selection import Formats, Judge, Terms, admits_python
+from commonwheel.index.rules import Terms
+from commonwheel.index.selection import Judge, admits_python
 from commonwheel.model import Target
 
 File = tuple[str, str, str, str | None, int | None, float | None, str, str, str]
@@ -189,17 +190,6 @@ def test_a_target_without_tags_takes_every_wheel() -> None:
     best = judge.best(((0, row) for row in page.files(0) or []), lambda _: Terms())
     assert best is not None
     assert best[1].tag == "py3-none-any"
-
-
-def test_names_outweigh_all() -> None:
-    some = Formats(frozenset({":all:"}), frozenset({"numpy"}))
-    assert (some.wheels("numpy"), some.sdists("numpy")) == (True, False)
-    assert (some.wheels("flask"), some.sdists("flask")) == (False, True)
-    other = Formats(frozenset({"numpy"}), frozenset({":all:"}))
-    assert (other.wheels("numpy"), other.sdists("numpy")) == (False, True)
-    assert (other.wheels("flask"), other.sdists("flask")) == (True, False)
-    assert Formats().wheels("flask")
-    assert Formats().sdists("flask")
 
 
 # --- pip's finder as the oracle ------------------------------------------------------------------------------------------

@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
+from commonwheel.index.configured import Index
 from commonwheel.index.packed import Draft, Page, Provenance
-from commonwheel.index.selection import Judge, Terms
-from commonwheel.index.shelf import Index
+from commonwheel.index.rules import Terms
+from commonwheel.index.selection import Judge
 from commonwheel.index.union import Offer, Union
 from commonwheel.model import SafeUrl, Target
 

@@ -13,10 +13,10 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from commonwheel.index.catalogue import Catalogue
+from commonwheel.index.configured import Index
 from commonwheel.index.registry import Registry
 from commonwheel.index.rules import Rules
 from commonwheel.index.search import Search
-from commonwheel.index.shelf import Index
 from commonwheel.model import Candidate, Metadata, SafeUrl, Target
 from commonwheel.net import objects
 from commonwheel.net.client import Client, ClientOptions

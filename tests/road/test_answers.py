@@ -327,6 +327,5 @@ def test_a_recalled_answer_loads_neither_solver_nor_pages(user: Cw) -> None:
     loaded = set(done.stdout.partition("LOADED")[2].split())
     assert "commonwheel.road.answers" in loaded
     heavy = {"re", "json", "typing", "dataclasses", "packaging", "shlex", "tomllib", "threading", "hashlib", "pycurl"}
-    assert not loaded & (
-        heavy | {"commonwheel.resolve.solver", "commonwheel.index.catalogue", "commonwheel.net.client"}
-    )
+    ours = ("resolve.solver", "index.catalogue", "index.shelf", "index.packed", "index.selection", "net.client")
+    assert not loaded & (heavy | {f"commonwheel.{name}" for name in ours})

@@ -3,7 +3,7 @@
 import pytest
 
 from commonwheel.errors import CommonwheelError
-from commonwheel.index.shelf import Index
+from commonwheel.index.configured import Index
 from commonwheel.model import Candidate, SafeUrl
 from commonwheel.road.explaining import Explainer
 

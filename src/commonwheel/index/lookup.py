@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from commonwheel.index.files import Files
     from commonwheel.index.packed import Row
+    from commonwheel.index.rules import Terms
     from commonwheel.index.search import Project, Search
-    from commonwheel.index.selection import Terms
     from commonwheel.index.union import Offer
     from commonwheel.model import Candidate, Listing, Metadata, Target
     from commonwheel.net.pending import Pending

@@ -15,9 +15,10 @@ from commonwheel.errors import CommonwheelError, MetadataUnavailable
 from commonwheel.events import Silence
 from commonwheel.index import links
 from commonwheel.index.chain import Chained, at_once, settle
+from commonwheel.index.configured import Index
 from commonwheel.index.crew import Crew
 from commonwheel.index.packed import Draft, Page, Provenance
-from commonwheel.index.shelf import Index, OutOfReach, Reply, Shelf, check, reply_for, unknown
+from commonwheel.index.shelf import OutOfReach, Reply, Shelf, check, reply_for, unknown
 from commonwheel.model import Metadata, SafeUrl
 from commonwheel.net.freshness import freshness, storable
 from commonwheel.net.responses import NetworkError, refusal, status_hint, status_text

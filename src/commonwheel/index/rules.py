@@ -4,7 +4,6 @@ Laws of this file: pure values; what they mean for a file is decided in `selecti
 """
 
 from commonwheel.errors import UsageError
-from commonwheel.index.selection import Formats, Terms
 from commonwheel.model import Value
 
 TYPE_CHECKING = False
@@ -12,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Final
 
-    from commonwheel.index.shelf import Index
+    from commonwheel.index.configured import Index
 
+ALL = ":all:"
 FIRST_INDEX, FIRST_MATCH, BEST_MATCH = STRATEGIES = ("first-index", "unsafe-first-match", "unsafe-best-match")
 
 
@@ -21,6 +21,39 @@ class UnknownIndex(UsageError):
     """Say that a name is bound to an index that is not configured."""
 
     code = "unknown-index"
+
+
+class Formats(Value):
+    """Say which kinds of files may be used: names, or `:all:`; a name given by itself outweighs `:all:`."""
+
+    __slots__ = ("no_sdists", "no_wheels")
+
+    def __init__(self, no_wheels: "frozenset[str]" = frozenset(), no_sdists: "frozenset[str]" = frozenset()) -> None:
+        self.no_wheels: Final = no_wheels
+        self.no_sdists: Final = no_sdists
+
+    def wheels(self, name: str) -> bool:
+        """Tell whether wheels of a project may be used."""
+        if name in self.no_wheels:
+            return False
+        return ALL not in self.no_wheels or name in self.no_sdists
+
+    def sdists(self, name: str) -> bool:
+        """Tell whether source distributions of a project may be used."""
+        if name in self.no_sdists:
+            return False
+        return ALL not in self.no_sdists or name in self.no_wheels
+
+
+class Terms(Value):
+    """What holds for one project at one index: the kinds allowed, and when files must have been uploaded before."""
+
+    __slots__ = ("newest", "sdists", "wheels")
+
+    def __init__(self, wheels: bool = True, sdists: bool = True, newest: float | None = None) -> None:
+        self.wheels: Final = wheels
+        self.sdists: Final = sdists
+        self.newest: Final = newest
 
 
 class Rules(Value):

@@ -15,9 +15,10 @@ from commonwheel.errors import CommonwheelError
 from commonwheel.events import Silence
 from commonwheel.index import links
 from commonwheel.index.chain import Chained, at_once, mapped
-from commonwheel.index.rules import FIRST_INDEX, Rules
-from commonwheel.index.selection import Judge, Terms
-from commonwheel.index.shelf import Ground, Index, Reply, Shelf, reply_for, unknown
+from commonwheel.index.configured import Index
+from commonwheel.index.rules import FIRST_INDEX, Rules, Terms
+from commonwheel.index.selection import Judge
+from commonwheel.index.shelf import Ground, Reply, Shelf, reply_for, unknown
 from commonwheel.index.union import Offer
 from commonwheel.model import SafeUrl
 from commonwheel.net.pending import Pending

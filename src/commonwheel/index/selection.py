@@ -17,36 +17,13 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.index.packed import Page, Row
+    from commonwheel.index.rules import Terms
     from commonwheel.model import Target
-
-ALL = ":all:"
 
 # How near a file came to being usable: of several reasons, the one of the nearest file is told.
 REASONS = ("platform", "no-sdist", "no-wheel", "invalid", "requires-python", "exclude-newer")
 _PLATFORM, _NO_SDIST, _NO_WHEEL, _INVALID, _PYTHON, _NEWER = range(len(REASONS))
 _YANKED, _USABLE = len(REASONS), len(REASONS) + 1
-
-
-class Formats(Value):
-    """Say which kinds of files may be used: names, or `:all:`; a name given by itself outweighs `:all:`."""
-
-    __slots__ = ("no_sdists", "no_wheels")
-
-    def __init__(self, no_wheels: "frozenset[str]" = frozenset(), no_sdists: "frozenset[str]" = frozenset()) -> None:
-        self.no_wheels: Final = no_wheels
-        self.no_sdists: Final = no_sdists
-
-    def wheels(self, name: str) -> bool:
-        """Tell whether wheels of a project may be used."""
-        if name in self.no_wheels:
-            return False
-        return ALL not in self.no_wheels or name in self.no_sdists
-
-    def sdists(self, name: str) -> bool:
-        """Tell whether source distributions of a project may be used."""
-        if name in self.no_sdists:
-            return False
-        return ALL not in self.no_sdists or name in self.no_wheels
 
 
 class Verdict(Value):
@@ -62,17 +39,6 @@ class Verdict(Value):
         self.yanked: Final = yanked
         self.barred: Final = barred
         self.fitting: Final = fitting
-
-
-class Terms(Value):
-    """What holds for one project at one index: the kinds allowed, and when files must have been uploaded before."""
-
-    __slots__ = ("newest", "sdists", "wheels")
-
-    def __init__(self, wheels: bool = True, sdists: bool = True, newest: float | None = None) -> None:
-        self.wheels: Final = wheels
-        self.sdists: Final = sdists
-        self.newest: Final = newest
 
 
 class Judge:
@@ -132,7 +98,7 @@ class Judge:
             answer = self._pythons[requires_python, python] = admits_python(requires_python, python)
             return answer
 
-    def verdict(self, page: "Page", terms: Terms) -> Verdict:
+    def verdict(self, page: "Page", terms: "Terms") -> Verdict:
         """Judge all versions of a page; its rows must be there where an upload limit cuts through a version (`cuts`)."""
         wheels = (
             {str(n) for n, tag in enumerate(page.tags) if self.rank(tag) is not None} if terms.wheels else set[str]()
@@ -157,7 +123,7 @@ class Judge:
         )
 
     @staticmethod
-    def cuts(page: "Page", terms: Terms) -> bool:
+    def cuts(page: "Page", terms: "Terms") -> bool:
         """Tell whether an upload limit cuts through a version, so that its rows are needed."""
         newest = terms.newest
         if newest is None:
@@ -165,7 +131,7 @@ class Judge:
         spans = (page.upload_span(at) for at in range(len(page.versions)))
         return any(earliest - 1 < newest <= latest for earliest, latest in spans)
 
-    def _cut(self, page: "Page", terms: Terms, outcomes: dict[int, int]) -> None:
+    def _cut(self, page: "Page", terms: "Terms", outcomes: dict[int, int]) -> None:
         """Take versions that are too new out of the usable ones, and judge those file by file that are so in part."""
         newest = terms.newest or 0.0
         for at in range(len(page.versions)):
@@ -183,7 +149,7 @@ class Judge:
             outcomes[was] &= ~bit
             outcomes[now] = outcomes.get(now, 0) | bit
 
-    def outcome(self, row: "Row", terms: Terms) -> int:
+    def outcome(self, row: "Row", terms: "Terms") -> int:
         """Return how near a file comes to being usable (`_USABLE` is the highest)."""
         sdist = row.sdist
         if sdist and not terms.sdists:
@@ -229,7 +195,7 @@ class Judge:
                 chosen, best = (place, row), merit
         return chosen
 
-    def objection(self, row: "Row", terms: Terms) -> str:
+    def objection(self, row: "Row", terms: "Terms") -> str:
         """Say why a file cannot be used on the target, or "" when it can (yanked ones can, on demand)."""
         outcome = self.outcome(row, terms)
         if outcome >= _YANKED:
@@ -265,7 +231,7 @@ class _Facts:
     __slots__ = ("pythons", "sdists", "terms", "wheels")
 
     def __init__(
-        self, wheels: set[str], sdists: set[str], terms: Terms, pythons: "dict[str, tuple[bool | None, bool | None]]"
+        self, wheels: set[str], sdists: set[str], terms: "Terms", pythons: "dict[str, tuple[bool | None, bool | None]]"
     ) -> None:
         self.wheels = wheels
         self.sdists = sdists

@@ -1,20 +1,20 @@
-"""One index, and what is remembered of it: pages and metadata, as packed records in the store.
+"""What is remembered of an index: pages and metadata, as packed records in the store.
 
 Laws of this file: it reads and writes records and nothing else; no network, no parser of pages. A record that is
 missing, damaged or of another index is a miss.
 """
 
-from zlib import crc32
-
 from commonwheel.errors import MetadataUnavailable
 from commonwheel.index import bundle as bundles
 from commonwheel.index import packed
-from commonwheel.model import Metadata, SafeUrl, Value
+from commonwheel.model import Metadata, Value
 from commonwheel.specs.versions import same_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final, Protocol
+
+    from commonwheel.index.configured import Index
 
     class Pages(Protocol):
         """Keep records by space (`pages`, `metadata`, `defaults`) and key; `/` in a key is a directory."""
@@ -29,72 +29,12 @@ if TYPE_CHECKING:
             """Return what tells this state of a record from every other, "" if there is none."""
 
 
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.")
-_KEY_LENGTH = 80
-
-
-class Index(Value):
-    """One configured index.
-
-    `explicit` indexes serve only the names bound to them; `flat` ones are a single page (or folder) of files;
-    `ignored` are statuses that count as "no such project"; `cache_control` replaces that header of its pages;
-    `newest` replaces `--exclude-newer` for this index: seconds since the epoch, or False for no limit; `private` says
-    that it is asked with credentials, so that its answers are remembered for this user alone; `beside` says that its files
-    count together with those of whatever index serves the name (docs/decisions/0005).
-    """
-
-    __slots__ = ("beside", "cache_control", "explicit", "flat", "ignored", "name", "newest", "private", "url")
-
-    def __init__(  # noqa: PLR0913 - what can be said of an index
-        self,
-        url: SafeUrl,
-        name: str = "",
-        *,
-        explicit: bool = False,
-        flat: bool = False,
-        ignored: frozenset[int] = frozenset(),
-        cache_control: str = "",
-        newest: float | bool | None = None,
-        private: bool = False,
-        beside: bool = False,
-    ) -> None:
-        self.url: Final = url
-        self.name: Final = name
-        self.explicit: Final = explicit
-        self.flat: Final = flat
-        self.ignored: Final = ignored
-        self.cache_control: Final = cache_control
-        self.newest: Final = newest
-        self.private: Final = private or url.secret != url.bare
-        self.beside: Final = beside
-
-    @property
-    def identity(self) -> str:
-        """Return the URL by which records know this index: no credentials, no slash at the end."""
-        return self.url.bare.rstrip("/")
-
-    @property
-    def key(self) -> str:
-        """Return the directory of its records: the URL as far as a person can read it, and a checksum of all of it."""
-        identity = self.identity
-        rest = identity.partition("://")[2].lower()
-        words = "".join(letter if letter in _PLAIN else "-" for letter in rest).strip("-.")
-        return f"{words[:_KEY_LENGTH]}-{crc32(identity.encode('utf-8', 'surrogatepass')):08x}"
-
-    def page_url(self, project: str) -> SafeUrl:
-        """Return the URL of a project's page, credentials included."""
-        return SafeUrl(f"{self.url.secret.rstrip('/')}/{project}/")
-
-    def __str__(self) -> str:
-        return self.url.shown
-
-
 class Shelf:
     """The records of one index."""
 
     __slots__ = ("_identity", "_key", "_pages", "_private", "index")
 
-    def __init__(self, index: Index, pages: "Pages") -> None:
+    def __init__(self, index: "Index", pages: "Pages") -> None:
         self.index: Final = index
         self._pages = pages
         self._identity = index.identity
@@ -190,12 +130,12 @@ class OutOfReach(Exception):
     """Say that metadata can only be had from the whole file: there is no PEP 658 file, and no part of it is served."""
 
 
-def reply_for(page: "packed.Page", index: Index) -> Reply:
+def reply_for(page: "packed.Page", index: "Index") -> Reply:
     """Return the reply that a page stands for."""
     return Reply(None, unknown(index)) if page.absent else Reply(page)
 
 
-def unknown(index: Index) -> str:
+def unknown(index: "Index") -> str:
     """Say that an index does not know a name."""
     return f"`{index}` does not have it"
 

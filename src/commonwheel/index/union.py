@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Final
 
+    from commonwheel.index.configured import Index
     from commonwheel.index.packed import Page
-    from commonwheel.index.selection import Judge, Terms
-    from commonwheel.index.shelf import Index
+    from commonwheel.index.rules import Terms
+    from commonwheel.index.selection import Judge
 
 
 class Offer:

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.index.catalogue import Catalogue
+    from commonwheel.index.configured import Index
     from commonwheel.index.rules import Rules
-    from commonwheel.index.shelf import Ground, Index
+    from commonwheel.index.shelf import Ground
     from commonwheel.resolve.inputs import Inputs
     from commonwheel.store.store import Store
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Protocol
 
-    from commonwheel.index.shelf import Index
+    from commonwheel.index.configured import Index
     from commonwheel.model import Candidate
 
     class Offers(Protocol):

@@ -10,7 +10,7 @@ comes from, is remembered for this user alone.
 """
 
 from commonwheel.errors import UsageError
-from commonwheel.index.shelf import Index
+from commonwheel.index.configured import Index
 from commonwheel.model import SafeUrl
 from commonwheel.net import logins
 from commonwheel.specs import file_url, sources

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue
+    from commonwheel.index.configured import Index
     from commonwheel.index.rules import Rules
-    from commonwheel.index.shelf import Index
     from commonwheel.install.recovery import Recovered
     from commonwheel.model import (
         Entry,
