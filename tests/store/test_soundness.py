@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from commonwheel.store.soundness import Findings, examine
+from commonwheel.store import filelist
+from commonwheel.store.soundness import Findings, examine, is_untouched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,3 +78,56 @@ def test_bytecode_of_a_python_that_may_write_and_what_nfs_holds_are_no_faults(tr
     (tree / "demo/__pycache__/x.cpython-312.pyc").write_bytes(b"")
     (tree / "demo/.nfs0001").write_bytes(b"")
     assert not examine(str(tree), ROWS)
+
+
+LATER = 1_700_000_000_123_456_789
+
+
+def lines() -> list[str]:
+    return [filelist.line(row) for row in ROWS]
+
+
+def age(tree: Path) -> None:
+    """Make all directories older than any list of files."""
+    for directory, _, _ in os.walk(tree):
+        os.utime(directory, (1_600_000_000, 1_600_000_000))
+
+
+def test_a_tree_that_is_well_is_untouched_at_a_glance(tree: Path) -> None:
+    assert is_untouched(str(tree), lines(), LATER)
+    (tree / "demo/__pycache__").mkdir()
+    (tree / "demo/.nfs0001").write_text("")
+    assert is_untouched(str(tree), lines(), LATER)
+
+
+@pytest.mark.parametrize("listed", [LATER, 1_000_000_000_000_000_001, 1_700_000_000_000_000_000])
+@pytest.mark.parametrize("what", FAULTS)
+def test_every_fault_is_seen_at_a_glance(tree: Path, what: str, listed: int) -> None:
+    age(tree)
+    FAULTS[what][0](tree)
+    assert not is_untouched(str(tree), lines(), listed)
+
+
+@pytest.mark.parametrize("facts", [{"mode": 0o644}, {"time": 5}])
+def test_a_doubt_is_seen_at_a_glance(tree: Path, facts: dict[str, int]) -> None:
+    if "mode" in facts:
+        (tree / "top.py").chmod(facts["mode"])
+    else:
+        os.utime(tree / "top.py", (1, facts["time"]))
+    assert not is_untouched(str(tree), lines(), LATER)
+
+
+def test_directories_older_than_their_list_are_not_read(tree: Path) -> None:
+    """As far as clocks tell: where the list has whole seconds alone, or the directory is as young, names are read."""
+    (tree / "demo/extra").write_text("")
+    age(tree)
+    assert is_untouched(str(tree), lines(), LATER)
+    assert not is_untouched(str(tree), lines(), LATER // 10**9 * 10**9)
+    assert not is_untouched(str(tree), lines(), 1_600_000_000_010_000_000)
+    assert is_untouched(str(tree), lines(), 1_600_000_000_030_000_000)
+
+
+def test_a_lost_directory_needs_a_closer_look(tree: Path) -> None:
+    (tree / "demo/sub/deep/x.txt").unlink()
+    (tree / "demo/sub/deep").rmdir()
+    assert not is_untouched(str(tree), lines(), LATER)

@@ -1272,7 +1272,7 @@ class Journal:
         try:
             with open(path, "rb") as file:
                 return journal.records(file.read())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # a file that was being written there when its process died
             return []
         except OSError as error:
             raise DiskError("read", path, error) from error

@@ -32,7 +32,7 @@ from commonwheel.model import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import FrameType, TracebackType
     from typing import Final, NoReturn
 
@@ -113,9 +113,15 @@ class Receipt(Value):
 
 
 def apply(
-    environment: "Environment", change: "Changeset", options: Options | None = None, reporter: "Reporter | None" = None
+    environment: "Environment",
+    change: "Changeset",
+    options: Options | None = None,
+    reporter: "Reporter | None" = None,
+    prove: "Callable[[], None] | None" = None,
 ) -> Receipt:
     """Carry out a change, wholly or not at all, and return what was done.
+
+    `prove` is called when all is staged and before any of it appears; what it raises is undone like any other failure.
 
     Whatever goes wrong on the way (full disk, Ctrl-C, SIGTERM, a vanished mount) is undone before the error is passed on. Raises
     NotWritable before anything is touched, EnvironmentChanged when the stamp of `change` is no longer true, LockTimeout.
@@ -131,7 +137,7 @@ def apply(
                 raise EnvironmentChanged(
                     f"`{environment.root}` was changed by another command in the meantime", hint="run the command again"
                 )
-            return _Transaction(environment, state, change, options, reporter).carry_out(moves)
+            return _Transaction(environment, state, change, options, reporter).carry_out(moves, prove)
 
 
 class Move(Value):
@@ -184,11 +190,13 @@ class _Transaction:
         self._parts = 0
         self._window = 0.0
 
-    def carry_out(self, moves: "Sequence[Move]") -> Receipt:
+    def carry_out(self, moves: "Sequence[Move]", prove: "Callable[[], None] | None") -> Receipt:
         """Do all of it; on any failure before the commit undo all of it."""
         try:
             self._work = disk.staging(self._state)
             staged = self._stage(moves)
+            if prove is not None:
+                prove()
             record = self._describe()
             self._write_journal(moves, staged, record)
             self._move(moves, staged)

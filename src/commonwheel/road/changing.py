@@ -74,7 +74,11 @@ def carry_out(
     # every file of an entry is looked at before anything of it appears, also where one link stands for many: beside the planning
     # and the staging, which that then outlasts by little
     with Inspection(parts.store, entries.values()) as inspection:
-        return _carried_out(parts, environment, plan, entries, inspection, seen, texts)
+        try:
+            return _carried_out(parts, environment, plan, entries, inspection, seen, texts)
+        except CommonwheelError:
+            inspection.settle()  # what went wrong may come of an entry that is damaged: then that is what there is to say
+            raise
 
 
 def _carried_out(

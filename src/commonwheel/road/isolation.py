@@ -91,7 +91,7 @@ class Isolation:
             requirements, self._interpreter.target, constraints=self._constraints, no_deps=False
         )
         pins = resolving.with_files(resolving.answer(self._parts.plain(), question))
-        return Tools(pins, preparing.entries(self._parts, pins))
+        return Tools(pins, preparing.sound_entries(self._parts, pins))
 
 
 def lay_out(parts: "Parts", environment: "Environment", plan: "Plan", entries: "Mapping[str, Entry]") -> None:

@@ -6,6 +6,8 @@ is missing.
 
 from commonwheel.errors import CommonwheelError
 from commonwheel.road import recall
+from commonwheel.store.inspection import Inspection
+from commonwheel.store.store import EntryLost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +23,15 @@ class NotInStore(CommonwheelError):
     code = "not-in-store"
 
 
+# of several stores each may have a damaged entry
+_ATTEMPTS = 8
+
+
 def at_hand(parts: "Parts", pins: "Sequence[Pin]") -> "tuple[dict[str, Entry], list[Pin]]":
-    """Return the entries that the store has, by name, and the pins that have to be fetched or built."""
+    """Return the entries that the store has, by name, and the pins that have to be fetched or built.
+
+    Their files are not looked at yet: `changing.carry_out` does that beside its own work, `sound_entries` at once.
+    """
     found: dict[str, Entry] = {}
     missing: list[Pin] = []
     for pin in pins:
@@ -54,3 +63,16 @@ def entries(
             prepared(len(missing))
     parts.store.used(found.values())
     return found
+
+
+def sound_entries(parts: "Parts", pins: "Sequence[Pin]") -> "dict[str, Entry]":
+    """Return an entry for each pin, by name, each file of which was looked at; what is damaged is fetched or built anew."""
+    for _ in range(_ATTEMPTS - 1):
+        found = entries(parts, pins)
+        with Inspection(parts.store, found.values()) as inspection:
+            try:
+                inspection.settle()
+            except EntryLost:
+                continue
+        return found
+    return entries(parts, pins)

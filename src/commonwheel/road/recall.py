@@ -182,7 +182,8 @@ def entry(parts: "Parts", pin: "Pin") -> "Entry | None":
         if digest is None and not (pin.digests or candidate.digests):
             path = file_url.to_path(candidate.url.secret)
             digest = archive_digest(parts, PathSource(path)) if path is not None else None
-        return _ready(parts, digest) if digest is not None else None
+        # found, and not looked at yet: whoever places its files looks at all of them (`store.inspection`), while others are found
+        return parts.store.find(digest) if digest is not None else None
     if candidate is not None:
         found = None if refreshes(parts, pin.name) else built(parts, candidate_identity(parts, pin), pin.name)
     elif pin.source is None or not may_recall(parts, pin.source, pin.name):
@@ -195,14 +196,6 @@ def entry(parts: "Parts", pin: "Pin") -> "Entry | None":
     if found is None or found.name != pin.name or not same_version(found.version, pin.version):
         return None
     return found
-
-
-def _ready(parts: "Parts", digest: str) -> "Entry | None":
-    """Return an entry that can be placed: every file of it looked at, also where a link will stand for many of them.
-
-    That a folded environment is made without touching its files must not mean that damage goes through unseen.
-    """
-    return parts.store.ready(digest)
 
 
 def candidate_identity(parts: "Parts", pin: "Pin") -> str:

@@ -360,13 +360,15 @@ class Admission:
             try:
                 self._build(layer, staged, wheel)
                 disk.set_mode(staged, layout.ENTRY_MODE)
-                disk.publish_tree(staged, final)
+                won = disk.publish_tree(staged, final)
             except BaseException:
                 disk.erase(staged)
                 raise
             # lost to somebody else, or won: what counts is what is there now
             entry = self.store.find(digest)
             if entry is not None:
+                if won and entry.root == final:
+                    self.store.examined(entry)
                 return entry
         raise Refused(f"the store `{layer.root}` has something else under the name of `{wheel.filename}`")
 

@@ -18,7 +18,7 @@ from commonwheel.events import Silence
 from commonwheel.fs import disk, facts
 from commonwheel.model import Entry
 from commonwheel.store import filelist, header, layout, soundness
-from commonwheel.store.layers import OPEN, Layer, Place, Refused, Untrusted
+from commonwheel.store.layers import OPEN, Layer, NotAFile, Place, Refused, Untrusted
 from commonwheel.store.lines import joined, seal, unescape, unseal
 from commonwheel.store.policy import GROUP
 
@@ -104,6 +104,7 @@ class Store:
         self._admission: Admission | None = None
         self._kept: dict[str, Kept] = {}
         self._spoiled: set[str] = set()
+        self._examined: set[str] = set()
         #: where entries lie that were taken out of use by this process, by digest: their wheels may still be good
         self.retired: Final[dict[str, list[str]]] = {}
 
@@ -159,10 +160,31 @@ class Store:
                 self.leave(entry, _said(error))
                 continue
             if not faults:
+                self.examined(entry)
                 return entry
             path, what = faults[0]
             more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
             self.quarantine(entry, f"`{path}` {what}{more}")
+
+    def examined(self, entry: Entry) -> None:
+        """Note that every file of an entry was seen to be as published, or has just been published, by this process."""
+        self._examined.add(entry.root)
+
+    def is_examined(self, entry: Entry) -> bool:
+        """Say whether this process has seen every file of an entry to be as published."""
+        return entry.root in self._examined
+
+    def is_untouched(self, entry: Entry) -> bool:
+        """Say whether every file of an entry is as published, as far as a glance tells; False needs a closer look (`ready`)."""
+        kept = self._kept_of(entry)
+        if kept is None:
+            return False
+        try:
+            lines = unseal(filelist.KIND, _read_in_entry(kept, layout.FILES))
+            listed = os.stat(f"{entry.root}/{layout.FILES}").st_mtime_ns
+            return lines is not None and soundness.is_untouched(entry.tree, lines, listed)
+        except (OSError, Untrusted, ValueError):
+            return False
 
     def check(self, entry: Entry) -> "list[tuple[str, str]]":
         """Return what is wrong with the files of an entry, as (path in the tree, what); nothing is changed."""
@@ -173,6 +195,8 @@ class Store:
 
     def _faults(self, entry: Entry) -> "list[tuple[str, str]]":
         """Return what is wrong for good; OSError for what may be readable again in a moment."""
+        if self.is_untouched(entry):
+            return []
         rows = self._rows(entry)
         if rows is None:
             return [(layout.FILES, "is damaged")]
@@ -215,6 +239,7 @@ class Store:
         Environments that have linked it keep their files.
         """
         kept = self._kept.pop(entry.digest, None)
+        self._examined.discard(entry.root)
         layer = next((layer for layer in self.layers if entry.root.startswith(f"{layer.root}/")), None)
         if layer is None:
             return None
@@ -422,7 +447,9 @@ class Store:
 
     def forget(self, digest: str) -> None:
         """Look for an entry anew when it is asked for next."""
-        self._kept.pop(digest, None)
+        kept = self._kept.pop(digest, None)
+        if kept is not None:
+            self._examined.discard(kept.entry.root)
 
     def _cold(self) -> "Admission":
         if self._admission is None:
@@ -479,7 +506,7 @@ class Store:
             return self._unusable(layer, relative, error)
         try:
             data = layer.read_in(place, layout.HEADER)
-        except (FileNotFoundError, IsADirectoryError) as error:
+        except (FileNotFoundError, NotAFile) as error:
             self._damaged(layer, relative, place, f"its header cannot be read: {error.strerror}")
             return None
         except OSError as error:

@@ -1,0 +1,60 @@
+"""Look at every file of many entries beside other work, and say before anything is changed whether they are as published.
+
+    with Inspection(store, entries) as inspection:
+        ...                     an environment is planned and staged meanwhile
+        inspection.settle()     EntryLost if one is damaged; it is out of use then, and the next layer or the index has another
+
+Laws of this file: it decides nothing; copies of this process only look, and what they find wrong this process looks at again.
+"""
+
+from commonwheel import copies
+from commonwheel.store.store import EntryLost
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Final, Self
+
+    from commonwheel.model import Entry
+    from commonwheel.store.store import Store
+
+# fewer files than this are looked at before a copy of this process was made
+_WORTH_A_COPY = 1_500
+_SOUND, _DOUBTFUL = b"+", b"-"
+
+
+class Inspection:
+    """Look at those entries that this process has not looked at yet."""
+
+    __slots__ = ("_entries", "_shared", "_store")
+
+    def __init__(self, store: "Store", entries: "Iterable[Entry]") -> None:
+        self._store: Final = store
+        # the largest first, so that nobody waits for one alone at the end
+        unseen = [entry for entry in entries if not store.is_examined(entry)]
+        self._entries: Final = sorted(unseen, key=lambda entry: entry.files, reverse=True)
+        many = sum(entry.files for entry in unseen) >= _WORTH_A_COPY
+        self._shared: Final = copies.Shared(len(unseen), self._look, copies.processors() - 1 if many else 0)
+
+    def _look(self, number: int) -> bytes:
+        return _SOUND if self._store.is_untouched(self._entries[number]) else _DOUBTFUL
+
+    def settle(self) -> None:
+        """Return when all of them have been looked at; raise EntryLost for the first that is not as published."""
+        answers = self._shared.finish()
+        lost = [
+            entry
+            for entry, answer in zip(self._entries, answers, strict=True)
+            if answer != _SOUND and self._store.ready(entry.digest) != entry
+        ]
+        if lost:
+            raise EntryLost(lost[0], "it is damaged")
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        self._shared.__exit__(kind, error, trace)

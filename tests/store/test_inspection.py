@@ -1,0 +1,78 @@
+"""store/inspection.py: entries are looked at beside other work; one that is damaged is out of use, and said to be lost."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from commonwheel import copies
+from commonwheel.store import inspection
+from commonwheel.store.inspection import Inspection
+from commonwheel.store.store import EntryLost
+from kit.damage import DAMAGE
+from kit.stores import admit, demo_wheel, open_store
+from kit.wheels import sha256_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def root(place: str) -> str:
+    return os.path.join(place, "a store")
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> str:
+    return demo_wheel(tmp_path)
+
+
+@pytest.mark.parametrize("worth", [1, 1_500])
+def test_what_is_well_passes_and_is_not_looked_at_twice(
+    root: str, wheel: str, worth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspection, "_WORTH_A_COPY", worth)
+    admit(open_store(root), wheel)
+    store = open_store(root)
+    entry = store.find(sha256_of(wheel))
+    assert entry is not None
+    assert not store.is_examined(entry)
+    with Inspection(store, [entry]) as looking:
+        looking.settle()
+        looking.settle()
+    store.ready(entry.digest)
+    assert store.is_examined(entry)
+
+
+def test_what_was_just_admitted_needs_no_look(root: str, wheel: str) -> None:
+    store = open_store(root)
+    entry = admit(store, wheel)
+    assert store.is_examined(entry)
+    store.quarantine(entry, "for a test")
+    assert not store.is_examined(entry)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in DAMAGE if "header" not in kind])
+def test_what_is_damaged_is_lost_and_out_of_use(root: str, wheel: str, kind: str) -> None:
+    admit(open_store(root), wheel)
+    store = open_store(root)
+    entry = store.find(sha256_of(wheel))
+    assert entry is not None
+    DAMAGE[kind](entry.root)
+    with Inspection(store, [entry]) as looking, pytest.raises(EntryLost):
+        looking.settle()
+    assert store.find(entry.digest) is None
+
+
+def test_an_inspection_that_nobody_waits_for_leaves_no_process(root: str, wheel: str) -> None:
+    admit(open_store(root), wheel)
+    store = open_store(root)
+    entry = store.find(sha256_of(wheel))
+    assert entry is not None
+    with Inspection(store, [entry]):
+        pass
+    if copies.possible():
+        with pytest.raises(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)

@@ -1,0 +1,171 @@
+"""copies.py: pieces of work are done once each, whoever does them, and a copy that dies or is left behind does no harm."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from commonwheel import copies
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
+
+
+def run(script: str) -> str:
+    """Run a script in a process that has no other thread, as the processes of tests may have."""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+HEAD = """
+import os, signal, sys, time
+from commonwheel import copies
+me = os.getpid()
+"""
+
+
+def test_every_piece_is_done_once_and_copies_do_their_share() -> None:
+    said = run(
+        HEAD
+        + """
+def do(number):
+    time.sleep(0.002)
+    return b"%d %d" % (number, os.getpid())
+with copies.Shared(200, do, 2) as shared:
+    answers = [answer.split() for answer in shared.finish()]
+assert [int(number) for number, _ in answers] == list(range(200))
+print(len({pid for _, pid in answers}), me in {int(pid) for _, pid in answers})
+"""
+    )
+    assert said == "3 True\n"
+
+
+def test_long_answers_arrive_whole() -> None:
+    said = run(
+        HEAD
+        + """
+with copies.Shared(8, lambda n: bytes([n]) * 300_000, 1) as shared:
+    print(all(x == bytes([n]) * 300_000 for n, x in enumerate(shared.finish())))
+"""
+    )
+    assert said == "True\n"
+
+
+def test_a_copy_that_dies_leaves_its_pieces_without_answers() -> None:
+    said = run(
+        HEAD
+        + """
+def do(number):
+    if os.getpid() != me:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.01)
+    return b"done"
+with copies.Shared(40, do, 1) as shared:
+    print(shared.finish().count(None))
+"""
+    )
+    assert said == "1\n"
+
+
+def test_a_copy_that_raises_leaves_its_piece_to_others_and_says_nothing() -> None:
+    said = run(
+        HEAD
+        + """
+def do(number):
+    if os.getpid() != me:
+        raise ValueError
+    time.sleep(0.01)
+    return b"done"
+with copies.Shared(40, do, 1) as shared:
+    print(shared.finish().count(None))
+"""
+    )
+    assert said == "1\n"
+
+
+def test_an_error_ends_the_copies_before_it_is_passed_on() -> None:
+    said = run(
+        HEAD
+        + """
+def do(number):
+    if os.getpid() == me:
+        raise KeyError(number)
+    time.sleep(60)
+    return b""
+try:
+    with copies.Shared(40, do, 1) as shared:
+        time.sleep(0.05)
+        shared.finish()
+except KeyError:
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        print("none left")
+"""
+    )
+    assert said == "none left\n"
+
+
+def test_a_copy_ends_with_its_parent(tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    run(
+        HEAD
+        + f"""
+def do(number):
+    time.sleep(0.05)
+    with open({str(marks)!r}, "a") as out:
+        out.write("x")
+    return b""
+shared = copies.Shared(1000, do, 1)
+time.sleep(0.2)
+os._exit(0)
+"""
+    )
+    size = -1
+    while size != (size := marks.stat().st_size if marks.exists() else 0):
+        time.sleep(0.3)
+    assert size < 500
+
+
+def test_no_copy_is_made_beside_threads() -> None:
+    gate = threading.Event()
+    other = threading.Thread(target=gate.wait)
+    other.start()
+    try:
+        assert not copies.possible()
+        with copies.Shared(20, lambda number: b"%d" % os.getpid(), 2) as shared:
+            assert set(shared.finish()) == {b"%d" % os.getpid()}
+    finally:
+        gate.set()
+        other.join()
+
+
+def test_signals_mean_to_a_copy_what_they_mean_to_most() -> None:
+    said = run(
+        HEAD
+        + """
+signal.signal(signal.SIGTERM, lambda *_: None)
+def do(number):
+    if os.getpid() != me:
+        os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.01)
+    return b"done"
+with copies.Shared(40, do, 1) as shared:
+    print(shared.finish().count(None))
+"""
+    )
+    assert said == "1\n"
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_without_copies_all_is_done_here() -> None:
+    with copies.Shared(5, lambda number: b"%d" % number, 0) as shared:
+        shared.stop()
+        assert shared.finish() == [None] * 5
+    with copies.Shared(5, lambda number: b"%d" % number, 0) as shared:
+        assert shared.finish() == [b"0", b"1", b"2", b"3", b"4"]
