@@ -256,7 +256,8 @@ def test_the_lowest_versions_and_a_word_about_missing_bounds(compiling):
     compiling.write("low.in", "app>=1\nother\n")
     ran = compiling("pip", "compile", "low.in", "--no-header", "--no-annotate", "--resolution", "lowest").ok()
     assert ran.out.split() == ["app==1.0", "lib==1.0", "other==1.0"]
-    assert "`other` has no lower bound" in ran.err
+    assert ran.err.count("`other` has no lower bound") == 1
+    assert ran.err.count("no lower bound") == 1
     assert "`app`" not in ran.err
     text = compiled(compiling, "low.in", "--no-annotate", "--resolution", "lowest-direct")
     assert text.split() == ["app==1.0", "lib==2.0", "other==1.0"]

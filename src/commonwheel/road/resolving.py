@@ -191,8 +191,6 @@ def answer(parts: "Parts", question: Question) -> Answer:
         source_metadata=lambda requirement: parts.material.metadata(requirement)[1],
         no_deps=parts.settings.flag("no-deps") if question.no_deps is None else question.no_deps,
     )
-    if inputs.resolution != "highest":
-        _warn_of_unbounded(requirements, parts)
     indexes, links = parts.indexes
     named = "" if question.universal else answers.key(inputs, rules, indexes, links)
     known = answers.recall(parts.store, named, inputs.installed)
@@ -289,21 +287,6 @@ def described(parts: "Parts", requirements: "Sequence[Requirement]") -> "list[tu
     missing = [one for one, found in zip(requirements, known, strict=True) if found is None]
     made = iter(parts.material.metadata_of(missing) if missing else ())
     return [next(made) if found is None else found for found in known]
-
-
-def _warn_of_unbounded(requirements: "Iterable[Requirement]", parts: "Parts") -> None:
-    """Warn of direct requirements for which the lowest version may be ancient."""
-    named: dict[str, bool] = {}
-    for requirement in requirements:
-        bounded = requirement.source is not None or bool(versions.lower_bound(requirement.specifier))
-        named[requirement.name] = named.get(requirement.name, False) or bounded
-    for name, bounded in named.items():
-        if not bounded:
-            parts.reporter.note(
-                "warning",
-                f"The direct dependency `{name}` has no lower bound, so that `--resolution lowest` and `lowest-direct` may take "
-                "a very old version of it",
-            )
 
 
 def _shown(source: "Source") -> str:
