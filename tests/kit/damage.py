@@ -52,6 +52,16 @@ def replace_by_link(path: str) -> None:
     os.symlink("/etc/passwd", path)
 
 
+def replace_by_pipe(path: str) -> None:
+    remove(path)
+    os.mkfifo(path, 0o444)
+
+
+def replace_by_name_of(path: str, other: str) -> None:
+    remove(path)
+    os.link(other, path)
+
+
 def half_delete(root: str) -> None:
     os.unlink(f"{root}/files.txt")
     empty(f"{root}/tree")
@@ -69,6 +79,10 @@ DAMAGE: dict[str, Callable[[str], object]] = {
     "missing file": lambda root: remove(f"{root}/tree/demo/data.txt"),
     "extra file": lambda root: add(f"{root}/tree/demo/sitecustomize.py"),
     "link for a file": lambda root: replace_by_link(f"{root}/tree/demo/data.txt"),
+    "pipe for a file": lambda root: replace_by_pipe(f"{root}/tree/demo/data.txt"),
+    "pipe for the header": lambda root: replace_by_pipe(f"{root}/entry.txt"),
+    "pipe for the list of files": lambda root: replace_by_pipe(f"{root}/files.txt"),
+    "another file's name": lambda root: replace_by_name_of(f"{root}/tree/demo/data.txt", f"{root}/entry.txt"),
     "emptied tree": lambda root: empty(f"{root}/tree"),
     "lost tree": lambda root: os.rename(f"{root}/tree", f"{root}/gone"),
     "lost header": lambda root: os.unlink(f"{root}/entry.txt"),

@@ -37,6 +37,8 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW | getat
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _PART = 1 << 20
 _MOST_PLACES = 64
+# a store.toml has ten lines; who made it may not be believed yet when it is read
+_MOST_POLICY = 1 << 16
 
 #: What a layer answers that will answer so all day: no rights, no room, no medium.
 HOPELESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOTDIR})
@@ -50,6 +52,10 @@ class Refused(CommonwheelError):
 
 class Untrusted(OSError):
     """Say that something is there, and cannot be believed."""
+
+
+class NotAFile(Untrusted):
+    """Say that what should be a file is a link, a pipe, a directory, or a device."""
 
 
 class Place:
@@ -246,7 +252,10 @@ class Layer:
                     f"`{self.path(layout.POLICY)}` is not believed: it belongs to {facts.user_name(found.st_uid)}"
                 )
                 return Policy()
-            text = _read_all(file).decode("utf-8", "replace")
+            data = os.read(file, _MOST_POLICY + 1)
+            if len(data) > _MOST_POLICY:
+                raise OSError(errno.EFBIG, f"its {layout.POLICY} has more than {_MOST_POLICY} bytes")
+            text = data.decode("utf-8", "replace")
         finally:
             os.close(file)
         said = policy.parse(text, self._read_toml)
@@ -277,9 +286,17 @@ class Layer:
 
     def read_in(self, place: Place, name: str) -> bytes:
         """Return the content of a file in a place; Untrusted unless the file and its place can be believed."""
-        fd = os.open(name, _FILE, dir_fd=place.fd)
+        try:
+            fd = os.open(name, _FILE, dir_fd=place.fd)
+        except OSError as error:
+            # a link, which is not followed; a socket, or a device that is not there
+            if error.errno in {errno.ELOOP, errno.ENXIO}:
+                raise NotAFile(errno.EINVAL, "it is not a file", name) from error
+            raise
         try:
             found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode):
+                raise NotAFile(errno.EINVAL, "it is not a file", name)
             reason = place.reason or self.trust.file(found, self.group)
             if reason:
                 raise Untrusted(reason)

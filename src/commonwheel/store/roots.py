@@ -14,7 +14,7 @@ import time
 from commonwheel.fs import disk, facts
 from commonwheel.model import Value
 from commonwheel.specs.fingerprint import sha256_of
-from commonwheel.store import layout
+from commonwheel.store import caution, layout
 from commonwheel.store.lines import joined, seal, unescape, unseal
 from commonwheel.store.policy import GROUP
 
@@ -140,8 +140,8 @@ def every(layer: "Layer") -> "Iterator[Root]":
             if not layout.is_digest(name):
                 continue
             try:
-                with open(path, "rb") as file:
-                    found = decode(file.read(), int(user), path, os.fstat(file.fileno()).st_mtime)
+                data, written = caution.read(path)
+                found = decode(data, int(user), path, written)
             except OSError:
                 continue
             if found is not None:
@@ -177,8 +177,9 @@ def drop_stale(layer: "Layer") -> list[Root]:
             alive.append(root)
             continue
         try:
-            disk.remove(root.path)
-        except disk.DiskError:
+            with caution.held(layer, root.path) as path:
+                disk.remove(path)
+        except (disk.DiskError, OSError):
             # somebody else's note: it counts no more, and goes when he comes by
             continue
     return alive

@@ -10,7 +10,7 @@ import time
 
 from commonwheel.fs import disk, facts
 from commonwheel.model import Value
-from commonwheel.store import header, layout, roots
+from commonwheel.store import caution, header, layout, roots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -186,8 +186,7 @@ def again(one: Held) -> Held:
 def read_header(path: str) -> "Header | None":
     """Return the header of the entry at `path`, None if it cannot be read."""
     try:
-        with open(f"{path}/{layout.HEADER}", "rb") as file:
-            return header.decode(file.read())
+        return header.decode(caution.read(f"{path}/{layout.HEADER}")[0])
     except OSError:
         return None
 
@@ -220,8 +219,7 @@ def last_uses(layer: "Layer") -> dict[str, float]:
         for day in names_in(f"{top}/{user}"):
             try:
                 when = calendar.timegm(time.strptime(day, "%Y-%m-%d"))
-                with open(f"{top}/{user}/{day}", encoding="ascii", errors="replace") as file:
-                    digests = file.read().split()
+                digests = caution.read(f"{top}/{user}/{day}")[0].decode("ascii", "replace").split()
             except (OSError, ValueError):
                 continue
             for digest in digests:

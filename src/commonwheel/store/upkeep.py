@@ -15,7 +15,7 @@ from commonwheel.events import Silence
 from commonwheel.fs import disk
 from commonwheel.model import Digest, Value
 from commonwheel.specs.names import normalize
-from commonwheel.store import filelist, layout, roots, soundness, survey, verify
+from commonwheel.store import caution, filelist, layout, roots, soundness, survey, verify
 from commonwheel.store.lines import unseal
 from commonwheel.store.store import POINTER
 from commonwheel.store.survey import Held, Measure
@@ -189,20 +189,34 @@ class _Removal:
     def _remove(self, path: str, one: Held | None = None) -> bool:
         if self.dry:
             return True
+        layer = next(layer for layer in self.store.layers if path.startswith(f"{layer.root}/"))
+        try:
+            with caution.held(layer, path) as firm:
+                return self._remove_from(os.path.dirname(path), firm, one)
+        except OSError as error:
+            self.remains.append(f"`{path}` stays: {error.strerror or error}")
+            return False
+
+    def _remove_from(self, directory: str, firm: str, one: Held | None) -> bool:
+        """Remove the name `firm`; for people its directory is called `directory`."""
+        held = os.path.dirname(firm)
+        path = firm.replace(held, directory, 1)
         try:
             # leftovers have their trash name already
             is_leftover = layout.is_leftover(os.path.basename(path))
-            retired = path if is_leftover else disk.retire(path)
+            retired = firm if is_leftover else disk.retire(firm)
         except disk.DiskError as error:
-            self.remains.append(f"`{path}` stays: {survey.whose(path)} owns it, and {error.message}")
+            why = error.message.replace(held, directory)
+            self.remains.append(f"`{path}` stays: {survey.whose(path)} owns it, and {why}")
             return False
         if retired is not None and one is not None and not self._force:
             wanted_by = self._wanted_now(one)
-            if wanted_by and _put_back(retired, path):
+            if wanted_by and _put_back(retired, firm):
                 self.kept.append(f"{one.label}: `{wanted_by}` begins to reach it through links")
                 return False
         if retired is not None and not disk.erase(retired):
-            self.remains.append(f"`{retired}` is out of use, and can be deleted by {survey.whose(retired)} alone")
+            rest = retired.replace(held, directory, 1)
+            self.remains.append(f"`{rest}` is out of use, and can be deleted by {survey.whose(rest)} alone")
         return True
 
     def _wanted_now(self, one: Held) -> str:
@@ -298,8 +312,7 @@ def _drop_pointers(layer: "Layer", digests: set[str], removal: _Removal) -> None
         for name in files:
             path = f"{directory}/{name}"
             try:
-                with open(path, "rb") as file:
-                    lines = unseal(POINTER, file.read())
+                lines = unseal(POINTER, caution.read(path)[0])
             except OSError:
                 continue
             if lines is None or (len(lines) > 1 and lines[1] in digests):
@@ -501,8 +514,7 @@ def entry_faults(one: Held) -> "Iterator[tuple[str, str]]":
         yield layout.HEADER, "is damaged"
         return
     try:
-        with open(f"{one.path}/{layout.FILES}", "rb") as file:
-            data = file.read()
+        data, _ = caution.read(f"{one.path}/{layout.FILES}")
     except FileNotFoundError:
         yield layout.FILES, "is missing"
         return

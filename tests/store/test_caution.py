@@ -1,0 +1,153 @@
+"""store/caution.py: what strangers have put into a store is counted and cleared up without being led anywhere."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from commonwheel.fs import disk
+from commonwheel.store import caution, layout, roots, survey, upkeep
+from kit.stores import admit, demo_wheel, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+def link(path: Path) -> None:
+    path.symlink_to("/etc/passwd")
+
+
+def hole(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+ODD: dict[str, Callable[[Path], object]] = {
+    "pipe": os.mkfifo, "link": link, "hole": hole, "directory": lambda path: path.mkdir(),
+}  # fmt: skip
+ODD_ONES = pytest.mark.parametrize("make", ODD.values(), ids=ODD)
+
+
+@ODD_ONES
+def test_what_is_no_plain_file_is_not_read(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    make(tmp_path / "odd")
+    with pytest.raises(OSError, match="odd"):
+        caution.read(str(tmp_path / "odd"))
+
+
+def test_a_plain_file_is_read_whole_with_its_time(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 100_000)
+    os.utime(path, (5, 5))
+    assert caution.read(str(path)) == (b"x" * 100_000, 5.0)
+
+
+@ODD_ONES
+def test_odd_things_in_the_place_of_notes_keep_nobody_waiting(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    root = tmp_path / "store"
+    store = open_store(str(root))
+    entry = admit(store, demo_wheel(tmp_path))
+    digest = "ab" * 32
+    planted = (
+        layout.root(7, digest), layout.used_on(7, "2024-01-01"), f"{layout.entry(digest)}/{layout.HEADER}",
+        f"{layout.POINTERS}/ab/{digest}", f"{layout.entry(digest)}/{layout.FILES}",
+    )  # fmt: skip
+    for relative in planted:
+        (root / relative).parent.mkdir(parents=True, exist_ok=True)
+        make(root / relative)
+    layer = store.layers[0]
+    assert list(roots.every(layer)) == []
+    assert survey.last_uses(layer) == {}
+    assert [one.digest for one in survey.held(layer) if one.header is not None] == [entry.digest]
+    assert entry.digest not in {one.held.digest for one in upkeep.verify_entries(store)}
+    upkeep.clean(store, ("demo",))
+    upkeep.prune(store)
+    assert os.path.exists("/etc/passwd")
+
+
+@ODD_ONES
+def test_a_policy_that_is_none_makes_no_layer_fail(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    root = tmp_path / "store"
+    root.mkdir()
+    make(root / layout.POLICY)
+    layer = open_store(str(root)).layers[0]
+    assert "its store.toml has more" in layer.fault if make is hole else not layer.policy.sharing
+
+
+@pytest.fixture
+def hook() -> Iterator[Callable[[Callable[[str, str], None]], object]]:
+    yield disk.observe
+    disk.observe(None)
+
+
+ATTACKS = ("pages/x", "entries/ab", "roots/7")
+
+
+@pytest.mark.parametrize("where", ATTACKS)
+def test_a_directory_that_becomes_a_link_after_it_was_listed_leads_nowhere(
+    tmp_path: Path, hook: Callable[[Callable[[str, str], None]], object], where: str
+) -> None:
+    """The attack on whatever clears up where others may rename: the victim's file has the name of the villain's."""
+    digest = "ab" * 32
+    name = "id_rsa" if where == "pages/x" else digest
+    victim, villains = tmp_path / "victim", tmp_path / "store" / "v1" / where
+    for directory in (victim, villains):
+        directory.mkdir(parents=True)
+        if where == "entries/ab":
+            (directory / name).mkdir()
+        elif where == "roots/7":
+            (directory / name).write_bytes(roots.encode(roots.Root("/not there", os.uname().nodename, 7, {})))
+        else:
+            (directory / name).write_text("secret")
+        os.utime(directory / name, (1, 1))
+    swapped: list[str] = []
+
+    def swap(operation: str, path: str) -> None:
+        if operation in {"rename", "unlink"} and not swapped and name in path:
+            swapped.append(path)
+            villains.rename(f"{villains}.old")
+            villains.symlink_to(victim)
+
+    hook(swap)
+    upkeep.prune(open_store(str(tmp_path / "store")), upkeep.Wish(older_than=0.0))
+    assert swapped
+    assert sorted(os.listdir(victim)) == [name]
+    assert os.listdir(f"{villains}.old") == []
+
+
+@pytest.mark.parametrize("where", ["pages/x", "entries/ab", "pages", "entries", ""])
+def test_a_directory_that_is_a_link_already_is_not_entered(tmp_path: Path, where: str) -> None:
+    digest = "ab" * 32
+    victim = tmp_path / "victim"
+    for relative in ("", "x", "ab", "pages/x", "entries/ab"):
+        directory = victim / relative
+        directory.mkdir(parents=True, exist_ok=True)
+        for name in ("id_rsa", digest, ".trash-host-1-0123456789abcdef"):
+            (directory / name).write_text("secret")
+            os.utime(directory / name, (1, 1))
+    before = sorted(str(path) for path in victim.rglob("*"))
+    store = tmp_path / "store"
+    store.mkdir()
+    link_path = store / "v1" / where if where else store / "v1"
+    link_path.parent.mkdir(parents=True, exist_ok=True)
+    link_path.symlink_to(victim)
+    opened = open_store(str(store))
+    upkeep.prune(opened, upkeep.Wish(older_than=0.0))
+    upkeep.clean(opened)
+    assert sorted(str(path) for path in victim.rglob("*")) == before
+
+
+def test_names_are_removed_where_they_were_found(tmp_path: Path) -> None:
+    """Hold the tests above: what is old and in its place goes."""
+    page = tmp_path / "store" / "v1" / "pages" / "x" / "project"
+    page.parent.mkdir(parents=True)
+    page.write_text("old")
+    os.utime(page, (1, 1))
+    removed = upkeep.prune(open_store(str(tmp_path / "store")), upkeep.Wish(older_than=60.0))
+    assert removed.other == (str(page),)
+    assert not page.exists()
+    assert stat.S_ISDIR(page.parent.stat().st_mode)
