@@ -1,6 +1,6 @@
 """Write docs/performance.md, its pictures and the short table of the README from what was measured.
 
-    bench/page.py [RESULTS [ROOT]]      also done by bench/run.py, after everything has run
+    bench/page.py [RESULTS [ROOT [NOTES]]]      also done by bench/run.py, after everything has run
 
 The page survives partial results: what was not measured is listed as such, and where records are of different days or commits
 each says of which. What a profile says about a case is written by hand, in notes.toml.
@@ -407,9 +407,9 @@ the machine does: believe the ratios more than the times, and a ratio the more t
 _BEGIN, _END = "<!-- written by `make bench` -->\n", "<!-- until here -->\n"
 
 
-def write_page(records: dict[str, Record], root: str) -> None:
+def write_page(records: dict[str, Record], root: str, noted: str = f"{HERE}/notes.toml") -> None:
     """Write the page, its pictures, and the README's table if the README has a place for it."""
-    with open(f"{HERE}/notes.toml", "rb") as stream:
+    with open(noted, "rb") as stream:
         notes = tomllib.load(stream)
     page = Page(records, notes)
     pictures = dict(page.pictures())
@@ -434,5 +434,6 @@ def _write(path: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    with open((sys.argv[1:] or [f"{ROOT}/.bench/results.json"])[0], encoding="utf-8") as results:
-        write_page(json.load(results)["cases"], (sys.argv[2:] or [ROOT])[0])
+    given = dict(enumerate(sys.argv[1:]))
+    with open(given.get(0, f"{ROOT}/.bench/results.json"), encoding="utf-8") as results:
+        write_page(json.load(results)["cases"], given.get(1, ROOT), given.get(2, f"{HERE}/notes.toml"))

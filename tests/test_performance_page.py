@@ -1,9 +1,11 @@
 """The page of figures: written from made-up results by `bench/page.py`, as `make bench-page` runs it."""
 
+import fnmatch
 import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,12 @@ def written(tmp_path: Path) -> Writer:
     def write(*records: Record) -> str:
         results = tmp_path / "results.json"
         results.write_text(json.dumps({"cases": {str(one["case"]): one for one in records}}))
-        subprocess.run([sys.executable, str(ROOT / "bench" / "page.py"), str(results), str(tmp_path)], check=True)
+        notes = tmp_path / "notes.toml"
+        notes.write_text(
+            '"list" = "Another case."\n"no*" = """Half of it\n  is the start."""\n"*" = "What comes first counts."\n'
+        )
+        words = [str(ROOT / "bench" / "page.py"), str(results), str(tmp_path), str(notes)]
+        subprocess.run([sys.executable, *words], check=True)
         return (tmp_path / "docs" / "performance.md").read_text()
 
     return write
@@ -81,8 +88,16 @@ def test_a_missed_target_is_told_with_a_profile_and_a_note(written: Writer) -> N
     one = record("noop", [0.3], [0.1], profile={"start": 0.01, "imports": 0.03, "fs/disk.py": 0.0599, "rest": 0.0001})
     one["sides"]["cw"]["kernel"] = 0.05
     missed = written(one).partition("## Where targets are missed\n")[2].partition("\n## ")[0]
-    assert "CPU time 150 ms, 50 ms of it in the kernel: fs/disk.py 60%, imports 30%, start 10%. " in missed
-    assert "Half of it is the start of the interpreter" in missed  # bench/notes.toml
+    profile = "CPU time 150 ms, 50 ms of it in the kernel: fs/disk.py 60%, imports 30%, start 10%."
+    assert f"{profile} Half of it is the start.\n" in missed
+
+
+def test_the_notes_of_the_bench_are_of_its_cases() -> None:
+    notes = tomllib.loads((ROOT / "bench" / "notes.toml").read_text())
+    listed = subprocess.run([sys.executable, str(ROOT / "bench" / "run.py"), "--list"], capture_output=True, check=True)
+    names = [line.split()[0].decode() for line in listed.stdout.splitlines()]
+    assert {pattern for pattern in notes if not fnmatch.filter(names, pattern)} == set()
+    assert all(note.strip() for note in notes.values())
 
 
 def test_the_machine_says_what_the_work_costs_at_least(written: Writer) -> None:
