@@ -224,6 +224,28 @@ def test_a_warm_command_loads_nothing_heavy(furnished, words):
     assert not loaded & (HEAVY - {"hashlib"} if "check" in words else HEAVY)
 
 
+LOOKING = {"cli", "commands", "errors", "events", "fs", "model", "python", "session", "settings", "specs", "store"}
+
+
+@pytest.mark.parametrize(
+    ("words", "rooms"),
+    [
+        ("pip list -p v", LOOKING),
+        ("pip freeze -p v", LOOKING),
+        ("venv once-more -p v --clear", LOOKING),
+        ("pip install -p v --no-index -f wheels -r requirements.txt", LOOKING | {"install", "road"}),
+    ],
+)
+def test_a_warm_command_enters_few_rooms(furnished, words, rooms):
+    base, env = furnished
+    loaded_by(*words.split(), cwd=base, env=env)
+    loaded = {name for name in loaded_by(*words.split(), cwd=base, env=env) if name.startswith("commonwheel.")}
+    assert {name.split(".")[1] for name in loaded} <= rooms
+    # help is for those who ask for it; what was satisfied the last time is not read again
+    unread = {"cli.help", "commands.asking", "commands.satisfied", "commands.install", "road.resolving"}
+    assert not loaded & {f"commonwheel.{name}" for name in unread}
+
+
 def test_a_warm_installation_loads_neither_network_nor_builds(furnished):
     base, env = furnished
     where = {**os.environ, **env}

@@ -37,7 +37,7 @@ def page() -> str:
         "the user's file (`~/.config/cw/cw.toml`), the system's (`/etc/xdg/cw/cw.toml`, `/etc/cw/cw.toml`). `cw config` tells what counts.",
         "",
     ]
-    everywhere = load("help:GLOBAL")
+    everywhere = load("words:GLOBAL")
     lines += ["## Everywhere", "", *table(everywhere[1])]
     for name, row in COMMANDS.items():
         arguments = load(row[0])

@@ -217,7 +217,7 @@ def _begin(words: "list[str]") -> "tuple[dict[str, object], str, list[str]]":
     named, at = "", 0
     while at < len(words):
         if words[at].startswith("-"):
-            given, taken = load("words:leading")(load("help:EVERYWHERE"), words[at:], given)
+            given, taken = load("words:leading")(load("words:EVERYWHERE"), words[at:], given)
             at += taken
             continue
         tried = f"{named} {words[at]}".strip()

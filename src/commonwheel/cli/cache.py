@@ -1,9 +1,8 @@
 """The words of the `cache` family, and how its results look."""
 
 from commonwheel.cli import load
-from commonwheel.cli.help import GLOBAL
 from commonwheel.cli.pip import table, wants_json
-from commonwheel.cli.words import Arguments
+from commonwheel.cli.words import GLOBAL, Arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,8 +1,7 @@
 """The words of `config` and `self`, and how settings look."""
 
 from commonwheel.cli import load
-from commonwheel.cli.help import GLOBAL
-from commonwheel.cli.words import Arguments
+from commonwheel.cli.words import GLOBAL, Arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

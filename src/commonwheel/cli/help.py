@@ -1,7 +1,7 @@
 """Help, overviews and completion, read off the tables."""
 
 from commonwheel.cli import load
-from commonwheel.cli.words import Arguments
+from commonwheel.cli.words import GLOBAL, Arguments
 from commonwheel.settings import OPTIONS
 
 TYPE_CHECKING = False
@@ -13,14 +13,6 @@ if TYPE_CHECKING:
 
     Row = tuple[str, str, str, str]
 
-GLOBAL = (
-    "Everywhere",
-    (
-        "quiet verbose color no-color json offline no-progress no-cache cache-dir layers trust refresh refresh-package directory project "
-        "config-file no-config help"
-    ),
-)
-EVERYWHERE = Arguments("", groups=(GLOBAL,))
 HELP = Arguments("Explain a command", "[COMMAND]...", 0, None, (GLOBAL,))
 COMPLETION = Arguments("Write a completion script for a shell: bash, zsh or fish", "SHELL", 1, 1, (GLOBAL,))
 

@@ -3,8 +3,7 @@
 import time
 
 from commonwheel.cli import load
-from commonwheel.cli.help import GLOBAL
-from commonwheel.cli.words import Arguments
+from commonwheel.cli.words import GLOBAL, Arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -63,6 +63,17 @@ class Arguments(Value):
         return found
 
 
+#: The options of every command.
+GLOBAL = (
+    "Everywhere",
+    (
+        "quiet verbose color no-color json offline no-progress no-cache cache-dir layers trust refresh refresh-package directory project "
+        "config-file no-config help"
+    ),
+)
+EVERYWHERE = Arguments("", groups=(GLOBAL,))
+
+
 class _Reader:
     """Walk over the words once."""
 
