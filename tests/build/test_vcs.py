@@ -1,12 +1,18 @@
 """Revisions of real git repositories: what `@` may name, what is kept, what is told."""
 
 import os
+import shlex
 import shutil
+import ssl
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import trustme
 
 from commonwheel.build.vcs import GitFailed, Repositories
 from commonwheel.model import SafeUrl, VcsSource
@@ -66,6 +72,45 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
+
+
+def test_a_repository_behind_ssh(place: Place) -> None:
+    """By the user's own ssh, with what he tells git of it."""
+    asked = place.root / "asked"
+    ssh = place.root / "ssh"
+    ssh.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >> "{asked}"\nfor word; do :; done\nexec sh -c "$word"\n')
+    ssh.chmod(0o755)
+    environ = {"GIT_SSH_COMMAND": shlex.quote(str(ssh))}
+    url = SafeUrl(f"ssh://git@host.example{place.path}".replace(" ", "%20"))
+    source = place.repositories(environ).resolve(VcsSource("git", url, "v1.1"))
+    assert source.commit == place.first
+    assert (place.work_tree(source, environ) / "x.txt").read_text() == "1"
+    assert "git@host.example" in asked.read_text().splitlines()
+
+
+def test_a_repository_behind_https(place: Place) -> None:
+    git(place.path, "update-server-info")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(place.root / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+
+    class Files(SimpleHTTPRequestHandler):
+        def log_message(self, *_words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=place.root)) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = SafeUrl(f"https://localhost:{server.server_address[1]}/a%20repository/.git")
+        source = VcsSource("git", url, "feature/one")
+        with pytest.raises(GitFailed, match="failed for"):
+            place.repositories().resolve(source)  # its certificate is nobody's whom git knows
+        environ = {"GIT_SSL_CAINFO": str(place.root / "ca.pem")}
+        source = place.repositories(environ).resolve(source)
+        assert source.commit == place.branch
+        assert (place.work_tree(source, environ) / "x.txt").read_text() == "feature"
+        server.shutdown()
 
 
 @pytest.mark.parametrize(

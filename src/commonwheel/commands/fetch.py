@@ -6,7 +6,7 @@ from commonwheel.commands import asking
 from commonwheel.errors import UsageError
 from commonwheel.fs import disk
 from commonwheel.model import PathSource, Value
-from commonwheel.road import resolving
+from commonwheel.road import locks, resolving
 from commonwheel.specs import file_url
 from commonwheel.specs.names import normalize
 from commonwheel.specs.sources import file_is_wheel
@@ -99,7 +99,7 @@ def _pins(session: "Session", parsed: "Parsed") -> "tuple[Pin, ...]":
     session.config_settings = asked.config_settings
     session.build_constraints = asked.build_constraints
     if asked.locked and not asked.requirements:
-        return asked.locked
+        return locks.completed(session, asked.locked)
     if not asked.requirements:
         raise UsageError("nothing was asked for", hint="name packages, or a file with `-r`")
     hashed = session.settings.flag("require-hashes") or asked.requires_hashes

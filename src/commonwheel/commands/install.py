@@ -10,7 +10,7 @@ from commonwheel.install import changeset
 from commonwheel.install import history as histories
 from commonwheel.install import plan as plans
 from commonwheel.model import PathSource, Plan, Value
-from commonwheel.road import changing, marks, preparing, resolving
+from commonwheel.road import changing, locks, marks, preparing, resolving
 from commonwheel.specs import requirement as specs_requirement
 from commonwheel.specs.names import normalize
 
@@ -178,8 +178,9 @@ class _Run(Beginning):
         """Resolve, and choose the file of each pin that is not satisfied by what is installed."""
         started = time.perf_counter()
         if asked.locked and not (asked.requirements or asked.trees):
-            self.say("Resolved", len(asked.locked), started)
-            return asked.locked
+            pins = locks.completed(self.session, asked.locked)
+            self.say("Resolved", len(pins), started)
+            return pins
         requirements = self.session.with_trees(asked)
         keep = not (self.exact and no_deps) and not self.settings.flag("reinstall")
         known = resolving.InstalledMetadata(installed, self.session.installed_metadata, reinstall) if keep else None
@@ -190,7 +191,7 @@ class _Run(Beginning):
             overrides=asked.overrides,
             excludes=asked.excludes,
             installed=known,
-            preferences={pin.name: pin.version for pin in asked.locked},
+            preferences={pin.name: pin.version for pin in asked.locked if pin.version},
             hashed=hashed,
             no_deps=no_deps,
         )
