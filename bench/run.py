@@ -22,7 +22,7 @@ from grounds import Unavailable
 from lab import Failed, Lab
 from page import write_page
 from seats import seat
-from tools import Tools, find_python
+from tools import Tools, exported, find_python
 
 from index import LocalIndex
 
@@ -40,6 +40,9 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="name the cases")
     parser.add_argument("--page", action="store_true", help="write the page, measure nothing")
     parser.add_argument("--runs", type=int, help="pairs of runs, instead of what each case asks for")
+    parser.add_argument(
+        "--head", action="store_true", help="measure the last commit, not what the working tree has now"
+    )
     parser.add_argument("--python", default="3.12", help="the Python of the environments (default: %(default)s)")
     parser.add_argument("--cw-python", default="", help="the Python that runs cw (default: the one that starts first)")
     asked = parser.parse_args()
@@ -58,9 +61,11 @@ def main() -> int:
 def measure(names: list[str], asked: argparse.Namespace) -> None:
     """Run cases, and keep their figures as they come."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is mounted and served here ends too
-    tools = Tools(HOME, asked.cw_python)
+    source = exported(HOME) if asked.head else ROOT
+    tools = Tools(HOME, asked.cw_python, source)
     tools.make()
-    about = {"tools": tools.versions(), "machine": machine(), "python": asked.python, "commit": commit()}
+    what = os.path.basename(source)[:7] if asked.head else commit()
+    about = {"tools": tools.versions(), "machine": machine(), "python": asked.python, "commit": what}
     with seat(HOME) as place, LocalIndex(place, f"{HOME}/recording") as index:
         lab = Lab(HOME, index, tools, find_python(asked.python))
         try:

@@ -59,11 +59,25 @@ def find_python(wanted: str) -> str:
     return fitting[-1] if fitting else sys.executable
 
 
+def exported(home: str) -> str:
+    """Return a directory with the last commit alone, whatever is being changed in the working tree."""
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    path = f"{home}/commits/{done.stdout.strip()}"
+    with locked(f"{home}/commits/lock"):
+        if not os.path.isdir(path):
+            shutil.rmtree(f"{path}.new", ignore_errors=True)
+            os.makedirs(f"{path}.new")
+            archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, capture_output=True, check=True).stdout
+            subprocess.run(["tar", "-x", "-C", f"{path}.new"], input=archive, check=True)
+            os.rename(f"{path}.new", path)
+    return path
+
+
 class Tools:
     """cw, uv and pip below `home`; made when missing, and one cw for each state of its source that is being measured."""
 
-    def __init__(self, home: str, cw_python: str) -> None:
-        self.home = home
+    def __init__(self, home: str, cw_python: str, source: str = ROOT) -> None:
+        self.home, self.source = home, source
         self.cw_python = find_python(cw_python) if cw_python else quickest(pythons())
         self.cw = f"{home}/tools/cw/bin/cw"
         self.uv = f"{home}/tools/uv/bin/uv"
@@ -106,14 +120,14 @@ class Tools:
             dist = f"{self.home}/dist"
             shutil.rmtree(dist, ignore_errors=True)
             words = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", dist]
-            subprocess.run(words, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            subprocess.run(words, check=True, cwd=self.source, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             (wheel,) = os.listdir(dist)
             self._environment(name, self.cw_python, f"{dist}/{wheel}")
             open(f"{path}/made", "wb").close()
 
     def _stamp(self) -> str:
         digest = hashlib.sha256(self.cw_python.encode())
-        for directory, _, names in sorted(os.walk(f"{ROOT}/src")):
+        for directory, _, names in sorted(os.walk(f"{self.source}/src")):
             for name in sorted(names):
                 if not name.endswith(".pyc"):
                     with open(os.path.join(directory, name), "rb") as stream:
