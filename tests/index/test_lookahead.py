@@ -154,6 +154,48 @@ def test_hints_of_versions_are_fetched_together(server: IndexServer, desk: Desk)
     assert len(metadata_of(server)) == 3
 
 
+def test_what_the_user_asks_for_steers_guesses_at_what_others_ask(server: IndexServer, desk: Desk) -> None:
+    fill(server, "app", "1.0", "lib>=1")
+    for version in ("1.0", "2.0", "3.0"):
+        fill(server, "lib", version)
+    with Desk() as other:
+        for asked in (["app", "lib"], ["lib", "app"]):
+            catalogue = other.catalogue(server.url)
+            catalogue.crawl([Requirement(name, (), "<3" if name == "lib" else "") for name in asked])
+            wait_for(server, metadata_path("lib", "2.0"))
+            settled(catalogue, "app", "lib")
+    assert wheel_filename("lib", "3.0") not in metadata_of(server)
+
+
+def test_there_is_one_guess_for_each_project(server: IndexServer, desk: Desk) -> None:
+    fill(server, "app", "1.0", "one", "two")
+    fill(server, "one", "1.0", "lib<3", "late")
+    fill(server, "two", "1.0", "lib<2", "late")
+    fill(server, "late", "1.0")
+    for version in ("1.0", "2.0", "3.0"):
+        fill(server, "lib", version)
+    catalogue = desk.catalogue(server.url)
+    catalogue.crawl([Requirement("app")])
+    wait_for(server, metadata_path("late", "1.0"))
+    settled(catalogue, "app", "one", "two", "lib", "late")
+    assert len([name for name in metadata_of(server) if name.startswith("lib-")]) == 1
+
+
+def test_what_many_versions_depend_on_is_not_asked_for(server: IndexServer, desk: Desk) -> None:
+    for number in range(4):
+        fill(server, "app", f"{number}.0", f"lib{number}")
+        fill(server, f"lib{number}", "1.0")
+    catalogue = desk.catalogue(server.url)
+    catalogue.listing("app")
+    catalogue.expect("app", ("0.0", "1.0", "2.0"))
+    settled(catalogue, "app")
+    assert len(metadata_of(server)) == 3
+    # of one alone it is: that one will probably be chosen
+    catalogue.expect("app", ("3.0",))
+    wait_for(server, metadata_path("lib3", "1.0"))
+    assert pages_of(server) == {"app", "lib3"}
+
+
 def test_guesses_come_to_an_end_and_hints_of_the_solver_do_not(
     server: IndexServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,13 +52,13 @@ class Lookahead:
         self._running = False
 
     def begin(self, requirements: "Iterable[Requirement]", constraints: "Iterable[Requirement]") -> None:
-        """Begin with what the user asks for; constraints steer every guess on their names."""
-        for constraint in constraints:
-            if constraint.name and constraint.specifier:
-                self._hints.setdefault(constraint.name, []).append(constraint.specifier)
-        for requirement in requirements:
-            if requirement.name and requirement.source is None and self._applies(requirement, ("",)):
-                self._guess(requirement)
+        """Begin with what the user asks for, which steers every guess on the same names, as constraints do."""
+        asked = [one for one in requirements if one.name and one.source is None and self._applies(one, ("",))]
+        for steering in (*constraints, *asked):
+            if steering.name and steering.specifier:
+                self._hints.setdefault(steering.name, []).append(steering.specifier)
+        for requirement in asked:
+            self._guess(requirement)
 
     def versions(self, project: "Project", versions: "Sequence[str]") -> None:
         """Fetch the metadata of some versions of a project, as soon as it is known."""
@@ -117,8 +117,11 @@ class Lookahead:
         project.ready.then(lambda _: self._soon(lambda: self._found(project, requirement)))
 
     def _found(self, project: "Project", requirement: "Requirement") -> None:
-        """Go on from a page, in whatever thread it came."""
-        if not self._running or not self._catalogue.online:
+        """Go on from a page, in whatever thread it came.
+
+        One guess for each project: as soon as there is something to narrow it down, the solver knows better (`versions`).
+        """
+        if not self._running or not self._catalogue.online or project.asked or project.known:
             return
         try:
             version = self._best(self._catalogue.union_of(project).listing, requirement.specifier)
@@ -168,7 +171,9 @@ class Lookahead:
                     self._follow(project.name, known)
             else:
                 self._guesses += not hinted
-                self._await(project.name, pending)
+                # of many only one will be chosen, and what the others depend on is nobody's business
+                if len(versions) == 1:
+                    self._await(project.name, pending)
 
     def _await(self, name: str, pending: "Pending[Metadata]") -> None:
         def arrived(done: "Pending[Metadata]") -> None:
