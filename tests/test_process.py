@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -257,3 +258,129 @@ def test_workers_are_all_or_none() -> None:
 
 def test_a_command_line_is_shown_as_one_would_type_it() -> None:
     assert process.shown(["a", "b c", "d'e", ""]) == "a 'b c' 'd'\\''e' ''"
+
+
+# --- copies ----------------------------------------------------------------------------------------------------------
+
+
+def served(kind: str, *words: object) -> object:
+    """Be what the copies of these tests do."""
+    if kind == "pid":
+        return os.getpid()
+    if kind == "raise":
+        raise ValueError(words)
+    if kind == "die":
+        os._exit(3)
+    if kind == "sleep":
+        time.sleep(60)
+    return object() if kind == "strange" else words
+
+
+def copies() -> process.Copies:
+    return process.Copies(2, served)
+
+
+def test_copies_answer_with_values() -> None:
+    known = copies()
+    try:
+        words = ("text", b"bytes" * 100_000, 1, None, ("a", {"b": 2.5}))
+        assert known.ask("echo", *words) == words
+        assert {known.ask("pid") for _ in range(2)}.isdisjoint({os.getpid()})
+    finally:
+        known.close()
+
+
+def test_copies_work_side_by_side_for_several_threads() -> None:
+    known = copies()
+    answers: list[object] = []
+    try:
+        threads = [threading.Thread(target=lambda n=n: answers.append(known.ask("echo", n))) for n in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(answers) == [(n,) for n in range(20)]  # type: ignore[type-var]
+        assert len({known.ask("pid"), known.ask("pid")}) == 2  # they take turns
+    finally:
+        known.close()
+
+
+@pytest.mark.parametrize("kind", ["raise", "strange", "die"])
+def test_what_a_copy_cannot_do_has_no_answer(kind: str) -> None:
+    known = copies()
+    try:
+        for _ in range(4):
+            assert known.ask(kind) is None
+        alive_still = kind != "die"
+        assert (known.ask("echo", 1) == (1,)) is alive_still
+    finally:
+        known.close()
+
+
+def test_closing_ends_copies_whatever_they_are_at() -> None:
+    known = copies()
+    pids = [known.ask("pid") for _ in range(2)]
+    waiting = threading.Thread(target=known.ask, args=("sleep",))
+    waiting.start()
+    known.close()
+    waiting.join(5)
+    assert not waiting.is_alive()
+    assert not any(alive(pid) for pid in pids if isinstance(pid, int) and Path(f"/proc/{pid}").exists())
+
+
+def test_nobody_is_copied_beside_another_thread() -> None:
+    go = threading.Event()
+    thread = threading.Thread(target=go.wait)
+    thread.start()
+    try:
+        assert process.copies(served, 2) is None
+    finally:
+        go.set()
+        thread.join()
+
+
+def test_there_are_copies_for_processors() -> None:
+    code = """
+        import sys
+        sys.path[:0] = sys.argv[1].split(":")
+        from commonwheel import process
+        for count in (1, 2, 100):
+            known = process.copies(lambda: 0, count)
+            print(len(known._all) if known else None)
+            if known:
+                known.close()
+    """
+    done = process.run(python(code, ":".join(sys.path)))
+    assert done.stdout.split() == [b"None", b"2", b"4"], done.stderr
+
+
+def test_copies_end_with_their_origin() -> None:
+    code = """
+        import os, sys, time
+        sys.path[:0] = sys.argv[1].split(os.pathsep)
+        from commonwheel import process
+        known = process.copies(lambda kind: os.getpid(), 2)
+        print(known.ask("pid"), known.ask("pid"), flush=True)
+        time.sleep(60)
+    """
+    origin = subprocess.Popen(python(code, os.pathsep.join(sys.path)), stdout=subprocess.PIPE, text=True)
+    assert origin.stdout is not None
+    pids = [int(word) for word in origin.stdout.readline().split()]
+    assert len(set(pids)) == 2
+    assert all(map(alive, pids))
+    origin.kill()
+    origin.wait()
+    origin.stdout.close()
+    assert all(map(until_gone, pids))
+
+
+def test_ctrl_c_concerns_the_origin_alone() -> None:
+    known = copies()
+    try:
+        pids = [known.ask("pid") for _ in range(2)]
+        for pid in pids:
+            assert isinstance(pid, int)
+            os.kill(pid, signal.SIGINT)
+        assert known.ask("echo", 1) == (1,)
+    finally:
+        known.close()

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         Target,
     )
     from commonwheel.net.client import Client
-    from commonwheel.process import Finished
+    from commonwheel.process import Copies, Finished
     from commonwheel.python.discovery import Surroundings
     from commonwheel.resolve.inputs import Inputs
     from commonwheel.road.children import Children
@@ -187,7 +187,29 @@ class Session:
     def _admission(self, store: "Store") -> "Any":
         from commonwheel.store.admission import Admission
 
-        return Admission(store, verify_record=not self.settings.flag("no-verify-record"))
+        copies = self.copies
+        return Admission(
+            store, verify_record=not self.settings.flag("no-verify-record"), aside=copies.ask if copies else None
+        )
+
+    # --- copies of this process ---------------------------------------------------------------------------------------
+
+    @property
+    def copies(self) -> "Copies | None":
+        """Return copies of this process that parse pages and unpack wheels, None where there are none.
+
+        They must be made before the first thread is: when it is clear that something will be fetched.
+        """
+        return self._once("copies", self._make_copies)  # type: ignore[no-any-return]
+
+    def _make_copies(self) -> "Copies | None":
+        from commonwheel import process
+        from commonwheel.fs import disk
+
+        copies = None if disk.is_observed() else process.copies(_aside)
+        if copies is not None:
+            self._closing.append(copies.close)
+        return copies
 
     def _temporary_store(self) -> str:
         """Return where a store can be made that lives as long as this session: the last resort, if no other takes anything.
@@ -584,13 +606,15 @@ class Session:
         from commonwheel.index.registry import Registry
         from commonwheel.net import objects
 
-        client = self.client
+        # after what the copies need has been imported, and before the first request makes a thread
+        client, copies = self.client, self.copies
         registry = Registry(
             client,
             self.store,
             time.time,
             ranges=lambda url, size: objects.wheel_metadata(client, url, size=size),
             reporter=self.reporter,
+            aside=copies.ask if copies else None,
         )
         self._closing.append(registry.close)
         return registry
@@ -789,6 +813,7 @@ class Session:
         return self._once("material", self._make_material)  # type: ignore[no-any-return]
 
     def _make_material(self) -> "Material":
+        self.copies  # noqa: B018 - made now, or never
         from commonwheel.fs import system_calls
         from commonwheel.road.material import Material
 
@@ -1049,6 +1074,18 @@ class _Plain:
 
         formats = Formats(frozenset(), self._session.forbidden_sdists())
         return self._session.rules(**({"formats": formats, "lowest": False} | changes))
+
+
+def _aside(kind: str, *words: "Any") -> object:
+    """Do what a copy of this process is asked to do."""
+    if kind == "entry":
+        from commonwheel.store import making
+
+        staged, wheel, verify_record = words
+        return making.make(staged, making.Wheel(*wheel), verify_record=verify_record)
+    from commonwheel.index import pressing
+
+    return pressing.pressed(*words)
 
 
 def _metadata_fields(entry: "Entry") -> "Mapping[str, tuple[str, ...]]":

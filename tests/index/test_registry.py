@@ -8,7 +8,7 @@ import pytest
 from commonwheel.errors import CommonwheelError, MetadataUnavailable
 from commonwheel.index.configured import Index
 from commonwheel.index.packed import Page, Row
-from commonwheel.index.registry import IndexPageMismatch
+from commonwheel.index.pressing import IndexPageMismatch
 from commonwheel.index.shelf import OutOfReach, Reply
 from commonwheel.model import SafeUrl
 from commonwheel.net.responses import Refused

@@ -105,6 +105,11 @@ def observe(hook: "Hook | None") -> "Hook | None":
     return previous
 
 
+def is_observed() -> bool:
+    """Say whether somebody wants to see every change, who would not see those of another process."""
+    return _hook is not None
+
+
 def step(operation: str, path: str) -> None:
     """Let the observer see the change that comes next."""
     if _hook is not None:

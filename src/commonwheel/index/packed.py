@@ -120,6 +120,11 @@ class Provenance(Value):
         self.status: Final = status
         self.reason: Final = reason
 
+    @property
+    def words(self) -> tuple[int | str, ...]:
+        """Return what makes it, as values that any process understands."""
+        return self.fetched, self.expires, self.page, self.etag, self.modified, self.checksum, self.status, self.reason
+
 
 class Page:
     """A project's files at one index, read from its packed form; `rows` may be attached later.

@@ -13,7 +13,7 @@ from zlib import crc32
 
 from commonwheel.errors import CommonwheelError, MetadataUnavailable
 from commonwheel.events import Silence
-from commonwheel.index import links
+from commonwheel.index import links, packed, pressing
 from commonwheel.index.chain import Chained, at_once, settle
 from commonwheel.index.configured import Index
 from commonwheel.index.crew import Crew
@@ -24,11 +24,10 @@ from commonwheel.net.freshness import freshness, storable
 from commonwheel.net.responses import NetworkError, refusal, status_hint, status_text
 from commonwheel.specs import core_metadata, file_url, simple_api
 from commonwheel.specs.faults import Malformed
-from commonwheel.specs.names import normalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Protocol, TypeVar
 
     from commonwheel.events import Reporter
@@ -54,13 +53,6 @@ _LARGEST_METADATA = 16 * 1024 * 1024
 _PARSERS, _READERS = 2, 16
 
 
-class IndexPageMismatch(CommonwheelError):
-    """Say that an index answered with the page of another project."""
-
-    code = "index-page-mismatch"
-    exit_status = 2
-
-
 class Registry:
     """Ask indexes and keep what they say.
 
@@ -76,12 +68,14 @@ class Registry:
         *,
         ranges: "Callable[[SafeUrl, int | None], bytes | None] | None" = None,
         reporter: "Reporter | None" = None,
+        aside: "Callable[..., object] | None" = None,
     ) -> None:
         self._fetcher = fetcher
         self._pages = pages
         self._clock = clock
         self._ranges = ranges
         self._reporter: Reporter = reporter or Silence()
+        self._aside = aside
         self._parsers = Crew("cw-index-parse", _PARSERS)
         # Metadata takes a fifth of a millisecond, and what it leads to is waited for: it must not queue behind pages.
         self._quick = Crew("cw-index-metadata", 1)
@@ -154,31 +148,37 @@ class Registry:
             return Reply(None, said, refused=True)
         if status != _OK:
             raise refusal(response)
-        page = self._parse(index, project, response.body, response.url, response.headers.get("content-type", ""))
-        made = self._pack(index, project, page, self._provenance(index, response))
+        made = self._pressed(index, project, response)
         self._keep(index, made, response)
         return reply_for(made, index)
+
+    def _pressed(self, index: Index, project: str, response: "Response") -> Page:
+        """Make a page of an answer; in another process if there is one, so that others go on meanwhile."""
+        kind, source = response.headers.get("content-type", ""), self._provenance(index, response)
+        if self._aside is not None:
+            words = (index.identity, str(index), project, response.body, response.url.bare, kind, source.words)
+            told = self._aside("page", *words)
+            if isinstance(told, tuple):
+                head, rows, notes = told
+                made = packed.decode(head, index.identity, project)
+                if made is not None and (rows is None or made.attach(rows)):
+                    self._tell(notes)
+                    return made
+        return pressing.press(
+            index.identity, project, self._parse(index, project, response.body, response.url, kind), source
+        )
 
     def _parse(
         self, index: Index, project: str, body: bytes, url: SafeUrl, content_type: str
     ) -> "simple_api.ProjectPage":
         """Parse a page; credentials do not travel into what it links to: the network room adds them where they belong."""
-        page = simple_api.parse(body, url.bare, content_type)
-        if project and page.name and normalize(page.name) != project:
-            raise IndexPageMismatch(
-                f"`{index}` answered with the page of `{page.name}` when it was asked for `{project}`",
-                hint="tell whoever runs the index; a file of another project must not be installed under this name",
-            )
-        for note in page.notes:
-            self._reporter.note("debug", note)
+        page = pressing.parse(str(index), project, body, url.bare, content_type)
+        self._tell(page.notes)
         return page
 
-    @staticmethod
-    def _pack(index: Index, project: str, page: "simple_api.ProjectPage", source: Provenance) -> Page:
-        draft = Draft(index.identity, project)
-        draft.extend(page.files)
-        status = "" if page.status == "active" else page.status
-        return draft.finish(source.replaced(status=status, reason=page.reason))
+    def _tell(self, notes: "Iterable[str]") -> None:
+        for note in notes:
+            self._reporter.note("debug", note)
 
     def _provenance(self, index: Index, response: "Response", before: Provenance | None = None) -> Provenance:
         now = self._clock()
@@ -222,7 +222,7 @@ class Registry:
             return Reply(None, unknown(index))
         url = file_url.from_path(file[0])
         parsed = self._parse(index, project, _read(file[0]), SafeUrl(url), "")
-        page = self._pack(index, project, parsed, Provenance(int(self._clock()), 0, url, file[1]))
+        page = pressing.press(index.identity, project, parsed, Provenance(int(self._clock()), 0, url, file[1]))
         Shelf(index, self._pages).keep(page)
         return reply_for(page, index)
 

@@ -11,17 +11,15 @@ loses the race to publish has won: the entry is there. Whatever fails, nothing o
 import hashlib
 import os
 import stat
-import time
 
 from commonwheel.errors import CommonwheelError
-from commonwheel.fs import disk, facts
+from commonwheel.fs import disk
 from commonwheel.model import Digest, Entry
 from commonwheel.specs import wheel_file
-from commonwheel.store import filelist, header, layout, verify
-from commonwheel.store.header import Header, Published
+from commonwheel.store import layout, making, verify
 from commonwheel.store.layers import OPEN, Layer, Refused
+from commonwheel.store.making import Wheel
 from commonwheel.store.store import SHA256, strongest
-from commonwheel.store.unpack import Unpacked, unpack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,30 +116,15 @@ class Incoming(disk.NewFile):
         return {name: one.hexdigest() for name, one in zip(self._algorithms, self._hashes, strict=True)}
 
 
-class Wheel:
-    """A wheel that was fetched and has the digest that was asked for."""
-
-    __slots__ = ("digests", "filename", "origin", "path", "size")
-
-    def __init__(self, path: str, filename: str, size: int, digests: "dict[str, str]", origin: str) -> None:
-        self.path: Final = path
-        self.filename: Final = filename
-        self.size: Final = size
-        self.digests: Final = digests
-        self.origin: Final = origin
-
-    @property
-    def sha256(self) -> str:
-        """Return what names its entry."""
-        return self.digests[SHA256]
-
-
 class Admission:
     """The way into one store."""
 
-    def __init__(self, store: "Store", *, verify_record: bool = True) -> None:
+    def __init__(
+        self, store: "Store", *, verify_record: bool = True, aside: "Callable[..., object] | None" = None
+    ) -> None:
         self.store: Final = store
         self.verify_record: Final = verify_record
+        self._aside: Final = aside
 
     @staticmethod
     def hash_faults(tree: str, rows: "Iterable[Row]") -> "list[tuple[str, str]]":
@@ -373,30 +356,19 @@ class Admission:
         raise Refused(f"the store `{layer.root}` has something else under the name of `{wheel.filename}`")
 
     def _build(self, layer: Layer, staged: str, wheel: Wheel) -> None:
-        """Make the whole entry in `staged`."""
-        unpacked = unpack(wheel.path, f"{staged}/{layout.TREE}", wheel.filename, verify_record=self.verify_record)
-        for fault in (*unpacked.passed, *unpacked.warnings):
+        """Make the whole entry in `staged`; in another process if there is one, so that others go on meanwhile."""
+        told = None if self._aside is None else self._aside("entry", staged, wheel.words, self.verify_record)
+        if not isinstance(told, tuple):
+            if self._aside is not None:  # it may have begun
+                for name in (layout.TREE, layout.FILES, layout.HEADER):
+                    disk.erase(f"{staged}/{name}")
+            told = making.make(staged, wheel, verify_record=self.verify_record)
+        for fault in told:
             self.store.reporter.note("warning", f"`{wheel.filename}`: {fault}")
-        files = filelist.encode(unpacked.rows)
-        disk.write_new(f"{staged}/{layout.FILES}", files, layout.FILE_MODE)
-        disk.write_new(f"{staged}/{layout.HEADER}", header.encode(_header(wheel, unpacked, files)), layout.FILE_MODE)
         if layer.keeps_archives:
             disk.make_directory(f"{staged}/{layout.WHEEL}", layout.ENTRY_MODE)
             kept = f"{staged}/{layout.WHEEL}/{wheel.filename}"
             disk.place(wheel.path, kept, ("hardlink", "clone", "copy"), layout.FILE_MODE)
-
-
-def _header(wheel: Wheel, unpacked: Unpacked, files: bytes) -> Header:
-    said, plan, rows = unpacked.described, unpacked.plan, unpacked.rows
-    folded = tuple(f"{directory}/" for directory in plan.foldable)
-    return Header(
-        wheel.sha256, said.name, said.version, said.spelled, wheel.filename, wheel.size,
-        Published(wheel.origin, int(time.time()), facts.host(), facts.boot_id()),
-        said.dist_info, said.data, said.purelib, len(rows), sum([row[1] for row in rows]),
-        hashlib.sha256(files).hexdigest(), said.requires_python, said.requires, said.extras, said.console, said.gui,
-        plan.foldable, plan.unfolded, tuple(filelist.line(row) for row in rows if not row[0].startswith(folded)),
-        tuple((name, text) for name, text in wheel.digests.items() if name != SHA256),
-    )  # fmt: skip
 
 
 def fits(expected: "tuple[Digest, ...]", found: "dict[str, str]") -> bool:
