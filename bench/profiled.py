@@ -59,7 +59,9 @@ class Sampler:
 def where(frame: "FrameType | None") -> str:
     """Return what stands for the innermost place in our files of a stack, `imports` if it is loading a module."""
     found = ""
-    last = "rest" if frame is None else os.path.basename(frame.f_code.co_filename)
+    last = (
+        "rest" if frame is None or frame.f_code.co_filename == __file__ else os.path.basename(frame.f_code.co_filename)
+    )
     while frame is not None:
         name = frame.f_code.co_filename
         if name.startswith("<frozen importlib"):
