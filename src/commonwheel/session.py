@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from commonwheel.road.resolving import Answer, Question
     from commonwheel.specs.pyproject import Project
     from commonwheel.specs.requirements_txt import Option
+    from commonwheel.store.records import Records
     from commonwheel.store.store import Store
 
 _ALL = ":all:"
@@ -156,8 +157,18 @@ class Session:
         return self._once("store", self._make_store)  # type: ignore[no-any-return]
 
     def _make_store(self) -> "Store":
-        from commonwheel.store.layers import Layer
         from commonwheel.store.store import Store
+
+        return Store(self.records.layers, self.reporter, self._admission)
+
+    @property
+    def records(self) -> "Records":
+        """Return what the layers of the store remember: most commands need no more of it."""
+        return self._once("records", self._make_records)  # type: ignore[no-any-return]
+
+    def _make_records(self) -> "Records":
+        from commonwheel.store.layers import Layer
+        from commonwheel.store.records import Records
         from commonwheel.store.trust import Trust
 
         trust = Trust(self.settings.many("trust"))
@@ -180,9 +191,9 @@ class Session:
                 add(self._default_store)
         if self.settings.flag("no-cache") or not read_only:
             add(passing, temporary=True)
-        store = Store(tuple(layers.values()), self.reporter, self._admission)
-        self._closing += [lambda: self._drop(passing), store.close]
-        return store
+        records = Records(tuple(layers.values()))
+        self._closing += [lambda: self._drop(passing), records.close]
+        return records
 
     def _admission(self, store: "Store") -> "Any":
         from commonwheel.store.admission import Admission
@@ -240,11 +251,11 @@ class Session:
 
     def get(self, key: str) -> bytes | None:
         """Return what is remembered of an interpreter (`python.interpreter.Memory`)."""
-        return self.store.get("interpreters", key)
+        return self.records.get("interpreters", key)
 
     def put(self, key: str, data: bytes) -> None:
         """Remember something of an interpreter."""
-        self.store.put("interpreters", key, data)
+        self.records.put("interpreters", key, data)
 
     # --- interpreters and environments --------------------------------------------------------------------------------
 
@@ -536,7 +547,7 @@ class Session:
         """Return the index that an installed pip uses when nothing is configured."""
         from commonwheel.index import defaults
 
-        return defaults.built_in(self.store, _run_briefly, (sys.executable,), self.environ)
+        return defaults.built_in(self.records, _run_briefly, (sys.executable,), self.environ)
 
     @property
     def client(self) -> "Client":
@@ -594,7 +605,13 @@ class Session:
 
         indexes, links = self.indexes
         search = Search(
-            indexes, links, self.store, self._make_registry, rules or self.rules(), time.time(), reporter=self.reporter
+            indexes,
+            links,
+            self.records,
+            self._make_registry,
+            rules or self.rules(),
+            time.time(),
+            reporter=self.reporter,
         )
         # by method call, so that neither the network nor the builds are loaded before they are needed
         return Catalogue(target, search, wheel_metadata=self._from_file, sdist_metadata=self._from_file)
@@ -610,7 +627,7 @@ class Session:
         client, copies = self.client, self.copies
         registry = Registry(
             client,
-            self.store,
+            self.records,
             time.time,
             ranges=lambda url, size: objects.wheel_metadata(client, url, size=size),
             reporter=self.reporter,

@@ -64,7 +64,7 @@ def keep(session: "Session", environment: "Environment", reached: "Iterable[Inst
         if not stamp:
             return
         lines.append(joined("installed", one.location, stamp))
-    session.store.put(SPACE, _place(name), seal(KIND, lines))
+    session.records.put(SPACE, _place(name), seal(KIND, lines))
 
 
 def _may_be_asked(session: "Session") -> bool:
@@ -77,7 +77,7 @@ def _may_be_asked(session: "Session") -> bool:
 def _recall(session: "Session", environment: "Environment") -> int | None:
     """Return how many packages were looked at the last time, None if anything moved."""
     name = _name(session, environment)
-    data = session.store.get(SPACE, _place(name)) if name else None
+    data = session.records.get(SPACE, _place(name)) if name else None
     lines = None if data is None else unseal(KIND, data)
     if not lines or lines[0] != name:
         return None

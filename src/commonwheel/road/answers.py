@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from commonwheel.index.rules import Rules
     from commonwheel.index.shelf import Ground
     from commonwheel.resolve.inputs import Inputs
-    from commonwheel.store.store import Store
+    from commonwheel.store.records import Records
 
 SPACE = "answers"
 KIND = "answer"
@@ -82,9 +82,9 @@ def key(inputs: "Inputs", rules: "Rules", indexes: "tuple[Index, ...]", links: "
     return hashed("\n".join(words).encode("utf-8", "surrogatepass"))
 
 
-def recall(store: "Store", name: str, installed: "Collection[str]") -> Known | None:
+def recall(records: "Records", name: str, installed: "Collection[str]") -> Known | None:
     """Return what was once the answer to a question: `holds` or `confirmed` tell whether it still is."""
-    lines = _lines(store, name)
+    lines = _lines(records, name)
     if lines is None:
         return None
     try:
@@ -94,14 +94,14 @@ def recall(store: "Store", name: str, installed: "Collection[str]") -> Known | N
     return None if any(project in installed for project, *_ in known.grounds) else known
 
 
-def holds(store: "Store", known: Known, now: float) -> bool:
+def holds(records: "Records", known: Known, now: float) -> bool:
     """Tell whether an answer is what would be found out, from its records alone."""
     return now < known.until and all(
-        store.stamp(space, record) == stamp for _, space, record, stamp, _ in known.grounds
+        records.stamp(space, record) == stamp for _, space, record, stamp, _ in known.grounds
     )
 
 
-def confirmed(store: "Store", name: str, known: Known, catalogue: "Catalogue") -> bool:
+def confirmed(records: "Records", name: str, known: Known, catalogue: "Catalogue") -> bool:
     """Tell whether the indexes still say what an answer rests on, and remember it for as long as they say so now.
 
     What has to be asked is asked all at once.
@@ -112,19 +112,19 @@ def confirmed(store: "Store", name: str, known: Known, catalogue: "Catalogue") -
         # told to whoever still needs that project
         return False
     grounds = catalogue.grounds()
-    lines = _lines(store, name)
+    lines = _lines(records, name)
     if grounds is None or lines is None:
         return False
     said = {(project, space, record): content for project, space, record, _, content in known.grounds}
     if {(one.project, one.space, one.key): one.content for one in grounds} != said:
         return False
     rest = [line for line in lines[2:] if not line.startswith("ground\t")]
-    store.put(SPACE, name[:PLACE], seal(KIND, [name, *_ground_lines(grounds), *rest]))
+    records.put(SPACE, name[:PLACE], seal(KIND, [name, *_ground_lines(grounds), *rest]))
     return True
 
 
 def keep(
-    store: "Store", name: str, resolution: Resolution, catalogue: "Catalogue", installed: "Collection[str]"
+    records: "Records", name: str, resolution: Resolution, catalogue: "Catalogue", installed: "Collection[str]"
 ) -> None:
     """Remember an answer, unless it rests on anything that cannot be compared later."""
     if not name:
@@ -141,15 +141,15 @@ def keep(
     except (CommonwheelError, ValueError):
         # a file that cannot be chosen is told to whoever wants it
         return
-    store.put(SPACE, name[:PLACE], seal(KIND, lines))
+    records.put(SPACE, name[:PLACE], seal(KIND, lines))
 
 
 # --- lines ----------------------------------------------------------------------------------------------------------
 
 
-def _lines(store: "Store", name: str) -> "list[str] | None":
+def _lines(records: "Records", name: str) -> "list[str] | None":
     """Return what stands in the place of a question, if it is about that one."""
-    data = store.get(SPACE, name[:PLACE]) if name else None
+    data = records.get(SPACE, name[:PLACE]) if name else None
     lines = None if data is None else unseal(KIND, data)
     return lines if lines and lines[0] == name else None
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from commonwheel.resolve.inputs import Inputs
     from commonwheel.settings import Settings
     from commonwheel.specs.pyproject import Project
+    from commonwheel.store.records import Records
     from commonwheel.store.store import Store
 
     class Material(Protocol):
@@ -65,6 +66,10 @@ if TYPE_CHECKING:
         @property
         def store(self) -> Store:
             """Return the store."""
+
+        @property
+        def records(self) -> Records:
+            """Return what the store remembers, without its entries."""
 
         @property
         def material(self) -> Material:

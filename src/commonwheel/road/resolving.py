@@ -193,16 +193,16 @@ def answer(parts: "Parts", question: Question) -> Answer:
     )
     indexes, links = parts.indexes
     named = "" if question.universal else answers.key(inputs, rules, indexes, links)
-    known = answers.recall(parts.store, named, inputs.installed)
-    if known is not None and answers.holds(parts.store, known, time.time()):
+    known = answers.recall(parts.records, named, inputs.installed)
+    if known is not None and answers.holds(parts.records, known, time.time()):
         return _recalled(parts, known, lambda: parts.catalogue(target, rules))
     catalogue = parts.catalogue(target, rules)
-    if known is not None and answers.confirmed(parts.store, named, known, catalogue):
+    if known is not None and answers.confirmed(parts.records, named, known, catalogue):
         return _recalled(parts, known, lambda: catalogue)
     resolution = _solved(parts, question, inputs, catalogue)
     for warning in resolution.warnings:
         parts.reporter.note("warning", warning)
-    answers.keep(parts.store, named, resolution, catalogue, inputs.installed)
+    answers.keep(parts.records, named, resolution, catalogue, inputs.installed)
     return Answer(resolution, lambda: catalogue)
 
 

@@ -18,9 +18,10 @@ from commonwheel.events import Silence
 from commonwheel.fs import disk, facts
 from commonwheel.model import Entry
 from commonwheel.store import filelist, header, layout, soundness
-from commonwheel.store.layers import OPEN, Layer, NotAFile, Place, Refused, Untrusted
-from commonwheel.store.lines import joined, seal, unescape, unseal
+from commonwheel.store.layers import Layer, NotAFile, Place, Refused, Untrusted
+from commonwheel.store.lines import unseal
 from commonwheel.store.policy import GROUP
+from commonwheel.store.records import Records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
             """Return the files whose content is not what it was, and why."""
 
 
-POINTER = "pointer"
 SHA256 = "sha256"
 #: Hashes that prove nothing any more; they count where an index gives no others.
 WEAK = frozenset({"md5", "sha1"})
@@ -89,7 +89,7 @@ class Kept:
         self.rows: list[Row] | None = None
 
 
-class Store:
+class Store(Records):
     """The layers as one."""
 
     def __init__(
@@ -98,7 +98,7 @@ class Store:
         reporter: "Reporter | None" = None,
         admission: "Callable[[Store], Admission] | None" = None,
     ) -> None:
-        self.layers: Final = layers
+        super().__init__(layers)
         self.reporter: Final[Reporter] = reporter or Silence()
         self._make_admission: Final = admission
         self._admission: Admission | None = None
@@ -342,48 +342,7 @@ class Store:
         """Let a wheel in that lies at `path`: it is copied first, and what is hashed is the copy. Raises as `admit`."""
         return self._cold().admit_file(path, filename, expected, origin=origin, private=private)
 
-    # --- records -------------------------------------------------------------------------------------------------
-
-    def get(self, space: str, key: str) -> bytes | None:
-        """Return a record (an index page, metadata, what a probe said): of several layers the newest; None if none has it."""
-        relative = layout.record(space, key)
-        personal = layout.SPACES[space]
-        newest: tuple[float, bytes] | None = None
-        for layer in self.layers:
-            if personal and not layer.mine:
-                continue
-            found = layer.read_newer(relative, None if newest is None else newest[0])
-            if found is not None:
-                newest = found
-        return None if newest is None else newest[1]
-
-    def stamp(self, space: str, key: str) -> str:
-        """Return what tells this state of a record from every other, without reading it; "" if there is none.
-
-        A record is replaced by another file, never written to: so an inode with its time and size is one content.
-        """
-        relative = layout.record(space, key)
-        personal = layout.SPACES[space]
-        found = [layer.stamp(relative) for layer in self.layers if layer.mine or not personal]
-        return " ".join(found) if any(found) else ""
-
-    def put(self, space: str, key: str, data: bytes) -> bool:
-        """Keep a record in the first layer that takes it; False if none does."""
-        return self._keep(layout.record(space, key), data, personal=layout.SPACES[space])
-
-    def pointer(self, key: str) -> str | None:
-        """Return the sha256 of the wheel that a URL or source led to, None if nobody who is believed has noted it."""
-        relative = layout.pointer(key)
-        for layer in self.layers:
-            data = layer.read(relative)
-            lines = None if data is None else unseal(POINTER, data)
-            if lines and len(lines) > 1 and unescape(lines[0]) == key and layout.is_digest(lines[1]):
-                return lines[1]
-        return None
-
-    def point(self, key: str, digest: str, *, private: bool = False) -> bool:
-        """Note where a URL or source led; False if no layer takes it."""
-        return self._keep(layout.pointer(key), seal(POINTER, (joined(key), digest)), personal=private)
+    # --- rooms of mine -------------------------------------------------------------------------------------------
 
     def scratch(self) -> str:
         """Return a new empty directory for building, that nobody else can look into; the caller erases it."""
@@ -440,11 +399,6 @@ class Store:
 
     # --- inner ---------------------------------------------------------------------------------------------------
 
-    def close(self) -> None:
-        """Close what is open."""
-        for layer in self.layers:
-            layer.close()
-
     def forget(self, digest: str) -> None:
         """Look for an entry anew when it is asked for next."""
         kept = self._kept.pop(digest, None)
@@ -457,14 +411,6 @@ class Store:
                 raise Refused("this store was opened for reading alone")
             self._admission = self._make_admission(self)
         return self._admission
-
-    def _keep(self, relative: str, data: bytes, *, personal: bool) -> bool:
-        # in a store open to all, a record could not be believed when it is read back
-        return any(
-            layer.write(relative, data)
-            for layer in self.layers
-            if not layer.temporary and (layer.mine or not (personal or layer.sharing == OPEN or layer.refusal))
-        )
 
     def _kept_of(self, entry: Entry) -> Kept | None:
         kept = self._kept.get(entry.digest)

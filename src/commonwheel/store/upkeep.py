@@ -17,7 +17,7 @@ from commonwheel.model import Digest, Value
 from commonwheel.specs.names import normalize
 from commonwheel.store import caution, filelist, layout, roots, soundness, survey, verify
 from commonwheel.store.lines import unseal
-from commonwheel.store.store import POINTER
+from commonwheel.store.records import POINTER
 from commonwheel.store.survey import Held, Measure
 
 TYPE_CHECKING = False
