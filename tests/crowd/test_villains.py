@@ -69,6 +69,25 @@ for directory, _, names in os.walk(os.path.join(store, "v1", "pointers")):
         count += 1
 print(count)
 """
+# Pipes that nobody writes to, a hole of a terabyte, and a link, in the place of all that others read to survey a store.
+PLANT_PIPES = """
+import os, sys
+from commonwheel.store import layout
+store, digest, uid = sys.argv[1:]
+entry = layout.entry(digest)
+made = [layout.POLICY, f"{entry}/{layout.HEADER}", f"{entry}/{layout.FILES}", f"{entry}/{layout.WHEEL}/plain-1.0-py3-none-any.whl"]
+made += [layout.root(int(uid), kind * 64) for kind in "abc"] + [layout.used_on(int(uid), f"2024-01-0{day}") for day in (1, 2, 3)]
+made += [f"{layout.POINTERS}/aa/{kind * 64}" for kind in "abc"] + [f"v1/pages/x/{kind}" for kind in "abc"]
+for number, path in enumerate(os.path.join(store, one) for one in made):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if number % 3 == 0:
+        os.mkfifo(path)
+    elif number % 3 == 1:
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+        os.truncate(path, 1 << 40)
+    else:
+        os.symlink("/dev/zero", path)
+"""
 BACKEND = """
 import base64, hashlib, os, zipfile
 def build_wheel(directory, settings=None, metadata=None):
@@ -300,6 +319,26 @@ def test_a_store_on_ground_that_is_open_to_all(
                 assert not (
                     os.path.isfile(f"{store}/{path}") and EVIL in contents(os.path.dirname(f"{store}/{path}"))
                 ), path
+
+
+def test_pipes_and_holes_of_his_keep_nobody_waiting(offered: Offered, place: str, ground: str) -> None:
+    """Whatever he puts where notes, headers and lists are, others install, survey, check and clear up beside it."""
+    here, mallory, alice = offered.here, offered.here.at("mallory"), offered.here.at("alice")
+    store, root = os.path.join(ground, "cache"), os.path.join(place, "v")
+    os.mkdir(store)
+    os.chmod(store, 0o1777)
+    mallory.python(PLANT_PIPES, store, offered.digest("plain"), str(here["mallory"].uid))
+    alice("venv", "-p", user_python(), root).ok()
+    env = {"CW_LAYERS": store, "CW_CACHE_DIR": os.path.join(place, "alice's")}
+    alice("pip", "install", "-p", root, "plain", env=env).ok()
+    for words in (
+        ("list",), ("size",), ("info", "plain"), ("verify",), ("prune", "--dry-run"), ("prune", "--older-than", "0d"),
+        ("clean", "plain"), ("clean",),
+    ):  # fmt: skip
+        ran = alice("cache", *words, env=env)
+        assert "Traceback" not in ran.err, words
+    assert "Traceback" not in alice("doctor", "-p", root, env=env).err
+    assert alice.program(f"{root}/bin/python", "-c", "import plain; print(plain.good)") == "1\n"
 
 
 # --- names that lead elsewhere --------------------------------------------------------------------------------------------

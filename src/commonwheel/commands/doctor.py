@@ -282,14 +282,18 @@ def _links(layer: "Layer", environment: "Environment", about: str) -> "Iterator[
 
 
 def _samples(layer: "Layer") -> dict[str, str]:
-    """Return a file of an entry of mine, and one of somebody else's, as far as there are any."""
+    """Return a file of an entry of mine, and one of somebody else's, as far as there are any that would be linked."""
     found: dict[str, str] = {}
     for path, _ in survey.entry_paths(layer):
         sample = f"{path}/{layout.HEADER}"
         try:
-            whose = "mine" if os.lstat(sample).st_uid == facts.my_user() else "others"
+            owner = os.lstat(sample).st_uid
         except OSError:
             continue
+        # whom nobody trusts may have put a hole of a terabyte there, and trying includes to copy it
+        if not layer.trust.owner(owner, layer.group):
+            continue
+        whose = "mine" if owner == facts.my_user() else "others"
         found.setdefault(whose, sample)
         if len(found) > 1:
             break
