@@ -174,7 +174,7 @@ def _all() -> Iterator[Case]:
     yield from _files("ext4", "ext4")
     yield Case(
         "import-ext4",
-        "W3 on ext4 installed and everything imported, second environment",
+        "W3 on ext4, second environment, everything imported",
         "files",
         "imports",
         "ext4",
@@ -203,7 +203,7 @@ def _all() -> Iterator[Case]:
         yield Case(f"limit-{ground}", f"system calls on {ground}", "limit", "calls", ground, runs=3)
         yield from _files(ground, ground)
     yield Case("limit-slow", "system calls with 1 ms per operation", "limit", "calls", "slow", runs=1)
-    yield _fold("slow", "a file system with 1 ms per operation", 0.05, 1, ("symlink",))
+    yield _fold("slow", "FUSE, 1 ms an operation", 0.05, 1, ("symlink",))
 
 
 CASES = {case.name: case for case in _all()}

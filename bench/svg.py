@@ -55,14 +55,17 @@ def plot(title: str, panels: list[Panel]) -> str:
 
 
 def bars(title: str, groups: list[tuple[str, list[Bar]]]) -> str:
-    """Return bars on a logarithmic axis that start at 1: to the left is faster; a stroke marks what is to be reached."""
-    step, left, wide = 19, 330, 380
+    """Return bars on a logarithmic axis that start at 1: to the left is faster; a stroke marks what is to be reached.
+
+    What is below 0.01 ends there, and its number says it.
+    """
+    step, left, wide = 19, 350, 400
     ratios = [number for _, each in groups for bar in each for number in (bar.ratio, bar.target) if number]
-    low = min(-1.0, math.floor(math.log10(min(ratios)) * 2) / 2)
+    low = max(-2.0, min(-1.0, math.floor(math.log10(min(ratios)) * 2) / 2))
     high = max(0.5, math.ceil(math.log10(max(ratios)) * 2) / 2)
 
     def x(ratio: float) -> float:
-        return left + (math.log10(ratio) - low) / (high - low) * wide
+        return left + max(0.0, math.log10(ratio) - low) / (high - low) * wide
 
     height = 84 + sum(len(each) * step + 30 for _, each in groups)
     parts = [text(20, 26, title, 16, weight="bold")]
@@ -81,22 +84,12 @@ def bars(title: str, groups: list[tuple[str, list[Bar]]]) -> str:
             colour = FAINT if bar.target is None else REACHED if good else MISSED
             parts.append(text(left - 12, y + 12, bar.label, 11, INK, "end"))
             parts.append(_box(begin, y + 3, max(end - begin, 1), step - 6, colour))
-            outside = bar.ratio < 1
-            parts.append(
-                text(
-                    (begin - 5) if outside else (end + 5),
-                    y + 12,
-                    _two(bar.ratio),
-                    10,
-                    colour,
-                    "end" if outside else "start",
-                )
-            )
+            parts.append(text(left + wide + 56, y + 12, _digits(bar.ratio), 11, colour, "end"))
             if bar.target is not None:
                 parts.append(_stroke(x(bar.target), y, x(bar.target), y + step - 1, INK, 2))
             y += step
         y += 8
-    return _page(left + wide + 60, height + 8, parts)
+    return _page(left + wide + 76, height + 8, parts)
 
 
 def text(x: float, y: float, words: str, size: int, colour: str = INK, anchor: str = "start", weight: str = "") -> str:
@@ -185,8 +178,8 @@ def _plain(number: float) -> str:
     return f"{number:,.0f}" if number >= 1 else f"{number:g}"
 
 
-def _two(ratio: float) -> str:
-    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
+def _digits(ratio: float) -> str:
+    return f"{ratio:.{3 if ratio < 0.1 else 2 if ratio < 10 else 0}f}"
 
 
 def _box(x: float, y: float, width: float, height: float, colour: str) -> str:
