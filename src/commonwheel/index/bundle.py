@@ -13,7 +13,7 @@ Laws of this file: a reader survives any bytes (a doubt is an empty bundle, neve
 json, re or packaging. What cannot be written safely is not kept.
 """
 
-from zlib import crc32
+from binascii import crc32
 
 from commonwheel.errors import MetadataUnavailable
 from commonwheel.model import Digest, Metadata, Requirement, SafeUrl, UrlSource, VcsSource

@@ -3,7 +3,7 @@
 Apart from what is remembered of it: an answer that is recalled needs to know which indexes there are, and no page.
 """
 
-from zlib import crc32
+from binascii import crc32
 
 from commonwheel.model import SafeUrl, Value
 

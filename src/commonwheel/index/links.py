@@ -8,7 +8,7 @@ cannot be read is an error; a file in it that is no distribution is passed over.
 """
 
 import os
-from zlib import crc32
+from binascii import crc32
 
 from commonwheel.errors import CommonwheelError
 from commonwheel.index.packed import Draft, Page, Provenance

@@ -11,7 +11,7 @@ what went wrong on the way is not.
 from __future__ import annotations
 
 from _thread import allocate_lock
-from zlib import crc32
+from binascii import crc32
 
 from commonwheel.errors import MetadataUnavailable
 from commonwheel.index import bundle as bundles

@@ -22,7 +22,7 @@ Laws of this file: text between tabs and line ends, numbers in decimal or hexade
 answers None (a miss), never something half right; nothing is unpickled, and nothing here imports json, re or struct.
 """
 
-from zlib import crc32
+from binascii import crc32
 
 from commonwheel.model import Value
 from commonwheel.specs.names import normalize

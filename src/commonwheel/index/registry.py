@@ -9,7 +9,7 @@ messages are masked; what names another project than was asked for is refused.
 
 import hashlib
 import zipfile
-from zlib import crc32
+from binascii import crc32
 
 from commonwheel.errors import CommonwheelError, MetadataUnavailable
 from commonwheel.events import Silence

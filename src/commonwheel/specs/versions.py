@@ -9,7 +9,8 @@ thousand strings again and again; nothing here imports `packaging` (50 ms), `re`
 function against `packaging.version` and `packaging.specifiers`, which are the reference.
 """
 
-from bisect import bisect_left
+# the functions themselves: `bisect` is a file around them, which every command would read
+from _bisect import bisect_left
 
 from commonwheel.specs.faults import Malformed
 

@@ -20,7 +20,7 @@ The laws of this file, and of the format:
 No I/O here, no clock, no user: strings in, strings out.
 """
 
-from zlib import crc32
+from binascii import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ Laws of this file: pure; `str.split` and nothing slower, since a warm install re
 start; any bytes may come in, and None comes out for what is not ours.
 """
 
-from zlib import crc32
+from binascii import crc32
 
 from commonwheel.store.layout import FORMAT
 
