@@ -121,7 +121,7 @@ def do(number):
     with open({str(marks)!r}, "a") as out:
         out.write("x")
     return b""
-shared = copies.Shared(1000, do, 1)
+shared = copies.Shared(1000, do, 1).__enter__()
 time.sleep(0.2)
 os._exit(0)
 """

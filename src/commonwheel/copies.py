@@ -42,25 +42,20 @@ def possible() -> bool:
 
 
 class Shared:
-    """Pieces of work, numbered from 0: `copies` begin with them at once, and `finish` helps with what is left.
+    """Pieces of work, numbered from 0: in a `with`, `copies` begin with them at once, and `finish` helps with what is left.
 
-    `do(number)` does one piece and returns what there is to say of it. Use it in a `with`, which ends the copies whatever happens.
+    `do(number)` does one piece and returns what there is to say of it. Leaving the `with` ends the copies, whatever happens.
     """
 
-    __slots__ = ("_answers", "_begun", "_children", "_do", "_numbers")
+    __slots__ = ("_answers", "_begun", "_children", "_copies", "_do", "_numbers")
 
     def __init__(self, count: int, do: "Callable[[int], bytes]", copies: int) -> None:
         self._do: Final = do
         self._answers: list[bytes | None] = [None] * count
+        self._copies: Final = copies
         self._begun = 0
         self._children: list[tuple[int, int]] = []
         self._numbers = -1
-        if copies > 0 and 1 < count <= _MOST and possible():
-            self._numbers, waiting = os.pipe()
-            os.write(waiting, b"".join([number.to_bytes(_NUMBER, "little") for number in range(count)]))
-            os.close(waiting)
-            for _ in range(copies):
-                self._copy()
 
     def _copy(self) -> None:
         parent = os.getpid()
@@ -117,6 +112,13 @@ class Shared:
             at = end
 
     def __enter__(self) -> "Self":
+        count = len(self._answers)
+        if self._copies > 0 and 1 < count <= _MOST and possible():
+            self._numbers, waiting = os.pipe()
+            os.write(waiting, b"".join([number.to_bytes(_NUMBER, "little") for number in range(count)]))
+            os.close(waiting)
+            for _ in range(self._copies):
+                self._copy()
         return self
 
     def __exit__(

@@ -64,7 +64,7 @@ class World:
             seen=changeset.stamp(self.environment),
         )  # fmt: skip
         return transaction.apply(
-            self.environment, change, transaction.Options(durability=self.durability, threads=1), self.reporter
+            self.environment, change, transaction.Options(durability=self.durability, processes=1), self.reporter
         )
 
     def run(self) -> None:

@@ -407,7 +407,7 @@ def test_folding_costs_nothing_for_each_file(env: Environment, shelf: Shelf) -> 
 def test_many_files_are_placed_by_threads_as_by_one(env: Environment, shelf: Shelf) -> None:
     entry = shelf.add("big", "1.0", {f"big/d{n % 40}/e{n % 7}/m{n}.py": str(n) for n in range(800)})
     ready = change(env, shelf, entry, mode="copy")
-    receipt = transaction.apply(env, ready, Options(threads=4))
+    receipt = transaction.apply(env, ready, Options(processes=4))
     assert receipt.used["copy"] == 800 + 2
     assert verify.environment(env, installed(env)) == ()
     # the first error stops all of them, and leaves nothing
@@ -423,7 +423,7 @@ def test_many_files_are_placed_by_threads_as_by_one(env: Environment, shelf: She
     previous = disk.observe(fail)
     try:
         with pytest.raises(disk.DiskError):
-            transaction.apply(env, ready, Options(threads=4))
+            transaction.apply(env, ready, Options(processes=4))
     finally:
         disk.observe(previous)
     assert portrait(env.root) == before

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from commonwheel.model import Entry, Environment
 
 MODES = ("auto", "clone", "hardlink", "copy", "symlink", "fold")
+# for the files of a folded package that lie outside of its links: some file systems take eight times as long to make a symbolic
+# link, which is an inode, as to give one another name
+_LOOSE = ("hardlink", "symlink", "clone", "copy")
 
 
 class LinkRefused(CommonwheelError):
@@ -81,10 +84,12 @@ def _ways(mode: str, wanted: str, entry: "Entry", reasons: "_Reasons") -> tuple[
     if mode == "auto":
         tried = ["clone", "hardlink", "symlink" if wanted in {"fold", "symlink"} else wanted, "copy"]
         if wanted == "fold":
-            tried = ["symlink", "clone", "hardlink", "copy"]
+            tried = list(_LOOSE)
     elif mode == "hardlink":
         tried = ["hardlink", "clone", "copy"]
-    elif mode in {"symlink", "fold"}:
+    elif mode == "fold":
+        tried = list(_LOOSE)
+    elif mode == "symlink":
         tried = ["symlink", "clone", "copy"]
     else:
         # who asks for clones wants files of her own: a hard link would be the opposite

@@ -3,19 +3,20 @@
 Laws of this file: everything is made below the private directory that it is given, on the file system of the
 environment; nothing there is read by anybody before the transaction renames it into place. It may be killed at any step.
 
-The cost of a large environment is `mkdir` and `link`, which Python makes without holding its lock: two threads do it in two
-thirds of the time (docs/performance.md). Started by `_thread`, since `threading` costs 4 ms.
+The cost of a large environment is `mkdir` and `link`. Whole trees are cut into pieces that need nothing of each other, and copies
+of this process make their share of them. What a copy has made when it is killed is erased with the rest.
 """
 
-import _thread
 import os
 
+from commonwheel import copies
+from commonwheel.errors import CommonwheelError
 from commonwheel.fs import disk
 from commonwheel.install.spread import File, Folder, Link, Text, Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Final
 
     from commonwheel.events import Reporter
@@ -23,30 +24,56 @@ if TYPE_CHECKING:
     from commonwheel.install.linking import LinkChoice
     from commonwheel.install.spread import Node, Shelf
 
-    Job = Callable[[], int]
     Named = tuple[str, int]
+    Part = list[tuple[str, Sequence[Named]]]
 
-# fewer files than this are placed before a second thread has started
-_WORTH_A_THREAD = 400
+# fewer files than this are placed before a copy of this process was made
+_WORTH_A_COPY = 1_500
 _CHUNK = 128
+# a text that many packages have (who installed it, that it was asked for) is one file with many names from this size down
+_SMALL = 64
+_FAILED = b"!"
+
+
+class StagingLost(CommonwheelError):
+    """Say that somebody killed a process that placed files; nothing of it has appeared."""
+
+    code = "staging-lost"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a process that was placing files was killed", hint="if memory was short, use `--concurrent-installs 1`"
+        )
+
+
+class Piece:
+    """Some directories of a tree with their files, as name and mode; those in `standing` are there when it begins."""
+
+    __slots__ = ("count", "directories", "path", "standing", "tree")
+
+    def __init__(self, tree: Tree, path: str, directories: "Part", standing: "frozenset[str]") -> None:
+        self.tree: Final = tree
+        self.path: Final = path
+        self.directories: Final = directories
+        self.standing: Final = standing
+        self.count: Final = sum([len(names) for _, names in directories])
 
 
 class Staging:
     """Make nodes below `home`; `used` tells how files were placed, by way (`fold` for a directory that is one link)."""
 
     def __init__(
-        self, home: str, choice: "LinkChoice", shelf: "Shelf", reporter: "Reporter", *, threads: int | None = None
+        self, home: str, choice: "LinkChoice", shelf: "Shelf", reporter: "Reporter", *, processes: int | None = None
     ) -> None:
         self._home: Final = home
         self._choice = choice
         self._shelf = shelf
         self._reporter = reporter
-        self._threads = min(os.cpu_count() or 1, 4) if threads is None else threads
+        self._processes = copies.processors() if processes is None else processes
         self._count = 0
-        self._directories: list[Job] = []
-        self._files: list[Job] = []
-        self._pending = 0
+        self._pieces: list[Piece] = []
         self._tallies: list[Mapping[str, int]] = []
+        self._texts: dict[bytes, str] = {}
 
     @property
     def used(self) -> dict[str, int]:
@@ -67,19 +94,48 @@ class Staging:
         return path
 
     def finish(self) -> None:
-        """Make what was put off: the files of whole trees, on as many threads as that is worth."""
-        # directories of all trees first: a file may come into any of them from another thread
-        threads = self._threads if self._pending >= _WORTH_A_THREAD else 1
-        task = self._reporter.begin("install", "files", self._pending) if self._pending else 0
-        directories, self._directories = self._directories, []
-        files, self._files = self._files, []
-        pending, self._pending = self._pending, 0
+        """Make what was put off: the files of whole trees, by as many processes as that is worth."""
+        # the largest first, so that nobody waits for one alone at the end
+        pieces = sorted(self._pieces, key=lambda piece: piece.count, reverse=True)
+        self._pieces = []
+        self._texts = {}  # they are about to be moved
+        if not pieces:
+            return
+        total = sum(piece.count for piece in pieces)
+        others = self._processes - 1 if total >= _WORTH_A_COPY and not disk.is_observed() else 0
+        task = self._reporter.begin("install", "files", total)
         try:
-            _run(directories, threads, lambda _: None)
-            _run(files, threads, lambda count: self._reporter.advance(task, count))
+            self._share(pieces, others, task)
         finally:
-            if pending:
-                self._reporter.end(task)
+            self._reporter.end(task)
+
+    def _share(self, pieces: "Sequence[Piece]", others: int, task: int) -> None:
+        """Place all pieces, here and in copies of this process; the first error stops all of them and is raised."""
+        failures: list[disk.DiskError] = []
+
+        def do(number: int) -> bytes:
+            piece = pieces[number]
+            try:
+                used = self._place(piece)
+            except disk.DiskError as error:
+                failures.append(error)
+                shared.stop()
+                return b"\0".join([_FAILED, error.verb.encode(), str(error.errno).encode(), os.fsencode(error.path)])
+            self._reporter.advance(task, piece.count)
+            return " ".join([f"{way}={count}" for way, count in used.items()]).encode()
+
+        shared = copies.Shared(len(pieces), do, others)
+        with shared:
+            answers = shared.finish()
+        if failures:
+            raise failures[0]
+        for answer in answers:
+            if answer is not None and answer.startswith(_FAILED):
+                raise _error_of(answer)
+        for answer in answers:
+            if answer is None:
+                raise StagingLost
+            self._tallies.append({way: int(count) for way, _, count in _words(answer)})
 
     # -- nodes --
 
@@ -89,7 +145,7 @@ class Staging:
             for name, child in node.children.items():
                 self._make(child, f"{path}/{name}")
         elif isinstance(node, Text):
-            disk.write_new(path, node.data, 0o777 if node.executable else 0o666)
+            self._write(node, path)
         elif isinstance(node, File):
             mode = 0o777 if node.executable else 0o666
             way = disk.place(f"{node.entry.tree}/{node.path}", path, self._choice.ways[node.entry.name], mode)
@@ -113,21 +169,35 @@ class Staging:
             else:
                 self._tallies.append({"fold": 1})
                 return
-        below = _by_directory(rows, len(tree.path))
-        self._directories.append(lambda: _make_directories(below, path))
-        self._pending += len(rows)
-        for chunk in _chunks(below):
-            self._files.append(lambda chunk=chunk: self._place(tree, path, chunk))  # type: ignore[misc]
+        parts = _parts(_by_directory(rows, len(tree.path)))
+        standing = _needed_by_several(parts)
+        for directory in sorted(standing):
+            disk.make_directory(path + directory)
+        self._pieces += [Piece(tree, path, part, standing) for part in parts]
 
-    def _place(self, tree: Tree, path: str, chunk: "Sequence[tuple[str, Sequence[Named]]]") -> int:
-        """Place files of some directories of a tree below `path`; return how many."""
-        entry = tree.entry
-        ways, done = self._choice.ways[entry.name], 0
-        for directory, names in chunk:
-            used = disk.place_in(f"{entry.tree}/{tree.path}{directory}", path + directory, names, ways)
-            self._tallies.append(used)
-            done += len(names)
-        return done
+    def _write(self, text: Text, path: str) -> None:
+        """Write a text; a small one that others have as well becomes a further name of theirs, since to make a file costs more."""
+        if text.executable or len(text.data) > _SMALL:
+            disk.write_new(path, text.data, 0o777 if text.executable else 0o666)
+            return
+        known = self._texts.get(text.data)
+        if known is not None and disk.place(known, path, ("hardlink", "copy")) == "hardlink":
+            return
+        if known is None:
+            disk.write_new(path, text.data)
+        self._texts[text.data] = path
+
+    def _place(self, piece: Piece) -> "Mapping[str, int]":
+        """Make the directories of a piece and place their files; return how many went which way."""
+        entry = piece.tree.entry
+        source, ways = f"{entry.tree}/{piece.tree.path}", self._choice.ways[entry.name]
+        total: dict[str, int] = {}
+        for directory, names in piece.directories:
+            if directory not in piece.standing:
+                disk.make_directory(piece.path + directory)
+            for way, count in disk.place_in(source + directory, piece.path + directory, names, ways).items():
+                total[way] = total.get(way, 0) + count
+        return total
 
 
 def _by_directory(rows: "Sequence[Row]", start: int) -> "dict[str, list[Named]]":
@@ -144,82 +214,56 @@ def _by_directory(rows: "Sequence[Row]", start: int) -> "dict[str, list[Named]]"
     return found
 
 
-def _chunks(below: "Mapping[str, list[Named]]") -> "Iterator[list[tuple[str, Sequence[Named]]]]":
-    """Yield the directories in pieces that are worth the time of a thread, parts of large ones."""
-    chunk: list[tuple[str, Sequence[Named]]] = []
-    room = _CHUNK
-    for directory, names in below.items():
-        start = 0
-        while start < len(names):
-            part = names[start : start + room]
-            chunk.append((directory, part))
-            start += len(part)
-            room -= len(part)
-            if not room:
-                yield chunk
-                chunk, room = [], _CHUNK
-    if chunk:
-        yield chunk
-
-
-def _make_directories(below: "Iterable[str]", path: str) -> int:
-    """Make the directory `path` and those below it that files need, each once, parents first."""
-    disk.make_directory(path)
-    made = {""}
+def _parts(below: "Mapping[str, Sequence[Named]]") -> "list[Part]":
+    """Return the directories, parents first and each before all that is below another, in parts of about `_CHUNK` files."""
+    every = set(below)
     for directory in below:
-        if directory not in made:
-            _make_with_parents(path, directory, made)
-    return len(made)
+        while directory and (directory := directory[: directory.rfind("/")]) not in every:
+            every.add(directory)
+    every.add("")
+    parts: list[Part] = [[]]
+    room = _CHUNK
+    for directory in sorted(every, key=_with_end):
+        names = below.get(directory, ())
+        start = 0
+        while start == 0 or start < len(names):
+            if room <= 0:
+                parts.append([])
+                room = _CHUNK
+            some = names[start : start + room]
+            parts[-1].append((directory, some))
+            start += len(some) or 1
+            room -= len(some) or 1
+    return parts
 
 
-def _make_with_parents(path: str, directory: str, made: "set[str]") -> None:
-    above = directory[: directory.rfind("/")]
-    if above not in made:
-        _make_with_parents(path, above, made)
-    disk.make_directory(path + directory)
-    made.add(directory)
+def _with_end(directory: str) -> str:
+    # `a-b` comes before `a` and what is below that, not between them
+    return f"{directory}/"
 
 
-def _run(jobs: "list[Job]", threads: int, advance: "Callable[[int], None]") -> None:
-    """Do all jobs; the first error stops the others and is raised, after every thread has stopped."""
-    jobs.reverse()
-    failures: list[BaseException] = []
+def _needed_by_several(parts: "Sequence[Part]") -> "frozenset[str]":
+    """Return the directories that more than one part needs: those above the beginning of each part but the first.
 
-    def work() -> None:
-        while not failures:
-            try:
-                job = jobs.pop()
-            except IndexError:
-                return
-            try:
-                advance(job())
-            except BaseException as error:  # noqa: BLE001 - raised by whoever waits
-                failures.append(error)
-
-    finished = [_start(work) for _ in range(min(threads, len(jobs)) - 1)]
-    try:
-        work()
-    except BaseException as error:
-        # Ctrl-C between two jobs
-        failures.append(error)
-        raise
-    finally:
-        for lock in finished:
-            lock.acquire()
-    if failures:
-        raise failures[0]
+    Whatever is below a directory comes right after it, so that a part needs no other directory that it does not hold itself.
+    """
+    found: set[str] = set()
+    for before, part in zip(parts, parts[1:], strict=False):
+        directory = part[0][0]
+        if before[-1][0] == directory:
+            found.add(directory)
+        while directory:
+            directory = directory[: directory.rfind("/")]
+            found.add(directory)
+    return frozenset(found)
 
 
-def _start(work: "Callable[[], None]") -> _thread.LockType:
-    """Start a thread; return a lock that is free once it has ended."""
-    lock = _thread.allocate_lock()
-    lock.acquire()
+def _words(answer: bytes) -> "Iterator[tuple[str, str, str]]":
+    for word in str(answer, "ascii").split():
+        yield word.partition("=")
 
-    def body() -> None:
-        try:
-            work()
-        finally:
-            lock.release()
 
-    _thread.start_new_thread(body, ())
-    return lock
+def _error_of(answer: bytes) -> disk.DiskError:
+    """Return the error that a copy of this process met."""
+    _, verb, number, path = answer.split(b"\0", 3)
+    return disk.DiskError(verb.decode(), os.fsdecode(path), OSError(int(number), os.strerror(int(number))))

@@ -63,18 +63,23 @@ class Options(Value):
     """How to carry out a change.
 
     `durability` is `recover`, `sync`, or `none` for an environment that nobody keeps, as builds have; `command` is what the
-    user typed, without secrets; `threads` place files (None: as many as there are processors, up to four).
+    user typed, without secrets; `processes` place files (None: as many as there are processors, up to four).
     """
 
-    __slots__ = ("command", "durability", "lock_timeout", "threads")
+    __slots__ = ("command", "durability", "lock_timeout", "processes")
 
     def __init__(
-        self, *, durability: str = "recover", lock_timeout: float = 300.0, command: str = "", threads: int | None = None
+        self,
+        *,
+        durability: str = "recover",
+        lock_timeout: float = 300.0,
+        command: str = "",
+        processes: int | None = None,
     ) -> None:
         self.durability: Final = durability
         self.lock_timeout: Final = lock_timeout
         self.command: Final = command
-        self.threads: Final = threads
+        self.processes: Final = processes
 
 
 class Receipt(Value):
@@ -221,7 +226,7 @@ class _Transaction:
         disk.make_directory(home)
         disk.make_directory(f"{self._work}/old")
         choice, shelf = self._change.choice, self._change.shelf
-        self._staging = Staging(home, choice, shelf, self._reporter, threads=self._options.threads)
+        self._staging = Staging(home, choice, shelf, self._reporter, processes=self._options.processes)
         staged: list[str] = []
         for move in moves:
             path = ""

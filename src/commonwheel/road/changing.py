@@ -115,12 +115,12 @@ def _carried_out(
             store.forget(entry.digest)
         raise
     timeout = settings.number("lock-timeout")
-    threads = settings.number("concurrent-installs")
+    processes = settings.number("concurrent-installs")
     options = Options(
         durability=settings.text("durability") or "recover",
         lock_timeout=300.0 if timeout is None else timeout,
         command=parts.command_line,
-        threads=None if threads is None else max(1, int(threads)),
+        processes=None if processes is None else max(1, int(processes)),
     )
     modes = _modes(change.choice, entries)
     if LINKS in modes.values():

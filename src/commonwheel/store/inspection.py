@@ -52,6 +52,7 @@ class Inspection:
             raise EntryLost(lost[0], "it is damaged")
 
     def __enter__(self) -> "Self":
+        self._shared.__enter__()
         return self
 
     def __exit__(
