@@ -17,6 +17,7 @@ from commonwheel.fs import disk
 from commonwheel.model import Digest, PathSource, Pin, UrlSource, VcsSource
 from commonwheel.road import building, recall, side_by_side
 from commonwheel.road.recall import sha256_of
+from commonwheel.road.room import Room
 from commonwheel.road.trees import NoSuchSource, Ready, SourceMismatch, Trees, filename_of, refused
 from commonwheel.road.turns import Turns
 from commonwheel.specs import core_metadata, file_url, markers, tool_sources, wheel_file
@@ -40,7 +41,11 @@ if TYPE_CHECKING:
 
     Source = UrlSource | VcsSource | PathSource
 
-_WORKERS = 8
+#: Threads that fetch: as many small files are on their way at once, and of large ones as many as there is room for.
+_WORKERS = 16
+_ROOM = 16 << 20
+#: What a file is taken for whose size nobody tells.
+_USUAL = 2 << 20
 _OK = 200
 
 
@@ -67,6 +72,7 @@ class Material:
         self._builders = builders
         self._trees = Trees(parts, client, repositories, self._scratch_space)
         self._turns = Turns()
+        self._room = Room(_ROOM)
         self._told: dict[tuple[str, bool], Metadata] = {}
         self._built: dict[tuple[str, bool], tuple[str, Entry]] = {}
         self._lock = RLock()
@@ -362,8 +368,9 @@ class Material:
 
         def fill(file: "NewFile") -> None:
             # not earlier: whoever is fetching the same wheel at this moment is waited for
-            download = client.download(url, size=size, label=label, immutable=hashed)
-            response = self._trees.transfer(download, file)
+            with self._room.taken(_USUAL if size is None else size):
+                download = client.download(url, size=size, label=label, immutable=hashed)
+                response = self._trees.transfer(download, file)
             if response.status != _OK:
                 raise refused(label, url, response.status)
 
