@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commonwheel.store.archive import members, name_fault, parents, shown
+from commonwheel.store.archive import directories, members, name_fault, shown
 from kit.wheels import GOOD_MEMBERS, Zip
 
 if TYPE_CHECKING:
@@ -103,9 +103,20 @@ def test_other_names_are_not(name: str) -> None:
     assert name_fault(name) != ""
 
 
-def test_parents_come_nearest_first() -> None:
-    assert list(parents("a/b/c.py")) == ["a/b", "a"]
-    assert list(parents("c.py")) == []
+def test_directories_are_all_that_lie_above() -> None:
+    assert directories(["a/b/c.py", "a/b/d.py", "a/e/f/g.py", "top.py"]) == {"a", "a/b", "a/e", "a/e/f"}
+    assert directories(["a/b.py", "a/b/c/d.py"]) == {"a", "a/b", "a/b/c"}
+
+
+@pytest.mark.parametrize("comment", [b"", b"x", b"a comment", b"x" * 0xFFFF])
+def test_the_end_is_found_before_a_comment(comment: bytes) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.py", b"x")
+        archive.comment = comment
+    issues: list[str] = []
+    assert [member.name for member in members(file.getvalue(), issues)] == ["a.py"]
+    assert not issues
 
 
 def test_what_is_shown_fits_a_line_and_its_backticks() -> None:

@@ -40,6 +40,7 @@ _CENTRAL = struct.Struct("<IBBHHHHHIIIHHHHHII")
 _LOCAL = struct.Struct("<IHHHHHIIIHH")
 _END_MAGIC, _END_64_MAGIC, _LOCATOR_MAGIC = 0x06054B50, 0x06064B50, 0x07064B50
 _CENTRAL_MAGIC, _LOCAL_MAGIC = 0x02014B50, 0x04034B50
+_END_BYTES = _END_MAGIC.to_bytes(4, "little")
 _LONGEST_COMMENT = 0xFFFF
 _ENCRYPTED, _DESCRIPTOR, _PATCHED, _UTF8 = 0x1, 0x8, 0x20, 0x800
 _ZIP64, _UNICODE_PATH = 0x0001, 0x7075
@@ -101,6 +102,7 @@ class _Reader:
         self.view = view
         self.issues = issues
         self.spans: list[tuple[int, int, str]] = []
+        self.times: dict[tuple[int, int], int] = {}
 
     def read(self) -> list[Member]:
         start, size, count = _directory(self.view)
@@ -138,7 +140,10 @@ class _Reader:
             start = self._local(raw, flags, method, crc, packed_size, size, offset, limit)
             if raw[-1:] != b"/":
                 executable = bool(attributes >> 16 & 0o111)
-                found.append(Member(name, method, crc, packed_size, size, start, _seconds(date, time), executable))
+                mtime = self.times.get((date, time))
+                if mtime is None:
+                    mtime = self.times[date, time] = _seconds(date, time)
+                found.append(Member(name, method, crc, packed_size, size, start, mtime, executable))
         following: int = name_at + name_length + extra_length + comment_length
         return following
 
@@ -222,8 +227,8 @@ class _Reader:
             if member.name in names:
                 self.issues.append(f"`{shown(member.name)}` is there twice")
             names.add(member.name)
-        directories = {directory for name in names for directory in parents(name)}
-        self.issues += [f"`{shown(name)}` is both a file and a directory" for name in sorted(names & directories)]
+        both = sorted(names & directories(names))
+        self.issues += [f"`{shown(name)}` is both a file and a directory" for name in both]
 
     def _check_sizes(self, found: list[Member]) -> None:
         total = sum([member.size for member in found])
@@ -231,12 +236,16 @@ class _Reader:
             self.issues.append(f"it says to become {total} bytes, {total // len(self.view)} times its size")
 
 
-def parents(path: str) -> "Iterator[str]":
-    """Yield the directories above a relative path, nearest first."""
-    end = path.rfind("/")
-    while end > 0:
-        yield path[:end]
-        end = path.rfind("/", 0, end)
+def directories(paths: "Iterable[str]") -> set[str]:
+    """Return every directory above these relative paths."""
+    found: set[str] = set()
+    for path in paths:
+        end = path.rfind("/")
+        # what is above a directory that was met before was met, too
+        while end > 0 and path[:end] not in found:
+            found.add(path[:end])
+            end = path.rfind("/", 0, end)
+    return found
 
 
 def folding(names: "Iterable[str]") -> "Iterator[str]":
@@ -248,17 +257,24 @@ def folding(names: "Iterable[str]") -> "Iterator[str]":
             yield f"`{shown(name)}` and `{shown(other)}` are one file where capitals do not count"
 
 
+def _end_record(view: memoryview) -> tuple[bytes, int]:
+    """Return an archive from its end record on, and where that begins."""
+    # hardly ever is there a comment, and without one nothing has to be searched
+    for longest in (0, _LONGEST_COMMENT):
+        start = max(0, len(view) - _END.size - longest)
+        tail = bytes(view[start:])
+        at = tail.rfind(_END_BYTES)
+        if at >= 0:
+            return tail[at:], start + at
+    raise _Broken("it is not a zip archive, or its end is missing")
+
+
 def _directory(view: memoryview) -> tuple[int, int, int]:
     """Return where the central directory begins, its size, and its number of members."""
-    tail_at = max(0, len(view) - _END.size - _LONGEST_COMMENT)
-    tail = bytes(view[tail_at:])
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0:
-        raise _Broken("it is not a zip archive, or its end is missing")
-    _, disk, first_disk, here, count, size, start, comment = _END.unpack_from(tail, at)
-    if at + _END.size + comment != len(tail):
+    record, end = _end_record(view)
+    _, disk, first_disk, here, count, size, start, comment = _END.unpack_from(record)
+    if _END.size + comment != len(record):
         raise _Broken("its end is not where it says: bytes follow, or are missing")
-    end = tail_at + at
     if _SMALL in {here, count} or _LARGE in {size, start}:
         locator_at = end - _LOCATOR.size
         if locator_at < 0:

@@ -138,8 +138,7 @@ class _Unpacking:
 
     def _make_directories(self, names: "dict[str, Member]") -> list[str]:
         """Make every directory, and return them: they are closed (0555) when the files are in."""
-        inner = sorted({directory for name in names for directory in archive.parents(name)})
-        directories = [self.tree, *(f"{self.tree}/{directory}" for directory in inner)]
+        directories = [self.tree, *(f"{self.tree}/{directory}" for directory in sorted(archive.directories(names)))]
         for directory in directories:
             disk.make_directory(directory)
         return directories
