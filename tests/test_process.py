@@ -260,6 +260,29 @@ def test_a_command_line_is_shown_as_one_would_type_it() -> None:
     assert process.shown(["a", "b c", "d'e", ""]) == "a 'b c' 'd'\\''e' ''"
 
 
+# --- meanwhile -------------------------------------------------------------------------------------------------------
+
+
+def test_something_is_done_while_a_child_works() -> None:
+    seen: list[str] = []
+    done = process.run(python("print('done')"), meanwhile=lambda: seen.append("meanwhile"))
+    assert done.stdout == b"done\n"
+    assert seen == ["meanwhile"]
+
+
+def test_a_child_ends_when_that_fails(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+
+    def fail() -> None:
+        while not (note.exists() and note.read_text()):
+            time.sleep(0.01)
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        process.run(["sh", "-c", 'echo $$ > "$1"; exec sleep 100', "sh", str(note)], meanwhile=fail)
+    assert until_gone(int(note.read_text()))
+
+
 # --- copies ----------------------------------------------------------------------------------------------------------
 
 

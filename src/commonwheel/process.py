@@ -98,6 +98,7 @@ def run(  # noqa: PLR0913 - all of them by name
     timeout: float | None = None,
     on_output: "Callable[[bytes], None] | None" = None,
     on_wait: "Callable[[], object] | None" = None,
+    meanwhile: "Callable[[], object] | None" = None,
     interactive: bool = False,
     sweep: bool = False,
 ) -> Finished:
@@ -105,7 +106,7 @@ def run(  # noqa: PLR0913 - all of them by name
 
     `env` is the whole environment, None for ours; without `input` it reads nothing. `on_output` gets each line of both
     outputs as it comes, newline included. `on_wait` is called ten times a second and oftener; what it raises ends the child,
-    so that another thread can. `interactive` leaves the child in our session and our terminal, to ask for a password: then
+    so that another thread can; `meanwhile` is called once, when the child has been started. `interactive` leaves the child in our session and our terminal, to ask for a password: then
     only the child itself can be ended. `sweep` ends what a finished child left running in its group, too. Raises ProcessError
     if it cannot be started, ProcessTimeout after `timeout` seconds.
     """
@@ -113,6 +114,8 @@ def run(  # noqa: PLR0913 - all of them by name
     child = _start(argv, cwd, env, own_session=not interactive, talks=input is not None)
     exchange = _Exchange(child, input or b"", on_output, on_wait)
     try:
+        if meanwhile is not None:
+            meanwhile()
         ended = exchange.run(end)
     except BaseException:
         _end(child, group=not interactive)

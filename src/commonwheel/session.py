@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from commonwheel.store.store import Store
 
 _ALL = ":all:"
+# Commands that ask indexes.
+_ASKING = frozenset(f"pip {name}" for name in ("install", "sync", "compile", "download", "wheel"))
 # Commands that only look, and say where.
 _TOLD_WHERE = frozenset(f"pip {name}" for name in ("list", "freeze", "show", "tree", "check"))
 
@@ -268,7 +270,14 @@ class Session:
         from commonwheel.python.discovery import Surroundings
 
         search = self.environ.get("CW_PYTHON_SEARCH_PATH") or self.environ.get("UV_PYTHON_SEARCH_PATH")
-        return Surroundings(self.environ, self.cwd, self, _run, search, self.reporter)
+        return Surroundings(self.environ, self.cwd, self, self._probe, search, self.reporter)
+
+    def _probe(self, argv: "Sequence[str]", *, timeout: float | None = None) -> "Finished":
+        """Run an interpreter that nothing is remembered of: then pages are not either, and what asks for them is loaded meanwhile."""
+        from commonwheel import process
+
+        asks = self.command in _ASKING and not self.settings.flag("offline")
+        return process.run(argv, timeout=timeout, meanwhile=_load_network if asks else None)
 
     def environment(self, *, mutating: bool) -> "Environment":
         """Return the environment that the command is about.
@@ -1180,6 +1189,11 @@ def _run(argv: "Sequence[str]", *, timeout: float | None = None) -> "Finished":
     from commonwheel import process
 
     return process.run(argv, timeout=timeout)
+
+
+def _load_network() -> None:
+    from commonwheel.index import registry  # noqa: F401 - loaded, and not used yet
+    from commonwheel.net import client, objects  # noqa: F401
 
 
 def _run_briefly(argv: "Sequence[str]", timeout: float) -> "Finished":
