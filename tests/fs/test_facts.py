@@ -218,3 +218,8 @@ def test_the_warm_path_loads_nothing_that_costs() -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == "\n"
+
+
+def test_every_mount_point_is_known(tmp_path: Path) -> None:
+    assert facts.mount_of(str(tmp_path)).point in facts.mount_points()
+    assert str(tmp_path) not in facts.mount_points()

@@ -147,6 +147,14 @@ def mount_of(path: str) -> Mount:
     return Mount(best[0], best[1], _words(best[2]), _words(best[3]))
 
 
+def mount_points() -> frozenset[str]:
+    """Return all directories on which something is mounted; none when the system does not say."""
+    try:
+        return frozenset([row[0] for row in platform.mounts()])
+    except OSError:
+        return frozenset()
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word for word in text.split(",") if word)
 

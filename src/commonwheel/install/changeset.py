@@ -95,7 +95,7 @@ def make(  # noqa: PLR0913 - the settings of an installation
     from where; `seen` is the stamp taken before the plan was made. Raises
     ClashError, CannotUninstall, LinkRefused, InvalidScript: nothing has changed then.
     """
-    footprints = [uninstall.footprint(one, environment) for one in plan.remove]
+    footprints = uninstall.footprints(plan.remove, environment)
     clearing = uninstall.clearing(footprints, environment, plan.keep)
     chosen = linking.choose(
         link_mode, environment, [entries[pin.name] for pin in plan.add], recommended=recommended, no_fold=no_fold

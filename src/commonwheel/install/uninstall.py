@@ -83,12 +83,22 @@ class Clearing(Value):
 
 def footprint(installed: "Installed", environment: "Environment") -> Footprint:
     """Return what an installed distribution holds; raise CannotUninstall when nobody can know that."""
+    return footprints([installed], environment)[0]
+
+
+def footprints(many: "Iterable[Installed]", environment: "Environment") -> "list[Footprint]":
+    """Return what each of many distributions holds, as `footprint` does."""
+    bounds = _Bounds(environment)
+    return [_footprint(one, bounds) for one in many]
+
+
+def _footprint(installed: "Installed", bounds: "_Bounds") -> Footprint:
     if installed.form == "dist-info":
-        return _by_record(installed, environment)
+        return _by_record(installed, bounds)
     if installed.form == "egg-link":
         return _of_egg_link(installed)
     if installed.form == "egg-info":
-        return _of_egg_info(installed, environment)
+        return _of_egg_info(installed, bounds)
     raise CannotUninstall(
         f"`{installed.name}` {installed.version} was installed by distutils, which keeps no list of files",
         context=(f"installed as: {installed.location}",),
@@ -96,7 +106,7 @@ def footprint(installed: "Installed", environment: "Environment") -> Footprint:
     )
 
 
-def _by_record(installed: "Installed", environment: "Environment") -> Footprint:
+def _by_record(installed: "Installed", bounds: "_Bounds") -> Footprint:
     path = f"{installed.location}/RECORD"
     try:
         data = _read(path)
@@ -110,7 +120,7 @@ def _by_record(installed: "Installed", environment: "Environment") -> Footprint:
             context=(path, *error.context),
             hint=f"cw pip install --reinstall {installed.name}=={installed.version}",
         ) from error
-    files, outside = _placed(rows, installed.site, environment)
+    files, outside = bounds.placed(rows, installed.site)
     return Footprint(installed, files, (installed.location,), (), outside)
 
 
@@ -168,30 +178,43 @@ def _not_behind(paths: "list[str]", site: str, *, checked: bool = False) -> "lis
     return [path for path in paths if not path.startswith(links)] if links else paths
 
 
-def _placed(paths: "Iterable[str]", site: str, environment: "Environment") -> "tuple[tuple[str, ...], tuple[str, ...]]":
-    """Return the absolute paths inside the environment, and those that are not."""
-    inside: list[str] = []
-    outside: list[str] = []
-    roots = _roots(environment)
-    for path in paths:
-        if ".." not in path and not path.startswith("/"):
-            inside.append(f"{site}/{path}")
-            continue
-        absolute = os.path.normpath(os.path.join(site, path))
-        # the parents as they are on the disk: `share -> /usr/share` is not the environment's any more
-        real = f"{os.path.realpath(os.path.dirname(absolute))}/{os.path.basename(absolute)}"
-        found = next((f"{root}{real[len(own) :]}" for root, own in roots if real.startswith(f"{own}/")), "")
-        if found:
-            inside.append(found)
-        else:
-            outside.append(absolute)
-    return tuple(inside), tuple(outside)
+class _Bounds:
+    """Tell which paths of a list lie inside an environment; the disk is asked once for each directory."""
 
+    def __init__(self, environment: "Environment") -> None:
+        spelt = sorted({environment.root, *environment.paths.values()}, key=len, reverse=True)
+        # the directories that are the environment's, as spelt and as resolved; the deepest first
+        self._roots = [(path, os.path.realpath(path)) for path in spelt]
+        self._real: dict[str, str] = {}
 
-def _roots(environment: "Environment") -> "list[tuple[str, str]]":
-    """Return the directories that are the environment's, as spelt and as resolved; the deepest first."""
-    spelt = sorted({environment.root, *environment.paths.values()}, key=len, reverse=True)
-    return [(path, os.path.realpath(path)) for path in spelt]
+    def placed(self, paths: "Iterable[str]", site: str) -> "tuple[tuple[str, ...], tuple[str, ...]]":
+        """Return the absolute paths inside the environment, and those that are not."""
+        inside: list[str] = []
+        outside: list[str] = []
+        for path in paths:
+            if ".." not in path and not path.startswith("/"):
+                inside.append(f"{site}/{path}")
+                continue
+            absolute = os.path.normpath(os.path.join(site, path))
+            directory, _, name = absolute.rpartition("/")
+            within = self._within(directory)
+            if within:
+                inside.append(f"{within}/{name}")
+            else:
+                outside.append(absolute)
+        return tuple(inside), tuple(outside)
+
+    def _within(self, directory: str) -> str:
+        """Return a directory as the environment spells it, "" if it is not below one of its own.
+
+        The directory as it is on the disk counts: `share -> /usr/share` is not the environment's any more.
+        """
+        known = self._real.get(directory)
+        if known is None:
+            real = f"{os.path.realpath(directory)}/"
+            found = next((f"{root}{real[len(own) :]}" for root, own in self._roots if real.startswith(f"{own}/")), "")
+            known = self._real[directory] = found.rstrip("/")
+        return known
 
 
 def _of_egg_link(installed: "Installed") -> Footprint:
@@ -202,7 +225,7 @@ def _of_egg_link(installed: "Installed") -> Footprint:
     )
 
 
-def _of_egg_info(installed: "Installed", environment: "Environment") -> Footprint:
+def _of_egg_info(installed: "Installed", bounds: "_Bounds") -> Footprint:
     """Read `installed-files.txt` (pip's legacy installs), else `top_level.txt` (easy_install's)."""
     location = installed.location
     if location.endswith("/EGG-INFO"):
@@ -215,7 +238,7 @@ def _of_egg_info(installed: "Installed", environment: "Environment") -> Footprin
         pass
     else:
         relative = [os.path.normpath(os.path.join(os.path.basename(location), path)) for path in listed if path]
-        files, outside = _placed(relative, installed.site, environment)
+        files, outside = bounds.placed(relative, installed.site)
         return Footprint(installed, files, (location,), (), outside)
     names = _lines(f"{location}/top_level.txt")
     if not names:
@@ -361,6 +384,7 @@ class _Sweep:
         self._sites = tuple({f"{environment.paths[name]}/" for name in ("purelib", "platlib")})
         self._names: dict[str, set[str]] = {}
         self._below: dict[str, set[str]] = {}
+        self._mounts: Collection[str] | None = None
         self._whole = frozenset(whole)
         for path in files:
             directory, _, name = path.rpartition("/")
@@ -424,7 +448,11 @@ class _Sweep:
         """Say whether a file system is mounted here, which cannot be moved. Nobody mounts anything among modules."""
         if directory.startswith(self._sites):
             return False
-        return facts.mount_of(directory).point == os.path.realpath(directory)
+        if self._mounts is None:
+            self._mounts = facts.mount_points()
+        # hardly ever does a mount have the name of a directory that goes: so hardly ever is a path resolved
+        name = directory.rpartition("/")[2]
+        return any(point.rpartition("/")[2] == name and point == os.path.realpath(directory) for point in self._mounts)
 
     def _inside(self, path: str, names: "set[str]", mine: "list[str]") -> bool:
         if path in self._whole:
