@@ -26,6 +26,8 @@ _MOST = 30_000
 _NUMBER = 2
 _HEAD = _NUMBER + 4
 _KILL = 9
+# each copy costs 2 ms and 2 MiB; a file server has answers for so many at a time
+_WAITING = 15
 
 
 def processors(most: int = 4) -> int:
@@ -34,6 +36,11 @@ def processors(most: int = 4) -> int:
         return min(len(os.sched_getaffinity(0)), most)
     except (AttributeError, OSError):
         return min(os.cpu_count() or 1, most)
+
+
+def worthwhile(*, waiting: bool = False) -> int:
+    """Return how many copies speed work up: one for each further processor, and many where each call waits for a file server."""
+    return _WAITING if waiting else processors() - 1
 
 
 def possible() -> bool:

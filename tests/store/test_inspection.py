@@ -54,12 +54,16 @@ def test_what_was_just_admitted_needs_no_look(root: str, wheel: str) -> None:
     assert not store.is_examined(entry)
 
 
+@pytest.mark.parametrize("part", [2, 1_000])
 @pytest.mark.parametrize("kind", [kind for kind in DAMAGE if "header" not in kind])
-def test_what_is_damaged_is_lost_and_out_of_use(root: str, wheel: str, kind: str) -> None:
+def test_what_is_damaged_is_lost_and_out_of_use(
+    root: str, wheel: str, kind: str, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     admit(open_store(root), wheel)
     store = open_store(root)
     entry = store.find(sha256_of(wheel))
     assert entry is not None
+    monkeypatch.setattr(inspection, "_PART", part)
     DAMAGE[kind](entry.root)
     with Inspection(store, [entry]) as looking, pytest.raises(EntryLost):
         looking.settle()

@@ -127,6 +127,14 @@ def test_directories_older_than_their_list_are_not_read(tree: Path) -> None:
     assert is_untouched(str(tree), lines(), 1_600_000_000_030_000_000)
 
 
+@pytest.mark.parametrize("what", FAULTS)
+def test_a_fault_is_in_one_of_the_parts(tree: Path, what: str) -> None:
+    age(tree)
+    assert all(is_untouched(str(tree), lines(), LATER, part, 3) for part in range(3))
+    FAULTS[what][0](tree)
+    assert [is_untouched(str(tree), lines(), LATER, part, 3) for part in range(3)].count(False) == 1
+
+
 def test_a_lost_directory_needs_a_closer_look(tree: Path) -> None:
     (tree / "demo/sub/deep/x.txt").unlink()
     (tree / "demo/sub/deep").rmdir()

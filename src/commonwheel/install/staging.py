@@ -11,7 +11,7 @@ import os
 
 from commonwheel import copies
 from commonwheel.errors import CommonwheelError
-from commonwheel.fs import disk
+from commonwheel.fs import disk, facts
 from commonwheel.install.spread import File, Folder, Link, Text, Tree
 
 TYPE_CHECKING = False
@@ -69,7 +69,7 @@ class Staging:
         self._choice = choice
         self._shelf = shelf
         self._reporter = reporter
-        self._processes = copies.processors() if processes is None else processes
+        self._processes = processes
         self._count = 0
         self._pieces: list[Piece] = []
         self._tallies: list[Mapping[str, int]] = []
@@ -102,12 +102,17 @@ class Staging:
         if not pieces:
             return
         total = sum(piece.count for piece in pieces)
-        others = self._processes - 1 if total >= _WORTH_A_COPY and not disk.is_observed() else 0
+        others = self._others() if total >= _WORTH_A_COPY and not disk.is_observed() else 0
         task = self._reporter.begin("install", "files", total)
         try:
             self._share(pieces, others, task)
         finally:
             self._reporter.end(task)
+
+    def _others(self) -> int:
+        if self._processes is not None:
+            return self._processes - 1
+        return copies.worthwhile(waiting=facts.is_shared(self._home))
 
     def _share(self, pieces: "Sequence[Piece]", others: int, task: int) -> None:
         """Place all pieces, here and in copies of this process; the first error stops all of them and is raised."""

@@ -63,7 +63,7 @@ class Options(Value):
     """How to carry out a change.
 
     `durability` is `recover`, `sync`, or `none` for an environment that nobody keeps, as builds have; `command` is what the
-    user typed, without secrets; `processes` place files (None: as many as there are processors, up to four).
+    user typed, without secrets; `processes` place files (None: as many as there are processors, up to four; more where a file server answers).
     """
 
     __slots__ = ("command", "durability", "lock_timeout", "processes")

@@ -8,6 +8,7 @@ Laws of this file: it decides nothing; copies of this process only look, and wha
 """
 
 from commonwheel import copies
+from commonwheel.fs import facts
 from commonwheel.store.store import EntryLost
 
 TYPE_CHECKING = False
@@ -21,33 +22,35 @@ if TYPE_CHECKING:
 
 # fewer files than this are looked at before a copy of this process was made
 _WORTH_A_COPY = 1_500
+_PART = 1_000
 _SOUND, _DOUBTFUL = b"+", b"-"
 
 
 class Inspection:
     """Look at those entries that this process has not looked at yet."""
 
-    __slots__ = ("_entries", "_shared", "_store")
+    __slots__ = ("_pieces", "_shared", "_store")
 
     def __init__(self, store: "Store", entries: "Iterable[Entry]") -> None:
         self._store: Final = store
-        # the largest first, so that nobody waits for one alone at the end
+        # the largest first and in parts, so that nobody waits for one alone at the end
         unseen = [entry for entry in entries if not store.is_examined(entry)]
-        self._entries: Final = sorted(unseen, key=lambda entry: entry.files, reverse=True)
+        unseen.sort(key=lambda entry: entry.files, reverse=True)
+        self._pieces: Final = [
+            (entry, part, entry.files // _PART + 1) for entry in unseen for part in range(entry.files // _PART + 1)
+        ]
         many = sum(entry.files for entry in unseen) >= _WORTH_A_COPY
-        self._shared: Final = copies.Shared(len(unseen), self._look, copies.processors() - 1 if many else 0)
+        helpers = copies.worthwhile(waiting=facts.is_shared(unseen[0].root)) if many else 0
+        self._shared: Final = copies.Shared(len(self._pieces), self._look, helpers)
 
     def _look(self, number: int) -> bytes:
-        return _SOUND if self._store.is_untouched(self._entries[number]) else _DOUBTFUL
+        return _SOUND if self._store.is_untouched(*self._pieces[number]) else _DOUBTFUL
 
     def settle(self) -> None:
         """Return when all of them have been looked at; raise EntryLost for the first that is not as published."""
         answers = self._shared.finish()
-        lost = [
-            entry
-            for entry, answer in zip(self._entries, answers, strict=True)
-            if answer != _SOUND and self._store.ready(entry.digest) != entry
-        ]
+        doubtful = [entry for (entry, _, _), answer in zip(self._pieces, answers, strict=True) if answer != _SOUND]
+        lost = [entry for entry in dict.fromkeys(doubtful) if self._store.ready(entry.digest) != entry]
         if lost:
             raise EntryLost(lost[0], "it is damaged")
 

@@ -52,8 +52,10 @@ class Findings(Value):
         return bool(self.faults or self.doubts)
 
 
-def is_untouched(tree: str, lines: "Iterable[str]", listed: int) -> bool:
+def is_untouched(tree: str, lines: "Iterable[str]", listed: int, part: int = 0, parts: int = 1) -> bool:
     """Say whether a tree is as its list of files says, and holds nothing else; False for whatever needs a closer look.
+
+    Of several `parts` (from 0) this looks at the directories of one.
 
     `lines` are those of the list, `listed` is when it was written (nanoseconds since the epoch, by the clock of its file system,
     as all other times here). A directory that is older than its list has had no name added to it since.
@@ -74,7 +76,7 @@ def is_untouched(tree: str, lines: "Iterable[str]", listed: int) -> bool:
     try:
         return all(
             _is_directory_untouched(tree, directory, names, directories, aged)
-            for directory, names in directories.items()
+            for directory, names in [*directories.items()][part::parts]
         )
     except (FileNotFoundError, NotADirectoryError):
         return False

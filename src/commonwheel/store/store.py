@@ -174,15 +174,18 @@ class Store(Records):
         """Say whether this process has seen every file of an entry to be as published."""
         return entry.root in self._examined
 
-    def is_untouched(self, entry: Entry) -> bool:
-        """Say whether every file of an entry is as published, as far as a glance tells; False needs a closer look (`ready`)."""
+    def is_untouched(self, entry: Entry, part: int = 0, parts: int = 1) -> bool:
+        """Say whether every file of an entry is as published, as far as a glance tells; False needs a closer look (`ready`).
+
+        Of several `parts` this looks at one.
+        """
         kept = self._kept_of(entry)
         if kept is None:
             return False
         try:
             lines = unseal(filelist.KIND, _read_in_entry(kept, layout.FILES))
             listed = os.stat(f"{entry.root}/{layout.FILES}").st_mtime_ns
-            return lines is not None and soundness.is_untouched(entry.tree, lines, listed)
+            return lines is not None and soundness.is_untouched(entry.tree, lines, listed, part, parts)
         except (OSError, Untrusted, ValueError):
             return False
 
