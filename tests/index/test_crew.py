@@ -48,10 +48,50 @@ def test_one_job_after_another_needs_one_thread() -> None:
 
         crew.add(job)
         assert done.wait(5)
-    assert len(threads) <= 2  # the first may not be back yet when the second job comes
+        while not crew._idle:  # a thread that is not back yet gets company
+            threading.Event().wait(0.001)
+    assert len(threads) == 1
     crew.close()
     crew.add(lambda: threads.add(-1))
     assert -1 not in threads
+
+
+def named(name: str) -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == name]
+
+
+def test_threads_that_rest_are_gone_and_come_back() -> None:
+    crew = Crew("cw-resting", 2)
+    for _ in range(3):
+        done = threading.Event()
+        crew.add(done.set)
+        assert done.wait(5)
+        for _ in range(500):  # the thread may not be back yet
+            crew.rest()
+            if not named("cw-resting"):
+                break
+            threading.Event().wait(0.01)
+        assert not named("cw-resting")
+    crew.close()
+
+
+def test_nobody_rests_beside_work() -> None:
+    crew = Crew("cw-working", 2)
+    started, release = threading.Event(), threading.Event()
+    done = threading.Event()
+
+    def job() -> None:
+        started.set()
+        release.wait(5)
+
+    crew.add(job)
+    assert started.wait(5)
+    crew.rest()
+    assert named("cw-working")
+    crew.add(done.set)
+    assert done.wait(5)
+    release.set()
+    crew.close()
 
 
 def test_closing_waits_for_what_runs_and_forgets_the_rest() -> None:

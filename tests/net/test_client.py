@@ -34,6 +34,7 @@ from kit.index_server import (
     Authority,
     Corrupt,
     Crawl,
+    Garbage,
     Hold,
     Honest,
     IndexServer,
@@ -940,6 +941,29 @@ def test_closing_fails_what_is_under_way(index: IndexServer, client: Client) -> 
     client.close()
     for pending in (running, large, client.get(url(index, "/x")), client.download(url(index, "/x"), sink.write)):
         assert isinstance(failure(pending), Cancelled)
+
+
+def test_a_client_rests_when_it_has_nothing_to_do(index: IndexServer, make_client: MakeClient) -> None:
+    index.script("/x", Always(Garbage(b"there", "text/plain")))
+    client = make_client()
+    client.rest()
+    for _ in range(3):
+        assert client.get(url(index, "/x")).result().body == b"there"
+        sink = Sink()
+        client.download(url(index, "/x"), sink.write).result()
+        until(lambda: client.rest() or client._thread is None)
+        assert client._thread is None
+    client.close()
+    assert isinstance(failure(client.get(url(index, "/x"))), Cancelled)
+
+
+def test_a_client_does_not_rest_from_work(index: IndexServer, client: Client) -> None:
+    index.script("/x", Always(Silent()))
+    running = client.get(url(index, "/x"))
+    until(lambda: len(index.log) == 1)
+    client.rest()
+    assert client._thread is not None
+    assert not running.done
 
 
 def test_a_client_that_was_never_used_closes() -> None:

@@ -145,6 +145,7 @@ class Catalogue:
         self._lookahead.stop()
         self._lookup.keep()
         self._search.hashes.keep()
+        self._search.rest()
 
     @property
     def statistics(self) -> dict[str, int]:

@@ -55,6 +55,18 @@ class Crew:
             with self._lock:
                 self._idle += 1 if self._jobs.empty() else 0
 
+    def rest(self, patience: float = 0.5) -> None:
+        """End the threads if none has anything to do; the next job starts others."""
+        with self._lock:
+            if self._idle < len(self._threads) or not self._jobs.empty():
+                return
+            threads, self._threads, self._idle = self._threads, [], 0
+            for _ in threads:
+                self._jobs.put(None)
+            # nobody may add a job before: it could be taken for the end by a thread, and the end for a job by nobody
+            for thread in threads:
+                thread.join(patience)
+
     def close(self, patience: float = 0.5) -> None:
         """Let running jobs end, for so many seconds altogether, and forget the others.
 

@@ -86,6 +86,11 @@ class Registry:
         for crew in (self._parsers, self._quick, self._readers):
             crew.close()
 
+    def rest(self) -> None:
+        """Let go of threads that have nothing to do: there will hardly be more to ask."""
+        for crew in (self._parsers, self._quick, self._readers):
+            crew.rest()
+
     def sha256(self, path: str) -> str:
         """Return the hash of a local file in hexadecimal; raises OSError."""
         with open(path, "rb") as file:

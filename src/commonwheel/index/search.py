@@ -51,6 +51,9 @@ if TYPE_CHECKING:
         def sha256(self, path: str) -> str:
             """Return the hash of a local file in hexadecimal; raises OSError."""
 
+        def rest(self) -> None:
+            """Let go of what it needs only while it is asked."""
+
 
 #: How far the clock of another machine may be ahead before its records are doubted, in seconds.
 _SKEW = 60.0
@@ -139,6 +142,11 @@ class Search:
             if self._remote is None:
                 self._remote = self._make_remote()
             return self._remote
+
+    def rest(self) -> None:
+        """Let go of what is needed only while indexes are asked."""
+        if self._remote is not None:
+            self._remote.rest()
 
     def refetch(self, offer: Offer) -> "Page | None":
         """Return the page of an offer, fetched anew: it has lost its rows."""

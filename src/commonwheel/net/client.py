@@ -301,6 +301,19 @@ class Client:
                 self._submit(transfer)
         return transfer
 
+    def rest(self) -> None:
+        """End the transfer thread if it has nothing to do; the next request starts another one.
+
+        While a process has one thread alone it can be copied, and 30,000 files are linked in half the time.
+        """
+        with self._starting:
+            busy = self._thread is None or self._closed or self._inbox or self._easies or self._later
+            if busy or self._ident == get_ident():
+                return
+            self._end()
+            self._thread, self._gone, self._ident = None, False, 0
+            atexit.unregister(self.close)
+
     def close(self) -> None:
         """Stop the transfer thread and fail whatever is under way; safe to call twice and at exit."""
         if self._closed:
@@ -312,9 +325,14 @@ class Client:
             thread = self._thread
         if thread is None or self._ident == get_ident():
             return
+        self._end()
+
+    def _end(self) -> None:
+        """Stop the transfer thread."""
+        assert self._thread is not None
         self._post("stop", None)
-        thread.join(5.0)
-        if not thread.is_alive():
+        self._thread.join(5.0)
+        if not self._thread.is_alive():
             with self._door_lock:  # a late knock must not reach whatever gets this number next
                 os.close(self._door)
                 self._door = -1

@@ -234,6 +234,8 @@ class Material:
         downloads = [pin for pin in pins if _is_download(pin)]
         builds = [pin for pin in pins if not _is_download(pin)]
         found = self._each(downloads, self._entry_of_download, self._workers)
+        if downloads:
+            self._client().rest()
         found.update(self._each(builds, self._entry_of_build, self._builders))
         return found
 
