@@ -7,6 +7,9 @@ import os
 import pytest
 
 from commonwheel.store import layout
+from commonwheel.store.layers import Layer
+from commonwheel.store.store import Store
+from commonwheel.store.trust import Trust
 from kit.stores import everything_below, open_store
 from kit.users import team_of, users
 
@@ -47,6 +50,20 @@ def test_what_is_about_this_machine_stays_with_me(place: str) -> None:
         assert alice.python(put, shared, f"{alice.home}/mine").ok() == "True True\n"
         assert sorted(name for name in everything_below(shared) if name.endswith("/x")) == ["v1/pages/x"]
         assert os.path.exists(f"{alice.home}/mine/v1/interpreters/x")
+
+
+def test_what_goes_with_this_process_neither_keeps_records_nor_is_asked_for_them(place: str) -> None:
+    passing = os.path.join(place, "passing")
+    url = "https://index.example/demo-1.0-py3-none-any.whl"
+    before = open_store(passing)
+    assert before.put("pages", "index/demo", b"data")
+    assert before.point(url, "ab" * 32)
+    store = Store((Layer(passing, Trust(), temporary=True),))
+    assert store.get("pages", "index/demo") is None
+    assert store.stamp("pages", "index/demo") == ""
+    assert store.pointer(url) is None
+    assert not store.put("pages", "index/other", b"data")
+    assert not store.point(url, "cd" * 32)
 
 
 def test_unknown_spaces_are_a_mistake(root: str) -> None:

@@ -26,13 +26,15 @@ class Records:
 
     def __init__(self, layers: "tuple[Layer, ...]") -> None:
         self.layers: Final = layers
+        #: what goes with this process remembers nothing, and need not be asked
+        self._lasting: Final = tuple(layer for layer in layers if not layer.temporary)
 
     def get(self, space: str, key: str) -> bytes | None:
         """Return a record (an index page, metadata, what a probe said): of several layers the newest; None if none has it."""
         relative = layout.record(space, key)
         personal = layout.SPACES[space]
         newest: tuple[float, bytes] | None = None
-        for layer in self.layers:
+        for layer in self._lasting:
             if personal and not layer.mine:
                 continue
             found = layer.read_newer(relative, None if newest is None else newest[0])
@@ -47,7 +49,7 @@ class Records:
         """
         relative = layout.record(space, key)
         personal = layout.SPACES[space]
-        found = [layer.stamp(relative) for layer in self.layers if layer.mine or not personal]
+        found = [layer.stamp(relative) for layer in self._lasting if layer.mine or not personal]
         return " ".join(found) if any(found) else ""
 
     def put(self, space: str, key: str, data: bytes) -> bool:
@@ -57,7 +59,7 @@ class Records:
     def pointer(self, key: str) -> str | None:
         """Return the sha256 of the wheel that a URL or source led to, None if nobody who is believed has noted it."""
         relative = layout.pointer(key)
-        for layer in self.layers:
+        for layer in self._lasting:
             data = layer.read(relative)
             lines = None if data is None else unseal(POINTER, data)
             if lines and len(lines) > 1 and unescape(lines[0]) == key and layout.is_digest(lines[1]):
@@ -77,6 +79,6 @@ class Records:
         # in a store open to all, a record could not be believed when it is read back
         return any(
             layer.write(relative, data)
-            for layer in self.layers
-            if not layer.temporary and (layer.mine or not (personal or layer.sharing == OPEN or layer.refusal))
+            for layer in self._lasting
+            if layer.mine or not (personal or layer.sharing == OPEN or layer.refusal)
         )
