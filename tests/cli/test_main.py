@@ -65,6 +65,22 @@ def test_the_process_ends_at_once_and_forgets_nothing(before, last, status):
     assert (done.stdout, done.returncode) == (f"cw {__version__}\n".encode() + last, status), done.stderr
 
 
+@pytest.mark.parametrize("words", ["--version", "help", "cache dir", "self version --json"])
+def test_an_output_that_takes_nothing_is_told_without_a_traceback(words):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "commonwheel", *words.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_process_does_not_take_the_interpreter_apart():
     cleared = "class Last:\n    def __del__(self): os.write(1, b'cleared')\nlast = Last(); last.me = last"
     assert ended(cleared).stdout == f"cw {__version__}\n".encode()

@@ -142,10 +142,10 @@ def main(argv: "Sequence[str] | None" = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     console = Console()
-    if words in (["--version"], ["-V"]):
-        console.out(f"cw {__version__}")
-        return 0
     try:
+        if words in (["--version"], ["-V"]):
+            console.out(f"cw {__version__}")
+            return 0
         return _run(words, console)
     except CommonwheelError as error:
         if error.exit_status == INTERNAL:
