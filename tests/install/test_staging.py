@@ -64,8 +64,9 @@ def test_where_links_do_not_work_a_folded_tree_is_copied_unless_that_is_forbidde
     previous = disk.observe(refuse)
     try:
         if strict:
+            work.begin(Tree(entry, "one", folded=True))
             with pytest.raises(disk.DiskError, match="no links here"):
-                work.begin(Tree(entry, "one", folded=True))
+                work.finish()
         else:
             path = work.begin(Tree(entry, "one", folded=True))
             work.finish()
@@ -83,6 +84,7 @@ def test_small_texts_that_many_have_are_one_file(tmp_path: Path, shelf: Shelf) -
     large = [work.begin(Text(b"x" * 1000, "one")) for _ in range(2)]
     work.finish()
     later = work.begin(Text(b"cw\n", "one"))
+    work.finish()
     assert len({os.stat(path).st_ino for path in small}) == 1
     assert len({os.stat(path).st_ino for path in (small[0], other, *tools, *large, later)}) == 7
     assert os.stat(tools[0]).st_mode & 0o111
@@ -99,6 +101,7 @@ def test_small_texts_are_files_of_their_own_where_there_are_no_hard_links(tmp_pa
     previous = disk.observe(refuse)
     try:
         small = [work.begin(Text(b"cw\n", "one")) for _ in range(3)]
+        work.finish()
     finally:
         disk.observe(previous)
     assert len({os.stat(path).st_ino for path in small}) == 3

@@ -19,6 +19,8 @@ MODES = ("auto", "clone", "hardlink", "copy", "symlink", "fold")
 # for the files of a folded package that lie outside of its links: some file systems take eight times as long to make a symbolic
 # link, which is an inode, as to give one another name
 _LOOSE = ("hardlink", "symlink", "clone", "copy")
+# a file server is asked for every part of the path of the file that gets another name
+_LOOSE_FAR = ("symlink", "hardlink", "clone", "copy")
 
 
 class LinkRefused(CommonwheelError):
@@ -84,11 +86,11 @@ def _ways(mode: str, wanted: str, entry: "Entry", reasons: "_Reasons") -> tuple[
     if mode == "auto":
         tried = ["clone", "hardlink", "symlink" if wanted in {"fold", "symlink"} else wanted, "copy"]
         if wanted == "fold":
-            tried = list(_LOOSE)
+            tried = list(reasons.loose)
     elif mode == "hardlink":
         tried = ["hardlink", "clone", "copy"]
     elif mode == "fold":
-        tried = list(_LOOSE)
+        tried = list(reasons.loose)
     elif mode == "symlink":
         tried = ["symlink", "clone", "copy"]
     else:
@@ -127,6 +129,11 @@ class _Reasons:
         self._target = target
         self._known: dict[str, dict[str, str]] = {}
         self._told: dict[str, None] = {}
+
+    @property
+    def loose(self) -> tuple[str, ...]:
+        """Return the ways for the files of a folded package that lie outside of its links."""
+        return _LOOSE_FAR if facts.is_shared(self._target) else _LOOSE
 
     def against(self, way: str, entry: "Entry") -> str:
         """Return why a way is not worth trying for the files of an entry, or ""."""

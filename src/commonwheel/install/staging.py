@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     Named = tuple[str, int]
     Part = list[tuple[str, Sequence[Named]]]
 
-# fewer files than this are placed before a copy of this process was made
-_WORTH_A_COPY = 1_500
+# fewer files than this are placed before copies of this process were made; where each waits for a file server, fewer still
+_WORTH_A_COPY, _WORTH_WAITING = 3_000, 300
 _CHUNK = 128
 # a text that many packages have (who installed it, that it was asked for) is one file with many names from this size down
 _SMALL = 64
@@ -59,6 +59,17 @@ class Piece:
         self.count: Final = sum([len(names) for _, names in directories])
 
 
+class Whole:
+    """A node without large trees, to be made in one go: a dist-info, a link of a folded directory, a script."""
+
+    __slots__ = ("count", "node", "path")
+
+    def __init__(self, node: "Node", path: str, count: int) -> None:
+        self.node: Final = node
+        self.path: Final = path
+        self.count: Final = count
+
+
 class Staging:
     """Make nodes below `home`; `used` tells how files were placed, by way (`fold` for a directory that is one link)."""
 
@@ -71,7 +82,7 @@ class Staging:
         self._reporter = reporter
         self._processes = processes
         self._count = 0
-        self._pieces: list[Piece] = []
+        self._pieces: list[Piece | Whole] = []
         self._tallies: list[Mapping[str, int]] = []
         self._texts: dict[bytes, str] = {}
 
@@ -90,38 +101,46 @@ class Staging:
         if not path:
             path = f"{self._home}/{self._count}"
             self._count += 1
-        self._make(node, path)
+        count = _size(node)
+        if count:
+            self._pieces.append(Whole(node, path, count))
+        else:
+            tally: dict[str, int] = {}
+            self._pieces += self._make(node, path, tally)
+            self._tallies.append(tally)
         return path
 
     def finish(self) -> None:
-        """Make what was put off: the files of whole trees, by as many processes as that is worth."""
+        """Make what was begun, by as many processes as that is worth."""
         # the largest first, so that nobody waits for one alone at the end
         pieces = sorted(self._pieces, key=lambda piece: piece.count, reverse=True)
         self._pieces = []
-        self._texts = {}  # they are about to be moved
+        self._texts = {}  # those of an earlier call have been moved since
         if not pieces:
             return
         total = sum(piece.count for piece in pieces)
-        others = self._others() if total >= _WORTH_A_COPY and not disk.is_observed() else 0
+        others = 0 if disk.is_observed() else self._others(total)
         task = self._reporter.begin("install", "files", total)
         try:
             self._share(pieces, others, task)
         finally:
             self._reporter.end(task)
 
-    def _others(self) -> int:
-        if self._processes is not None:
-            return self._processes - 1
-        return copies.worthwhile(waiting=facts.is_shared(self._home))
+    def _others(self, total: int) -> int:
+        """Return how many copies of this process should help with so many files."""
+        waiting = facts.is_shared(self._home)
+        if total < (_WORTH_WAITING if waiting else _WORTH_A_COPY):
+            return 0
+        return copies.worthwhile(waiting=waiting) if self._processes is None else self._processes - 1
 
-    def _share(self, pieces: "Sequence[Piece]", others: int, task: int) -> None:
+    def _share(self, pieces: "Sequence[Piece | Whole]", others: int, task: int) -> None:
         """Place all pieces, here and in copies of this process; the first error stops all of them and is raised."""
         failures: list[disk.DiskError] = []
 
         def do(number: int) -> bytes:
             piece = pieces[number]
             try:
-                used = self._place(piece)
+                used = self._carry_out(piece)
             except disk.DiskError as error:
                 failures.append(error)
                 shared.stop()
@@ -144,23 +163,34 @@ class Staging:
 
     # -- nodes --
 
-    def _make(self, node: "Node", path: str) -> None:
+    def _carry_out(self, piece: "Piece | Whole") -> "Mapping[str, int]":
+        """Do a piece; return how many files went which way."""
+        tally: dict[str, int] = {}
+        parts = [piece] if isinstance(piece, Piece) else self._make(piece.node, piece.path, tally)
+        for part in parts:
+            self._place(part, tally)
+        return tally
+
+    def _make(self, node: "Node", path: str, tally: "dict[str, int]") -> "list[Piece]":
+        """Make a node, and return what is still to be placed of it."""
+        rest: list[Piece] = []
         if isinstance(node, Folder):
             disk.make_directory(path)
             for name, child in node.children.items():
-                self._make(child, f"{path}/{name}")
+                rest += self._make(child, f"{path}/{name}", tally)
         elif isinstance(node, Text):
             self._write(node, path)
         elif isinstance(node, File):
             mode = 0o777 if node.executable else 0o666
             way = disk.place(f"{node.entry.tree}/{node.path}", path, self._choice.ways[node.entry.name], mode)
-            self._tallies.append({way: 1})
+            tally[way] = tally.get(way, 0) + 1
         elif isinstance(node, Link):
             disk.symlink(node.target, path)
         else:
-            self._make_tree(node, path)
+            rest = self._make_tree(node, path, tally)
+        return rest
 
-    def _make_tree(self, tree: Tree, path: str) -> None:
+    def _make_tree(self, tree: Tree, path: str, tally: "dict[str, int]") -> "list[Piece]":
         rows = tree.rows
         if tree.folded:
             try:
@@ -172,13 +202,13 @@ class Staging:
                 start = f"{tree.path}/"
                 rows = [row for row in self._shelf.files(tree.entry) if row[0].startswith(start)]
             else:
-                self._tallies.append({"fold": 1})
-                return
+                tally["fold"] = tally.get("fold", 0) + 1
+                return []
         parts = _parts(_by_directory(rows, len(tree.path)))
         standing = _needed_by_several(parts)
         for directory in sorted(standing):
             disk.make_directory(path + directory)
-        self._pieces += [Piece(tree, path, part, standing) for part in parts]
+        return [Piece(tree, path, part, standing) for part in parts]
 
     def _write(self, text: Text, path: str) -> None:
         """Write a text; a small one that others have as well becomes a further name of theirs, since to make a file costs more."""
@@ -192,17 +222,23 @@ class Staging:
             disk.write_new(path, text.data)
         self._texts[text.data] = path
 
-    def _place(self, piece: Piece) -> "Mapping[str, int]":
-        """Make the directories of a piece and place their files; return how many went which way."""
+    def _place(self, piece: Piece, tally: "dict[str, int]") -> None:
+        """Make the directories of a piece and place their files."""
         entry = piece.tree.entry
         source, ways = f"{entry.tree}/{piece.tree.path}", self._choice.ways[entry.name]
-        total: dict[str, int] = {}
         for directory, names in piece.directories:
             if directory not in piece.standing:
                 disk.make_directory(piece.path + directory)
             for way, count in disk.place_in(source + directory, piece.path + directory, names, ways).items():
-                total[way] = total.get(way, 0) + count
-        return total
+                tally[way] = tally.get(way, 0) + count
+
+
+def _size(node: "Node") -> int:
+    """Return how many things have to be made for a node, 0 if trees are among them that are worth cutting."""
+    if isinstance(node, Folder):
+        sizes = [_size(child) for child in node.children.values()]
+        return sum(sizes) + 1 if all(sizes) else 0
+    return 0 if isinstance(node, Tree) and not node.folded else 1
 
 
 def _by_directory(rows: "Sequence[Row]", start: int) -> "dict[str, list[Named]]":
