@@ -169,3 +169,141 @@ def test_without_copies_all_is_done_here() -> None:
         assert shared.finish() == [None] * 5
     with copies.Shared(5, lambda number: b"%d" % number, 0) as shared:
         assert shared.finish() == [b"0", b"1", b"2", b"3", b"4"]
+
+
+# --- copies that stand by ----------------------------------------------------------------------------------------------
+
+
+def until_gone(pid: int) -> bool:
+    """Wait until a process has ended; somebody else may have to wait for it, so its number may stay a little longer."""
+    for _ in range(500):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def served(kind: str, *words: object) -> object:
+    """Be what the copies of these tests do."""
+    if kind == "pid":
+        return os.getpid()
+    if kind == "raise":
+        raise ValueError(words)
+    if kind == "die":
+        os._exit(3)
+    if kind == "sleep":
+        time.sleep(60)
+    return object() if kind == "strange" else words
+
+
+def stand_by() -> copies.Standing:
+    return copies.Standing(2, served)
+
+
+def test_copies_answer_with_values() -> None:
+    known = stand_by()
+    try:
+        words = ("text", b"bytes" * 100_000, 1, None, ("a", {"b": 2.5}))
+        assert known.ask("echo", *words) == words
+        assert {known.ask("pid") for _ in range(2)}.isdisjoint({os.getpid()})
+    finally:
+        known.close()
+
+
+def test_copies_work_side_by_side_for_several_threads() -> None:
+    known = stand_by()
+    answers: list[object] = []
+    try:
+        threads = [threading.Thread(target=lambda n=n: answers.append(known.ask("echo", n))) for n in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(answers) == [(n,) for n in range(20)]  # type: ignore[type-var]
+        assert len({known.ask("pid"), known.ask("pid")}) == 2  # they take turns
+    finally:
+        known.close()
+
+
+@pytest.mark.parametrize("kind", ["raise", "strange", "die"])
+def test_what_a_copy_cannot_do_has_no_answer(kind: str) -> None:
+    known = stand_by()
+    try:
+        for _ in range(4):
+            assert known.ask(kind) is None
+        alive_still = kind != "die"
+        assert (known.ask("echo", 1) == (1,)) is alive_still
+    finally:
+        known.close()
+
+
+def test_closing_ends_copies_whatever_they_are_at() -> None:
+    known = stand_by()
+    pids = [pid for pid in (known.ask("pid"), known.ask("pid")) if isinstance(pid, int)]
+    waiting = threading.Thread(target=known.ask, args=("sleep",))
+    waiting.start()
+    known.close()
+    waiting.join(5)
+    assert not waiting.is_alive()
+    assert len(pids) == 2
+    assert all(map(until_gone, pids))
+
+
+def test_nobody_is_copied_beside_another_thread() -> None:
+    go = threading.Event()
+    thread = threading.Thread(target=go.wait)
+    thread.start()
+    try:
+        assert copies.standing(served) is None
+    finally:
+        go.set()
+        thread.join()
+
+
+def test_there_are_copies_for_processors() -> None:
+    said = run(
+        HEAD
+        + """
+for count in (1, 2, 4):
+    copies.processors = lambda most=4: count
+    known = copies.standing(lambda: os.getpid())
+    print(known and len({known.ask() for _ in range(count)}))
+    if known:
+        known.close()
+"""
+    )
+    assert said.split() == ["None", "2", "4"]
+
+
+def test_copies_end_with_their_origin() -> None:
+    script = (
+        HEAD
+        + """
+known = copies.standing(lambda: me and os.getpid())
+print(known.ask(), known.ask(), flush=True)
+time.sleep(60)
+"""
+    )
+    origin = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert origin.stdout is not None
+    pids = [int(word) for word in origin.stdout.readline().split()]
+    assert len(set(pids)) == 2
+    origin.kill()
+    origin.wait()
+    origin.stdout.close()
+    assert all(map(until_gone, pids))
+
+
+def test_ctrl_c_concerns_the_origin_alone() -> None:
+    known = stand_by()
+    try:
+        pids = [known.ask("pid") for _ in range(2)]
+        for pid in pids:
+            assert isinstance(pid, int)
+            os.kill(pid, signal.SIGINT)
+        assert known.ask("echo", 1) == (1,)
+    finally:
+        known.close()

@@ -6,20 +6,22 @@ nothing has to be told to it; what it found out, it says in bytes.
 
 Laws of this file: a copy is made on Linux, and only while this process has no other thread (whatever lock a thread held would be held
 for ever in the copy). Where there can be none, this process does all by itself, and nobody notices but the clock. A copy does
-its share and is gone: it prints nothing, closes nothing, undoes nothing. It ends with its parent, after the piece that it is at, and
+its share and is gone (`Shared`), or stands by and answers until it is ended (`Standing`): it prints nothing, closes nothing, undoes nothing. It ends with its parent, after the piece that it is at, and
 keeps open until then what was open, locks above all.
 """
 
 import _signal  # type: ignore[import-not-found]  # typeshed knows `signal` alone; that costs 5 ms
 import _thread
+import marshal
 import os
 import sys
+from _queue import SimpleQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
-    from typing import Final, Self
+    from typing import BinaryIO, Final, Self
 
 # all pieces wait in a pipe, which holds 64 KiB at least
 _MOST = 30_000
@@ -166,3 +168,135 @@ def _all_of(fd: int) -> bytes:
     while part := os.read(fd, 1 << 16):
         parts.append(part)
     return b"".join(parts)
+
+
+# --- copies that stand by ----------------------------------------------------------------------------------------------
+
+
+class Standing:
+    """Copies of this process that stand by, and do what is handed to them while it goes on: each has a lock of Python's of its own.
+
+    A copy begins with all that was imported and made until then. What crosses are values that `marshal` knows. A copy that
+    fails, or dies, has no answer: whoever asked does the work himself, and meets the error where it can be told.
+    """
+
+    __slots__ = ("_all", "_free")
+
+    def __init__(self, count: int, serve: "Callable[..., object]") -> None:
+        self._all: list[_Copy] = []
+        self._free: SimpleQueue[_Copy] = SimpleQueue()
+        try:
+            while len(self._all) < count:
+                self._all.append(_Copy(serve, self._all))
+        except OSError:
+            self.close()
+            raise
+        for copy in self._all:
+            self._free.put(copy)
+
+    def ask(self, *words: object) -> object:
+        """Have the next free copy call `serve(*words)`, and return the result; None when there is none. Any thread."""
+        copy = self._free.get()
+        try:
+            return copy.ask(words)
+        finally:
+            self._free.put(copy)
+
+    def close(self) -> None:
+        """End the copies, whatever they are at; who waits for one of them gets no answer."""
+        for copy in self._all:
+            copy.end()
+
+
+def standing(serve: "Callable[..., object]") -> Standing | None:
+    """Return copies that stand by, one for each processor; None for a single one, or where there can be none."""
+    count = processors()
+    try:
+        return Standing(count, serve) if count > 1 and possible() else None
+    except OSError:  # no more processes, or no memory
+        return None
+
+
+class _Copy:
+    """One copy, seen from its origin."""
+
+    __slots__ = ("_answers", "_pid", "_requests", "_turn")
+
+    def __init__(self, serve: "Callable[..., object]", older: "Sequence[_Copy]") -> None:
+        requests, self._requests = os.pipe()
+        answers, there = os.pipe()
+        try:
+            self._pid = os.fork()
+        except OSError:
+            for fd in (requests, self._requests, answers, there):
+                os.close(fd)
+            raise
+        if not self._pid:
+            try:
+                # an end of a pipe that stays open here would keep the others from noticing the end of the origin
+                for fd in (self._requests, answers, *(fd for copy in older for fd in copy.ends())):
+                    os.close(fd)
+                _answer(requests, there, serve)
+            finally:
+                os._exit(0)
+        os.close(requests)
+        os.close(there)
+        self._turn = _thread.allocate_lock()
+        self._answers = open(answers, "rb")  # noqa: SIM115 - closed by `end`
+
+    def ends(self) -> tuple[int, int]:
+        """Return the descriptors of our ends of the pipes."""
+        return self._requests, self._answers.fileno()
+
+    def ask(self, words: tuple[object, ...]) -> object:
+        """Return the answer, None if there is none."""
+        with self._turn:
+            try:
+                _send(self._requests, words)
+                return _receive(self._answers)
+            except (OSError, EOFError, ValueError):
+                return None
+
+    def end(self) -> None:
+        """End the copy; what it was at stays as it is."""
+        os.kill(self._pid, _KILL)
+        os.waitpid(self._pid, 0)
+        # whoever waits for an answer knows now that there will be none
+        with self._turn:
+            os.close(self._requests)
+            self._requests = -1
+            self._answers.close()
+
+
+def _answer(requests: int, answers: int, serve: "Callable[..., object]") -> None:
+    """Be a copy: answer until the origin is gone. Ctrl-C concerns the origin, which ends its copies."""
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+    for number in (_signal.SIGTERM, _signal.SIGHUP):
+        _signal.signal(number, _signal.SIG_DFL)
+    with open(requests, "rb") as stream:
+        while True:
+            words = _receive(stream)
+            try:
+                answer = marshal.dumps(serve(*words))  # type: ignore[misc, arg-type]  # what `ask` was given
+            except Exception:  # noqa: BLE001 - the origin will meet it too
+                answer = marshal.dumps(None)
+            _write(answers, answer)
+
+
+def _send(fd: int, words: tuple[object, ...]) -> None:
+    _write(fd, marshal.dumps(words))  # type: ignore[arg-type]  # ValueError for what it does not know
+
+
+def _write(fd: int, data: bytes) -> None:
+    for part in (len(data).to_bytes(8, "big"), data):
+        view = memoryview(part)
+        while view:
+            view = view[os.write(fd, view) :]
+
+
+def _receive(stream: "BinaryIO") -> object:
+    """Return the next value; EOFError when none comes."""
+    size = stream.read(8)
+    if not size:
+        raise EOFError
+    return marshal.loads(stream.read(int.from_bytes(size, "big")))  # noqa: S302 - from a copy of ours

@@ -6,7 +6,6 @@ status is a value, not an error. Output is bytes: whoever knows the encoding dec
 `subprocess` costs 10 ms: commands that spawn nothing must not import this file.
 """
 
-import marshal
 import os
 import select
 import selectors
@@ -14,9 +13,6 @@ import signal
 import subprocess
 import sys
 import time
-from _thread import _count as other_threads
-from _thread import allocate_lock
-from queue import SimpleQueue
 
 from commonwheel.errors import CommonwheelError
 from commonwheel.model import Value
@@ -25,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
-    from typing import BinaryIO, Final, NoReturn, Self
+    from typing import Final, NoReturn, Self
 
 # between asking a group of processes to end and ending it
 GRACE = 2.0
@@ -226,140 +222,6 @@ def workers(
             worker.__exit__(None, None, None)
         raise
     return started
-
-
-class Copies:
-    """Copies of this process, which do what is handed to them while it goes on: each has a lock of Python's of its own.
-
-    A copy begins with all that was imported and made until then. What crosses are values that `marshal` knows. A copy that
-    fails, or dies, has no answer: whoever asked does the work himself, and meets the error where it can be told.
-    """
-
-    __slots__ = ("_all", "_free")
-
-    def __init__(self, count: int, serve: "Callable[..., object]") -> None:
-        self._all: list[_Copy] = []
-        self._free: SimpleQueue[_Copy] = SimpleQueue()
-        try:
-            while len(self._all) < count:
-                self._all.append(_Copy(serve, self._all))
-        except OSError:
-            self.close()
-            raise
-        for copy in self._all:
-            self._free.put(copy)
-
-    def ask(self, *words: object) -> object:
-        """Have the next free copy call `serve(*words)`, and return the result; None when there is none. Any thread."""
-        copy = self._free.get()
-        try:
-            return copy.ask(words)
-        finally:
-            self._free.put(copy)
-
-    def close(self) -> None:
-        """End the copies, whatever they are at; who waits for one of them gets no answer."""
-        for copy in self._all:
-            copy.end()
-
-
-def copies(serve: "Callable[..., object]", processors: int = 0) -> Copies | None:
-    """Return copies of this process, one for each processor up to four; None for a single one, or where they cannot be made.
-
-    They can while there is one thread: another one may hold a lock that its copy would wait for, for ever.
-    """
-    if not FORKS or other_threads():
-        return None
-    count = min(processors or len(os.sched_getaffinity(0)), 4)
-    try:
-        return Copies(count, serve) if count > 1 else None
-    except OSError:  # no room for more processes
-        return None
-
-
-class _Copy:
-    """One copy, seen from its origin."""
-
-    __slots__ = ("_answers", "_pid", "_requests", "_turn")
-
-    def __init__(self, serve: "Callable[..., object]", older: "Sequence[_Copy]") -> None:
-        requests, self._requests = os.pipe()
-        answers, there = os.pipe()
-        try:
-            self._pid = os.fork()
-        except OSError:
-            for fd in (requests, self._requests, answers, there):
-                os.close(fd)
-            raise
-        if not self._pid:
-            try:
-                # an end of a pipe that stays open here would keep the others from noticing the end of the origin
-                for fd in (self._requests, answers, *(fd for copy in older for fd in copy.ends())):
-                    os.close(fd)
-                _answer(requests, there, serve)
-            finally:
-                os._exit(0)
-        os.close(requests)
-        os.close(there)
-        self._turn = allocate_lock()
-        self._answers = open(answers, "rb")  # noqa: SIM115 - closed by `end`
-
-    def ends(self) -> tuple[int, int]:
-        """Return the descriptors of our ends of the pipes."""
-        return self._requests, self._answers.fileno()
-
-    def ask(self, words: tuple[object, ...]) -> object:
-        """Return the answer, None if there is none."""
-        with self._turn:
-            try:
-                _send(self._requests, words)
-                return _receive(self._answers)
-            except (OSError, EOFError, ValueError):
-                return None
-
-    def end(self) -> None:
-        """End the copy; what it was at stays as it is."""
-        os.kill(self._pid, signal.SIGKILL)
-        os.waitpid(self._pid, 0)
-        # whoever waits for an answer knows now that there will be none
-        with self._turn:
-            os.close(self._requests)
-            self._requests = -1
-            self._answers.close()
-
-
-def _answer(requests: int, answers: int, serve: "Callable[..., object]") -> None:
-    """Be a copy: answer until the origin is gone. Ctrl-C concerns the origin, which ends its copies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    with open(requests, "rb") as stream:
-        while True:
-            words = _receive(stream)
-            try:
-                answer = marshal.dumps(serve(*words))  # type: ignore[misc, arg-type]  # what `ask` was given
-            except Exception:  # noqa: BLE001 - the origin will meet it too
-                answer = marshal.dumps(None)
-            _write(answers, answer)
-
-
-def _send(fd: int, words: tuple[object, ...]) -> None:
-    _write(fd, marshal.dumps(words))  # type: ignore[arg-type]  # ValueError for what it does not know
-
-
-def _write(fd: int, data: bytes) -> None:
-    for part in (len(data).to_bytes(8, "big"), data):
-        view = memoryview(part)
-        while view:
-            view = view[os.write(fd, view) :]
-
-
-def _receive(stream: "BinaryIO") -> object:
-    """Return the next value; EOFError when none comes."""
-    size = stream.read(8)
-    if not size:
-        raise EOFError
-    return marshal.loads(stream.read(int.from_bytes(size, "big")))  # noqa: S302 - from a copy of ours
 
 
 def _start(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from commonwheel.build.builder import Builder
     from commonwheel.build.vcs import Repositories
     from commonwheel.commands.beginning import Begun
+    from commonwheel.copies import Standing
     from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.index.configured import Index
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
         Target,
     )
     from commonwheel.net.client import Client
-    from commonwheel.process import Copies, Finished
+    from commonwheel.process import Finished
     from commonwheel.python.discovery import Surroundings
     from commonwheel.resolve.inputs import Inputs
     from commonwheel.road.children import Children
@@ -208,21 +209,21 @@ class Session:
     # --- copies of this process ---------------------------------------------------------------------------------------
 
     @property
-    def copies(self) -> "Copies | None":
+    def copies(self) -> "Standing | None":
         """Return copies of this process that parse pages and unpack wheels, None where there are none.
 
         They must be made before the first thread is: when it is clear that something will be fetched.
         """
         return self._once("copies", self._make_copies)  # type: ignore[no-any-return]
 
-    def _make_copies(self) -> "Copies | None":
-        from commonwheel import process
+    def _make_copies(self) -> "Standing | None":
+        from commonwheel import copies
         from commonwheel.fs import disk
 
-        copies = None if disk.is_observed() else process.copies(_aside)
-        if copies is not None:
-            self._closing.append(copies.close)
-        return copies
+        made = None if disk.is_observed() else copies.standing(_aside)
+        if made is not None:
+            self._closing.append(made.close)
+        return made
 
     def _temporary_store(self) -> str:
         """Return where a store can be made that lives as long as this session: the last resort, if no other takes anything.
