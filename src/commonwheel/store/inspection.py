@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 # fewer files than this are looked at before a copy of this process was made
 _WORTH_A_COPY = 1_500
-_PART = 1_000
+# files of a part of an entry; each part reads the whole list, which is nothing where looking means waiting
+_PART, _PART_WAITING = 4_000, 1_000
 _SOUND, _DOUBTFUL = b"+", b"-"
 
 
@@ -36,11 +37,13 @@ class Inspection:
         # the largest first and in parts, so that nobody waits for one alone at the end
         unseen = [entry for entry in entries if not store.is_examined(entry)]
         unseen.sort(key=lambda entry: entry.files, reverse=True)
-        self._pieces: Final = [
-            (entry, part, entry.files // _PART + 1) for entry in unseen for part in range(entry.files // _PART + 1)
-        ]
         many = sum(entry.files for entry in unseen) >= _WORTH_A_COPY
-        helpers = copies.worthwhile(waiting=facts.is_shared(unseen[0].root)) if many else 0
+        waiting = many and facts.is_shared(unseen[0].root)
+        part = _PART_WAITING if waiting else _PART
+        self._pieces: Final = [
+            (entry, number, entry.files // part + 1) for entry in unseen for number in range(entry.files // part + 1)
+        ]
+        helpers = copies.worthwhile(waiting=waiting) if many else 0
         self._shared: Final = copies.Shared(len(self._pieces), self._look, helpers)
 
     def _look(self, number: int) -> bytes:
