@@ -223,8 +223,8 @@ class _PassThrough:
                     self._skew = float(seconds)
                 case {"do": "freeze"}:
                     self._frozen = {
-                        os.path.relpath(directory, self._backing): [*directories, *files]
-                        for directory, directories, files in os.walk(self._backing)
+                        os.path.relpath(directory, self._backing): [entry.name for entry in entries]
+                        for directory, entries in self._walk(self._backing)
                     }
                 case {"do": "thaw"}:
                     self._frozen = None
@@ -240,13 +240,21 @@ class _PassThrough:
 
     def _unsynced(self) -> list[tuple[str, int]]:
         found = []
-        for directory, _, files in os.walk(self._backing):
-            for name in files:
-                path = os.path.join(directory, name)
-                facts = os.lstat(path)
+        for _, entries in self._walk(self._backing):
+            for entry in entries:
+                facts = entry.stat(follow_symlinks=False)
                 if stat.S_ISREG(facts.st_mode) and self._dirty.get(facts.st_ino, facts.st_size) < facts.st_size:
-                    found.append((path, self._dirty[facts.st_ino]))
+                    found.append((entry.path, self._dirty[facts.st_ino]))
         return found
+
+    def _walk(self, directory: str) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+        """Return all directories with their entries; `os.walk` follows links, and those that lead to us would wait for us."""
+        with os.scandir(directory) as found:
+            entries = list(found)
+        yield directory, entries
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._walk(entry.path)
 
     def _cut(self, how: str) -> None:
         for path, kept in self._unsynced():
