@@ -400,7 +400,7 @@ class Lab:
         return Side(tool, mode, self._install(case, tool, f"{place}/env", mode), environ, prepare)
 
     def _imports(self, case: Case, tool: str, place: str) -> Side:
-        environ = self._stock(case, tool, place)
+        environ = self._compiled(case, place) if tool == "cw" else self._stock(case, tool, place)
         mode = self._mode(case, tool, place, environ)
         names = self._importable(case, place)
         install = shlex.join(self._install(case, tool, f"{place}/env", mode))
@@ -411,6 +411,14 @@ class Lab:
             side.prepare()
             side.heed(self._run(case, side))  # the first environment of the machine
         return side
+
+    def _compiled(self, case: Case, place: str) -> dict[str, str]:
+        """Fill a store of its own with a work and its bytecode, which other cases do without; return the variables."""
+        environ = self.environ(f"{place}/compiled", case.delay)
+        self._clear(f"{place}/compiled")
+        self._fresh(f"{place}/env")
+        self.quietly([*self._install(case, "cw", f"{place}/env", "fold"), "--compile-bytecode"], environ)
+        return environ
 
     def _importable(self, case: Case, place: str) -> str:
         """Return the file with the names that an environment of a work can import; found out once."""

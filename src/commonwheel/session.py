@@ -90,6 +90,7 @@ class Session:
         self.build_constraints: tuple[Requirement, ...] = ()
         self.upgraded: frozenset[str] = frozenset()
         self.answered: Answer | None = None
+        self.compiled = 0
         self._made: dict[str, Any] = {}
         self._making = RLock()
         self._closing: list[Callable[[], object]] = []
@@ -1001,7 +1002,34 @@ class Session:
         return versions.version_key(version) > versions.version_key(than)
 
     def compile_bytecode(self, environment: "Environment", receipt: "Receipt") -> int:
-        """Compile what a transaction installed; return how many files."""
+        """Compile what a transaction installed; return how many files, those included that images were made of."""
+        from commonwheel.install import bytecode
+
+        mode = self._invalidation_mode()
+        paths = bytecode.modules([package.location for package in receipt.added])
+        return self.compiled + self._compile(environment, paths, mode)
+
+    def make_images(self, environment: "Environment", entries: "Sequence[Entry]", tag: str) -> "dict[str, Entry]":
+        """Compile entries for an environment's interpreter, and return those with the trees of their images, by digest."""
+        from commonwheel.install import bytecode
+        from commonwheel.store import imaging
+
+        self._invalidation_mode()  # what is wrong with it is said before anything is done
+
+        def compile_modules(paths: "Sequence[str]") -> None:
+            # valid by size and time, which are the same in all environments; whoever wants hashes compiles for himself
+            self.compiled += self._compile(environment, paths, bytecode.MODES[0])
+
+        return imaging.build(self.store, entries, tag, compile_modules)
+
+    def _compile(self, environment: "Environment", paths: "Sequence[str]", mode: str) -> int:
+        from commonwheel.install import bytecode
+
+        limit = self.settings.number("compile-timeout")
+        timeout = 60.0 if limit is None else limit or None
+        return bytecode.compile_quietly(environment, paths, self.reporter, mode=mode, timeout=timeout)
+
+    def _invalidation_mode(self) -> str:
         from commonwheel.install import bytecode
 
         # the variable is Python's own, and of its tools: `CHECKED_HASH`
@@ -1012,14 +1040,7 @@ class Session:
                 f"`{self.environ['PYC_INVALIDATION_MODE']}` is not a way to tell stale bytecode (`PYC_INVALIDATION_MODE`)",
                 hint=f"use one of {names}",
             )
-        limit = self.settings.number("compile-timeout")
-        return bytecode.compile_installed(
-            environment,
-            [package.location for package in receipt.added],
-            self.reporter,
-            mode=mode,
-            timeout=60.0 if limit is None else limit or None,
-        )
+        return mode
 
     def write_report(self, place: str, plan: "Plan") -> None:
         """Write pip's installation report (version 1) of a plan to a file, or to stdout for `-`."""

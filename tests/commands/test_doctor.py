@@ -158,7 +158,7 @@ def test_what_keeps_a_store_from_being_used_is_told_with_its_reason(place):
         told = said("alice", his)
         assert f"it belongs to {here['mallory'].name}, who is not trusted" in told
         assert "nothing is added to it" in told
-        assert "of others: symlink, copy" in told
+        assert "links foreign files only for those who may write them" in told
         assert "is not believed" not in said("alice", his, "--trust", here["mallory"].name)
         assert "cannot be opened" in said("mallory", group)
         assert "everybody may change it" in said("alice", scratch)

@@ -382,7 +382,11 @@ def test_a_version_that_got_files_later_counts_by_those_of_then(one: IndexServer
     data = wheel_bytes("demo", "2.0", {})
     one.add(wheel_filename("demo", "2.0"), data, uploaded="2024-01-01T00:00:00Z")
     for number in range(many):
-        one.add(wheel_filename("demo", "2.0", f"cp39-cp39-manylinux_2_{number}_x86_64"), data, uploaded="2024-06-01T00:00:00Z")
+        one.add(
+            wheel_filename("demo", "2.0", f"cp39-cp39-manylinux_2_{number}_x86_64"),
+            data,
+            uploaded="2024-06-01T00:00:00Z",
+        )
     rules = Rules(newest=1_709_251_200.0)
     for seconds in (0, 0, 700):
         desk.now += seconds

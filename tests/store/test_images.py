@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from commonwheel.fs import disk
-from commonwheel.store import images, layout, roots, soundness, survey, upkeep
+from commonwheel.store import images, imaging, layout, roots, soundness, survey, upkeep
+from commonwheel.store.inspection import Inspection
+from commonwheel.store.store import EntryLost
 from commonwheel.store.upkeep import Wish
 from kit.stores import Heard, admit, demo_wheel, everything_below, leftovers, open_store, ready
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from commonwheel.model import Entry
     from commonwheel.store.store import Store
 
@@ -28,8 +32,9 @@ def root(place: str) -> str:
     return os.path.join(place, "a store")
 
 
-def compile_below(tree: str) -> None:
-    assert compileall.compile_dir(tree, quiet=2)
+def compile_modules(paths: Sequence[str]) -> None:
+    for path in paths:
+        assert compileall.compile_file(path, quiet=2)
 
 
 @pytest.fixture
@@ -38,17 +43,15 @@ def entry(root: str, place: str) -> Entry:
 
 
 def built(store: Store, entry: Entry) -> Entry:
-    image = images.build(store, entry, TAG, compile_below)
-    assert image is not None
-    return image
+    return imaging.build(store, [entry], TAG, compile_modules)[entry.digest]
 
 
 def test_an_image_is_the_tree_with_bytecode(root: str, entry: Entry) -> None:
     store = open_store(root)
-    assert images.find(store, entry, TAG) is None
+    assert imaging.sound(store, entry, TAG) is None
     image = built(store, entry)
     assert image == entry.replaced(tree=f"{root}/{layout.image(entry.digest, TAG)}/tree")
-    assert images.find(open_store(root), entry, TAG) == image
+    assert imaging.sound(open_store(root), entry, TAG) == image
     added = {path for path in everything_below(image.tree) if not os.path.lexists(f"{entry.tree}/{path}")}
     assert f"demo/__pycache__/__init__.{TAG}.pyc" in added
     for path in everything_below(image.tree):
@@ -72,25 +75,25 @@ def test_its_bytecode_is_valid_where_it_lies(root: str, entry: Entry) -> None:
 
 
 def test_what_a_compiler_raises_comes_out_and_leaves_nothing(root: str, entry: Entry) -> None:
-    def fail(tree: str) -> None:
-        with open(f"{tree}/half.pyc", "w"):
+    def fail(paths: Sequence[str]) -> None:
+        with open(f"{paths[0]}c", "w"):
             pass
         raise TimeoutError("too slow")
 
     with pytest.raises(TimeoutError):
-        images.build(open_store(root), entry, TAG, fail)
+        imaging.build(open_store(root), [entry], TAG, fail)
     assert leftovers(root) == []
-    assert images.find(open_store(root), entry, TAG) is None
+    assert imaging.sound(open_store(root), entry, TAG) is None
 
 
 def test_only_bytecode_may_be_added(root: str, entry: Entry) -> None:
-    def odd(tree: str) -> None:
-        compile_below(tree)
-        with open(f"{tree}/demo/__pycache__/note.txt", "w"):
+    def odd(paths: Sequence[str]) -> None:
+        compile_modules(paths)
+        (inner,) = {os.path.dirname(path) for path in paths if path.endswith("demo/__init__.py")}
+        with open(f"{inner}/__pycache__/note.txt", "w"):
             pass
 
-    image = images.build(open_store(root), entry, TAG, odd)
-    assert image is not None
+    image = imaging.build(open_store(root), [entry], TAG, odd)[entry.digest]
     assert not os.path.lexists(f"{image.tree}/demo/__pycache__/note.txt")
 
 
@@ -99,21 +102,65 @@ def test_a_damaged_image_is_renamed_away_and_made_again(root: str, entry: Entry)
     path = f"{image.tree}/demo/__pycache__/__init__.{TAG}.pyc"
     os.truncate(path, 3)
     heard = Heard()
-    assert images.find(open_store(root, heard=heard), entry, TAG) is None
+    assert imaging.sound(open_store(root, heard=heard), entry, TAG) is None
     assert "is damaged and not used" in heard.warnings[0]
     assert not os.path.lexists(image.tree)
     assert built(open_store(root), entry) == image
+
+
+@pytest.mark.parametrize("which", ["bytecode", "module", "gone", "list"])
+def test_who_is_about_to_use_a_damaged_image_does_without(root: str, entry: Entry, which: str) -> None:
+    image = built(open_store(root), entry)
+    store = open_store(root)
+    with Inspection(store, [image]) as inspection:
+        inspection.settle()
+    where = {
+        "bytecode": f"demo/__pycache__/__init__.{TAG}.pyc", "module": "demo/__init__.py", "gone": "demo/__pycache__", "list": ""
+    }[which]  # fmt: skip
+    if which == "gone":
+        os.rename(f"{image.tree}/{where}", f"{root}/elsewhere")
+    elif which == "list":
+        os.truncate(f"{os.path.dirname(image.tree)}/{layout.IMAGE}", 9)
+    else:
+        # not the entry's file, which may be another name of it
+        os.rename(f"{image.tree}/{where}", f"{root}/elsewhere")
+        with open(f"{image.tree}/{where}", "wb") as file:
+            file.write(b"x")
+    with pytest.raises(EntryLost), Inspection(store, [image]) as inspection:
+        inspection.settle()
+    assert images.at_hand(store, entry, TAG) is None
+    assert not os.path.lexists(image.tree)
+    assert ready(store, entry.digest) == entry
+
+
+def test_a_damaged_image_that_cannot_be_removed_is_passed_over(root: str, entry: Entry) -> None:
+    image = built(open_store(root), entry)
+    os.truncate(f"{image.tree}/demo/__pycache__/__init__.{TAG}.pyc", 3)
+    store = open_store(root)
+
+    def refuse(_operation: str, path: str) -> None:
+        if "/images/" in path:
+            raise OSError(30, "Read-only file system", path)
+
+    before = disk.observe(refuse)
+    try:
+        with pytest.raises(EntryLost), Inspection(store, [image]) as inspection:
+            inspection.settle()
+    finally:
+        disk.observe(before)
+    assert os.path.lexists(image.tree)
+    assert images.at_hand(store, entry, TAG) is None
 
 
 def test_the_image_of_another_is_none(root: str, entry: Entry, place: str) -> None:
     image = built(open_store(root), entry)
     other = os.path.dirname(image.tree).replace(TAG, "cpython-399")
     os.rename(os.path.dirname(image.tree), other)
-    assert images.find(open_store(root), entry, "cpython-399") is None
+    assert imaging.sound(open_store(root), entry, "cpython-399") is None
 
 
 def test_a_layer_that_takes_nothing_has_no_images(root: str, entry: Entry) -> None:
-    assert images.build(open_store(root, read_only=[root]), entry, TAG, compile_below) is None
+    assert imaging.build(open_store(root, read_only=[root]), [entry], TAG, compile_modules) == {}
     seen = []
 
     def refuse(operation: str, path: str) -> None:
@@ -123,7 +170,7 @@ def test_a_layer_that_takes_nothing_has_no_images(root: str, entry: Entry) -> No
 
     before = disk.observe(refuse)
     try:
-        assert images.build(open_store(root), entry, TAG, compile_below) is None
+        assert imaging.build(open_store(root), [entry], TAG, compile_modules) == {}
     finally:
         disk.observe(before)
     assert leftovers(root) == []

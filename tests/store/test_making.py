@@ -55,7 +55,9 @@ def content(root: str) -> dict[str, tuple[int, bytes]]:
     for path in everything_below(root):
         whole = os.path.join(root, path)
         data = Path(whole).read_bytes() if os.path.isfile(whole) else b""
-        lines = [line for line in data.split(b"\n") if not line.startswith(b"origin")] if path == layout.HEADER else [data]
+        lines = (
+            [line for line in data.split(b"\n") if not line.startswith(b"origin")] if path == layout.HEADER else [data]
+        )
         found[path] = os.lstat(whole).st_mode, b"\n".join(lines[1:] if path == layout.HEADER else lines)
     return found
 

@@ -565,20 +565,6 @@ def test_an_image_that_another_uid_filled_is_believed_if_it_is_said_so(place: st
     assert open_store(root).find(digest) is None
 
 
-# --- folded ------------------------------------------------------------------------------------------------------------
-
-
-def test_what_is_folded_is_checked_by_what_is_linked(root: str, wheel: str) -> None:
-    entry = admit(open_store(root), wheel)
-    os.truncate(f"{entry.tree}/demo/data.txt", 1)
-    assert open_store(root).ready(entry.digest, folded=True) == entry
-    os.truncate(f"{entry.tree}/demo-1.0.dist-info/METADATA", 1)
-    assert open_store(root).ready(entry.digest, folded=True) is None
-    entry = admit(open_store(root), wheel)
-    os.rename(f"{entry.tree}/demo", f"{entry.root}/gone")
-    assert open_store(root).ready(entry.digest, folded=True) is None
-
-
 def test_an_entry_that_was_lost_does_not_look_empty(root: str, wheel: str) -> None:
     store = open_store(root)
     entry = admit(store, wheel)

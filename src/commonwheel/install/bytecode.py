@@ -5,7 +5,7 @@ RECORD, as with uv: it comes and goes, and is removed with the module that it wa
 test of syntax errors, a file for a newer Python) is told at the end, and is no error.
 
 Directories of a folded environment are links into the store: what is compiled there is everybody's, and only who may write the
-store does it. Such modules are left out here; images of compiled entries are the store's affair.
+store does it. Such modules are left out here: their bytecode is in images (`road.bytecode`, `store.images`).
 """
 
 import os
@@ -55,19 +55,19 @@ def modules(locations: "Iterable[str]") -> "list[str]":
     return [path for path in found if not os.path.islink(path)]
 
 
-def compile_installed(
+def compile_quietly(
     environment: "Environment",
-    locations: "Iterable[str]",
+    paths: "Sequence[str]",
     reporter: "Reporter",
     *,
     mode: str = "timestamp",
     timeout: float | None = 60.0,
 ) -> int:
-    """Compile the modules of installed distributions (their dist-info directories); return how many were compiled.
+    """Compile modules; return how many were compiled.
 
     Those that do not compile are told as notes of level `debug`, as they would be when they are imported.
     """
-    done = compile_all(environment, modules(locations), reporter, mode=mode, timeout=timeout)
+    done = compile_all(environment, paths, reporter, mode=mode, timeout=timeout)
     for path, reason in done.failed:
         reporter.note("debug", f"`{path}` does not compile: {reason}")
     return done.count

@@ -10,6 +10,7 @@ from commonwheel.errors import CommonwheelError
 from commonwheel.fs import disk
 from commonwheel.install import changeset, history, transaction
 from commonwheel.install.transaction import EnvironmentChanged, Options
+from commonwheel.road import bytecode
 from commonwheel.store.inspection import Inspection
 from commonwheel.store.store import EntryLost
 
@@ -71,6 +72,9 @@ def carry_out(
     after he took one away. So the note comes first, then the look whether all are there, then the links. Raises
     EntriesVanished, and what `changeset.make` and `transaction.apply` raise; the environment is as before then.
     """
+    setting, recommended = parts.settings.text("link-mode") or "auto", _recommended(parts, entries.values())
+    if "fold" in (setting.removesuffix("!"), setting == "auto" and recommended):
+        entries = bytecode.with_images(parts, environment, entries)
     # every file of an entry is looked at before anything of it appears, also where one link stands for many: beside the planning
     # and the staging, which that then outlasts by little
     with Inspection(parts.store, entries.values()) as inspection:
@@ -96,7 +100,6 @@ def _carried_out(
     if plan.add and environment.kind in ("target", "prefix"):
         # its state lies in it, so it has to be there before anything can be staged
         disk.make_directory(environment.root, parents=True)
-    recommended = next((mode for mode in map(store.recommended_link_mode, entries.values()) if mode), "")
     try:
         change = changeset.make(
             environment,
@@ -104,7 +107,7 @@ def _carried_out(
             entries,
             store,
             link_mode=settings.text("link-mode") or "auto",
-            recommended=recommended,
+            recommended=_recommended(parts, entries.values()),
             no_fold=frozenset(settings.many("no-fold")),
             texts=texts,
             unsigned=settings.flag("no-installer-metadata"),
@@ -140,6 +143,10 @@ def _carried_out(
     for reason in receipt.why:
         parts.reporter.note("debug", reason)
     return receipt
+
+
+def _recommended(parts: "Parts", entries: "Iterable[Entry]") -> str:
+    return next((mode for mode in map(parts.store.recommended_link_mode, entries) if mode), "")
 
 
 def _modes(choice: "LinkChoice", entries: "Mapping[str, Entry]") -> dict[str, str]:

@@ -16,7 +16,7 @@ from commonwheel.errors import CommonwheelError
 from commonwheel.fs import disk
 from commonwheel.model import Digest, Entry
 from commonwheel.specs import wheel_file
-from commonwheel.store import layout, making, verify
+from commonwheel.store import imaging, layout, making, verify
 from commonwheel.store.layers import OPEN, Layer, Refused
 from commonwheel.store.making import Wheel
 from commonwheel.store.store import SHA256, strongest
@@ -130,6 +130,10 @@ class Admission:
     def hash_faults(tree: str, rows: "Iterable[Row]") -> "list[tuple[str, str]]":
         """Return the files of a tree whose content is not what it was."""
         return verify.hash_faults(tree, rows)
+
+    def is_image_sound(self, image: Entry) -> bool:
+        """Say whether each file of an image is as published; a bad image is taken out of use."""
+        return imaging.is_sound(self.store, image)
 
     def admit(
         self, fill: "Fill", filename: str, expected: "tuple[Digest, ...]", *, origin: str, private: bool

@@ -9,6 +9,7 @@ Laws of this file: it decides nothing; copies of this process only look, and wha
 
 from commonwheel import copies
 from commonwheel.fs import facts
+from commonwheel.store import images
 from commonwheel.store.store import EntryLost
 
 TYPE_CHECKING = False
@@ -35,7 +36,7 @@ class Inspection:
     def __init__(self, store: "Store", entries: "Iterable[Entry]") -> None:
         self._store: Final = store
         # the largest first and in parts, so that nobody waits for one alone at the end
-        unseen = [entry for entry in entries if not store.is_examined(entry)]
+        unseen = [entry for entry in entries if images.is_image(entry) or not store.is_examined(entry)]
         unseen.sort(key=lambda entry: entry.files, reverse=True)
         many = sum(entry.files for entry in unseen) >= _WORTH_A_COPY
         waiting = many and facts.is_shared(unseen[0].root)
@@ -47,15 +48,25 @@ class Inspection:
         self._shared: Final = copies.Shared(len(self._pieces), self._look, helpers)
 
     def _look(self, number: int) -> bytes:
-        return _SOUND if self._store.is_untouched(*self._pieces[number]) else _DOUBTFUL
+        entry, part, parts = self._pieces[number]
+        if images.is_image(entry):
+            untouched = images.is_untouched(self._store, entry, part, parts)
+        else:
+            untouched = self._store.is_untouched(entry, part, parts)
+        return _SOUND if untouched else _DOUBTFUL
 
     def settle(self) -> None:
         """Return when all of them have been looked at; raise EntryLost for the first that is not as published."""
         answers = self._shared.finish()
         doubtful = [entry for (entry, _, _), answer in zip(self._pieces, answers, strict=True) if answer != _SOUND]
-        lost = [entry for entry in dict.fromkeys(doubtful) if self._store.ready(entry.digest) != entry]
+        lost = [entry for entry in dict.fromkeys(doubtful) if not self._is_sound(entry)]
         if lost:
             raise EntryLost(lost[0], "it is damaged")
+
+    def _is_sound(self, entry: "Entry") -> bool:
+        if images.is_image(entry):
+            return self._store.is_image_sound(entry)
+        return self._store.ready(entry.digest) == entry
 
     def __enter__(self) -> "Self":
         self._shared.__enter__()

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     class Admission(Protocol):
         """What a store needs beyond finding: `admission.Admission`, loaded when something is missing or in doubt."""
 
+        def is_image_sound(self, image: Entry) -> bool:
+            """Say whether each file of an image is as published; a bad image is taken out of use."""
+
         def admit(
             self,
             fill: "Callable[[NewFile], None]",
@@ -143,19 +146,17 @@ class Store(Records):
                     return entry
         return None
 
-    def ready(self, digest: str, *, folded: bool = False) -> Entry | None:
+    def ready(self, digest: str) -> Entry | None:
         """Return the entry once all its files have been checked by size and stamp, and by hash where these differ.
 
-        `folded` is for an entry whose directories will be one link each: only what lies outside of them is checked, and
-        that they are there, which costs the same for a hundred files and for ten thousand. A bad file means that the
-        entry is renamed away and the next layer is asked; None when none has a good one.
+        A bad file means that the entry is renamed away and the next layer is asked; None when none has a good one.
         """
         while True:
             entry = self.find(digest)
             if entry is None:
                 return None
             try:
-                faults = self._check_folded(entry) if folded and entry.foldable else self._faults(entry)
+                faults = self._faults(entry)
             except OSError as error:
                 self.leave(entry, _said(error))
                 continue
@@ -179,15 +180,22 @@ class Store(Records):
 
         Of several `parts` this looks at one.
         """
+        listed = self.listed(entry)
+        try:
+            return listed is not None and soundness.is_untouched(entry.tree, *listed, part, parts)
+        except (OSError, ValueError):
+            return False
+
+    def listed(self, entry: Entry) -> "tuple[list[str], int] | None":
+        """Return the lines of the list of an entry's files, and when it was written (ns); None if it cannot be believed."""
         kept = self._kept_of(entry)
         if kept is None:
-            return False
+            return None
         try:
             lines = unseal(filelist.KIND, _read_in_entry(kept, layout.FILES))
-            listed = os.stat(f"{entry.root}/{layout.FILES}").st_mtime_ns
-            return lines is not None and soundness.is_untouched(entry.tree, lines, listed, part, parts)
-        except (OSError, Untrusted, ValueError):
-            return False
+            return None if lines is None else (lines, os.stat(f"{entry.root}/{layout.FILES}").st_mtime_ns)
+        except (OSError, Untrusted):
+            return None
 
     def check(self, entry: Entry) -> "list[tuple[str, str]]":
         """Return what is wrong with the files of an entry, as (path in the tree, what); nothing is changed."""
@@ -209,21 +217,24 @@ class Store(Records):
             faults += self._cold().hash_faults(entry.tree, findings.doubts)
         return faults
 
-    def _check_folded(self, entry: Entry) -> "list[tuple[str, str]]":
-        kept = self._kept_of(entry)
-        loose = None if kept is None else kept.header.loose_rows()
-        if loose is None:
-            return [(layout.HEADER, "is damaged")]
-        lost = [(path, "is missing") for path in entry.foldable if not os.path.isdir(f"{entry.tree}/{path}")]
-        doubts = [row for row in loose if not soundness.is_as_published(f"{entry.tree}/{row[0]}", row)]
-        return lost or (self._cold().hash_faults(entry.tree, doubts) if doubts else [])
-
     def leave(self, entry: Entry, reason: str) -> None:
         """Pass an entry over for as long as this process lives: it cannot be read now, which does not make it bad."""
         kept = self._kept.pop(entry.digest, None)
-        self._spoiled.add(entry.root)
+        self.leave_tree(entry.root)
         if kept is not None:
             kept.layer.note(f"`{entry.root}` is not used: {reason}")
+
+    def leave_tree(self, path: str) -> None:
+        """Pass the entry or image at `path` over for as long as this process lives."""
+        self._spoiled.add(path)
+
+    def is_left(self, path: str) -> bool:
+        """Say whether what is at `path` is passed over."""
+        return path in self._spoiled
+
+    def is_image_sound(self, image: Entry) -> bool:
+        """Say whether each file of an image is as published; a bad image is taken out of use."""
+        return self._cold().is_image_sound(image)
 
     def reread(self, entry: Entry) -> None:
         """Hash an entry whose store has begun to fail; one that cannot be read is passed over, a bad one taken away."""
@@ -445,7 +456,7 @@ class Store(Records):
     def _find_at(self, layer: Layer, shard: Place, relative: str, digest: str) -> Kept | None:
         """Return the entry at one name; None if there is none, or none of use."""
         name = relative.rpartition("/")[2]
-        if layer.path(relative) in self._spoiled:
+        if self.is_left(layer.path(relative)):
             return None
         try:
             place = layer.inner(shard, name)
