@@ -59,9 +59,10 @@ def test_a_kept_log_outlives_the_scratch_space(output: Output, tmp_path: Path) -
 def test_a_closed_file_stays_and_what_follows_goes_to_another(output: Output) -> None:
     output.begin("first")
     first = output.path
-    assert output.is_open
+    states = [output.is_open]
     output.close()
-    assert not output.is_open
+    states.append(output.is_open)
+    assert states == [True, False]
     output.begin("second")
     assert Path(first).read_bytes() == b"# first\n"
     assert Path(output.path).read_bytes() == b"# second\n"

@@ -60,6 +60,7 @@ def test_a_warning_that_two_parts_give_is_shown_once():
 
 class Bars:
     made = 0
+    last: "Bars"
 
     def __init__(self, color):
         Bars.made += 1

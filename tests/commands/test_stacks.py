@@ -22,6 +22,18 @@ MODULES = "flask, requests, socks, attrs"
 UV = os.path.join(os.path.dirname(sys.executable), "uv")
 
 
+class Both:
+    """One command given to cw and to uv, each in an environment of its own; what they froze then is the same."""
+
+    def __init__(self, cw, uv, run):
+        self.cw = cw
+        self.uv = uv
+        self._run = run
+
+    def __call__(self, environment, *words):
+        return self._run(environment, *words)
+
+
 @pytest.fixture
 def both(tmp_path):
     """Run `pip WORDS` of cw and of uv, each on its own environments, at one and the same index; return what they froze."""
@@ -56,8 +68,7 @@ def both(tmp_path):
         cw("pip", "check", "-p", f"cw {environment}").ok()
         return frozen
 
-    run.cw, run.uv = cw, uv
-    return run
+    return Both(cw, uv, run)
 
 
 @pytest.mark.parametrize("minor", [minor for minor in ("3.11", "3.12") if minor in pythons()])

@@ -952,7 +952,12 @@ def test_a_client_rests_when_it_has_nothing_to_do(index: IndexServer, make_clien
         assert client.get(url(index, "/x")).result().body == b"there"
         sink = Sink()
         client.download(url(index, "/x"), sink.write).result()
-        until(lambda: client.rest() or client._thread is None)
+
+        def rests() -> bool:
+            client.rest()
+            return client._thread is None
+
+        until(rests)
         assert client._thread is None
     client.close()
     assert isinstance(failure(client.get(url(index, "/x"))), Cancelled)

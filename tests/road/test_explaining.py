@@ -9,7 +9,7 @@ from commonwheel.road.explaining import Explainer
 
 
 def file(name: str = "lib-1.0-py3-none-any.whl", **fields: object) -> Candidate:
-    return Candidate("lib", "1.0", "wheel", name, SafeUrl(f"https://files.example/{name}"), **fields)  # type: ignore[arg-type]
+    return Candidate("lib", "1.0", "wheel", name, SafeUrl(f"https://files.example/{name}"), **fields)
 
 
 class Offers:

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from commonwheel.model import Digest, Metadata, Origin, PathSource, Requirement
+from commonwheel.model import Digest, Installed, Metadata, Origin, PathSource, Requirement
 from commonwheel.road.resolving import (
     HashesMissing,
     InstalledMetadata,
@@ -121,6 +121,7 @@ def test_of_several_files_the_one_with_the_hash_is_taken(cw):
             [with_hashes("lib==1.0", ("sha256", sha256(cw, "lib-1.0")))], session.target(environment), hashed=True
         )
         (pin,) = with_files(answer(session, question))
+    assert pin.candidate is not None
     assert pin.candidate.filename == "lib-1.0-py3-none-any.whl"
 
 
@@ -157,17 +158,15 @@ def test_remarks_of_the_index_reach_the_user(cw):
 
 
 def test_what_is_installed_is_read_when_it_is_looked_at():
-    class One:
-        def __init__(self, name, version="1.0"):
-            self.name, self.version = name, version
-
     read = []
 
     def metadata(one):
         read.append(one.name)
         return Metadata(one.name, one.version) if one.name != "broken" else None
 
-    found = InstalledMetadata([One("a"), One("b"), One("broken"), One("again")], metadata, without=["again"])
+    found = InstalledMetadata(
+        [Installed(name, "1.0", f"/site/{name}") for name in ("a", "b", "broken", "again")], metadata, without=["again"]
+    )
     assert read == []
     assert list(found) == ["a", "b", "broken"]
     assert len(found) == 3

@@ -52,7 +52,7 @@ def replace_by_link(path: Path) -> None:
     path.symlink_to("tool")
 
 
-FAULTS = {
+FAULTS: dict[str, tuple[Callable[[Path], object], tuple[str, str]]] = {
     "truncated": (lambda tree: os.truncate(tree / "demo/tool", 0), ("demo/tool", "has 0 bytes instead of 4")),
     "missing": (lambda tree: (tree / "top.py").unlink(), ("top.py", "is missing")),
     "extra": (lambda tree: (tree / "demo/new.py").write_text(""), ("demo/new.py", "is not part of the wheel")),
