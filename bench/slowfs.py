@@ -1,8 +1,9 @@
 """A FUSE pass-through in which every operation takes a millisecond: `slowfs.py BACKING POINT PACE`.
 
 It stands for a network file system: each name, attribute and directory costs a round trip, and the kernel may believe what it
-learned for three seconds, as NFS clients do. Operations of different directories go on side by side, as they do there. PACE is a
-file with the seconds of an operation as a double, and may change: what is not measured need not wait.
+learned for three seconds, as NFS clients do. A listing brings the attributes of what it names, as READDIRPLUS does. Operations
+of different directories go on side by side, as they do there. PACE is a file with the seconds of an operation as a double, and
+may change: what is not measured need not wait.
 """
 
 import errno
@@ -10,8 +11,20 @@ import mmap
 import os
 import sys
 import time
+from typing import Any
 
 import mfusepy
+
+# flags of libfuse's readdir and of its filler
+_WITH_ATTRIBUTES, _FILLED = 1 << 0, 1 << 1
+
+
+def _attributes(facts: os.stat_result) -> dict[str, int]:
+    return {
+        "st_mode": facts.st_mode, "st_ino": facts.st_ino, "st_nlink": facts.st_nlink, "st_uid": facts.st_uid,
+        "st_gid": facts.st_gid, "st_size": facts.st_size, "st_blocks": facts.st_blocks, "st_atime": facts.st_atime_ns,
+        "st_mtime": facts.st_mtime_ns, "st_ctime": facts.st_ctime_ns,
+    }  # fmt: skip
 
 
 class Slow:
@@ -31,20 +44,11 @@ class Slow:
 
     def getattr(self, path: str, fh: int | None = None) -> dict[str, int]:
         real = self._real(path)
-        facts = os.fstat(fh) if fh is not None else os.lstat(real)
-        return {
-            "st_mode": facts.st_mode, "st_ino": facts.st_ino, "st_nlink": facts.st_nlink, "st_uid": facts.st_uid,
-            "st_gid": facts.st_gid, "st_size": facts.st_size, "st_blocks": facts.st_blocks, "st_atime": facts.st_atime_ns,
-            "st_mtime": facts.st_mtime_ns, "st_ctime": facts.st_ctime_ns,
-        }  # fmt: skip
+        return _attributes(os.fstat(fh) if fh is not None else os.lstat(real))
 
-    def readdir(self, path: str, _fh: int) -> list[tuple[str, dict[str, int], int]]:
-        found = [(".", {"st_mode": 0o40000, "st_ino": 1}, 0), ("..", {"st_mode": 0o40000, "st_ino": 1}, 0)]
+    def readdir(self, path: str, _fh: int) -> list[tuple[str, dict[str, int]]]:
         with os.scandir(self._real(path)) as entries:
-            for entry in entries:
-                kind = 0o120000 if entry.is_symlink() else 0o40000 if entry.is_dir() else 0o100000
-                found.append((entry.name, {"st_mode": kind, "st_ino": entry.inode()}, 0))
-        return found
+            return [(entry.name, _attributes(entry.stat(follow_symlinks=False))) for entry in entries]
 
     def readlink(self, path: str) -> str:
         return os.readlink(self._real(path))
@@ -126,6 +130,16 @@ class Slow:
 class _Fuse(mfusepy.FUSE):  # type: ignore[misc]
     def rename_fuse_3(self, old: bytes, new: bytes, flags: int) -> int:
         return -errno.EINVAL if flags else int(super().rename_fuse_3(old, new, flags))
+
+    def readdir_fuse_3(self, path: bytes, buffer: object, filler: Any, offset: int, _handle: object, flags: int) -> int:
+        fill = _FILLED if flags & _WITH_ATTRIBUTES else 0
+        # libfuse drops the attributes of entries that have no number
+        for number, (name, attributes) in enumerate(self.operations.readdir(os.fsdecode(path), 0)[offset:], offset + 1):
+            known = mfusepy.c_stat()
+            mfusepy.set_st_attrs(known, attributes, use_ns=True)
+            if filler(buffer, os.fsencode(name), known, number, fill):
+                break
+        return 0
 
 
 if __name__ == "__main__":

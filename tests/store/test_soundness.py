@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from commonwheel.store import filelist
 from commonwheel.store.soundness import Findings, examine, is_untouched
+from kit.faultfs import faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from typing import Any
 
 ROWS = [
@@ -125,6 +127,31 @@ def test_directories_older_than_their_list_are_not_read(tree: Path) -> None:
     assert not is_untouched(str(tree), lines(), LATER // 10**9 * 10**9)
     assert not is_untouched(str(tree), lines(), 1_600_000_000_010_000_000)
     assert is_untouched(str(tree), lines(), 1_600_000_000_030_000_000)
+
+
+@pytest.mark.root
+@pytest.mark.alone
+def test_the_same_on_a_file_system_that_others_share(tree: Path, place: str) -> None:
+    """There directories are listed before their files are asked for; what is found must not depend on it."""
+    with faults(os.path.join(place, "mnt"), str(tree)) as mounted:
+        there = Path(mounted.point)
+        assert is_untouched(str(there), lines(), LATER)
+        asked = mounted.count("readdir")
+        assert asked >= len({os.path.dirname(row[0]) for row in ROWS})
+        (there / "demo/__pycache__").mkdir()
+        (there / "demo/.nfs0001").write_text("")
+        assert is_untouched(str(there), lines(), LATER)
+        for harm, _ in FAULTS.values():
+            kept = os.path.join(place, "kept")
+            shutil.copytree(tree, kept, symlinks=True)
+            age(tree)
+            harm(there)
+            assert not is_untouched(str(there), lines(), LATER)
+            for name in os.listdir(tree):
+                path = tree / name
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            shutil.copytree(kept, tree, symlinks=True, dirs_exist_ok=True)
+            shutil.rmtree(kept)
 
 
 @pytest.mark.parametrize("what", FAULTS)

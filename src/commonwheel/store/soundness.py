@@ -14,6 +14,7 @@ import os
 import stat
 from _operator import itemgetter  # `operator` itself costs a millisecond
 
+from commonwheel.fs import facts
 from commonwheel.model import Value
 from commonwheel.store.layout import BYTECODE, EXECUTABLE_MODE, FILE_MODE
 
@@ -73,10 +74,10 @@ def is_untouched(tree: str, lines: "Iterable[str]", listed: int, part: int = 0, 
                 directories.setdefault(directory, [])
         there.append((name, expected))
     aged = listed - _GRAIN if listed % _SECOND else 0
+    look = _is_listing_untouched if facts.is_shared(tree) else _is_directory_untouched
     try:
         return all(
-            _is_directory_untouched(tree, directory, names, directories, aged)
-            for directory, names in [*directories.items()][part::parts]
+            look(tree, directory, names, directories, aged) for directory, names in [*directories.items()][part::parts]
         )
     except (FileNotFoundError, NotADirectoryError):
         return False
@@ -103,6 +104,30 @@ def _is_directory_untouched(
     known = {name for name, _ in names}
     with os.scandir(f"{tree}/{directory}") as entries:
         return all(entry.name in known or _is_expected(prefix + entry.name, entry, directories) for entry in entries)
+
+
+def _is_listing_untouched(
+    tree: str,
+    directory: str,
+    names: "Sequence[tuple[str, Facts]]",
+    directories: "Collection[str]",
+    _aged: int,
+) -> bool:
+    """Do the same where a server is asked: it tells what it knows of all files of a directory with their names (READDIRPLUS).
+
+    Who lists first and asks then has his answers from what the client remembers: one question for each directory, not for each file.
+    """
+    prefix = f"{directory}/" if directory else ""
+    known = {name for name, _ in names}
+    fd = os.open(f"{tree}/{directory}", _DIRECTORY)
+    try:
+        with os.scandir(fd) as found:
+            entries = list(found)
+        return all(
+            _SEEN(os.stat(name, dir_fd=fd, follow_symlinks=False)) == expected for name, expected in names
+        ) and all(entry.name in known or _is_expected(prefix + entry.name, entry, directories) for entry in entries)
+    finally:
+        os.close(fd)
 
 
 def examine(tree: str, rows: "Iterable[Row]") -> Findings:
