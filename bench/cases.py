@@ -174,7 +174,7 @@ def _all() -> Iterator[Case]:
     yield from _files("ext4", "ext4")
     yield Case(
         "import-ext4",
-        "W3 on ext4, second environment, everything imported; the first was made with `--compile-bytecode`",
+        "W3 on ext4, second environment, everything imported",
         "files",
         "imports",
         "ext4",
