@@ -16,7 +16,9 @@ from commonwheel.install import compile_worker
 if TYPE_CHECKING:
     from pathlib import Path
 
-OTHERS = [path for path in glob.glob("/root/.pyenv/versions/3.*/bin/python3") if os.access(path, os.X_OK)]
+OTHERS = [
+    path for path in glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3")) if os.access(path, os.X_OK)
+]
 TARGETS = [sys.executable, *(path for path in OTHERS if int(path.split("/3.")[1].split(".")[0]) >= 8)]
 
 
