@@ -6,8 +6,8 @@ nothing has to be told to it; what it found out, it says in bytes.
 
 Laws of this file: a copy is made on Linux, and only while this process has no other thread (whatever lock a thread held would be held
 for ever in the copy). Where there can be none, this process does all by itself, and nobody notices but the clock. A copy does
-its share and is gone (`Shared`), or stands by and answers until it is ended (`Standing`): it prints nothing, closes nothing, undoes nothing. It ends with its parent, after the piece that it is at, and
-keeps open until then what was open, locks above all.
+its share and is gone (`Shared`), or stands by and answers until it is ended (`Standing`): it prints nothing, closes nothing, undoes
+nothing. It ends with its parent, after the piece that it is at, and keeps open until then what was open, locks above all.
 """
 
 import _signal  # type: ignore[import-not-found]  # typeshed knows `signal` alone; that costs 5 ms

@@ -182,7 +182,8 @@ def _check_readability(parts: "Parts", failure: disk.DiskError, entries: "Iterab
     A disk that failed once will fail again: so all that is to come from that store is read once, and not only found out
     one by one.
     """
-    failed = next((entry for entry in entries if failure.path.startswith(f"{entry.root}/")), None)
+    # the tree of an image is not below its entry
+    failed = next((one for one in entries if failure.path.startswith((f"{one.root}/", f"{one.tree}/"))), None)
     if failed is None:
         return
     reason = os.strerror(failure.errno)

@@ -49,13 +49,13 @@ class Children:
         on_line: "Callable[[bytes], None]",
         on_wait: "Callable[[], object] | None" = None,
     ) -> int:
-        """Run a call of a build backend (`build.backend.Run`); what it leaves running is ended."""
+        """Run a call of a build backend (`build.backend.Runner`); what it leaves running is ended."""
         waiting = self._waiting(on_wait)
         with _Place(self._places, waiting):
             return process.run(argv, cwd=cwd, env=env, on_output=on_line, on_wait=waiting, sweep=True).code
 
     def serve(self, python: str, module: str, *, cwd: str, env: "Mapping[str, str]", log: str) -> "Server | None":
-        """Start a server of hooks (`build.backend.Serve`) that has imported `module`; None where there are none."""
+        """Start a server of hooks (`build.backend.Runner`) that has imported `module`; None where there are none."""
         if not process.FORKS:
             return None
         self.check()
