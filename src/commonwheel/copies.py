@@ -5,7 +5,7 @@ take as long as by one. Two processes take 60 % of that. A copy is made in 2 ms 
 nothing has to be told to it; what it found out, it says in bytes.
 
 Laws of this file: a copy is made on Linux, and only while this process has no other thread (whatever lock a thread held would be held
-for ever in the copy). Where there can be none, this process does all by itself, and nobody notices but the clock. A copy does
+for ever in the copy) but those that hold none, as the one that keeps the lock of an environment alive. Where there can be none, this process does all by itself, and nobody notices but the clock. A copy does
 its share and is gone (`Shared`), or stands by and answers until it is ended (`Standing`): it prints nothing, closes nothing, undoes
 nothing. It ends with its parent, after the piece that it is at, and keeps open until then what was open, locks above all.
 """
@@ -45,23 +45,25 @@ def worthwhile(*, waiting: bool = False) -> int:
     return _WAITING if waiting else processors() - 1
 
 
-def possible() -> bool:
-    """Say whether this process may be copied now."""
-    return sys.platform == "linux" and not _thread._count()  # noqa: SLF001 - known without importing `threading`
+def possible(harmless: int = 0) -> bool:
+    """Say whether this process may be copied now; of its threads so many are `harmless`: they make system calls, and hold no lock."""
+    return sys.platform == "linux" and _thread._count() <= harmless  # noqa: SLF001 - known without importing `threading`
 
 
 class Shared:
     """Pieces of work, numbered from 0: in a `with`, `copies` begin with them at once, and `finish` helps with what is left.
 
     `do(number)` does one piece and returns what there is to say of it. Leaving the `with` ends the copies, whatever happens.
+    `harmless` is as with `possible`.
     """
 
-    __slots__ = ("_answers", "_begun", "_children", "_copies", "_do", "_numbers")
+    __slots__ = ("_answers", "_begun", "_children", "_copies", "_do", "_harmless", "_numbers")
 
-    def __init__(self, count: int, do: "Callable[[int], bytes]", copies: int) -> None:
+    def __init__(self, count: int, do: "Callable[[int], bytes]", copies: int, harmless: int = 0) -> None:
         self._do: Final = do
         self._answers: list[bytes | None] = [None] * count
         self._copies: Final = copies
+        self._harmless: Final = harmless
         self._begun = 0
         self._children: list[tuple[int, int]] = []
         self._numbers = -1
@@ -122,7 +124,7 @@ class Shared:
 
     def __enter__(self) -> "Self":
         count = len(self._answers)
-        if self._copies > 0 and 1 < count <= _MOST and possible():
+        if self._copies > 0 and 1 < count <= _MOST and possible(self._harmless):
             self._numbers, waiting = os.pipe()
             os.write(waiting, b"".join([number.to_bytes(_NUMBER, "little") for number in range(count)]))
             os.close(waiting)

@@ -382,7 +382,7 @@ def test_place_takes_the_first_way_that_works(place: str, source: str) -> None:
     assert mode_of(made + "3") == 0o600
 
 
-def many(place: str, source: str, count: int) -> tuple[str, str, list[tuple[str, int]]]:
+def many(place: str, source: str, count: int) -> tuple[str, str, list[str]]:
     """Return a directory with so many names of one file, an empty one, and the names."""
     full, empty = os.path.join(place, "full"), os.path.join(place, "empty")
     os.mkdir(full)
@@ -390,7 +390,7 @@ def many(place: str, source: str, count: int) -> tuple[str, str, list[tuple[str,
     names = [str(number) for number in range(count)]
     for name in names:
         os.link(source, os.path.join(full, name))
-    return full, empty, [(name, 0o666) for name in names]
+    return full, empty, names
 
 
 @pytest.mark.parametrize("way", ["hardlink", "symlink", "copy"])
@@ -404,14 +404,27 @@ def test_place_in_counts_the_ways(place: str, source: str, way: str) -> None:
     assert content(os.path.join(empty, "2")) == content(source)
     # each file passes the step point, under its whole name
     assert {path for operation, path in seen if operation in {"link", "symlink", "create"}} == {
-        os.path.join(empty, name) for name, _ in names
+        os.path.join(empty, name) for name in names
     }
+
+
+@pytest.mark.parametrize("way", ["hardlink", "symlink", "copy"])
+def test_place_in_takes_a_directory_that_is_open(place: str, source: str, way: str) -> None:
+    """Links are made from what was opened, whatever stands at the path by now."""
+    full, empty, names = many(place, source, 3)
+    fd = os.open(full, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        assert disk.place_in(full, empty, names, (way,), ["1"], fd) == {way: 3}
+    finally:
+        os.close(fd)
+    assert sorted(os.listdir(empty)) == names
+    assert bool(os.stat(os.path.join(empty, "1")).st_mode & 0o100) == (way == "copy")
 
 
 def test_place_in_links_a_symbolic_link_itself(place: str, source: str) -> None:
     full, empty, _ = many(place, source, 0)
     os.symlink(source, os.path.join(full, "link"))
-    assert disk.place_in(full, empty, [("link", 0o666)], ("hardlink",)) == {"hardlink": 1}
+    assert disk.place_in(full, empty, ["link"], ("hardlink",)) == {"hardlink": 1}
     assert os.readlink(os.path.join(empty, "link")) == source
 
 
@@ -424,7 +437,7 @@ def test_place_in_takes_what_a_lost_reply_left(place: str, source: str) -> None:
 def test_place_in_says_what_it_could_not_place(place: str, source: str) -> None:
     full, empty, names = many(place, source, 1)
     with pytest.raises(disk.DiskError, match="missing"):
-        disk.place_in(full, empty, [*names, ("missing", 0o666)], ("hardlink", "copy"))
+        disk.place_in(full, empty, [*names, "missing"], ("hardlink", "copy"))
     with pytest.raises(disk.DiskError):
         disk.place_in(full, os.path.join(place, "nowhere"), names, ("hardlink", "copy"))
 
@@ -476,7 +489,7 @@ def test_what_one_file_answers_is_not_held_against_the_next(place: str, source: 
     disk.observe(refuse)
     full, empty, names = many(place, source, 5)
     assert disk.place_in(full, empty, names, ("clone", "copy")) == {"copy": 5}
-    assert len(tried) == 5
+    assert len({*tried}) == 5
 
 
 def test_a_stale_handle_is_opened_again(place: str, source: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ def shown(layout: Layout, env: Environment) -> dict[str, str]:
 
 def record(layout: Layout, name: str) -> list[str]:
     for one in layout.placements:
-        if os.path.basename(one.path).startswith(name) and isinstance(one.node, Folder):
+        if os.path.basename(one.path).startswith(f"{name}-") and isinstance(one.node, Folder):
             text = one.node.children["RECORD"]
             assert isinstance(text, Text)
             return text.data.decode().splitlines()

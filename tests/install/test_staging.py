@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from commonwheel.install.linking import LinkChoice
 from commonwheel.install.spread import File, Folder, Link, Text, Tree
 from commonwheel.install.staging import Staging
 from kit.shelf import Shelf
+
+if TYPE_CHECKING:
+    from commonwheel.model import Entry
 
 
 @pytest.fixture
@@ -33,7 +37,7 @@ def test_every_kind_of_node(tmp_path: Path, shelf: Shelf) -> None:
     work = staging(tmp_path, shelf, "copy")
     folder = Folder(present=False)
     folder.children = {
-        "tree": Tree(entry, "one", folded=False, rows=[row for row in shelf.files(entry) if row[0].startswith("one/")]),
+        "tree": Tree(entry, "one", folded=False),
         "fold": Tree(entry, "one", folded=True),
         "run": File(entry, "run", 2, "", executable=True),
         "text": Text(b"text", "one", executable=True),
@@ -118,8 +122,7 @@ def test_the_first_error_stops_the_rest(tmp_path: Path, shelf: Shelf) -> None:
         if path.endswith("/m500.py"):
             raise OSError(5, "broken", path)
 
-    rows = [row for row in shelf.files(entry) if row[0].startswith("one/")]
-    work.begin(Tree(entry, "one", folded=False, rows=rows))
+    work.begin(Tree(entry, "one", folded=False))
     previous = disk.observe(fail)
     try:
         with pytest.raises(disk.DiskError, match="broken"):
@@ -129,30 +132,65 @@ def test_the_first_error_stops_the_rest(tmp_path: Path, shelf: Shelf) -> None:
     assert seen[-1].endswith("/m500.py")
 
 
-def test_trees_are_cut_so_that_no_part_needs_another() -> None:
-    """Whatever a part needs and does not hold stands before it, parents come first, and nothing is done twice."""
-    names = ["", "/a", "/a-b", "/a/b/c", "/a/b/d", "/z/only/deep", "/zz"]
-    for sizes in ([1] * 7, [300] * 7, [0, 1, 127, 128, 129, 500, 3], [1000, 0, 0, 0, 0, 0, 1]):
-        below = {
-            name: [(f"{at}", 0o666) for at in range(size)] for name, size in zip(names, sizes, strict=True) if size
-        }
-        parts = staging_room._parts(below)
-        standing = staging_room._needed_by_several(parts)
-        placed: dict[str, list[tuple[str, int]]] = {}
-        made = list(standing)
-        for part in parts:
-            own = set(standing)
-            for directory, some in part:
-                parent = directory[: directory.rfind("/")] if directory else ""
-                assert directory == "" or parent in own
-                if directory not in standing:
-                    made.append(directory)
-                own.add(directory)
-                placed.setdefault(directory, []).extend(some)
-        assert {name: found for name, found in placed.items() if found} == below
-        assert len(made) == len(set(made))
-        assert set(made) == set(placed)
-        assert "" in placed
+@pytest.mark.parametrize("part", [1, 3, 1_000])
+def test_parts_of_an_entry_make_it_whole(
+    tmp_path: Path, shelf: Shelf, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever directories a part needs it makes, or finds made by another; trees inside of what is not placed are passed over."""
+    monkeypatch.setattr(staging_room, "_PART", part)
+    files = {f"one/{'d/' * (at % 4)}{name}.py": name for at, name in enumerate("abcdefgh")}
+    entry = shelf.add("one", "1.0", {**files, "two/x.py": "x", "two/y/z.py": "z", "loose.py": "l"})
+    work = staging(tmp_path, shelf, "hardlink")
+    one = work.begin(Tree(entry, "one", folded=False))
+    inner = work.begin(Tree(entry, "two/y", folded=False))
+    work.finish()
+    found = {os.path.relpath(os.path.join(top, name), one) for top, _, names in os.walk(one) for name in names}
+    assert found == {path[4:] for path in files}
+    assert os.listdir(inner) == ["z.py"]
+    assert sorted(os.listdir(tmp_path / "new")) == ["0", "1"]
+    assert work.used == {"hardlink": 9}
+
+
+class Looks:
+    """A proof that notes what it is told."""
+
+    def __init__(self, *entries: Entry) -> None:
+        self.entries = list(entries)
+        self.seen: dict[str, bool] = {}
+
+    def due(self) -> list[Entry]:
+        return [entry for entry in self.entries if entry.name not in self.seen]
+
+    def looked(self, entry: Entry, *, sound: bool) -> None:
+        self.seen[entry.name] = sound
+
+    def settle(self) -> None:
+        raise AssertionError("the transaction does that")
+
+
+def test_entries_that_are_due_are_looked_at_when_they_are_placed(tmp_path: Path, shelf: Shelf) -> None:
+    """Those of which nothing is placed too; and what seems damaged is placed all the same."""
+    one, two, bare = shelf.add("one"), shelf.add("two"), shelf.add("bare", "1.0", {"bare.py": ""})
+    shelf.doubtful = {"two"}
+    looks = Looks(one, two, bare)
+    (tmp_path / "new").mkdir()
+    ways = dict.fromkeys(("one", "two", "bare"), ("copy",))
+    work = Staging(str(tmp_path / "new"), LinkChoice("x", ways), shelf, Silence(), proof=looks)
+    paths = [work.begin(Tree(entry, entry.name, folded=False)) for entry in (one, two)]
+    work.finish()
+    assert looks.seen == {"one": True, "two": False, "bare": True}
+    assert all(os.path.exists(f"{path}/sub/mod.py") for path in paths)
+
+
+def test_a_text_that_cannot_be_made_is_an_error_of_the_disk(tmp_path: Path, shelf: Shelf) -> None:
+    def unreadable() -> bytes:
+        raise OSError(5, "broken", "/a/store/RECORD")
+
+    work = staging(tmp_path, shelf, "copy")
+    work.begin(Text(unreadable, "one"))
+    with pytest.raises(disk.DiskError, match="broken") as caught:
+        work.finish()
+    assert caught.value.path == "/a/store/RECORD"
 
 
 ALONE = """
@@ -166,7 +204,6 @@ from kit.shelf import Shelf
 home, way = sys.argv[1:]
 shelf = Shelf(home + "/store")
 entry = shelf.add("one", "1.0", {f"one/d{n % 60}/e{n % 7}/m{n}.py": str(n) for n in range(4000)})
-rows = [row for row in shelf.files(entry) if row[0].startswith("one/")]
 os.mkdir(home + "/new")
 work = staging.Staging(home + "/new", LinkChoice("x", {"one": (way,)}), shelf, Silence(), processes=3)
 me, place_in = os.getpid(), disk.place_in
@@ -187,14 +224,14 @@ def alone(script: str, tmp_path: Path, way: str) -> str:
 def test_several_processes_place_what_one_would(tmp_path: Path, way: str) -> None:
     said = alone(
         """
-def noted(source, path, names, modes):
+def noted(source, path, names, *rest):
     with open(f"{home}/{os.getpid()}", "a") as out:
         out.write("x" * len(names))
-    return place_in(source, path, names, modes)
+    return place_in(source, path, names, *rest)
 disk.place_in = noted
-path = work.begin(Tree(entry, "one", folded=False, rows=rows))
+path = work.begin(Tree(entry, "one", folded=False))
 work.finish()
-print(work.used[way], sum(int(open(f"{path}/{row[0][4:]}").read()) == int(row[0].rpartition("/m")[2][:-3]) for row in rows))
+print(work.used[way], sum(int(open(f"{path}/{row[0][4:]}").read()) == int(row[0].rpartition("/m")[2][:-3]) for row in shelf.files(entry) if row[0].startswith("one/")))
 print(len([name for name in os.listdir(home) if name.isdigit()]) > 1)
 """,
         tmp_path,
@@ -207,14 +244,14 @@ print(len([name for name in os.listdir(home) if name.isdigit()]) > 1)
 def test_an_error_of_a_copy_is_told_like_ones_own(tmp_path: Path) -> None:
     said = alone(
         """
-def refuse(source, path, names, modes):
+def refuse(source, path, *rest):
     if os.getpid() == me:
         import time
         time.sleep(0.05)
-        return place_in(source, path, names, modes)
+        return place_in(source, path, *rest)
     raise disk.DiskError("hardlink", path + "/m" + chr(0xdcff) + ".py", OSError(28, "full"))
 disk.place_in = refuse
-work.begin(Tree(entry, "one", folded=False, rows=rows))
+work.begin(Tree(entry, "one", folded=False))
 try:
     work.finish()
 except disk.DiskError as error:
@@ -230,14 +267,14 @@ except disk.DiskError as error:
 def test_a_copy_that_was_killed_is_an_error(tmp_path: Path) -> None:
     said = alone(
         """
-def die(source, path, names, modes):
+def die(source, path, *rest):
     if os.getpid() != me:
         os.kill(os.getpid(), signal.SIGKILL)
     import time
     time.sleep(0.05)
-    return place_in(source, path, names, modes)
+    return place_in(source, path, *rest)
 disk.place_in = die
-work.begin(Tree(entry, "one", folded=False, rows=rows))
+work.begin(Tree(entry, "one", folded=False))
 try:
     work.finish()
 except staging.StagingLost as error:

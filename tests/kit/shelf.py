@@ -16,7 +16,7 @@ from commonwheel.specs import installed as specs_installed
 from kit.wheels import metadata_text, record_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Row = tuple[str, int, str, bool]
 
@@ -29,6 +29,7 @@ class Shelf:
         self._rows: dict[str, list[Row]] = {}
         self._entries: dict[str, Entry] = {}
         self.files_asked = 0
+        self.doubtful: set[str] = set()
 
     def add(
         self,
@@ -88,6 +89,21 @@ class Shelf:
     def files(self, entry: Entry) -> list[Row]:
         self.files_asked += 1
         return self._rows[entry.digest]
+
+    def directories(
+        self, entry: Entry, part: int = 0, parts: int = 1, *, look: bool = True
+    ) -> Iterator[tuple[str, int, list[str], frozenset[str], bool]]:
+        rows = self._rows[entry.digest]
+        found: dict[str, list[Row]] = {"": []}
+        for row in rows[len(rows) * part // parts : len(rows) * (part + 1) // parts]:
+            steps = row[0].split("/")[:-1]
+            for count in range(len(steps)):
+                found.setdefault("/".join(steps[: count + 1]), [])
+            found["/".join(steps)].append(row)
+        for directory, inner in found.items():
+            names = [row[0].rpartition("/")[2] for row in inner]
+            runnable = frozenset(row[0].rpartition("/")[2] for row in inner if row[3])
+            yield directory, -1, names, runnable, not look or entry.name not in self.doubtful
 
     def loose(self, entry: Entry) -> list[Row]:
         inside = tuple(f"{path}/" for path in entry.foldable)

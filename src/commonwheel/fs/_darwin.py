@@ -48,22 +48,25 @@ def _call(name: str, *words: object) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def clone_file(source: int, path: str, mode: int) -> int:
+def clone_file(source: int, path: str, mode: int, directory: int | None = None) -> int:
     """Create `path` with the blocks of the open file `source`, shared, and return its descriptor (fclonefileat).
+
+    It may be relative to an open `directory`.
 
     The clone comes with the mode of its source; the caller's literal mode follows, and for "as the umask decides" the bits
     for writing that an immutable source lacks.
     """
-    _call("fclonefileat", source, AT_FDCWD, os.fsencode(path), CLONE_NOFOLLOW)
+    place = AT_FDCWD if directory is None else directory
+    _call("fclonefileat", source, place, os.fsencode(path), CLONE_NOFOLLOW)
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
         try:
             os.fchmod(fd, mode if mode not in {0o666, 0o777} else mode & 0o755)
         except BaseException:
             os.close(fd)
             raise
     except BaseException:
-        os.unlink(path)
+        os.unlink(path, dir_fd=directory)
         raise
     return fd
 

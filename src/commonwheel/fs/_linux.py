@@ -35,17 +35,19 @@ READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 DIRECTORY = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
-def clone_file(source: int, path: str, mode: int) -> int:
+def clone_file(source: int, path: str, mode: int, directory: int | None = None) -> int:
     """Create `path` with the blocks of the open file `source`, shared, and return its descriptor (FICLONE).
+
+    It may be relative to an open `directory`.
 
     Clones data alone: mode, times and attributes are the caller's. Nothing is left behind by a failure.
     """
-    target = os.open(path, NEW, mode)
+    target = os.open(path, NEW, mode, dir_fd=directory)
     try:
         fcntl.ioctl(target, FICLONE, source)
     except BaseException:
         os.close(target)
-        os.unlink(path)
+        os.unlink(path, dir_fd=directory)
         raise
     return target
 

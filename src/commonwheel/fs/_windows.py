@@ -40,7 +40,7 @@ def _patiently(change: "Callable[[], None]") -> None:
     return change()
 
 
-def clone_file(source: int, path: str, mode: int) -> int:  # noqa: ARG001 - the contract's
+def clone_file(source: int, path: str, mode: int, directory: int | None = None) -> int:  # noqa: ARG001 - the contract's
     """Refuse: blocks are shared on ReFS alone, by a control code that Python does not reach."""
     raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), path)
 

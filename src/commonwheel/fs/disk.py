@@ -42,7 +42,7 @@ from commonwheel.fs.journal import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from types import TracebackType
     from typing import Final, Self
 
@@ -461,54 +461,110 @@ def place(source: str, path: str, modes: "tuple[str, ...]", mode: int = 0o666) -
     return modes[-1]
 
 
-def place_in(source: str, path: str, names: "Iterable[tuple[str, int]]", modes: "tuple[str, ...]") -> dict[str, int]:
-    """Place many files of the directory `source`, given as name and mode, into the directory `path`, as `place` does each.
+def place_in(
+    source: str,
+    path: str,
+    names: "Iterable[str]",
+    modes: "tuple[str, ...]",
+    executable: "Collection[str]" = (),
+    opened: int = -1,
+) -> dict[str, int]:
+    """Place many files of the directory `source` into the directory `path`, as `place` does each; some are `executable`.
+
+    `opened` is a descriptor of `source`, if the caller has one.
 
     Returns how many went which way. Links are made relative to the opened directories: to walk two long paths takes the kernel
     longer than the link. Stops at the first file that goes no way (DiskError), and leaves the others to whoever erases the tree.
     """
     counts = dict.fromkeys(modes, 0)
-    link = _LINKS.get(modes[0])
     directories: list[int] = []
     try:
-        if link is not None:
+        way = _quick_way(source, path, modes)
+        if way:
             try:
-                directories += [os.open(one, _DIRECTORY) for one in (source, path)]
+                directories.append(os.open(path, _DIRECTORY))
+                if opened < 0:
+                    directories.append(os.open(source, _DIRECTORY))
             except OSError:
-                link = None
-        for name, mode in names:
-            if link is not None:
-                try:
-                    link(source, path, name, directories)
-                except OSError:
-                    pass  # and what it was is found out by the next line
-                else:
-                    counts[modes[0]] += 1
-                    continue
+                way = ""
+        there, here = [*directories, opened, -1][:2]
+        left = iter(names)
+        while True:
+            name = next(left, None)
+            if name is not None and way:
+                name = _place_while_it_works(way, source, path, (here, there), name, left, executable, counts)
+            if name is None:
+                break
+            # why it did not work is found out here, if nothing else does
+            mode = 0o777 if name in executable else 0o666
             counts[place(f"{source}/{name}", f"{path}/{name}", modes, mode)] += 1
+            way = way and _quick_way(source, path, modes)
     finally:
         for fd in directories:
             os.close(fd)
     return {way: count for way, count in counts.items() if count}
 
 
-def _hard_link_in(_source: str, path: str, name: str, directories: list[int]) -> None:
-    if _hook is not None:
-        step("link", f"{path}/{name}")
-    os.link(name, name, src_dir_fd=directories[0], dst_dir_fd=directories[1], follow_symlinks=False)
+def _quick_way(source: str, path: str, modes: "tuple[str, ...]") -> str:
+    """Return the first way that is worth trying between two directories, if it is one of those for many files; or ""."""
+    for way in modes:
+        if way != "clone" or _pair(f"{source}/", f"{path}/") not in _refused:
+            return way if way in _QUICK else ""
+    return ""
 
 
-def _symlink_in(source: str, path: str, name: str, directories: list[int]) -> None:
-    if _hook is not None:
-        step("symlink", f"{path}/{name}")
-    os.symlink(f"{source}/{name}", name, dir_fd=directories[1])
+def _place_while_it_works(
+    way: str,
+    source: str,
+    path: str,
+    directories: tuple[int, int],
+    first: str,
+    others: "Iterator[str]",
+    executable: "Collection[str]",
+    counts: dict[str, int],
+) -> str | None:
+    """Place one file after the other and count them; return the name of the first that does not work, None when there are no more."""
+    here, there = directories
+    name: str | None = first
+    count = 0
+    try:
+        while name is not None:
+            if way == "clone":
+                _clone_in(here, there, name, f"{path}/{name}", 0o777 if name in executable else 0o666)
+            elif way == "hardlink":
+                if _hook is not None:
+                    step("link", f"{path}/{name}")
+                os.link(name, name, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
+            else:
+                if _hook is not None:
+                    step("symlink", f"{path}/{name}")
+                os.symlink(f"{source}/{name}", name, dir_fd=there)
+            count += 1
+            name = next(others, None)
+    except OSError as error:
+        pair = _pair(f"{source}/", f"{path}/") if way == "clone" else None
+        if pair is not None and error.errno in _NEVER_CLONES:
+            _refused.add(pair)
+    counts[way] += count
+    return name
+
+
+def _clone_in(here: int, there: int, name: str, path: str, mode: int) -> None:
+    fd = os.open(name, platform.READ, dir_fd=here)
+    try:
+        origin = os.fstat(fd)
+        if not stat.S_ISREG(origin.st_mode):
+            raise OSError(numbers.EINVAL, "not a regular file", path)
+        step("clone", path)
+        target = platform.clone_file(fd, name, mode, there)
+    finally:
+        os.close(fd)
+    _settle(target, path, mode, origin.st_mtime_ns)
 
 
 # where directories can be opened, and names be given relative to them; O_PATH opens them without a look at their content
 _DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_PATH", 0)
-_LINKS: "dict[str, Callable[[str, str, str, list[int]], None]]" = (
-    {"hardlink": _hard_link_in, "symlink": _symlink_in} if {os.link, os.symlink} <= os.supports_dir_fd else {}
-)
+_QUICK = frozenset({"clone", "hardlink", "symlink"} if {os.open, os.link, os.symlink} <= os.supports_dir_fd else ())
 
 
 # pairs of devices between which nothing can be cloned, and the pair of the directories that were asked for last: the
@@ -1112,6 +1168,7 @@ class Lock:
 
     def _sign(self, fd: int) -> None:
         """Write into the file who we are, and keep touching it where other hosts look."""
+        global _beats
         beats = facts.is_shared(self._path)
         holder = Holder(
             facts.user_name(facts.my_user()), facts.host(), os.getpid(), int(time.time()), self._who, facts.boot_id(), beats
@@ -1125,6 +1182,7 @@ class Lock:
         if beats:
             self._stop = _thread.allocate_lock()
             self._stop.acquire()
+            _beats += 1
             _thread.start_new_thread(_beat, (os.dup(fd), self._stop))
 
     def _bury(self, fd: int) -> None:
@@ -1158,8 +1216,17 @@ class Lock:
             _close_quietly(fd)
 
 
+_beats = 0
+
+
+def beating() -> int:
+    """Return how many threads keep locks alive just now: they wait, touch a file, and hold no lock of Python's."""
+    return _beats
+
+
 def _beat(fd: int, stop: "_thread.LockType") -> None:
     """Touch a lock file until told to stop; `fd` is this thread's own."""
+    global _beats
     try:
         while not stop.acquire(timeout=_BEAT):
             platform.touch(fd)
@@ -1167,6 +1234,7 @@ def _beat(fd: int, stop: "_thread.LockType") -> None:
         pass
     finally:
         _close_quietly(fd)
+        _beats -= 1
 
 
 def _open_lock(path: str) -> tuple[int, bool]:

@@ -19,7 +19,7 @@ from commonwheel.specs.fingerprint import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Final, Protocol
 
     from commonwheel.install.distinfo import Row
@@ -33,6 +33,14 @@ if TYPE_CHECKING:
 
         def loose(self, entry: "Entry") -> "Sequence[Row]":
             """Return those outside of its foldable directories."""
+
+        def directories(
+            self, entry: "Entry", part: int = 0, parts: int = 1, *, look: bool = True
+        ) -> "Iterable[tuple[str, int, Sequence[str], Collection[str], bool]]":
+            """Yield the directories of its tree, of several parts those of one, parents first.
+
+            Each as path, descriptor (or -1), files, those that are executable, and whether all are as published, as far as a look tells.
+            """
 
     class Surroundings(Protocol):
         """Tell what stands in the environment; `ground.Ground` is the real one."""
@@ -104,15 +112,14 @@ class Incoming(Value):
 
 
 class Tree:
-    """A directory of an entry that nobody else enters: one link when `folded`, else all its `rows`."""
+    """A directory of an entry that nobody else enters: one link when `folded`, else all its files."""
 
-    __slots__ = ("entry", "folded", "path", "rows")
+    __slots__ = ("entry", "folded", "path")
 
-    def __init__(self, entry: "Entry", path: str, *, folded: bool, rows: "Sequence[Row]" = ()) -> None:
+    def __init__(self, entry: "Entry", path: str, *, folded: bool) -> None:
         self.entry: Final = entry
         self.path: Final = path
         self.folded: Final = folded
-        self.rows: Final = rows
 
 
 class File:
@@ -131,12 +138,17 @@ class File:
 class Text:
     """A file that is written here."""
 
-    __slots__ = ("data", "executable", "owner")
+    __slots__ = ("_data", "executable", "owner")
 
-    def __init__(self, data: bytes, owner: str, *, executable: bool = False) -> None:
-        self.data: Final = data
+    def __init__(self, data: "bytes | Callable[[], bytes]", owner: str, *, executable: bool = False) -> None:
+        self._data: Final = data
         self.owner: Final = owner
         self.executable: Final = executable
+
+    @property
+    def data(self) -> bytes:
+        """Return its content; one that takes long to make is made by whoever writes it."""
+        return self._data if isinstance(self._data, bytes) else self._data()
 
 
 class Link:
@@ -251,12 +263,10 @@ class _Spreading:
         lines = self._lines[entry.name] = []
         if not self._claim_dist_info(entry, info):
             return
-        trees, loose = self._folded_parts(entry) if folded else self._whole_parts(entry)
-        for path, tree in trees:
-            if path.partition("/")[0].endswith((".dist-info", ".data")):
-                self._forbid(f"{site}/{path}", "the dist-info of another package", entry.name)
-            else:
-                self._put_tree(f"{site}/{path}", tree)
+        trees, loose = self._parts(entry)
+        for path in trees:
+            if not self._is_foreign(entry, site, path):
+                self._put_tree(f"{site}/{path}", Tree(entry, path, folded=folded))
         start, data = f"{entry.dist_info}/", f"{entry.data}/" if entry.data else "\0"
         ours = {f"{start}{name}" for name in distinfo.OURS}
         brought = self._brought[entry.name] = []
@@ -266,7 +276,7 @@ class _Spreading:
                 self._add_data(entry, site, row)
             elif path in ours:
                 brought.append(path)
-            else:
+            elif path.startswith(start) or not self._is_foreign(entry, site, path):
                 self._put(f"{site}/{path}", File(entry, path, row[1], row[2], executable=row[3]), entry.name)
         for name, text in incoming.texts.items():
             self._put(f"{info}/{name}", Text(text, entry.name), entry.name)
@@ -274,6 +284,13 @@ class _Spreading:
         for name, reference in (*entry.console, *entry.gui):
             text = scripts.wrapper(self._first_line, name, reference)
             self._add_text(entry, site, f"{self._paths['scripts']}/{name}", text, executable=True)
+
+    def _is_foreign(self, entry: "Entry", site: str, path: str) -> bool:
+        """Say whether a path is in the dist-info of another package, and forbid it then."""
+        is_foreign = path.partition("/")[0].endswith((".dist-info", ".data"))
+        if is_foreign:
+            self._forbid(f"{site}/{path}", "the dist-info of another package", entry.name)
+        return is_foreign
 
     def _site(self, entry: "Entry") -> str:
         return self._paths["purelib" if entry.purelib else "platlib"]
@@ -290,14 +307,14 @@ class _Spreading:
         self._folders[path] = self._folder(self._site(entry)).children[entry.dist_info] = Folder(present=False)
         return True
 
-    def _folded_parts(self, entry: "Entry") -> "tuple[list[tuple[str, Tree]], Sequence[Row]]":
-        return [(path, Tree(entry, path, folded=True)) for path in entry.foldable], self._shelf.loose(entry)
-
-    def _whole_parts(self, entry: "Entry") -> "tuple[list[tuple[str, Tree]], Sequence[Row]]":
-        """Return the top directories of an entry with their rows, and the rows that are looked at one by one."""
-        special = (f"{entry.dist_info}/", f"{entry.data}/" if entry.data else "\0")
-        trees, loose = _by_directory(self._shelf.files(entry), special)
-        return [(path, Tree(entry, path, folded=False, rows=rows)) for path, rows in trees.items()], loose
+    def _parts(self, entry: "Entry") -> "tuple[Sequence[str], Sequence[Row]]":
+        """Return the directories of an entry that are one node each, and the rows that are looked at one by one."""
+        loose = self._shelf.loose(entry)
+        if not entry.unfolded:
+            return entry.foldable, loose
+        # for a special reason no directory may be one link; and yet each is one node
+        trees, loose = _by_directory(loose, (f"{entry.dist_info}/", f"{entry.data}/" if entry.data else "\0"))
+        return [*trees], loose
 
     def _add_data(self, entry: "Entry", site: str, row: "Row") -> None:
         """Add a file of the `.data` directory, which says itself under which scheme it goes."""
@@ -404,12 +421,10 @@ class _Spreading:
     def _fill(self, folder: Folder, tree: Tree) -> None:
         """Give an opened directory what the package had in it, one level deep."""
         entry, start = tree.entry, f"{tree.path}/"
-        rows = tree.rows or [row for row in self._shelf.files(entry) if row[0].startswith(start)]
+        rows = [row for row in self._shelf.files(entry) if row[0].startswith(start)]
         trees, files = _by_directory(rows, (), len(start))
-        for path, below in trees.items():
-            folder.children[path[len(start) :]] = Tree(
-                entry, path, folded=tree.folded, rows=() if tree.folded else below
-            )
+        for path in trees:
+            folder.children[path[len(start) :]] = Tree(entry, path, folded=tree.folded)
         for row in files:
             folder.children[row[0][len(start) :]] = File(entry, row[0], row[1], row[2], executable=row[3])
 
@@ -506,14 +521,9 @@ class _Spreading:
         for one in incoming:
             entry = one.entry
             site = self._site(entry)
-            data = self._ground.read(f"{entry.tree}/{entry.dist_info}/RECORD")
-            own = distinfo.wheel_lines(data, entry, self._brought[entry.name], self._shelf.files)
-            if entry.data:
-                below = (f"{entry.data}/", f'"{entry.data}/')
-                own = [line for line in own if not line.startswith(below)]
             folded = [_relative(path, site) for path in links.get(entry.name, ())]
-            text = distinfo.compose(own + self._lines[entry.name], folded, entry.dist_info)
-            self._folders[f"{site}/{entry.dist_info}"].children["RECORD"] = Text(text, entry.name)
+            record = Text(self._record(entry, folded), entry.name)
+            self._folders[f"{site}/{entry.dist_info}"].children["RECORD"] = record
         for location, opened in self._opened.items():
             if location:
                 site, _, name = location.rpartition("/")
@@ -525,6 +535,19 @@ class _Spreading:
                 assert isinstance(folder, Folder)
                 folder.children["RECORD"] = Text(text, name)
                 self._replace(f"{location}/RECORD", quietly=True)
+
+    def _record(self, entry: "Entry", folded: "Sequence[str]") -> "Callable[[], bytes]":
+        """Return what makes a RECORD: it may have 15,000 lines, and whoever writes it need not be this process."""
+
+        def text() -> bytes:
+            data = self._ground.read(f"{entry.tree}/{entry.dist_info}/RECORD")
+            own = distinfo.wheel_lines(data, entry, self._brought[entry.name], self._shelf.files)
+            if entry.data:
+                below = (f"{entry.data}/", f'"{entry.data}/')
+                own = [line for line in own if not line.startswith(below)]
+            return distinfo.compose(own + self._lines[entry.name], folded, entry.dist_info)
+
+        return text
 
     def placements(self) -> "Iterator[Placement]":
         """Yield what is to appear, in the order of paths, dist-info directories last."""
@@ -595,9 +618,12 @@ def _by_directory(
 
 
 def _owner(node: "Node") -> str:
+    """Return which package a node is of; of a directory the first that has something in it."""
     if isinstance(node, Tree | File):
         return node.entry.name
-    return "" if isinstance(node, Folder) else node.owner
+    if isinstance(node, Folder):
+        return next((owner for child in node.children.values() if (owner := _owner(child))), "")
+    return node.owner
 
 
 def _is_name(name: str) -> bool:

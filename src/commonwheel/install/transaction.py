@@ -32,7 +32,7 @@ from commonwheel.model import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from types import FrameType, TracebackType
     from typing import Final, NoReturn
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from commonwheel.install.changeset import Changeset
     from commonwheel.install.history import Package, Record
     from commonwheel.install.spread import Placement
+    from commonwheel.install.staging import Proof
     from commonwheel.model import Environment
 
 # a directory of another user or of a lower overlay layer, or another mount: it may move within its parent only
@@ -122,11 +123,11 @@ def apply(
     change: "Changeset",
     options: Options | None = None,
     reporter: "Reporter | None" = None,
-    prove: "Callable[[], None] | None" = None,
+    proof: "Proof | None" = None,
 ) -> Receipt:
     """Carry out a change, wholly or not at all, and return what was done.
 
-    `prove` is called when all is staged and before any of it appears; what it raises is undone like any other failure.
+    `proof` is settled when all is staged and before any of it appears; what it raises is undone like any other failure.
 
     Whatever goes wrong on the way (full disk, Ctrl-C, SIGTERM, a vanished mount) is undone before the error is passed on. Raises
     NotWritable before anything is touched, EnvironmentChanged when the stamp of `change` is no longer true, LockTimeout.
@@ -142,7 +143,7 @@ def apply(
                 raise EnvironmentChanged(
                     f"`{environment.root}` was changed by another command in the meantime", hint="run the command again"
                 )
-            return _Transaction(environment, state, change, options, reporter).carry_out(moves, prove)
+            return _Transaction(environment, state, change, options, reporter, proof).carry_out(moves)
 
 
 class Move(Value):
@@ -179,13 +180,20 @@ class _Transaction:
     """One change on its way: staged, journalled, moved, committed, cleaned; or undone."""
 
     def __init__(
-        self, environment: "Environment", state: str, change: "Changeset", options: Options, reporter: "Reporter"
+        self,
+        environment: "Environment",
+        state: str,
+        change: "Changeset",
+        options: Options,
+        reporter: "Reporter",
+        proof: "Proof | None",
     ) -> None:
         self._environment = environment
         self._state = state
         self._change = change
         self._options = options
         self._reporter = reporter
+        self._proof = proof
         self._work = ""
         self._journal: disk.Journal | None = None
         self._intents: list[tuple[str, ...]] = []
@@ -195,13 +203,13 @@ class _Transaction:
         self._parts = 0
         self._window = 0.0
 
-    def carry_out(self, moves: "Sequence[Move]", prove: "Callable[[], None] | None") -> Receipt:
+    def carry_out(self, moves: "Sequence[Move]") -> Receipt:
         """Do all of it; on any failure before the commit undo all of it."""
         try:
             self._work = disk.staging(self._state)
             staged = self._stage(moves)
-            if prove is not None:
-                prove()
+            if self._proof is not None:
+                self._proof.settle()
             record = self._describe()
             self._write_journal(moves, staged, record)
             self._move(moves, staged)
@@ -226,7 +234,9 @@ class _Transaction:
         disk.make_directory(home)
         disk.make_directory(f"{self._work}/old")
         choice, shelf = self._change.choice, self._change.shelf
-        self._staging = Staging(home, choice, shelf, self._reporter, processes=self._options.processes)
+        self._staging = Staging(
+            home, choice, shelf, self._reporter, processes=self._options.processes, proof=self._proof
+        )
         staged: list[str] = []
         for move in moves:
             path = ""

@@ -73,11 +73,13 @@ def carry_out(
     EntriesVanished, and what `changeset.make` and `transaction.apply` raise; the environment is as before then.
     """
     setting, recommended = parts.settings.text("link-mode") or "auto", _recommended(parts, entries.values())
-    if "fold" in (setting.removesuffix("!"), setting == "auto" and recommended):
+    folds = "fold" in (setting.removesuffix("!"), setting == "auto" and recommended)
+    if folds:
         entries = bytecode.with_images(parts, environment, entries)
-    # every file of an entry is looked at before anything of it appears, also where one link stands for many: beside the planning
-    # and the staging, which that then outlasts by little
-    with Inspection(parts.store, entries.values()) as inspection:
+    # every file of an entry is looked at before anything of it appears: when it is placed, and where one link stands for many, beside
+    # the planning and the staging, which that then outlasts by little
+    now, later = (entries, {}) if folds else ({}, entries)
+    with Inspection(parts.store, now.values(), later.values()) as inspection:
         try:
             return _carried_out(parts, environment, plan, entries, inspection, seen, texts)
         except CommonwheelError:
@@ -130,7 +132,7 @@ def _carried_out(
         parts.remember_roots(environment, modes, coming=True)
     try:
         _check_presence(parts, entries.values())
-        receipt = transaction.apply(environment, change, options, parts.reporter, inspection.settle)
+        receipt = transaction.apply(environment, change, options, parts.reporter, inspection)
     except BaseException as error:
         _remember_as_before(parts, environment)
         if isinstance(error, disk.DiskError):

@@ -10,9 +10,10 @@ takes bad ones out of use.
 
 import os
 
-from commonwheel.store import layout, soundness
+from commonwheel.store import layout
 from commonwheel.store.layers import Untrusted
 from commonwheel.store.lines import unescape, unseal
+from commonwheel.store.soundness import Glance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ KIND = "image"
 def at_hand(store: "Store", entry: "Entry", tag: str) -> "Entry | None":
     """Return the entry with the tree of its image for the interpreter `tag` (`cpython-312`), None if none is believed.
 
-    It is of the layer that the entry is in. Its files are not looked at: `is_untouched` does that.
+    It is of the layer that the entry is in. Its files are not looked at: `glance` is for that.
     """
     layer = store.layer_of(entry)
     relative = layout.image(entry.digest, tag)
@@ -40,20 +41,16 @@ def is_image(entry: "Entry") -> bool:
     return entry.tree != f"{entry.root}/{layout.TREE}"
 
 
-def is_untouched(store: "Store", entry: "Entry", part: int = 0, parts: int = 1) -> bool:
-    """Say of an image what `Store.is_untouched` says of an entry."""
+def glance(store: "Store", entry: "Entry") -> "Glance | None":
+    """Return what looks at the files of an image; None if its lists cannot be believed. Raises OSError."""
     layer, listed = store.layer_of(entry), store.listed(entry)
     if layer is None or listed is None:
-        return False
+        return None
     root = os.path.dirname(entry.tree)
     added = bytecode(layer, root[len(layer.root) + 1 :])
     if added is None:
-        return False
-    try:
-        closed = os.stat(f"{root}/{layout.IMAGE}").st_mtime_ns
-        return soundness.is_untouched(entry.tree, [*listed[0], *added], closed, part, parts)
-    except (OSError, ValueError):
-        return False
+        return None
+    return Glance(entry.tree, sorted([*listed[0], *added]), os.stat(f"{root}/{layout.IMAGE}").st_mtime_ns)
 
 
 def bytecode(layer: "Layer", relative: str) -> "list[str] | None":

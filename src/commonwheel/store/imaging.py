@@ -159,6 +159,7 @@ def _closed(tree: str) -> "list[Row]":
             disk.set_mode(path, layout.FILE_MODE)
             rows.append((f"{inner}/{name}", found.st_size, verify.sha256_of(path), False, int(found.st_mtime)))
         disk.set_mode(directory, layout.TREE_MODE)
+        disk.set_times(directory, layout.TREE_TIME * 10**9)
     rows.sort()
     return rows
 

@@ -81,6 +81,8 @@ TRASH = ".trash-"
 FILE_MODE = 0o444
 EXECUTABLE_MODE = 0o555
 TREE_MODE = 0o555
+#: When directories of a tree were changed last, in seconds since the epoch: one that says another time may have other names in it.
+TREE_TIME = 315_532_800
 #: An entry's own directory: its maker may add `settled`, or take the entry apart; nobody else.
 ENTRY_MODE = 0o755
 

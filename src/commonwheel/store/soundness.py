@@ -4,7 +4,7 @@ Nothing in a tree ever changes. So a file that has the size, the time and the mo
 hashed then (an editor that keeps all three is found by `cw cache verify`, which hashes). A file that differs in stamp or
 mode alone is a doubt, for whoever can hash it; one that is missing, has another size, or was never there, is a fault.
 
-`is_untouched` answers quickly for trees that are well, which nearly all are; `examine` finds out what is wrong with the others.
+A `Glance` answers quickly for trees that are well, which nearly all are; `examine` finds out what is wrong with the others.
 
 Laws of this file: it reads names and inodes, never content; a file costs some 3 us, which is what Python needs to ask for one.
 What the disk does not want to tell now (EIO, EACCES) is an OSError and no fault: a good entry must not be thrown away for it.
@@ -17,12 +17,13 @@ from _operator import itemgetter  # `operator` itself costs a millisecond
 from commonwheel.fs import facts
 from commonwheel.model import Value
 from commonwheel.store.layout import BYTECODE, EXECUTABLE_MODE, FILE_MODE
+from commonwheel.store.lines import unescape
 
 _PLAIN, _EXECUTABLE = stat.S_IFREG | FILE_MODE, stat.S_IFREG | EXECUTABLE_MODE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from typing import Final
 
     from commonwheel.store.filelist import Row
@@ -36,6 +37,7 @@ _PLACE = _DIRECTORY | getattr(os, "O_PATH", 0)
 # mode, size and time of last change, as a tuple has them
 _SEEN = itemgetter(0, 6, 8)
 _SECOND = 1_000_000_000
+_FIELDS = 5
 # clocks of file systems tick every 4 ms or oftener; those that know whole seconds alone are not believed
 _GRAIN = 20_000_000
 
@@ -53,81 +55,111 @@ class Findings(Value):
         return bool(self.faults or self.doubts)
 
 
-def is_untouched(tree: str, lines: "Iterable[str]", listed: int, part: int = 0, parts: int = 1) -> bool:
-    """Say whether a tree is as its list of files says, and holds nothing else; False for whatever needs a closer look.
-
-    Of several `parts` (from 0) this looks at the directories of one.
+class Glance:
+    """Look at one directory of a tree after the other, whether it is as the list of files says, and holds nothing else.
 
     `lines` are those of the list, `listed` is when it was written (nanoseconds since the epoch, by the clock of its file system,
     as all other times here). A directory that is older than its list has had no name added to it since.
     """
-    directories: dict[str, list[tuple[str, Facts]]] = {"": []}
-    for line in lines:
-        path, size, mtime, flag, _ = line.split("\t")
-        directory, _, name = path.rpartition("/")
-        expected = (_PLAIN if flag == "-" else _EXECUTABLE, int(size), int(mtime))
-        there = directories.get(directory)
-        if there is None:
-            there = directories[directory] = []
-            while directory:
-                directory = directory.rpartition("/")[0]
-                directories.setdefault(directory, [])
-        there.append((name, expected))
-    aged = listed - _GRAIN if listed % _SECOND else 0
-    look = _is_listing_untouched if facts.is_shared(tree) else _is_directory_untouched
-    try:
-        return all(
-            look(tree, directory, names, directories, aged) for directory, names in [*directories.items()][part::parts]
-        )
-    except (FileNotFoundError, NotADirectoryError):
-        return False
 
+    __slots__ = ("_aged", "_directories", "_files", "_here", "_is_shared", "_lines", "_tree")
 
-def _is_directory_untouched(
-    tree: str,
-    directory: str,
-    names: "Sequence[tuple[str, Facts]]",
-    directories: "Collection[str]",
-    aged: int,
-) -> bool:
-    # relative to an open directory, each lookup is one step instead of ten
-    fd = os.open(f"{tree}/{directory}", _PLACE)
-    try:
-        for name, expected in names:
-            if _SEEN(os.stat(name, dir_fd=fd, follow_symlinks=False)) != expected:
+    def __init__(self, tree: str, lines: "Sequence[str]", listed: int) -> None:
+        self._tree: Final = tree
+        self._lines: Final = lines
+        self._aged: Final = listed - _GRAIN if listed % _SECOND else 0
+        self._is_shared: Final = facts.is_shared(tree)
+        self._here: Collection[str] = ()
+        self._files: frozenset[str] = frozenset()
+        self._directories: frozenset[str] = frozenset()
+
+    def directories(self, part: int = 0, parts: int = 1) -> "Iterator[tuple[str, list[str], list[Facts]]]":
+        """Yield the directories of one of several parts of the list, parents first: their names, and what these should look like.
+
+        The directories above those come as well, without names. ValueError for lines that are none.
+        """
+        first, last = len(self._lines) * part // parts, len(self._lines) * (part + 1) // parts
+        found: dict[str, tuple[list[str], list[Facts]]] = {"": ([], [])}
+        columns = [*zip(*[line.split("\t") for line in self._lines[first:last]], strict=True)] or [()] * _FIELDS
+        paths, sizes, times, flags, _ = columns
+        modes = [_PLAIN if flag == "-" else _EXECUTABLE for flag in flags]
+        known, (names, expected) = "", found[""]
+        for path, looks in zip(paths, zip(modes, map(int, sizes), map(int, times), strict=True), strict=True):
+            directory, _, name = (unescape(path) if "\\" in path else path).rpartition("/")
+            # sorted lines of one directory come one after the other: most need no look-up
+            if directory != known:
+                if directory not in found:
+                    _add_parents(directory, found)
+                known, (names, expected) = directory, found[directory]
+            names.append(name)
+            expected.append(looks)
+        self._here = found
+        return ((directory, *facts) for directory, facts in found.items())
+
+    def open(self, directory: str) -> int:
+        """Return the descriptor of a directory, for names in it: each lookup is one step then instead of ten. Raises OSError."""
+        return os.open(f"{self._tree}/{directory}", _DIRECTORY if self._is_shared else _PLACE)
+
+    def is_untouched(self, directory: str, fd: int, names: "Sequence[str]", expected: "Sequence[Facts]") -> bool:
+        """Say whether files of an open directory look as expected, and nothing else is there than the list says. Raises OSError."""
+        try:
+            if self._is_shared and len(names) > 1:
+                return self._is_listing_untouched(directory, fd, names, expected)
+            if [_SEEN(os.stat(name, dir_fd=fd, follow_symlinks=False)) for name in names] != expected:
                 return False
-        if os.fstat(fd).st_mtime_ns < aged:
-            return True
-    finally:
-        os.close(fd)
-    prefix = f"{directory}/" if directory else ""
-    known = {name for name, _ in names}
-    with os.scandir(f"{tree}/{directory}") as entries:
-        return all(entry.name in known or _is_expected(prefix + entry.name, entry, directories) for entry in entries)
+            if os.fstat(fd).st_mtime_ns < self._aged:
+                return True
+            with os.scandir(f"{self._tree}/{directory}") as entries:
+                return self._are_known(directory, names, entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
+    def _is_listing_untouched(
+        self, directory: str, fd: int, names: "Sequence[str]", expected: "Sequence[Facts]"
+    ) -> bool:
+        """Do the same where a server is asked: it tells what it knows of all files of a directory with their names (READDIRPLUS).
 
-def _is_listing_untouched(
-    tree: str,
-    directory: str,
-    names: "Sequence[tuple[str, Facts]]",
-    directories: "Collection[str]",
-    _aged: int,
-) -> bool:
-    """Do the same where a server is asked: it tells what it knows of all files of a directory with their names (READDIRPLUS).
-
-    Who lists first and asks then has his answers from what the client remembers: one question for each directory, not for each file.
-    """
-    prefix = f"{directory}/" if directory else ""
-    known = {name for name, _ in names}
-    fd = os.open(f"{tree}/{directory}", _DIRECTORY)
-    try:
+        Who lists first and asks then has his answers from what the client remembers: one question for each directory, not for each file.
+        """
         with os.scandir(fd) as found:
             entries = list(found)
-        return all(
-            _SEEN(os.stat(name, dir_fd=fd, follow_symlinks=False)) == expected for name, expected in names
-        ) and all(entry.name in known or _is_expected(prefix + entry.name, entry, directories) for entry in entries)
-    finally:
-        os.close(fd)
+        seen = [_SEEN(os.stat(name, dir_fd=fd, follow_symlinks=False)) for name in names]
+        return seen == expected and self._are_known(directory, names, entries)
+
+    def _are_known(self, directory: str, names: "Iterable[str]", entries: "Iterable[os.DirEntry[str]]") -> bool:
+        """Say whether what is in a directory belongs there: the names that were looked at, and those of other parts."""
+        prefix = f"{directory}/" if directory else ""
+        seen = frozenset(names)
+        for entry in entries:
+            path = prefix + entry.name
+            if entry.name in seen or path in self._here:
+                continue
+            self._learn()
+            if path not in self._files and not _is_expected(path, entry, self._directories):
+                return False
+        return True
+
+    def _learn(self) -> None:
+        """Learn all paths of the list: who has a part of it meets the names of others."""
+        if self._files or not self._lines:
+            return
+        self._files = frozenset([unescape(line[: line.index("\t")]) for line in self._lines])
+        directories: dict[str, tuple[list[str], list[Facts]]] = {"": ([], [])}
+        for path in self._files:
+            _add_parents(path.rpartition("/")[0], directories)
+        self._directories = frozenset(directories)
+
+
+def executable(names: "Iterable[str]", expected: "Iterable[Facts]") -> "frozenset[str]":
+    """Return those files that are to be executable."""
+    return frozenset([name for name, facts in zip(names, expected, strict=True) if facts[0] == _EXECUTABLE])
+
+
+def _add_parents(directory: str, found: "dict[str, tuple[list[str], list[Facts]]]") -> None:
+    """Add a directory and those above it, parents first."""
+    if directory not in found:
+        _add_parents(directory.rpartition("/")[0], found)
+        found[directory] = ([], [])
 
 
 def examine(tree: str, rows: "Iterable[Row]") -> Findings:

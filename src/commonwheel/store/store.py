@@ -17,15 +17,16 @@ from commonwheel.errors import CommonwheelError
 from commonwheel.events import Silence
 from commonwheel.fs import disk, facts
 from commonwheel.model import Entry
-from commonwheel.store import filelist, header, layout, soundness
+from commonwheel.store import filelist, header, images, layout, soundness
 from commonwheel.store.layers import Layer, NotAFile, Place, Refused, Untrusted
 from commonwheel.store.lines import unseal
 from commonwheel.store.policy import GROUP
 from commonwheel.store.records import Records
+from commonwheel.store.soundness import Glance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Final, Protocol
 
     from commonwheel.events import Reporter
@@ -176,15 +177,49 @@ class Store(Records):
         return entry.root in self._examined
 
     def is_untouched(self, entry: Entry, part: int = 0, parts: int = 1) -> bool:
-        """Say whether every file of an entry is as published, as far as a glance tells; False needs a closer look (`ready`).
+        """Say whether every file of an entry (or image) is as published, as far as a glance tells; False needs a closer look.
 
         Of several `parts` this looks at one.
         """
-        listed = self.listed(entry)
         try:
-            return listed is not None and soundness.is_untouched(entry.tree, *listed, part, parts)
-        except (OSError, ValueError):
+            return all(sound for *_, sound in self.directories(entry, part, parts))
+        except EntryLost:
             return False
+
+    def directories(
+        self, entry: Entry, part: int = 0, parts: int = 1, *, look: bool = True
+    ) -> "Iterator[tuple[str, int, list[str], frozenset[str], bool]]":
+        """Yield the directories of an entry (or image), parents first, of several `parts` those of one.
+
+        Each comes with its descriptor, -1 if it cannot be opened; with its files, with those that are executable, and with whether all
+        of them are as published, as far as a glance tells (True if no `look` is wanted). Directories without files come too,
+        and one whose files are in several parts comes in each. Raises EntryLost.
+        """
+        try:
+            glance = self._glance(entry)
+            found = () if glance is None else glance.directories(part, parts)
+        except (OSError, ValueError) as error:
+            raise EntryLost(entry, str(error)) from error
+        if glance is None:
+            raise EntryLost(entry, "its list of files is gone")
+        for directory, names, expected in found:
+            fd, sound = -1, False
+            try:
+                fd = glance.open(directory)
+                sound = not look or glance.is_untouched(directory, fd, names, expected)
+            except OSError:
+                pass  # that is for a closer look
+            try:
+                yield directory, fd, names, soundness.executable(names, expected), sound
+            finally:
+                if fd >= 0:
+                    os.close(fd)
+
+    def _glance(self, entry: Entry) -> "Glance | None":
+        if images.is_image(entry):
+            return images.glance(self, entry)
+        listed = self.listed(entry)
+        return None if listed is None else Glance(entry.tree, *listed)
 
     def listed(self, entry: Entry) -> "tuple[list[str], int] | None":
         """Return the lines of the list of an entry's files, and when it was written (ns); None if it cannot be believed."""

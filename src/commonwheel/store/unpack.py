@@ -128,6 +128,7 @@ class _Unpacking:
         self._stop_if_bad()
         for directory in directories:
             disk.set_mode(directory, layout.TREE_MODE)
+            disk.set_times(directory, layout.TREE_TIME * 10**9)
         placed = (described.dist_info, described.data)
         plan = foldplan.plan(by_name, placed, frozenset(self.shared), self.search_paths)
         return Unpacked(described, rows, plan, tuple(self.passed), tuple(archive.folding(by_name)))
