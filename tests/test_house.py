@@ -170,7 +170,8 @@ def loaded_by(*words: str, cwd: Path | None = None, env: dict[str, str] | None =
 HEAVY = {
     "dataclasses", "typing", "json", "re", "email", "zipfile", "tomllib", "logging", "packaging", "http", "ssl", "argparse",
     "asyncio", "inspect", "subprocess", "hashlib", "pycurl", "rich", "tomlkit", "pyproject_hooks", "isal", "urllib.parse",
-    "traceback", "threading", "enum", "pathlib", "shutil", "tempfile", "csv", "configparser", "difflib",
+    "traceback", "threading", "enum", "pathlib", "shutil", "tempfile", "csv", "configparser", "difflib", "contextlib",
+    "collections", "functools",
 }  # fmt: skip
 
 

@@ -9,16 +9,15 @@ Laws of this file: nothing is followed, waited for, or swallowed whole; a name i
 the root of the store without a link, and is held open meanwhile.
 """
 
-import contextlib
 import errno
 import os
 import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from types import TracebackType
 
-    from commonwheel.store.layers import Layer
+    from commonwheel.store.layers import Layer, Place
 
 #: More than any note or header has, in bytes: that of a wheel with 100,000 files outside of packages has 10 MiB.
 MOST = 64 << 20
@@ -39,22 +38,38 @@ def read(path: str) -> tuple[bytes, float]:
         os.close(fd)
 
 
-@contextlib.contextmanager
-def held(layer: "Layer", path: str) -> "Iterator[str]":
-    """Give a name for `path`, which is below the layer's root, that leads to its very directory whatever others rename.
+class Held:
+    """Give, in a `with`, a name for `path`, which is below the layer's root, that leads to its very directory whatever others rename.
 
     OSError if the directory is reached through a link, or is gone. Where the system has no such names (it is Linux that
     has), it is `path`, and only what was said about links holds.
     """
-    above, _, name = path[len(layer.root) + 1 :].rpartition("/")
-    place = layer.place("")
-    opened = []
-    try:
-        for part in above.split("/") if above else ():
-            place = layer.inner(place, part)
-            opened.append(place)
+
+    __slots__ = ("_layer", "_opened", "_path")
+
+    def __init__(self, layer: "Layer", path: str) -> None:
+        self._layer = layer
+        self._path = path
+        self._opened: list[Place] = []
+
+    def __enter__(self) -> str:
+        above, _, name = self._path[len(self._layer.root) + 1 :].rpartition("/")
+        place = self._layer.place("")
+        try:
+            for part in above.split("/") if above else ():
+                place = self._layer.inner(place, part)
+                self._opened.append(place)
+        except BaseException:
+            self._close()
+            raise
         firm = f"{_OPEN_FILES}/{place.fd}"
-        yield f"{firm}/{name}" if os.path.isdir(firm) else path
-    finally:
-        for one in opened:
+        return f"{firm}/{name}" if os.path.isdir(firm) else self._path
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        for one in self._opened:
             one.close()

@@ -177,7 +177,7 @@ def drop_stale(layer: "Layer") -> list[Root]:
             alive.append(root)
             continue
         try:
-            with caution.held(layer, root.path) as path:
+            with caution.Held(layer, root.path) as path:
                 disk.remove(path)
         except (disk.DiskError, OSError):
             # somebody else's note: it counts no more, and goes when he comes by

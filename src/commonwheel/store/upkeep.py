@@ -191,7 +191,7 @@ class _Removal:
             return True
         layer = next(layer for layer in self.store.layers if path.startswith(f"{layer.root}/"))
         try:
-            with caution.held(layer, path) as firm:
+            with caution.Held(layer, path) as firm:
                 return self._remove_from(os.path.dirname(path), firm, one)
         except OSError as error:
             self.remains.append(f"`{path}` stays: {error.strerror or error}")
