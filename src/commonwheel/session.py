@@ -221,7 +221,8 @@ class Session:
         from commonwheel import copies
         from commonwheel.fs import disk
 
-        made = None if disk.is_observed() else copies.standing(_aside)
+        records = self.records
+        made = None if disk.is_observed() else copies.standing(lambda *words: _aside(records, *words))
         if made is not None:
             self._closing.append(made.close)
         return made
@@ -1124,7 +1125,7 @@ class _Plain:
         return self._session.rules(**({"formats": formats, "lowest": False} | changes))
 
 
-def _aside(kind: str, *words: "Any") -> object:
+def _aside(records: "Records", kind: str, *words: "Any") -> object:
     """Do what a copy of this process is asked to do."""
     if kind == "entry":
         from commonwheel.store import making
@@ -1133,7 +1134,7 @@ def _aside(kind: str, *words: "Any") -> object:
         return making.make(staged, making.Wheel(*wheel), verify_record=verify_record)
     from commonwheel.index import pressing
 
-    return pressing.pressed(*words)
+    return pressing.pressed(records, *words)
 
 
 def _metadata_fields(entry: "Entry") -> "Mapping[str, tuple[str, ...]]":

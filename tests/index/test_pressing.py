@@ -1,5 +1,6 @@
 """A page that is pressed by a copy of this process is the page that we would have made."""
 
+import gzip
 import json
 from collections.abc import Iterator
 
@@ -10,9 +11,12 @@ from commonwheel.index.configured import Index
 from commonwheel.index.packed import Page, Provenance
 from commonwheel.index.pressing import IndexPageMismatch
 from commonwheel.index.registry import Registry
+from commonwheel.index.shelf import Shelf
 from commonwheel.model import SafeUrl
+from commonwheel.net.responses import NetworkError
 from kit.desk import Desk, offer_many
 from kit.index_server import JSON, Always, Garbage, IndexServer
+from kit.pages import MemoryPages
 from kit.wheels import wheel_bytes, wheel_filename
 
 
@@ -28,8 +32,9 @@ def server() -> Iterator[IndexServer]:
 class Aside:
     """Stand for the copies: keep what was asked, and answer as one of them would, or not at all."""
 
-    def __init__(self, *, answers: bool = True) -> None:
+    def __init__(self, pages: MemoryPages, *, answers: bool = True) -> None:
         self.asked: list[tuple[object, ...]] = []
+        self._pages = pages
         self._answers = answers
 
     def __call__(self, *words: object) -> object:
@@ -37,7 +42,7 @@ class Aside:
         if not self._answers:
             return None
         try:
-            return pressing.pressed(*words[1:])  # type: ignore[arg-type]
+            return pressing.pressed(self._pages, *words[1:])  # type: ignore[arg-type]
         except Exception:
             return None
 
@@ -59,8 +64,7 @@ def told(found: Page) -> object:
         found.tags,
         found.times,
         found.provenance,
-        found.rows,
-        list(found.all_files()),
+        found.content,
     )
 
 
@@ -70,28 +74,70 @@ def test_a_copy_makes_the_same_page(server: IndexServer, versions: int, answers:
     offer_many(server, versions)
     with Desk() as alone, Desk() as helped:
         helped.now = alone.now
-        aside = Aside(answers=answers)
+        aside = Aside(helped.pages, answers=answers)
         own, theirs = page(alone, server, None), page(helped, server, aside)
         assert [words[0] for words in aside.asked] == ["page"]
         assert told(theirs) == told(own)
         assert packed.lies_apart(own) is (versions > 0)
         assert helped.pages.records == alone.pages.records
+        # what a copy has put where it can be read from does not come back through a pipe
+        assert (theirs.rows is None) is (answers and versions > 0)
+        assert Shelf(Index(SafeUrl(server.url)), helped.pages).rows(theirs)
+        assert list(theirs.all_files()) == list(own.all_files())
+
+
+@pytest.mark.parametrize("versions", [0, 400])
+def test_a_page_that_no_store_takes_comes_back_whole(server: IndexServer, versions: int) -> None:
+    class Full(MemoryPages):
+        def put(self, space: str, key: str, data: bytes) -> bool:
+            return False
+
+    offer_many(server, versions)
+    with Desk() as alone, Desk() as helped:
+        helped.now = alone.now
+        own, theirs = page(alone, server, None), page(helped, server, Aside(Full()))
+        assert theirs.rows == own.rows
+        assert helped.pages.records == alone.pages.records
+
+
+def test_what_an_index_does_not_want_kept_is_kept_by_nobody(server: IndexServer) -> None:
+    offer_many(server, 400)
+    server.page_headers = {"cache-control": "no-store"}
+    with Desk() as desk:
+        assert page(desk, server, Aside(desk.pages)).rows is not None
+        assert not desk.pages.records
+
+
+@pytest.mark.parametrize("copies", [False, True])
+def test_a_page_may_be_compressed_for_the_way(server: IndexServer, copies: bool) -> None:
+    body = gzip.compress(json.dumps({"meta": {"api-version": "1.0"}, "name": "demo", "files": []}).encode())
+    server.put("/simple/demo/", body, JSON, content_encoding="gzip")
+    with Desk() as desk:
+        aside = Aside(desk.pages)
+        assert page(desk, server, aside if copies else None).versions == ()
+        assert [words[4] for words in aside.asked] == [body] * copies
+
+
+def test_a_compressed_page_that_breaks_off_is_an_error(server: IndexServer) -> None:
+    server.put("/simple/demo/", gzip.compress(b"{}" * 1000)[:-9], JSON, content_encoding="gzip")
+    with Desk() as desk, pytest.raises(NetworkError, match="cannot be read"):
+        page(desk, server, Aside(desk.pages))
 
 
 def test_an_error_is_told_as_without_copies(server: IndexServer) -> None:
     body = json.dumps({"meta": {"api-version": "1.0"}, "name": "evil", "files": []}).encode()
     server.script("/simple/demo/", Always(Garbage(body, JSON)))
     with Desk() as desk, pytest.raises(IndexPageMismatch, match="`evil`"):
-        page(desk, server, Aside())
+        page(desk, server, Aside(desk.pages))
 
 
 def test_remarks_on_a_page_are_told_whoever_read_it(server: IndexServer) -> None:
     body = json.dumps({"meta": {"api-version": "1.999"}, "name": "demo", "files": []}).encode()
     server.script("/simple/demo/", Always(Garbage(body, JSON)))
     said = []
-    for aside in (None, Aside()):
+    for copies in (False, True):
         with Desk() as desk:
-            page(desk, server, aside)
+            page(desk, server, Aside(desk.pages) if copies else None)
             said.append(desk.notes.of("debug"))
     assert said[0] == said[1]
     assert "1.999" in said[0][0]

@@ -5,7 +5,7 @@ import pytest
 from commonwheel.errors import MetadataUnavailable
 from commonwheel.index.bundle import pack
 from commonwheel.index.configured import Index
-from commonwheel.index.packed import Draft, Provenance
+from commonwheel.index.packed import Draft, Page, Provenance
 from commonwheel.index.shelf import Shelf, check
 from commonwheel.model import Metadata, SafeUrl
 from kit.pages import MemoryPages
@@ -37,6 +37,29 @@ def test_a_bundle_is_written_only_when_something_was_learned() -> None:
     shelf.keep_bundle(bundle)
     shelf.keep_bundle(bundle)
     assert len(pages.writes) == 1
+
+
+def test_rows_that_lie_apart_are_let_go_of_when_others_need_the_room() -> None:
+    pages = MemoryPages()
+    shelf = Shelf(index("https://index.example/simple"), pages)
+    large = [page_of_rows(f"demo{n}", 5_000_000) for n in range(3)]
+    for page in large:
+        shelf.keep(page)
+        page.rows = None
+    assert all(shelf.rows(page) for page in large)
+    assert [page.rows is not None for page in large] == [False, False, True]
+    assert shelf.rows(large[0])
+    assert [page.rows is not None for page in large] == [True, False, False]
+    assert shelf.rows(large[1], for_good=True)
+    assert shelf.rows(large[2])
+    assert [page.rows is not None for page in large] == [False, True, True]
+
+
+def page_of_rows(project: str, size: int) -> Page:
+    draft = Draft(index("https://index.example/simple").identity, project)
+    name = f"{project}-1.0-py3-none-any.whl"
+    draft.add((name, "https://index.example/" + "x" * size + name, "", None, None, None, "", "", ""))
+    return draft.finish(Provenance())
 
 
 def test_metadata_has_to_be_of_the_version_that_was_asked_for() -> None:

@@ -14,10 +14,11 @@ class MemoryPages:
         self.reads.append((space, key))
         return self.records.get((space, key))
 
-    def put(self, space: str, key: str, data: bytes) -> None:
+    def put(self, space: str, key: str, data: bytes) -> bool:
         """Keep a record."""
         self.writes.append((space, key))
         self.records[space, key] = data
+        return True
 
     def stamp(self, space: str, key: str) -> str:
         """Return what tells this record from what may stand in its place later, "" for none."""

@@ -183,6 +183,19 @@ def test_a_body_of_several_streams_is_one(index: IndexServer, client: Client) ->
     assert pending.result() is pending.result()
 
 
+def test_a_body_can_be_had_as_it_came(index: IndexServer, client: Client) -> None:
+    body = gzip.compress(b"page " * 1000)
+    index.put("/x", body, "text/html", content_encoding="gzip")
+    index.put("/plain", b"plain")
+    pending = client.get(url(index, "/x"), packed=True)
+    response = pending.result()
+    assert response.body == body
+    assert response.opened().body == b"page " * 1000
+    assert response.opened() is response.opened() is pending.result()
+    plain = client.get(url(index, "/plain"), packed=True).result()
+    assert plain.opened() is plain
+
+
 def test_a_small_body_has_a_limit_also_after_decoding(index: IndexServer, client: Client) -> None:
     index.put("/bomb", gzip.compress(b"\0" * 10_000_000), "text/html", content_encoding="gzip")
     index.put("/ok", b"x" * 1000)

@@ -209,6 +209,37 @@ def test_victims_rise_above_others() -> None:
     assert len(given.chosen) < first_v + size
 
 
+def test_a_victim_is_never_put_behind_what_threw_it_out() -> None:
+    # d throws b out until b comes first; then b throws a out as often, each of whose versions wants an older b
+    size = 20
+    everything = (2 << size) - 2
+    needs: dict[tuple[str, str, int], Sequence[tuple[Any, ...]]] = {
+        **{("b", "", i): [("d", 0b10)] for i in range(1, size + 1)},
+        **{("a", "", i): [("b", (1 << i) - 2)] for i in range(1, size + 1)},
+    }
+    given = Given({"d": 2, "b": size, "a": size}, [("d", 0b110), ("b", everything), ("a", everything)], needs)
+    assert answer(given) == {"d": 1, "b": size - 1, "a": size}
+    assert sum(name == "b" for name, _, _ in given.loaded) < 8
+
+
+def test_what_is_needed_with_an_extra_comes_first_once_it_was_decided() -> None:
+    roots = [("a", 0b110), ("x", 0b110), ("x", 0b110, "e"), ("z", 0b110)]
+    given = Given({"a": 2, "x": 2, "z": 2}, roots, {("z", "", i): [("a", 0b10)] for i in (1, 2)})
+    assert answer(given) == {"a": 1, "x": 2, "x[e]": 2, "z": 2}
+    assert [name for name, _ in given.chosen] == ["a", "x", "z", "z", "x", "a", "z"]
+
+
+def test_of_several_reasons_the_first_one_is_blamed() -> None:
+    # v says `late` first, and has to be tried until the decision about `early` is taken back
+    size = 40
+    everything = (2 << size) - 2
+    needs = {("v", "", i): [("late", 0b10), ("early", 0b10)] for i in range(1, size + 1)}
+    roots = [("early", 0b110), ("late", 0b110), ("v", everything)]
+    given = Given({"early": 2, "late": 2, "v": size}, roots, needs)
+    assert answer(given) == {"early": 1, "late": 1, "v": size}
+    assert [name for name, _ in given.chosen] == ["early", "late", *"vvvvv", "v", "early", "late"]
+
+
 def test_an_extra_has_the_version_of_its_project_or_none() -> None:
     given = Given(
         {"x": 2, "y": 2},

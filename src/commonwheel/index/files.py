@@ -57,8 +57,9 @@ class Files:
         if at is None:
             return []
         page = offer.page
-        if page.rows is not None or self._search.shelf(page.index).rows(page):
-            found = page.files(at, offer.fitting if fitting else None)
+        shelf = self._search.shelf(page.index)
+        for _ in range(2):  # another thread may need the room just now
+            found = page.files(at, offer.fitting if fitting else None) if shelf.rows(page) else None
             if found is not None:
                 return found
         return self._refetched(offer, page.versions[at])

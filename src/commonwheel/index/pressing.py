@@ -1,14 +1,22 @@
 """From the body of an answer to the record of a page: parsed, checked against its name, packed.
 
 It is most of the work of a resolution that has nothing to go by, and needs nothing but the bytes: hence a copy of this
-process can do it (`pressed`), and whoever hands it over gets the record.
+process can do it (`pressed`), from the body as it came to the record in the store. Whoever hands it over gets the head.
 """
 
 from commonwheel.errors import CommonwheelError
 from commonwheel.index import packed
+from commonwheel.index.configured import Index
 from commonwheel.index.packed import Draft, Page, Provenance
+from commonwheel.index.shelf import Shelf
+from commonwheel.model import SafeUrl
+from commonwheel.net.encoding import IN_MEMORY, is_packed, unpacked
 from commonwheel.specs import simple_api
 from commonwheel.specs.names import normalize
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from commonwheel.index.shelf import Pages
 
 
 class IndexPageMismatch(CommonwheelError):
@@ -37,10 +45,27 @@ def press(identity: str, project: str, page: simple_api.ProjectPage, source: Pro
     return draft.finish(source.replaced(status=status, reason=page.reason))
 
 
-def pressed(
-    identity: str, shown: str, project: str, body: bytes, url: str, content_type: str, source: tuple[object, ...]
-) -> tuple[bytes, bytes | None, tuple[str, ...]]:
-    """Return the record of a page, its rows if they lie apart, and remarks."""
+def pressed(  # noqa: PLR0913 - what tells a page
+    pages: "Pages",
+    identity: str,
+    shown: str,
+    project: str,
+    body: bytes,
+    encoding: str,
+    url: str,
+    content_type: str,
+    source: tuple[object, ...],
+    private: bool,
+    keep: bool,
+) -> tuple[bytes, bytes | None, bool, tuple[str, ...]]:
+    """Make the record of a page, and remember it if it is to be kept.
+
+    Returns its head (with the rows, where they are few), the rows that lie apart unless they can be read from the store,
+    whether it was kept, and remarks.
+    """
+    if is_packed(encoding):
+        body = unpacked(body, encoding, IN_MEMORY)
     page = parse(shown, project, body, url, content_type)
     made = press(identity, project, page, Provenance(*source))  # type: ignore[arg-type]
-    return packed.encode_head(made), made.rows if packed.lies_apart(made) else None, page.notes
+    kept = keep and Shelf(Index(SafeUrl(identity), private=private), pages).keep(made)
+    return packed.encode_head(made), made.rows if packed.lies_apart(made) and not kept else None, kept, page.notes

@@ -41,8 +41,10 @@ if TYPE_CHECKING:
     class Fetcher(Protocol):
         """Fetch small bodies: `net.client.Client`."""
 
-        def get(self, url: SafeUrl, headers: Mapping[str, str] = ..., *, limit: int | None = None) -> Pending[Response]:
-            """Return an answer that is on its way; statuses are values."""
+        def get(
+            self, url: SafeUrl, headers: Mapping[str, str] = ..., *, limit: int | None = None, packed: bool = False
+        ) -> Pending[Response]:
+            """Return an answer that is on its way; statuses are values, and bodies may stay `packed`."""
 
 
 _OK, _UNCHANGED = 200, 304
@@ -123,7 +125,7 @@ class Registry:
         if source is not None:
             headers |= {"if-none-match": source.etag} if source.etag else {}
             headers |= {"if-modified-since": source.modified} if source.modified else {}
-        transfer = self._fetcher.get(url, headers)
+        transfer = self._fetcher.get(url, headers, packed=True)
         result: Chained[T] = Chained(transfer)
 
         def make() -> "T":
@@ -138,7 +140,7 @@ class Registry:
     def _received(self, index: Index, project: str, known: Page | None, response: "Response") -> Reply:
         """Make a reply of what an index answered, and remember it."""
         status = response.status
-        same = status == _OK and known is not None and _is_same(response.body, known.provenance)
+        same = status == _OK and known is not None and _is_same(response, known.provenance)
         if known is not None and (same or status == _UNCHANGED):
             known.provenance = self._provenance(index, response, known.provenance)
             Shelf(index, self._pages).renew(known)
@@ -152,26 +154,34 @@ class Registry:
             said = f"`{index}` answered {status_text(status)}{f' ({hint})' if hint else ''}"
             return Reply(None, said, refused=True)
         if status != _OK:
-            raise refusal(response)
-        made = self._pressed(index, project, response)
-        self._keep(index, made, response)
+            raise refusal(response.opened())
+        source = self._provenance(index, response)
+        made = self._pressed_aside(index, project, response, source)
+        if made is None:
+            response = response.opened()
+            kind = response.headers.get("content-type", "")
+            page = self._parse(index, project, response.body, response.url, kind)
+            made = pressing.press(index.identity, project, page, source)
+            self._keep(index, made, response)
         return reply_for(made, index)
 
-    def _pressed(self, index: Index, project: str, response: "Response") -> Page:
-        """Make a page of an answer; in another process if there is one, so that others go on meanwhile."""
-        kind, source = response.headers.get("content-type", ""), self._provenance(index, response)
-        if self._aside is not None:
-            words = (index.identity, str(index), project, response.body, response.url.bare, kind, source.words)
-            told = self._aside("page", *words)
-            if isinstance(told, tuple):
-                head, rows, notes = told
-                made = packed.decode(head, index.identity, project)
-                if made is not None and (rows is None or made.attach(rows)):
-                    self._tell(notes)
-                    return made
-        return pressing.press(
-            index.identity, project, self._parse(index, project, response.body, response.url, kind), source
-        )
+    def _pressed_aside(self, index: Index, project: str, response: "Response", source: Provenance) -> "Page | None":
+        """Have another process make a page of an answer and keep it, if there is one, so that others go on meanwhile."""
+        if self._aside is None:
+            return None
+        kind, encoding = (response.headers.get(name, "") for name in ("content-type", "content-encoding"))
+        words = (index.identity, str(index), project, response.body, encoding, response.url.bare, kind, source.words)
+        told = self._aside("page", *words, index.private, self._storable(index, response))
+        if not isinstance(told, tuple):
+            return None
+        head, rows, kept, notes = told
+        made = packed.decode(head, index.identity, project)
+        if made is None or (rows is not None and not made.attach(rows)):
+            return None
+        if not kept:
+            self._keep(index, made, response)
+        self._tell(notes)
+        return made
 
     def _parse(
         self, index: Index, project: str, body: bytes, url: SafeUrl, content_type: str
@@ -198,14 +208,18 @@ class Registry:
             response.url.bare,
             fresh.etag or (before.etag if before else ""),
             fresh.modified or (before.modified if before else ""),
-            before.checksum if before else "" if fresh.etag or fresh.modified else _checksum(response.body),
+            before.checksum if before else "" if fresh.etag or fresh.modified else _checksum(response),
             before.status if before else "",
             before.reason if before else "",
         )
 
     def _keep(self, index: Index, page: Page, response: "Response") -> None:
-        if index.cache_control or storable(response.headers):
+        if self._storable(index, response):
             Shelf(index, self._pages).keep(page)
+
+    @staticmethod
+    def _storable(index: Index, response: "Response") -> bool:
+        return bool(index.cache_control) or storable(response.headers)
 
     def _stale(self, index: Index, project: str, known: Page | None, error: CommonwheelError) -> Reply:
         """Go on with a remembered page when no new one can be had; without one, fail."""
@@ -247,15 +261,16 @@ class Registry:
         )
 
     def _links_received(self, index: Index, known: links.Links | None, response: "Response") -> links.Links:
-        same = response.status == _OK and known is not None and _is_same(response.body, known.provenance)
+        same = response.status == _OK and known is not None and _is_same(response, known.provenance)
         if known is not None and (same or response.status == _UNCHANGED):
             found = links.Links(index.identity, known.lines(), self._provenance(index, response, known.provenance))
         elif response.status == _OK:
-            page = self._parse(index, "", response.body, response.url, response.headers.get("content-type", ""))
+            kind = response.headers.get("content-type", "")
+            page = self._parse(index, "", response.opened().body, response.url, kind)
             found = _links_of(index, page, self._provenance(index, response))
         else:
-            raise refusal(response)
-        if index.cache_control or storable(response.headers):
+            raise refusal(response.opened())
+        if self._storable(index, response):
             Shelf(index, self._pages).keep_links(links.encode(found))
         return found
 
@@ -357,13 +372,14 @@ class Registry:
         return _understood(body, project, version, row)
 
 
-def _is_same(body: bytes, known: Provenance) -> bool:
+def _is_same(response: "Response", known: Provenance) -> bool:
     """Tell whether an index without validators sent the same page again."""
-    return known.checksum != "" and known.checksum == _checksum(body)
+    return known.checksum != "" and known.checksum == _checksum(response)
 
 
-def _checksum(body: bytes) -> str:
+def _checksum(response: "Response") -> str:
     """Tell one body from another: of an index without validators, a page that did not change need not be read again."""
+    body = response.opened().body
     return f"{len(body):x}-{crc32(body):08x}"
 
 

@@ -255,7 +255,7 @@ class Search:
         An upload limit may cut through a version, of which files were added later; a remembered page may keep its rows apart.
         """
         cut = Judge.cuts(page, self.rules.terms(page.project, index))
-        return not cut or page.rows is not None or self._shelf(index).rows(page)
+        return not cut or page.rows is not None or self._shelf(index).rows(page, for_good=True)
 
     def _doubted(self, name: str) -> bool:
         return self.rules.refreshes(name) and not self.rules.offline

@@ -4,6 +4,8 @@ Laws of this file: it reads and writes records and nothing else; no network, no 
 missing, damaged or of another index is a miss.
 """
 
+from _thread import allocate_lock
+
 from commonwheel.errors import MetadataUnavailable
 from commonwheel.index import bundle as bundles
 from commonwheel.index import packed
@@ -22,17 +24,21 @@ if TYPE_CHECKING:
         def get(self, space: str, key: str) -> bytes | None:
             """Return a record, or None."""
 
-        def put(self, space: str, key: str, data: bytes) -> object:
-            """Keep a record; failing to is no error."""
+        def put(self, space: str, key: str, data: bytes) -> bool:
+            """Keep a record, and tell whether it can be read back; failing to is no error."""
 
         def stamp(self, space: str, key: str) -> str:
             """Return what tells this state of a record from every other, "" if there is none."""
 
 
+#: So many bytes of rows that lie apart are held in memory, not counting the last ones.
+_ROOM = 8 * 1024 * 1024
+
+
 class Shelf:
     """The records of one index."""
 
-    __slots__ = ("_identity", "_key", "_pages", "_private", "index")
+    __slots__ = ("_held", "_identity", "_key", "_lock", "_pages", "_private", "index")
 
     def __init__(self, index: "Index", pages: "Pages") -> None:
         self.index: Final = index
@@ -40,12 +46,14 @@ class Shelf:
         self._identity = index.identity
         self._key = index.key
         self._private = "private-" if index.private else ""
+        self._held: list[packed.Page] = []
+        self._lock = allocate_lock()
 
     def _get(self, space: str, name: str) -> bytes | None:
         return self._pages.get(self._private + space, f"{self._key}/{name}")
 
-    def _put(self, space: str, name: str, data: bytes) -> None:
-        self._pages.put(self._private + space, f"{self._key}/{name}", data)
+    def _put(self, space: str, name: str, data: bytes) -> bool:
+        return self._pages.put(self._private + space, f"{self._key}/{name}", data)
 
     def page(self, project: str) -> "packed.Page | None":
         """Return the remembered page of a project, fresh or not; its rows may lie apart (`rows`)."""
@@ -56,23 +64,38 @@ class Shelf:
         """Return the space and the key of the record of a project's page."""
         return f"{self._private}pages", f"{self._key}/{project}"
 
-    def rows(self, page: "packed.Page") -> bool:
-        """See to it that a page has its rows, and tell whether it has."""
+    def rows(self, page: "packed.Page", *, for_good: bool = False) -> bool:
+        """See to it that a page has its rows, and tell whether it has.
+
+        Rows that lie apart are read when they are needed, and let go of when others need the room: those of hundreds of
+        projects would be most of what a resolution holds. Some are needed `for_good`.
+        """
         if page.rows is not None:
             return True
         data = self._get("pages", f"{page.project}.files")
-        return data is not None and page.attach(data)
+        if data is None or not page.attach(data):
+            return False
+        if not for_good:
+            with self._lock:
+                self._held.append(page)
+                room = _ROOM - sum(len(one.rows or b"") for one in self._held)
+                while room < 0 and len(self._held) > 1:
+                    oldest = self._held.pop(0)
+                    room += len(oldest.rows or b"")
+                    oldest.rows = None
+        return True
 
-    def keep(self, page: "packed.Page") -> None:
-        """Remember a page."""
+    def keep(self, page: "packed.Page") -> bool:
+        """Remember a page, and tell whether it can be read back."""
+        kept = True
         if page.rows is not None and packed.lies_apart(page):
             # Rows first: a head whose rows are not there yet would send its next reader to the network.
-            self._put("pages", f"{page.project}.files", page.rows)
-        self.renew(page)
+            kept = self._put("pages", f"{page.project}.files", page.rows)
+        return self.renew(page) and kept
 
-    def renew(self, page: "packed.Page") -> None:
+    def renew(self, page: "packed.Page") -> bool:
         """Remember that a page is still right; rows that lie apart stay where they are."""
-        self._put("pages", page.project, packed.encode_head(page))
+        return self._put("pages", page.project, packed.encode_head(page))
 
     def bundle(self, project: str) -> "bundles.Bundle":
         """Return the metadata remembered for a project."""

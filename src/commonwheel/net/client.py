@@ -24,6 +24,7 @@ from commonwheel.errors import InternalError
 from commonwheel.events import Silence
 from commonwheel.model import SafeUrl, Value
 from commonwheel.net.certificates import client_certificate, trust
+from commonwheel.net.encoding import IN_MEMORY
 from commonwheel.net.pending import Pending
 from commonwheel.net.responses import (
     BodyTooLarge,
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 
     from commonwheel.events import Reporter
 
-IN_MEMORY = 256 * 1024 * 1024  # the largest index page known has 40 MB; this only stops what is no page
 _NOTHING: "Mapping[str, str]" = {}
 _KNOCK = b"\0"
 # Requests under way at once to one server: that many connections if it speaks HTTP/1.1, streams if HTTP/2.
@@ -249,18 +249,24 @@ class Client:
     # ------------------------------------------------------------------ what callers use
 
     def get(
-        self, url: SafeUrl, headers: "Mapping[str, str]" = _NOTHING, *, limit: int | None = None
+        self,
+        url: SafeUrl,
+        headers: "Mapping[str, str]" = _NOTHING,
+        *,
+        limit: int | None = None,
+        packed: bool = False,
     ) -> "Pending[Response]":
         """Fetch a small body (at most `limit` bytes after decoding) into memory.
 
         Statuses that callers can use are values (304, 401, 403, 404 ...); only what still fails after all retries is a
-        NetworkError. A `file:` URL answers 200 or 404, and lists a directory as an HTML page of links.
+        NetworkError. A `file:` URL answers 200 or 404, and lists a directory as an HTML page of links. With `packed` a body
+        that is compressed for the way stays so, until somebody asks for the response `opened()`.
         """
         if url.secret[:5].lower() == "file:":
             return _local(url, limit or IN_MEMORY)
         if self.options.offline:
             return Pending.failed(_offline(url))
-        transfer = Transfer(url, headers, limit or IN_MEMORY, self._rules)
+        transfer = Transfer(url, headers, limit or IN_MEMORY, self._rules, packed=packed)
         self._submit(transfer)
         return transfer
 

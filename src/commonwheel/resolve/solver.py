@@ -42,7 +42,12 @@ always decided first, and `x[e]` takes the same version or none.
 The order in which packages are decided is uv's: by project, a given source first, then one version (`==`), then what
 conflicts threw out often, then what threw others out often, then the rest as first seen. It is a heuristic, but it is
 the one under which the projects of this world resolve quickly (a "fewest candidates first" order wandered through
-metadata for minutes).
+metadata for minutes). To uv a requirement with an extra or under a marker is a package of its own, which demands one
+version of its project: that of the decision. So a project that is needed in such a way counts as pinned once it was
+decided, which brings the decisions that hold many others together to the front.
+
+Of several reasons against a version the one that was there first is blamed: it is taken back last, so it speaks
+against the most versions, and it is the one whose decision has to be reconsidered.
 
 Laws of this file: no I/O, no clocks, no randomness. Everything comes through `Provider`, and the answers, not the
 moment of their arrival, decide what comes out.
@@ -154,9 +159,12 @@ class Assignment:
 
 
 class Project:
-    """What packages of one name share: their universe, their place in the order, and how often they were in the way."""
+    """What packages of one name share: their universe, their place in the order, and how often they were in the way.
 
-    __slots__ = ("base", "culprit", "extras", "order", "rank", "universe", "victim")
+    `tied` says that somebody needs it with an extra, or under a marker.
+    """
+
+    __slots__ = ("base", "culprit", "extras", "order", "rank", "tied", "universe", "victim")
 
     def __init__(self, universe: "Universe", order: int) -> None:
         self.universe: Final = universe
@@ -164,6 +172,7 @@ class Project:
         self.rank = RANK_PLAIN if universe.source is None else RANK_SOURCE
         self.base: Final = Package(self)
         self.extras: dict[str, Package] = {}
+        self.tied = False
         self.victim = 0
         self.culprit = 0
 
@@ -304,6 +313,8 @@ class Solver:
                 self._exclude(project.base, fact)
         if dependency.pinned and project.rank > RANK_PINNED:
             self._move(project, RANK_PINNED)
+        if dependency.extra or dependency.requirement.marker:
+            project.tied = True
         if not dependency.extra:
             return project.base
         package = project.extras.get(dependency.extra)
@@ -413,12 +424,13 @@ class Solver:
             fact = Incompatibility({package: 1 << position}, Barred(package, unusable.reason, unusable.detail))
             self._exclude(package, fact)
             return
-        for need in needs:
-            if need.forbids(package):
-                # this version, and all that say the same, are impossible as things stand
-                self._blame(package.project, need)
-                self._exclude(package, need)
-                return
+        forbidding = [need for need in needs if need.forbids(package)]
+        if forbidding:
+            # this version, and all that say the same, are impossible as things stand
+            first = min(forbidding, key=lambda need: self._carrier(need, package))
+            self._blame(package.project, first)
+            self._exclude(package, first)
+            return
         self._decide(package, position)
         for need in needs:
             if not self._follow(need):
@@ -433,6 +445,8 @@ class Solver:
         package.domain = 1 << position
         package.history.append(Assignment(self._level, self._moment, package.domain, None))
         self._changed.append(package)
+        if package.project.tied and package.project.rank > RANK_PINNED:
+            self._move(package.project, RANK_PINNED)
 
     def _choose(self, package: Package) -> int:
         """Return the position of the version to try; an extra follows its project."""
@@ -582,10 +596,13 @@ class Solver:
                 self._reranked.append((culprit, RANK_CULPRIT))
 
     def _rerank(self) -> None:
-        """Decide victims sooner and culprits later, and take a culprit's decision back at once (uv's rule)."""
+        """Decide victims sooner and culprits later, and take a culprit's decision back at once (uv's rule).
+
+        A victim is no culprit: two that throw each other out would change places for ever.
+        """
         while self._reranked:
             project, rank = self._reranked.pop(0)
-            if project.rank == rank:
+            if project.rank in (rank, RANK_VICTIM):
                 continue
             self._move(project, rank)
             if rank == RANK_CULPRIT:
