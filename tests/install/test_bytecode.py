@@ -29,7 +29,7 @@ def furnish(tmp_path: Path, mode: str = "copy") -> tuple[object, Shelf, list[str
 
 def test_modules_are_compiled_by_the_target_and_go_with_them(tmp_path: Path) -> None:
     env, shelf, locations = furnish(tmp_path)
-    assert bytecode.compile_quietly(env, bytecode.modules(locations), Silence()) == 2  # type: ignore[arg-type]
+    assert bytecode.compile_quietly(env, bytecode.modules(locations), Silence()).count == 2  # type: ignore[arg-type]
     site = env.paths["purelib"]  # type: ignore[attr-defined]
     compiled = importlib.util.cache_from_source(f"{site}/one/__init__.py")
     assert os.path.exists(compiled)
@@ -58,7 +58,7 @@ def test_what_lies_in_the_store_is_not_compiled_there(tmp_path: Path) -> None:
     env, _, locations = furnish(tmp_path, "fold")
     loose = bytecode.modules(locations)
     assert [os.path.basename(path) for path in loose] == ["mod.py"]
-    assert bytecode.compile_quietly(env, bytecode.modules(locations), Silence()) == 1  # type: ignore[arg-type]
+    assert bytecode.compile_quietly(env, bytecode.modules(locations), Silence()).count == 1  # type: ignore[arg-type]
     assert not glob.glob(f"{tmp_path}/store/**/__pycache__", recursive=True)
 
 

@@ -14,15 +14,15 @@ from commonwheel.store.lines import joined, seal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from commonwheel.model import Entry
     from commonwheel.store.filelist import Row
     from commonwheel.store.layers import Layer
     from commonwheel.store.store import Store
 
-    #: Compile modules, each into the `__pycache__` beside it.
-    Compile = Callable[[Sequence[str]], object]
+    #: Compile modules, each into the `__pycache__` beside it; return those whose bytecode could not be written.
+    Compile = Callable[[Sequence[str]], Collection[str]]
 
 _BYTECODE = ".pyc"
 _MODULE = ".py"
@@ -39,7 +39,7 @@ def is_sound(store: "Store", image: "Entry") -> bool:
     layer, root = store.layer_of(image), os.path.dirname(image.tree)
     if layer is None or store.is_left(root):
         return False
-    faults = _faults(store, layer, image, root)
+    faults = _faults(store, layer, image)
     if not faults:
         return True
     path, what = faults[0]
@@ -54,13 +54,12 @@ def is_sound(store: "Store", image: "Entry") -> bool:
     return False
 
 
-def _faults(store: "Store", layer: "Layer", image: "Entry", root: str) -> "Sequence[tuple[str, str]]":
-    lines = images.bytecode(layer, root[len(layer.root) + 1 :])
-    bytecode = None if lines is None else filelist.rows(lines)
-    if bytecode is None:
-        return [(layout.IMAGE, "is damaged")]
+def _faults(store: "Store", layer: "Layer", image: "Entry") -> "Sequence[tuple[str, str]]":
     try:
-        findings = soundness.examine(image.tree, [*store.rows(image), *bytecode])
+        added = images.bytecode(layer, image)
+        if added is None or filelist.rows(added[0]) is None:
+            return [(layout.IMAGE, "is damaged")]
+        findings = soundness.examine(image.tree, store.rows(image))
         return findings.faults or verify.hash_faults(image.tree, findings.doubts)
     except OSError as error:
         return [(layout.TREE, error.strerror or str(error))]
@@ -69,8 +68,9 @@ def _faults(store: "Store", layer: "Layer", image: "Entry", root: str) -> "Seque
 def build(store: "Store", entries: "Sequence[Entry]", tag: str, compile_modules: "Compile") -> "dict[str, Entry]":
     """Make the images of entries for the interpreter `tag`; return those entries with their trees, by digest.
 
-    Entries in layers that take none are left out. `compile_modules` is called once, with the paths of all modules, in trees of
-    ours; those that it cannot compile are its own affair. What it raises comes out, and leaves nothing behind.
+    Entries in layers that take none are left out, and those of which some bytecode could not be written. `compile_modules` is
+    called once, with the paths of all modules, in trees of ours; those that do not compile are its own affair. What it raises
+    comes out, and leaves nothing behind.
     """
     staged: list[tuple[Entry, Layer, str]] = []
     try:
@@ -84,21 +84,24 @@ def build(store: "Store", entries: "Sequence[Entry]", tag: str, compile_modules:
             for row in store.rows(entry)
             if row[0].endswith(_MODULE)
         ]
-        if modules:
-            compile_modules(modules)
+        unwritten = compile_modules(modules) if modules else ()
         for entry, layer, place in staged:
-            _publish(entry, layer, place, tag)
+            if any(path.startswith(f"{place}/") for path in unwritten):
+                layer.note(f"no bytecode of `{entry.name}` is kept in `{layer.root}`: some of it could not be written")
+            else:
+                _publish(entry, layer, place, tag)
     finally:
         for _, _, place in staged:
             disk.erase(place)
-    found = {entry.digest: images.at_hand(store, entry, tag) for entry, _, _ in staged}
+    found = {entry.digest: images.at_hand(store, entry, tag) for entry in entries}
     return {digest: image for digest, image in found.items() if image is not None}
 
 
 def _staged(store: "Store", entry: "Entry", tag: str) -> "tuple[Layer, str] | None":
     """Lay out the files of an entry again, beside where its image belongs; None where the layer takes none."""
     layer = store.layer_of(entry)
-    if layer is None or layer.refusal:
+    # one that is there and was not found is a stranger's, or cannot be taken away: another would have no place
+    if layer is None or layer.refusal or os.path.lexists(layer.path(layout.image(entry.digest, tag))):
         return None
     try:
         shard = layer.prepare(layout.image(entry.digest, tag).rpartition("/")[0])
