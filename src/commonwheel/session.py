@@ -1014,23 +1014,23 @@ class Session:
         if locations:
             from commonwheel.install import bytecode
 
-            self._compile(environment, bytecode.modules(locations), mode)
+            self._compile(environment.interpreter, bytecode.modules(locations), mode)
 
-    def make_images(self, environment: "Environment", entries: "Sequence[Entry]", tag: str) -> "dict[str, Entry]":
-        """Compile entries for an environment's interpreter, and return those with the trees of their images, by digest."""
+    def make_images(self, interpreter: "Interpreter", entries: "Sequence[Entry]", tag: str) -> "dict[str, Entry]":
+        """Compile entries for an interpreter, and return those with the trees of their images, by digest."""
         from commonwheel.road.bytecode import TIMESTAMP
         from commonwheel.store import imaging
 
-        return imaging.build(self.store, entries, tag, lambda paths: self._compile(environment, paths, TIMESTAMP))
+        return imaging.build(self.store, entries, tag, lambda paths: self._compile(interpreter, paths, TIMESTAMP))
 
-    def _compile(self, environment: "Environment", paths: "Sequence[str]", mode: str) -> "Collection[str]":
+    def _compile(self, interpreter: "Interpreter", paths: "Sequence[str]", mode: str) -> "Collection[str]":
         """Compile modules; return those whose bytecode could not be written."""
         from commonwheel.install import bytecode
 
         limit = self.settings.number("compile-timeout")
         timeout = 60.0 if limit is None else limit or None
         started = time.perf_counter()
-        done = bytecode.compile_quietly(environment, paths, self.reporter, mode=mode, timeout=timeout)
+        done = bytecode.compile_quietly(interpreter, paths, self.reporter, mode=mode, timeout=timeout)
         self.compiled += done.count
         self.compiling += time.perf_counter() - started
         return done.unwritten

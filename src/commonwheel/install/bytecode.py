@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.events import Reporter
-    from commonwheel.model import Environment
+    from commonwheel.model import Interpreter
 
 # modules that a worker has been told of before it is done with the first: so it never waits for the next
 _AHEAD = 4
@@ -62,7 +62,7 @@ def modules(locations: "Iterable[str]") -> "list[str]":
 
 
 def compile_quietly(
-    environment: "Environment",
+    interpreter: "Interpreter",
     paths: "Sequence[str]",
     reporter: "Reporter",
     *,
@@ -73,14 +73,14 @@ def compile_quietly(
 
     Those that do not compile are told as notes of level `debug`, as they would be when they are imported.
     """
-    done = compile_all(environment, paths, reporter, mode=mode, timeout=timeout)
+    done = compile_all(interpreter, paths, reporter, mode=mode, timeout=timeout)
     for path, reason in done.failed:
         reporter.note("debug", f"`{path}` does not compile: {reason}")
     return done
 
 
 def compile_all(
-    environment: "Environment",
+    interpreter: "Interpreter",
     paths: "Sequence[str]",
     reporter: "Reporter",
     *,
@@ -94,7 +94,7 @@ def compile_all(
     """
     if not paths:
         return Compiled(0)
-    argv = [environment.interpreter.executable, "-I", "-S", compile_worker.__file__, mode]
+    argv = [interpreter.executable, "-I", "-S", compile_worker.__file__, mode]
     number = min(count or os.cpu_count() or 1, len(paths))
     compiling = _Compiling(process.workers(number, argv), paths, reporter)
     try:

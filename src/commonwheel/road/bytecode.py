@@ -6,14 +6,15 @@ missing, once for all environments of all users of that store, and takes them fo
 place what was compiled costs a hundredth of compiling it.
 """
 
+from commonwheel.errors import CommonwheelError
 from commonwheel.store import images
 from commonwheel.store.inspection import Inspection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from commonwheel.model import Entry, Environment
+    from commonwheel.model import Entry, Environment, Interpreter
     from commonwheel.road.parts import Parts
 
 #: How bytecode tells that it is stale (PEP 552). That of images does it by size and time, which are the same wherever a file is placed.
@@ -32,25 +33,59 @@ def with_images(
     # whoever wants hashes compiles for himself, as far as Python may write what it compiles
     everything = compiling and parts.invalidation_mode() == TIMESTAMP
     exempt = parts.settings.many("no-fold")
-    wanted = {
-        name: entry
+    wanted = [
+        entry
         for name, entry in entries.items()
-        if entry.trusted and (everything or (folding and entry.foldable and not entry.unfolded and name not in exempt))
-    }
+        if entry.trusted and (everything or (folding and _folds(entry) and name not in exempt))
+    ]
     if not wanted:
         return entries
-    tag = tag_of(environment)
-    found = {name: image for name, entry in wanted.items() if (image := images.at_hand(parts.store, entry, tag))}
-    missing = [entry for name, entry in wanted.items() if name not in found]
+    tag = tag_of(environment.interpreter)
+    found, missing = _at_hand(parts, wanted, tag)
     if missing and compiling:
         with Inspection(parts.store, missing) as inspection:
             inspection.settle()  # the image of a damaged entry would be damaged
-        made = parts.make_images(environment, missing, tag)
-        found |= {entry.name: made[entry.digest] for entry in missing if entry.digest in made}
+        found |= _made(parts, environment.interpreter, missing, tag)
     return {**entries, **found}
 
 
-def tag_of(environment: "Environment") -> str:
-    """Return the name of the bytecode that an environment's interpreter reads: `cpython-312`."""
-    interpreter = environment.interpreter
+def for_builds(
+    parts: "Parts", interpreter: "Interpreter", entries: "Mapping[str, Entry]", *, again: bool
+) -> "Mapping[str, Entry]":
+    """Return what builds need, by name and each file looked at, with the trees of images that are there.
+
+    Under `--compile-bytecode` those that are missing are made where somebody builds `again` with the same tools: to compile setuptools
+    costs as much as four builds gain.
+    """
+    store, tag = parts.store, tag_of(interpreter)
+    found, missing = _at_hand(parts, [entry for entry in entries.values() if entry.trusted and _folds(entry)], tag)
+    sound = {
+        name: image for name, image in found.items() if images.is_untouched(store, image) or store.is_image_sound(image)
+    }
+    if missing and again and parts.settings.flag("compile-bytecode"):
+        try:
+            sound |= _made(parts, interpreter, missing, tag)
+        except CommonwheelError as error:
+            # whatever it is, nothing is lost but the time that it would have saved
+            parts.reporter.note("debug", f"build tools are used without bytecode: {error.message}")
+    return {**entries, **sound}
+
+
+def _folds(entry: "Entry") -> bool:
+    return bool(entry.foldable) and not entry.unfolded
+
+
+def _at_hand(parts: "Parts", entries: "Sequence[Entry]", tag: str) -> "tuple[dict[str, Entry], list[Entry]]":
+    """Return the images that are there, by name, and the entries that have none."""
+    found = {entry.name: image for entry in entries if (image := images.at_hand(parts.store, entry, tag))}
+    return found, [entry for entry in entries if entry.name not in found]
+
+
+def _made(parts: "Parts", interpreter: "Interpreter", entries: "Sequence[Entry]", tag: str) -> "dict[str, Entry]":
+    """Make images, and return those that could be made, by name."""
+    return {image.name: image for image in parts.make_images(interpreter, entries, tag).values()}
+
+
+def tag_of(interpreter: "Interpreter") -> str:
+    """Return the name of the bytecode that an interpreter reads: `cpython-312`."""
     return f"{interpreter.implementation}-{interpreter.version[0]}{interpreter.version[1]}"
