@@ -159,7 +159,8 @@ class Page:
         rows = self.of("files", "cold", "resolution", "source", "small", "pip")
         if not rows:
             return "Not measured yet.\n"
-        own = [row for row in rows if row.case.kind != "imports"]  # what is imported is not the installer's
+        # what is imported is not the installer's, nor is Python's compiler, which takes 50 to 100 MB for a file of a megabyte
+        own = [row for row in rows if row.case.kind not in {"imports", "bytecode-first"}]
         over = [f"{row.case.title} ({row.ours['peak']:.0f})" for row in own if row.ours["peak"] > MEMORY]
         told = (
             f"No case holds more than {MEMORY} MB."

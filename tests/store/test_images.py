@@ -217,6 +217,31 @@ def test_a_layer_that_takes_nothing_has_no_images(root: str, entry: Entry) -> No
     assert leftovers(root) == []
 
 
+def test_many_images_are_closed_by_copies_of_this_process(root: str, place: str) -> None:
+    store = open_store(root)
+    entries = [admit(store, demo_wheel(place, f"demo{number}")) for number in range(9)]
+    made = imaging.build(store, entries, TAG, compile_modules)
+    assert made.keys() == {entry.digest for entry in entries}
+    again = open_store(root)
+    assert all(imaging.is_sound(again, image) for image in made.values())
+    assert leftovers(root) == []
+
+
+def test_an_image_that_cannot_be_closed_is_left_out_and_the_reason_heard(root: str, entry: Entry) -> None:
+    def refuse(operation: str, path: str) -> None:
+        if operation == "chmod" and path.endswith(".pyc"):
+            raise OSError(30, "Read-only file system", path)
+
+    store = open_store(root)
+    before = disk.observe(refuse)
+    try:
+        assert imaging.build(store, [entry], TAG, compile_modules) == {}
+    finally:
+        disk.observe(before)
+    assert "Read-only file system" in store.layers[0].refusal
+    assert leftovers(root) == []
+
+
 def test_environments_live_on_images_too(root: str, entry: Entry, place: str) -> None:
     store = open_store(root)
     image = built(store, entry)

@@ -7,6 +7,7 @@ not take one costs nothing. The compiler is handed in, since the store starts no
 import os
 import stat
 
+from commonwheel import copies
 from commonwheel.fs import disk
 from commonwheel.store import filelist, images, layout, soundness, verify
 from commonwheel.store.layers import Refused
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     #: Compile modules, each into the `__pycache__` beside it; return those whose bytecode could not be written.
     Compile = Callable[[Sequence[str]], Collection[str]]
 
+# fewer trees than this are closed before copies of this process were made
+_WORTH_A_COPY = 8
 _BYTECODE = ".pyc"
 _MODULE = ".py"
 
@@ -85,11 +88,11 @@ def build(store: "Store", entries: "Sequence[Entry]", tag: str, compile_modules:
             if row[0].endswith(_MODULE)
         ]
         unwritten = compile_modules(modules) if modules else ()
-        for entry, layer, place in staged:
+        for (entry, layer, place), text in zip(staged, _texts(staged, tag), strict=True):
             if any(path.startswith(f"{place}/") for path in unwritten):
                 layer.note(f"no bytecode of `{entry.name}` is kept in `{layer.root}`: some of it could not be written")
             else:
-                _publish(entry, layer, place, tag)
+                _publish(entry, layer, place, tag, text)
     finally:
         for _, _, place in staged:
             disk.erase(place)
@@ -121,12 +124,34 @@ def _staged(store: "Store", entry: "Entry", tag: str) -> "tuple[Layer, str] | No
     return layer, staged
 
 
-def _publish(entry: "Entry", layer: "Layer", staged: str, tag: str) -> None:
-    """Close a tree that bytecode was added to, and give it its name; whoever was first is as good."""
+def _texts(staged: "Sequence[tuple[Entry, Layer, str]]", tag: str) -> "list[bytes | None]":
+    """Close the trees that bytecode was added to, and return their `image.txt`, b"" or None for one of which that failed.
+
+    To hash what was compiled takes a second where it took twenty to compile it, and copies of this process share that.
+    """
+
+    def close(number: int) -> bytes:
+        entry, _, place = staged[number]
+        try:
+            return _text(entry, place, tag)
+        except disk.DiskError:
+            return b""
+
+    helpers = 0 if disk.is_observed() or len(staged) < _WORTH_A_COPY else copies.worthwhile()
+    with copies.Shared(len(staged), close, helpers) as shared:
+        return shared.finish()
+
+
+def _text(entry: "Entry", staged: str, tag: str) -> bytes:
+    """Close one tree, and return its `image.txt`."""
+    return seal(images.KIND, [joined("of", entry.digest, tag), *map(filelist.line, _closed(f"{staged}/{layout.TREE}"))])
+
+
+def _publish(entry: "Entry", layer: "Layer", staged: str, tag: str, text: bytes | None) -> None:
+    """Give a closed tree its name; whoever was first is as good."""
     try:
-        bytecode = _closed(f"{staged}/{layout.TREE}")
-        text = seal(images.KIND, [joined("of", entry.digest, tag), *map(filelist.line, bytecode)])
-        disk.write_new(f"{staged}/{layout.IMAGE}", text, layout.FILE_MODE)
+        # what failed is done again, to hear why
+        disk.write_new(f"{staged}/{layout.IMAGE}", text or _text(entry, staged, tag), layout.FILE_MODE)
         disk.set_mode(staged, layout.ENTRY_MODE)
         disk.publish_tree(staged, layer.path(layout.image(entry.digest, tag)))
     except disk.DiskError as error:
