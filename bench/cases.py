@@ -61,6 +61,16 @@ def _files(ground: str, where: str) -> Iterator[Case]:
         runs = 3 if mode in ("copy", "clone") else 5
         title = f"W3 on {where}, `{mode}` against {mode}"
         yield Case(f"{mode}-{ground}", title, "files", "warm", ground, "W3", 0.8, runs, 0, (mode,), (mode,))
+    if ground == "tmpfs":
+        yield from _bytecode()
+
+
+def _bytecode() -> Iterator[Case]:
+    """Name the cases that compile: the first environment, whose bytecode the store keeps, and another."""
+    mode = ("hardlink",)
+    for kind, runs, told in (("bytecode-first", 3, "first environment"), ("bytecode", 1, "second environment")):
+        title = f"W3 on tmpfs, `hardlink` and `--compile-bytecode` of both, {told}"
+        yield Case(kind, title, "files", kind, "tmpfs", "W3", None, runs, modes=mode, theirs=mode)
 
 
 def _fold(ground: str, where: str, target: float, runs: int, theirs: tuple[str, ...]) -> Case:
@@ -121,7 +131,7 @@ def _small(name: str, title: str, work: str, target: float | None) -> Case:
 
 def _pip(name: str, title: str, kind: str, work: str, **more: object) -> Case:
     """Name a case against pip: once for each kind of work, and cw in the mode that does the same as pip."""
-    mode = ("copy",) if kind in ("warm", "cold", "uninstall") else ()
+    mode = ("copy",) if kind in ("warm", "cold", "uninstall", "imports") else ()
     told = {"ground": "tmpfs", "runs": 1, "modes": mode, "theirs": mode, "limit": 120, **more}
     return Case(f"pip-{name}", title, "pip", kind, work=work, target=0.2, against="pip", **told)  # type: ignore[arg-type]
 
@@ -158,7 +168,7 @@ def _all() -> Iterator[Case]:
     yield _pip("cold-W2", "W2 into an empty store", "cold", "W2")
     yield _pip("cold-W2-20", "W2 into an empty store, round trip of 20 ms", "cold", "W2", delay=20)
     yield _pip("cold-W3", "W3 into an empty store", "cold", "W3")
-    yield _pip("imports", "W3 installed and everything imported", "imports", "W3")
+    yield _pip("imports", "W3 installed with its bytecode and imported, second environment", "imports", "W3")
     yield _pip("uninstall", "W3 uninstalled", "uninstall", "W3")
     yield _pip("resolve-W1", "resolution, warm: W1", "resolve", "W1")
     yield _pip("resolve-W2", "resolution, warm: W2", "resolve", "W2")

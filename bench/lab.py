@@ -244,6 +244,8 @@ class Lab:
             record |= self._counted(f"{place}/{case.against}/env")
         if "cold" in case.kind and case.against == "uv":
             record["curl"] = self._curl(case, place, self.index.paths(last))
+        if case.kind == "imports":
+            record["alone"] = self._alone(case, f"{place}/cw")
         return record
 
     def _warm_up(self, case: Case, side: Side) -> None:
@@ -381,6 +383,15 @@ class Lab:
         self._clear(out)
         return {"wall": median(runs), "requests": len(paths)}
 
+    def _alone(self, case: Case, place: str) -> dict[str, float]:
+        """Return how long the imports alone take in an environment of plain files with all their bytecode."""
+        self._fresh(f"{place}/env")
+        environ = self.environ(f"{place}/compiled", case.delay)
+        self.quietly([*self._install(case, "cw", f"{place}/env", "copy"), "--compile-bytecode"], environ)
+        self._settle()
+        argv = self._imported(case, place)
+        return {"wall": median(self.spawner.run(argv, environ, self.seat)["wall"] for _ in range(3))}
+
     # --- kinds ------------------------------------------------------------------------------------------------------
 
     def _warm(self, case: Case, tool: str, place: str) -> Side:
@@ -402,15 +413,34 @@ class Lab:
     def _imports(self, case: Case, tool: str, place: str) -> Side:
         environ = self._compiled(case, place) if tool == "cw" else self._stock(case, tool, place)
         mode = self._mode(case, tool, place, environ)
-        names = self._importable(case, place)
-        install = shlex.join(self._install(case, tool, f"{place}/env", mode))
-        imports = shlex.join([f"{place}/env/bin/python", "-c", _IMPORT_ALL, names])
-        argv = ["/bin/sh", "-c", f"{install} && {imports}"]
+        # pip compiles whatever it installs
+        words = ["--compile-bytecode"] if tool == "cw" and case.against == "pip" else []
+        install = shlex.join([*self._install(case, tool, f"{place}/env", mode), *words])
+        argv = ["/bin/sh", "-c", f"{install} && {shlex.join(self._imported(case, place))}"]
         side = Side(tool, mode, argv, environ, lambda: self._fresh(f"{place}/env"))
         if tool != "pip":
             side.prepare()
             side.heed(self._run(case, side))  # the first environment of the machine
         return side
+
+    def _imported(self, case: Case, place: str) -> list[str]:
+        """Return the words that import everything in an environment."""
+        return [f"{place}/env/bin/python", "-c", _IMPORT_ALL, self._importable(case, place)]
+
+    def _bytecode(self, case: Case, tool: str, place: str) -> Side:
+        environ = self._compiled(case, place) if tool == "cw" else self._stock(case, tool, place)
+        mode = self._mode(case, tool, place, environ)
+        argv = [*self._install(case, tool, f"{place}/env", mode), "--compile-bytecode"]
+        return Side(tool, mode, argv, environ, lambda: self._fresh(f"{place}/env"))
+
+    def _bytecode_first(self, case: Case, tool: str, place: str) -> Side:
+        side = self._bytecode(case, tool, place)
+
+        def prepare() -> None:
+            self._fresh(f"{place}/env")
+            self._clear(f"{place}/compiled/cw/v1/images")
+
+        return replace(side, prepare=prepare)
 
     def _compiled(self, case: Case, place: str) -> dict[str, str]:
         """Fill a store of its own with a work and its bytecode, which other cases do without; return the variables."""

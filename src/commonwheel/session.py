@@ -19,7 +19,7 @@ from commonwheel.specs.names import normalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Any, Self
 
@@ -90,7 +90,7 @@ class Session:
         self.build_constraints: tuple[Requirement, ...] = ()
         self.upgraded: frozenset[str] = frozenset()
         self.answered: Answer | None = None
-        self.compiled = 0
+        self.compiled, self.compiling = 0, 0.0
         self._made: dict[str, Any] = {}
         self._making = RLock()
         self._closing: list[Callable[[], object]] = []
@@ -1002,41 +1002,48 @@ class Session:
 
         return versions.version_key(version) > versions.version_key(than)
 
-    def compile_bytecode(self, environment: "Environment", receipt: "Receipt") -> int:
-        """Compile what a transaction installed; return how many files, those included that images were made of."""
-        from commonwheel.install import bytecode
+    def compile_bytecode(self, environment: "Environment", receipt: "Receipt") -> None:
+        """Compile what a transaction installed, as far as it did not come with its bytecode.
 
-        mode = self._invalidation_mode()
-        paths = bytecode.modules([package.location for package in receipt.added])
-        return self.compiled + self._compile(environment, paths, mode)
+        `compiled` and `compiling` tell how many files that were and how long it took (seconds), what images are made of included.
+        """
+        from commonwheel.road.bytecode import TIMESTAMP
 
-    def make_images(self, environment: "Environment", entries: "Sequence[Entry]", tag: str) -> "dict[str, Entry]":
-        """Compile entries for an environment's interpreter, and return those with the trees of their images, by digest."""
-        from commonwheel.install import bytecode
+        mode = self.invalidation_mode()
+        came = receipt.compiled if mode == TIMESTAMP else ()
+        locations = [package.location for package in receipt.added if package.name not in came]
+        if locations:
+            from commonwheel.install import bytecode
+
+            self._compile(environment.interpreter, bytecode.modules(locations), mode)
+
+    def make_images(self, interpreter: "Interpreter", entries: "Sequence[Entry]", tag: str) -> "dict[str, Entry]":
+        """Compile entries for an interpreter, and return those with the trees of their images, by digest."""
+        from commonwheel.road.bytecode import TIMESTAMP
         from commonwheel.store import imaging
 
-        self._invalidation_mode()  # what is wrong with it is said before anything is done
+        return imaging.build(self.store, entries, tag, lambda paths: self._compile(interpreter, paths, TIMESTAMP))
 
-        def compile_modules(paths: "Sequence[str]") -> None:
-            # valid by size and time, which are the same in all environments; whoever wants hashes compiles for himself
-            self.compiled += self._compile(environment, paths, bytecode.MODES[0])
-
-        return imaging.build(self.store, entries, tag, compile_modules)
-
-    def _compile(self, environment: "Environment", paths: "Sequence[str]", mode: str) -> int:
+    def _compile(self, interpreter: "Interpreter", paths: "Sequence[str]", mode: str) -> "Collection[str]":
+        """Compile modules; return those whose bytecode could not be written."""
         from commonwheel.install import bytecode
 
         limit = self.settings.number("compile-timeout")
         timeout = 60.0 if limit is None else limit or None
-        return bytecode.compile_quietly(environment, paths, self.reporter, mode=mode, timeout=timeout)
+        started = time.perf_counter()
+        done = bytecode.compile_quietly(interpreter, paths, self.reporter, mode=mode, timeout=timeout)
+        self.compiled += done.count
+        self.compiling += time.perf_counter() - started
+        return done.unwritten
 
-    def _invalidation_mode(self) -> str:
-        from commonwheel.install import bytecode
+    def invalidation_mode(self) -> str:
+        """Return how bytecode is to tell that it is stale: `timestamp`, `checked-hash` or `unchecked-hash`."""
+        from commonwheel.road.bytecode import MODES
 
         # the variable is Python's own, and of its tools: `CHECKED_HASH`
-        mode = (self.environ.get("PYC_INVALIDATION_MODE") or bytecode.MODES[0]).lower().replace("_", "-")
-        if mode not in bytecode.MODES:
-            names = ", ".join(one.upper().replace("-", "_") for one in bytecode.MODES)
+        mode = (self.environ.get("PYC_INVALIDATION_MODE") or MODES[0]).lower().replace("_", "-")
+        if mode not in MODES:
+            names = ", ".join(one.upper().replace("-", "_") for one in MODES)
             raise UsageError(
                 f"`{self.environ['PYC_INVALIDATION_MODE']}` is not a way to tell stale bytecode (`PYC_INVALIDATION_MODE`)",
                 hint=f"use one of {names}",

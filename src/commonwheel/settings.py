@@ -191,7 +191,7 @@ _TABLE = (
     # How it is installed.
     Option("link-mode", "--link-mode", "text", "How files get into environments; `!` forbids falling back", metavar="MODE", choices=_LINK_MODES, variables="LINK_MODE", config="link-mode", from_uv="link-mode"),
     Option("no-fold", "--no-fold", "list", "Place this package file by file", metavar="PKG", variables="NO_FOLD", uv=False, config="no-fold"),
-    Option("compile-bytecode", "--compile-bytecode --compile", "flag", "Compile modules after installing; of folded packages once for all environments of the store", off="--no-compile-bytecode --no-compile", variables="COMPILE_BYTECODE", config="compile-bytecode"),
+    Option("compile-bytecode", "--compile-bytecode --compile", "flag", "Install modules with their bytecode, which is compiled once for all environments of the store", off="--no-compile-bytecode --no-compile", variables="COMPILE_BYTECODE", config="compile-bytecode"),
     Option("compile-timeout", "", "number", "Seconds for one module before compiling is given up; 0 for no limit", variables="COMPILE_BYTECODE_TIMEOUT", config="compile-timeout"),
     Option("durability", "--durability", "text", "When an installed state must be on disk", metavar="WHEN", choices="recover sync", variables="DURABILITY", uv=False, config="durability"),
     Option("reinstall", "--reinstall --force-reinstall --ignore-installed", "flag", "Install again what is there", off="--no-reinstall", config="reinstall"),

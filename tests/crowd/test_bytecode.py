@@ -67,6 +67,45 @@ def test_without_an_image_nothing_is_compiled_and_all_is_linked_to_the_entry(sto
     assert imported(here, "carol", root, "lib")[1]
 
 
+@pytest.mark.parametrize("mode", ["hardlink", "copy"])
+def test_what_another_compiled_is_copied_into_files_of_my_own(stocked: Commons, place: str, mode: str) -> None:
+    here = stocked
+    store = here.share(os.path.join(place, "store"))
+    roots = {name: os.path.join(here[name].home, f"env {mode}") for name in ("alice", "bob")}
+    words = ("pip", "install", "--link-mode", mode, "lib")
+    for name, root in roots.items():
+        here.environment(name, root)
+    # the entry is alice's, and what is added to it bob's
+    here.at("alice")(*words, "-p", roots["alice"], env={"CW_CACHE_DIR": store}).ok()
+    made = here.at("bob")(*words, "--compile-bytecode", "-p", roots["bob"], env={"CW_CACHE_DIR": store}).ok()
+    assert "Bytecode compiled 2 files" in made.err
+    more = ("--compile-bytecode", "--reinstall", "-p", roots["alice"])
+    used = here.at("alice")(*words, *more, env={"CW_CACHE_DIR": store}).ok()
+    assert "Bytecode of 1 package was in the store" in used.err
+    for name, root in roots.items():
+        cached, was_read = imported(here, name, root, "lib")
+        assert cached.startswith(root)
+        assert was_read
+        owners = {owner for _, owner, _, _ in snapshot(os.path.join(root, "lib")).values()}
+        assert owners == {here[name].uid}
+
+
+def test_nobody_reads_what_a_stranger_compiled(stocked: Commons, place: str) -> None:
+    here = stocked
+    store, root = os.path.join(place, "open"), os.path.join(here["bob"].home, "env four")
+    os.mkdir(store, 0o777)
+    os.chmod(store, 0o1777)
+    theirs = os.path.join(here["alice"].home, "env four")
+    for name, path in (("alice", theirs), ("bob", root)):
+        here.environment(name, path)
+        words = ("pip", "install", "--link-mode", "copy", "--compile-bytecode", "-p", path, "lib")
+        ran = here.at(name)(*words, env={"CW_CACHE_DIR": store}).ok()
+        assert "Bytecode compiled 2 files" in ran.err
+        assert imported(here, name, path, "lib")[1]
+    owners = {owner for _, owner, _, _ in snapshot(os.path.join(store, "v1", "images")).values()}
+    assert owners == {here["alice"].uid}
+
+
 def test_packages_that_share_a_directory_come_from_their_images_too(stocked: Commons, place: str) -> None:
     here = stocked
     store, root = os.path.join(here["bob"].home, "own"), os.path.join(here["bob"].home, "env two")

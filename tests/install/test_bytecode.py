@@ -14,10 +14,11 @@ import pytest
 from commonwheel.events import Silence
 from commonwheel.install import bytecode, changeset, plan, transaction
 from commonwheel.install.bytecode import CompileFailed
+from commonwheel.model import Environment
 from kit.shelf import Shelf, environment, installed, pins
 
 
-def furnish(tmp_path: Path, mode: str = "copy") -> tuple[object, Shelf, list[str]]:
+def furnish(tmp_path: Path, mode: str = "copy") -> tuple[Environment, Shelf, list[str]]:
     env = environment(str(tmp_path / "env"))
     env = env.replaced(interpreter=env.interpreter.replaced(executable=sys.executable))
     shelf = Shelf(str(tmp_path / "store"))
@@ -29,8 +30,8 @@ def furnish(tmp_path: Path, mode: str = "copy") -> tuple[object, Shelf, list[str
 
 def test_modules_are_compiled_by_the_target_and_go_with_them(tmp_path: Path) -> None:
     env, shelf, locations = furnish(tmp_path)
-    assert bytecode.compile_quietly(env, bytecode.modules(locations), Silence()) == 2  # type: ignore[arg-type]
-    site = env.paths["purelib"]  # type: ignore[attr-defined]
+    assert bytecode.compile_quietly(env.interpreter, bytecode.modules(locations), Silence()).count == 2
+    site = env.paths["purelib"]
     compiled = importlib.util.cache_from_source(f"{site}/one/__init__.py")
     assert os.path.exists(compiled)
     assert ".pyc" not in Path(locations[0], "RECORD").read_text()
@@ -38,8 +39,8 @@ def test_modules_are_compiled_by_the_target_and_go_with_them(tmp_path: Path) -> 
         [sys.executable, "-v", "-c", "import one"], env={"PYTHONPATH": site}, capture_output=True, text=True, check=True
     )
     assert f"{compiled} matches" in ran.stderr
-    wanted = plan.removal(installed(env), ["one"])  # type: ignore[arg-type]
-    transaction.apply(env, changeset.make(env, wanted, {}, shelf))  # type: ignore[arg-type]
+    wanted = plan.removal(installed(env), ["one"])
+    transaction.apply(env, changeset.make(env, wanted, {}, shelf))
     assert os.listdir(site) == []
 
 
@@ -47,7 +48,7 @@ def test_modules_are_compiled_by_the_target_and_go_with_them(tmp_path: Path) -> 
 def test_invalidation_is_as_asked(tmp_path: Path, mode: str, flags: int) -> None:
     env, _, locations = furnish(tmp_path)
     paths = bytecode.modules(locations)
-    done = bytecode.compile_all(env, paths, Silence(), mode=mode, count=1)  # type: ignore[arg-type]
+    done = bytecode.compile_all(env.interpreter, paths, Silence(), mode=mode, count=1)
     assert done.count == 2
     assert [os.path.basename(path) for path, _ in done.failed] == ["bad.py"]
     data = Path(importlib.util.cache_from_source(paths[0])).read_bytes()
@@ -58,7 +59,7 @@ def test_what_lies_in_the_store_is_not_compiled_there(tmp_path: Path) -> None:
     env, _, locations = furnish(tmp_path, "fold")
     loose = bytecode.modules(locations)
     assert [os.path.basename(path) for path in loose] == ["mod.py"]
-    assert bytecode.compile_quietly(env, bytecode.modules(locations), Silence()) == 1  # type: ignore[arg-type]
+    assert bytecode.compile_quietly(env.interpreter, bytecode.modules(locations), Silence()).count == 1
     assert not glob.glob(f"{tmp_path}/store/**/__pycache__", recursive=True)
 
 
@@ -69,6 +70,6 @@ def test_a_worker_that_hangs_or_dies_is_told(tmp_path: Path) -> None:
         program = tmp_path / "python"
         program.write_text(f"#!/bin/sh\n{body}\n")
         program.chmod(0o755)
-        broken = env.replaced(interpreter=env.interpreter.replaced(executable=str(program)))  # type: ignore[attr-defined]
+        broken = env.replaced(interpreter=env.interpreter.replaced(executable=str(program)))
         with pytest.raises(CompileFailed, match=message):
-            bytecode.compile_all(broken, paths, Silence(), timeout=0.2)
+            bytecode.compile_all(broken.interpreter, paths, Silence(), timeout=0.2)

@@ -32,7 +32,7 @@ def test_each_line_gets_an_answer(tmp_path: Path, python: str) -> None:
     good, bad = tmp_path / "good é.py", tmp_path / "bad.py"
     good.write_text("x = 1\n")
     bad.write_text("x = (\n")
-    asked = f"{good}\n{bad}\n{tmp_path}/missing.py\n{good}\t/elsewhere/good.py\n"
+    asked = f"{good}\n{bad}\n{tmp_path}/missing.py\n"
     done = subprocess.run(
         [python, "-I", "-S", compile_worker.__file__, "checked-hash"],
         input=asked.encode(),
@@ -40,6 +40,6 @@ def test_each_line_gets_an_answer(tmp_path: Path, python: str) -> None:
         check=True,
     )
     answers = [line.partition("\t")[0] for line in done.stdout.decode().splitlines()]
-    assert answers == ["ok", "no", "no", "ok"]
+    assert answers == ["ok", "no", "disk"]
     (compiled,) = (tmp_path / "__pycache__").glob("good*.pyc")
-    assert b"/elsewhere/good.py" in compiled.read_bytes()
+    assert os.fsencode(good) in compiled.read_bytes()

@@ -68,6 +68,14 @@ def test_any_other_record_is_made_anew(shelf: Shelf, data: bytes) -> None:
     assert shelf.files_asked == 1
 
 
+def test_bytecode_that_was_added_in_the_store_is_in_no_record(shelf: Shelf) -> None:
+    files = {"one.py": "x", "__pycache__/one.cpython-311.pyc": "x", "__pycache__/own.cpython-311.pyc": "y"}
+    said = '"one.py",,\n__pycache__/own.cpython-311.pyc,,\n'
+    entry = shelf.add("one", "1.0", files, record=said)
+    paths = {line.partition(",")[0] for line in lines_of(shelf, entry)}
+    assert {path for path in paths if "dist-info" not in path} == {"one.py", "__pycache__/own.cpython-311.pyc"}
+
+
 def test_lines_are_those_of_the_specification() -> None:
     data = b"content"
     digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()

@@ -248,6 +248,30 @@ def test_foreign_files_in_the_way_are_named(env: Environment, shelf: Shelf) -> N
     assert lay(env, shelf, entry, gone=layout.in_the_way).in_the_way == ()
 
 
+@pytest.mark.parametrize("fold", [False, True])
+def test_bytecode_follows_its_module_without_a_word(env: Environment, shelf: Shelf, fold: bool) -> None:
+    first = {"__pycache__/m.cpython-311.pyc": "1", "a.py": "", "sp/__pycache__/m.cpython-311.pyc": "1", "sp/a.py": ""}
+    one = shelf.add("one", "1.0", first, data={"scripts/__pycache__/r.cpython-311.pyc": "1"}, foldable=["sp"])
+    second = {"__pycache__/m.cpython-311.pyc": "2", "b.py": "", "sp/__pycache__/m.cpython-311.pyc": "2", "sp/b.py": ""}
+    two = shelf.add("two", "1.0", second, data={"purelib/__pycache__/p.cpython-311.pyc": "2"}, foldable=["sp"])
+    site = env.paths["purelib"]
+    os.mkdir(f"{site}/__pycache__")
+    with open(f"{site}/__pycache__/m.cpython-311.pyc", "w"):
+        pass
+    layout = lay(env, shelf, one, two, fold=fold)
+    assert (layout.clashes, layout.in_the_way) == ((), ())
+    assert [
+        place.node.entry.name for place in layout.placements if isinstance(place.node, File) and place.replaces
+    ] == ["two"]
+    compiled = {
+        os.path.relpath(path, os.path.relpath(site, env.root)) for path in shown(layout, env) if path.endswith(".pyc")
+    }
+    assert compiled == {
+        f"{where}__pycache__/{name}.cpython-311.pyc" for where, name in (("", "m"), ("", "p"), ("sp/", "m"))
+    }
+    assert not [line for line in record(layout, "two") if line.startswith("__pycache__/p.")]
+
+
 def test_a_record_that_is_not_plain_is_made_from_the_list_of_files(env: Environment, shelf: Shelf) -> None:
     entry = shelf.add("alpha", "1.0", {"a,b.py": "x", "alpha/c.py": "x"}, record='"a,b.py",md5=x,1\n')
     lines = record(lay(env, shelf, entry), "alpha")

@@ -224,3 +224,54 @@ def test_an_interpreter_that_is_not_ours_builds(shop: Workshop, which: int) -> N
     write_tree(shop.path("demo"), files_of(backend=tells))
     shop.install("./demo").ok()
     assert Path(shop.site(), "seen.py").read_text() == minor
+
+
+# A wheel that tells from where the bytecode of the tool was read.
+READS = TRACED.replace(
+    "    found = sources()\n", "    import os, tool\n    found = {'seen.py': repr(os.path.realpath(tool.__cached__))}\n"
+)
+
+
+def built_with(shop: Workshop, *words: str) -> str:
+    shop.install("--reinstall", *words, "./demo").ok()
+    return eval(Path(shop.site(), "seen.py").read_text())  # type: ignore[no-any-return]  # what the backend wrote
+
+
+def test_a_build_uses_the_bytecode_that_the_store_has(shop: Workshop) -> None:
+    tool(shop, "1.0")
+    shop.project(backend=READS, requires=["tool"])
+    assert "/v1/entries/" in built_with(shop)
+    # without the option none is made, however often somebody builds
+    assert "/v1/entries/" in built_with(shop)
+    shop.install("--compile-bytecode", "--link-mode", "fold", "tool").ok()
+    cached = built_with(shop)
+    assert "/v1/images/" in cached
+    # a bad image is told, and done without
+    os.truncate(cached, 3)
+    ran = shop.install("--reinstall", "./demo").ok()
+    assert "the bytecode of `tool` in the store is damaged and not used" in ran.err
+    assert "/v1/entries/" in eval(Path(shop.site(), "seen.py").read_text())
+
+
+def test_who_wants_bytecode_has_it_made_for_the_tools_of_his_second_build(shop: Workshop) -> None:
+    tool(shop, "1.0")
+    shop.project(backend=READS, requires=["tool"])
+    assert "/v1/entries/" in built_with(shop, "--compile-bytecode")
+    assert "/v1/images/" in built_with(shop, "--compile-bytecode")
+
+
+def test_bytecode_that_cannot_be_made_fails_no_build(shop: Workshop) -> None:
+    tool(shop, "1.0")
+    shop.project(backend=READS, requires=["tool"])
+    built_with(shop)
+    os.makedirs(f"{shop.store}/v1/images", exist_ok=True)
+
+    def refuse(_verb: str, path: str) -> None:
+        if "/images/" in path:
+            raise OSError(28, "No space left on device", path)
+
+    before = disk.observe(refuse)
+    try:
+        assert "/v1/entries/" in built_with(shop, "--compile-bytecode")
+    finally:
+        disk.observe(before)

@@ -17,6 +17,7 @@ from commonwheel.store.inspection import Inspection
 from commonwheel.store.store import EntryLost
 from commonwheel.store.upkeep import Wish
 from kit.stores import Heard, admit, demo_wheel, everything_below, leftovers, open_store, ready
+from kit.wheels import make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +33,10 @@ def root(place: str) -> str:
     return os.path.join(place, "a store")
 
 
-def compile_modules(paths: Sequence[str]) -> None:
+def compile_modules(paths: Sequence[str]) -> tuple[str, ...]:
     for path in paths:
         assert compileall.compile_file(path, quiet=2)
+    return ()
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def test_its_bytecode_is_valid_where_it_lies(root: str, entry: Entry) -> None:
 
 
 def test_what_a_compiler_raises_comes_out_and_leaves_nothing(root: str, entry: Entry) -> None:
-    def fail(paths: Sequence[str]) -> None:
+    def fail(paths: Sequence[str]) -> tuple[str, ...]:
         with open(f"{paths[0]}c", "w"):
             pass
         raise TimeoutError("too slow")
@@ -87,14 +89,43 @@ def test_what_a_compiler_raises_comes_out_and_leaves_nothing(root: str, entry: E
 
 
 def test_only_bytecode_may_be_added(root: str, entry: Entry) -> None:
-    def odd(paths: Sequence[str]) -> None:
-        compile_modules(paths)
+    def odd(paths: Sequence[str]) -> tuple[str, ...]:
         (inner,) = {os.path.dirname(path) for path in paths if path.endswith("demo/__init__.py")}
+        left = compile_modules(paths)
         with open(f"{inner}/__pycache__/note.txt", "w"):
             pass
+        return left
 
     image = imaging.build(open_store(root), [entry], TAG, odd)[entry.digest]
     assert not os.path.lexists(f"{image.tree}/demo/__pycache__/note.txt")
+
+
+def test_an_image_that_lacks_what_could_not_be_written_is_not_kept(root: str, entry: Entry) -> None:
+    store = open_store(root)
+    made = imaging.build(store, [entry], TAG, lambda paths: (*compile_modules(paths), paths[-1]))
+    assert made == {}
+    assert leftovers(root) == []
+    assert "some of it could not be written" in store.layers[0].notes[0]
+    assert images.at_hand(store, entry, TAG) is None
+
+
+def test_what_an_image_adds_is_among_its_files(root: str, place: str) -> None:
+    store = open_store(root)
+    entry = admit(store, make_wheel(place, "demo", "1.0", {"demo/__init__.py": "", "alone.py": "x = 1\n"}))
+    image = built(store, entry)
+    compiled = {f"{where}__pycache__/{name}.{TAG}.pyc" for where, name in (("demo/", "__init__"), ("", "alone"))}
+    files, known = store.files(image), store.files(entry)
+    assert files == sorted(files)
+    assert compiled <= {row[0] for row in files} - {row[0] for row in known}
+    assert set(known) < set(files)
+    # what is folded comes with its directory, the others one by one
+    loose = {row[0] for row in store.loose(image)}
+    assert loose - {row[0] for row in store.loose(entry)} == compiled - {f"demo/__pycache__/__init__.{TAG}.pyc"}
+    os.truncate(f"{os.path.dirname(image.tree)}/{layout.IMAGE}", 9)
+    for asked in (store.files, store.loose):
+        with pytest.raises(EntryLost, match="list of its bytecode is gone"):
+            asked(image)
+    assert store.listed(image) is None
 
 
 def test_a_damaged_image_is_renamed_away_and_made_again(root: str, entry: Entry) -> None:
@@ -152,6 +183,16 @@ def test_a_damaged_image_that_cannot_be_removed_is_passed_over(root: str, entry:
     assert images.at_hand(store, entry, TAG) is None
 
 
+def test_nothing_is_compiled_where_an_image_has_no_place(root: str, entry: Entry) -> None:
+    store = open_store(root)
+    os.makedirs(f"{root}/{layout.image(entry.digest, TAG)}")
+    assert imaging.build(store, [entry], TAG, lambda paths: pytest.fail(f"compiled {paths}")) == {}
+    os.rmdir(f"{root}/{layout.image(entry.digest, TAG)}")
+    # what another made in between is as good
+    image = built(store, entry)
+    assert imaging.build(store, [entry], TAG, lambda paths: pytest.fail(f"compiled {paths}")) == {entry.digest: image}
+
+
 def test_the_image_of_another_is_none(root: str, entry: Entry, place: str) -> None:
     image = built(open_store(root), entry)
     other = os.path.dirname(image.tree).replace(TAG, "cpython-399")
@@ -173,6 +214,31 @@ def test_a_layer_that_takes_nothing_has_no_images(root: str, entry: Entry) -> No
         assert imaging.build(open_store(root), [entry], TAG, compile_modules) == {}
     finally:
         disk.observe(before)
+    assert leftovers(root) == []
+
+
+def test_many_images_are_closed_by_copies_of_this_process(root: str, place: str) -> None:
+    store = open_store(root)
+    entries = [admit(store, demo_wheel(place, f"demo{number}")) for number in range(9)]
+    made = imaging.build(store, entries, TAG, compile_modules)
+    assert made.keys() == {entry.digest for entry in entries}
+    again = open_store(root)
+    assert all(imaging.is_sound(again, image) for image in made.values())
+    assert leftovers(root) == []
+
+
+def test_an_image_that_cannot_be_closed_is_left_out_and_the_reason_heard(root: str, entry: Entry) -> None:
+    def refuse(operation: str, path: str) -> None:
+        if operation == "chmod" and path.endswith(".pyc"):
+            raise OSError(30, "Read-only file system", path)
+
+    store = open_store(root)
+    before = disk.observe(refuse)
+    try:
+        assert imaging.build(store, [entry], TAG, compile_modules) == {}
+    finally:
+        disk.observe(before)
+    assert "Read-only file system" in store.layers[0].refusal
     assert leftovers(root) == []
 
 

@@ -254,12 +254,12 @@ class _Run(Beginning):
     def compile(self, environment: "Environment", receipt: "Receipt") -> None:
         """Compile bytecode where `--compile-bytecode` wants it."""
         if self.settings.flag("compile-bytecode") and receipt.added:
-            started = time.perf_counter()
-            count = self.session.compile_bytecode(environment, receipt)
-            self.session.reporter.note(
-                "info",
-                f"Bytecode compiled {count} file{'' if count == 1 else 's'} in {words.duration(time.perf_counter() - started)}",
-            )
+            self.session.compile_bytecode(environment, receipt)
+            count, known = self.session.compiled, len(receipt.compiled)
+            told = f"compiled {count} file{'' if count == 1 else 's'} in {words.duration(self.session.compiling)}"
+            if known and not count:
+                told = f"of {known} package{'' if known == 1 else 's'} was in the store"
+            self.session.reporter.note("info", f"Bytecode {told}")
 
     def warn_of_problems(self, environment: "Environment") -> None:
         """Check what is installed, for `--strict`."""

@@ -5,11 +5,13 @@ RECORD, as with uv: it comes and goes, and is removed with the module that it wa
 test of syntax errors, a file for a newer Python) is told at the end, and is no error.
 
 Directories of a folded environment are links into the store: what is compiled there is everybody's, and only who may write the
-store does it. Such modules are left out here: their bytecode is in images (`road.bytecode`, `store.images`).
+store does it. Such modules are left out here: their bytecode is in images (`road.bytecode`, `store.images`), for which the same workers
+compile.
 """
 
 import os
 import time
+from collections import deque
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from commonwheel import process
@@ -23,9 +25,10 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.events import Reporter
-    from commonwheel.model import Environment
+    from commonwheel.model import Interpreter
 
-MODES = ("timestamp", "checked-hash", "unchecked-hash")
+# modules that a worker has been told of before it is done with the first: so it never waits for the next
+_AHEAD = 4
 
 
 class CompileFailed(CommonwheelError):
@@ -35,13 +38,16 @@ class CompileFailed(CommonwheelError):
 
 
 class Compiled(Value):
-    """How many modules were compiled, and which were not, each with the reason."""
+    """How many modules were compiled, and which were not, each with the reason; `unwritten` are those that are not to blame."""
 
-    __slots__ = ("count", "failed")
+    __slots__ = ("count", "failed", "unwritten")
 
-    def __init__(self, count: int, failed: "tuple[tuple[str, str], ...]" = ()) -> None:
+    def __init__(
+        self, count: int, failed: "tuple[tuple[str, str], ...]" = (), unwritten: "tuple[str, ...]" = ()
+    ) -> None:
         self.count: Final = count
         self.failed: Final = failed
+        self.unwritten: Final = unwritten
 
 
 def modules(locations: "Iterable[str]") -> "list[str]":
@@ -56,25 +62,25 @@ def modules(locations: "Iterable[str]") -> "list[str]":
 
 
 def compile_quietly(
-    environment: "Environment",
+    interpreter: "Interpreter",
     paths: "Sequence[str]",
     reporter: "Reporter",
     *,
     mode: str = "timestamp",
     timeout: float | None = 60.0,
-) -> int:
-    """Compile modules; return how many were compiled.
+) -> Compiled:
+    """Compile modules, as `compile_all` does.
 
     Those that do not compile are told as notes of level `debug`, as they would be when they are imported.
     """
-    done = compile_all(environment, paths, reporter, mode=mode, timeout=timeout)
+    done = compile_all(interpreter, paths, reporter, mode=mode, timeout=timeout)
     for path, reason in done.failed:
         reporter.note("debug", f"`{path}` does not compile: {reason}")
-    return done.count
+    return done
 
 
 def compile_all(
-    environment: "Environment",
+    interpreter: "Interpreter",
     paths: "Sequence[str]",
     reporter: "Reporter",
     *,
@@ -88,14 +94,15 @@ def compile_all(
     """
     if not paths:
         return Compiled(0)
-    argv = [environment.interpreter.executable, "-I", "-S", compile_worker.__file__, mode]
+    argv = [interpreter.executable, "-I", "-S", compile_worker.__file__, mode]
     number = min(count or os.cpu_count() or 1, len(paths))
     compiling = _Compiling(process.workers(number, argv), paths, reporter)
     try:
         compiling.run(timeout)
     finally:
         compiling.close()
-    return Compiled(len(paths) - len(compiling.failed), tuple(sorted(compiling.failed)))
+    failed = tuple(sorted(compiling.failed))
+    return Compiled(len(paths) - len(failed), failed, tuple(sorted(compiling.unwritten)))
 
 
 class _Compiling:
@@ -103,11 +110,12 @@ class _Compiling:
 
     def __init__(self, workers: "Sequence[process.Worker]", paths: "Sequence[str]", reporter: "Reporter") -> None:
         self.failed: list[tuple[str, str]] = []
+        self.unwritten: list[str] = []
         self._workers = workers
         self._waiting = list(reversed(paths))
         self._reporter = reporter
         self._task = reporter.begin("install", "bytecode", len(paths))
-        # what each worker is at, and since when
+        # what each worker is at, and since when, by the last that was heard of it
         self._at: dict[process.Worker, tuple[str, float]] = {}
         self._pool = ThreadPoolExecutor(len(workers), thread_name_prefix="compile")
 
@@ -136,30 +144,50 @@ class _Compiling:
         self._reporter.end(self._task)
 
     def _talk(self, worker: process.Worker) -> None:
-        while self._waiting:
-            try:
-                path = self._waiting.pop()
-            except IndexError:
-                break
-            self._at[worker] = (path, time.monotonic())
-            self._compile(worker, path)
+        told: deque[str] = deque()
+        while True:
+            while len(told) < _AHEAD and (path := self._next()):
+                told.append(path)
+                self._tell(worker, told)
+            if not told:
+                return
+            self._at[worker] = (told[0], time.monotonic())
+            self._hear(worker, told.popleft())
             del self._at[worker]
             self._reporter.advance(self._task)
 
-    def _compile(self, worker: process.Worker, path: str) -> None:
-        if "\n" in path or "\t" in path:
-            self.failed.append((path, "its name holds a tab or a line end"))
-            return
+    def _next(self) -> str:
+        """Return a module that nobody was told of, "" if there is none."""
+        while self._waiting:
+            try:
+                path = self._waiting.pop()
+            except IndexError:  # another thread was faster
+                break
+            if "\n" not in path:
+                return path
+            self.failed.append((path, "its name holds a line end"))
+        return ""
+
+    @staticmethod
+    def _tell(worker: process.Worker, told: "Sequence[str]") -> None:
         try:
-            worker.send(path.encode("utf-8", "surrogateescape"))
-            line = worker.receive()
-        except process.ProcessError:
-            line = None
+            worker.send(told[-1].encode("utf-8", "surrogateescape"))
+        except process.ProcessError as error:
+            raise _ended(worker, told[0]) from error
+
+    def _hear(self, worker: process.Worker, path: str) -> None:
+        line = worker.receive()
         if line is None:
-            raise CompileFailed(
-                f"the interpreter that compiled `{path}` ended",
-                context=(f"interpreter: {worker.argv[0]}", str(worker.finish().stderr, "utf-8", "replace")[-2000:]),
-            )
+            raise _ended(worker, path)
         word, _, reason = str(line, "utf-8", "replace").partition("\t")
         if word != "ok":
             self.failed.append((path, reason))
+        if word == "disk":
+            self.unwritten.append(path)
+
+
+def _ended(worker: process.Worker, path: str) -> CompileFailed:
+    return CompileFailed(
+        f"the interpreter that compiled `{path}` ended",
+        context=(f"interpreter: {worker.argv[0]}", str(worker.finish().stderr, "utf-8", "replace")[-2000:]),
+    )

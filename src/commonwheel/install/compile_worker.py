@@ -1,10 +1,10 @@
 """Compile modules for the interpreter that runs this file: run with `-I -S`, one path a line in, one answer a line out.
 
 Laws of this file: it is a guest in somebody else's interpreter: standard library only, and the syntax of Python 3.8. Arguments:
-the invalidation mode (`timestamp`, `checked-hash`, `unchecked-hash`). Answers: `ok`, or `no` and why, tabs and newlines replaced.
+the invalidation mode (`timestamp`, `checked-hash`, `unchecked-hash`). Answers: `ok`, or `no` and why, tabs and newlines replaced;
+`disk` and why if the module is not to blame.
 
-A line may be a path, or a path, a tab and the path to be written into the code object: modules of a folded environment lie
-elsewhere than they are imported from. `py_compile` writes through a temporary name and renames, as the laws of the disk have it.
+`py_compile` writes through a temporary name and renames, as the laws of the disk have it.
 """
 
 import importlib.util
@@ -19,13 +19,15 @@ def main() -> None:
     # a SyntaxWarning of somebody else's module is not for the user of an installer
     warnings.simplefilter("ignore")
     for line in sys.stdin.buffer:
-        path, _, shown = line.rstrip(b"\n").decode("utf-8", "surrogateescape").partition("\t")
+        path = line.rstrip(b"\n").decode("utf-8", "surrogateescape")
         try:
             target = importlib.util.cache_from_source(path)
-            py_compile.compile(path, cfile=target, dfile=shown or None, doraise=True, invalidation_mode=mode)
+            py_compile.compile(path, cfile=target, doraise=True, invalidation_mode=mode)
             answer = "ok"
         except py_compile.PyCompileError as error:
             answer = "no\t" + str(error.exc_value)
+        except OSError as error:
+            answer = "disk\t" + str(error)
         except Exception as error:  # noqa: BLE001 - whatever a module makes the compiler do, the next one is to be compiled
             answer = "no\t" + type(error).__name__ + ": " + str(error)
         text = answer.replace("\n", " ").replace("\r", " ")

@@ -50,13 +50,17 @@ def wheel_lines(
 
     `data` is the wheel's own RECORD, `brought` the paths of OURS that the entry has itself (RECORD, and rarely more). Where
     that RECORD is not plain enough to be copied (quotes, other hashes, a count that differs from the entry's), lines are
-    made from the store's list of files.
+    made from the store's list of files. Bytecode that the wheel does not list was added in the store, and belongs into no RECORD.
     """
     lines = _plain_lines(data, entry, brought)
     if lines is not None:
         return lines
     ours = frozenset(brought)
-    return [line(row[0], row[2], row[1]) for row in files(entry) if row[0] not in ours]
+    return [
+        line(row[0], row[2], row[1])
+        for row in files(entry)
+        if row[0] not in ours and (not row[0].endswith(".pyc") or row[0].encode("utf-8", "surrogateescape") in data)
+    ]
 
 
 def _plain_lines(data: bytes, entry: "Entry", brought: "Sequence[str]") -> "list[str] | None":

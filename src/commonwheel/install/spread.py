@@ -12,7 +12,7 @@ time, as GNU Stow does it.
 from commonwheel.errors import CommonwheelError
 from commonwheel.install import distinfo, scripts
 from commonwheel.install.ground import DIRECTORY, FILE, LINK, NOTHING
-from commonwheel.install.uninstall import folded_links
+from commonwheel.install.uninstall import CACHE, folded_links
 from commonwheel.model import Value
 from commonwheel.specs import entry_points
 from commonwheel.specs.fingerprint import sha256_of
@@ -326,6 +326,8 @@ class _Spreading:
         base = self._paths[SCHEMES[kind]]
         if kind == "headers":
             base = f"{base}/{entry.dist_info.partition('-')[0]}"
+        if _is_bytecode(path) and kind not in {"purelib", "platlib"}:
+            return  # what is not imported needs none
         target = self._within(f"{base}/{rest}", kind, entry)
         if not target:
             return
@@ -335,7 +337,8 @@ class _Spreading:
                 self._add_text(entry, site, target, text, executable=True)
                 return
         self._put(target, File(entry, path, row[1], row[2], executable=row[3] or kind == "scripts"), entry.name)
-        self._lines[entry.name].append(distinfo.line(_relative(target, site), row[2], row[1]))
+        if not _is_bytecode(path):
+            self._lines[entry.name].append(distinfo.line(_relative(target, site), row[2], row[1]))
 
     def _add_text(self, entry: "Entry", site: str, path: str, data: bytes, *, executable: bool) -> None:
         if self._within(path, "scripts", entry):
@@ -483,11 +486,11 @@ class _Spreading:
                 self._forbid(path, "a directory stands where this file belongs", owner)
                 return
             if kind != NOTHING:
-                self._replace(path)
+                self._replace(path, quietly=_is_bytecode(path))
         elif isinstance(other, Tree | Folder) or (isinstance(other, Link) and other.kind == DIRECTORY):
             self._forbid(path, "a file where others have a directory", _owner(other), owner)
             return
-        elif not self._is_equal(other, node):
+        elif not (_is_bytecode(path) or self._is_equal(other, node)):
             self.clashes.append(Clash(path, (_owner(other), owner)))
         folder.children[name] = node
 
@@ -624,6 +627,11 @@ def _owner(node: "Node") -> str:
     if isinstance(node, Folder):
         return next((owner for child in node.children.values() if (owner := _owner(child))), "")
     return node.owner
+
+
+def _is_bytecode(path: str) -> bool:
+    """Say whether a path is that of a compiled module, which nobody lists, and which goes the way of its module."""
+    return path.endswith(".pyc") and path.rpartition("/")[0].endswith(f"/{CACHE}")
 
 
 def _is_name(name: str) -> bool:

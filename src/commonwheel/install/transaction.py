@@ -86,14 +86,14 @@ class Options(Value):
 class Receipt(Value):
     """What was done, and as which number of the history.
 
-    `used` counts files by the way they were placed, `mode` is the prevailing one; `why` are the reasons that kept others from
+    `used` counts files by the way they were placed; `why` are the reasons that kept others from
     being tried; `window` is how long, in seconds, the environment was neither old nor new; `warnings` are clashes and foreign
-    files that were replaced; `left` are trash paths that could not be deleted.
+    files that were replaced; `left` are trash paths that could not be deleted; `compiled` names packages that came with bytecode.
     """
 
-    __slots__ = ("added", "left", "mode", "number", "removed", "used", "warnings", "why", "window")
+    __slots__ = ("added", "compiled", "left", "number", "removed", "used", "warnings", "why", "window")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that there is to tell
         self,
         number: int,
         added: "tuple[Package, ...]",
@@ -103,16 +103,22 @@ class Receipt(Value):
         warnings: "tuple[str, ...]" = (),
         window: float = 0.0,
         left: "tuple[str, ...]" = (),
+        compiled: "frozenset[str]" = frozenset(),
     ) -> None:
         self.number: Final = number
         self.added: Final = added
         self.removed: Final = removed
         self.used: Final = used
-        self.mode: Final = linking.prevailing(used)
         self.why: Final = why
         self.warnings: Final = warnings
         self.window: Final = window
         self.left: Final = left
+        self.compiled: Final = compiled
+
+    @property
+    def mode(self) -> str:
+        """Return the way that most files went."""
+        return linking.prevailing(self.used)
 
 
 # --- apply ---------------------------------------------------------------------------------------------------------

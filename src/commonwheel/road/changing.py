@@ -4,6 +4,7 @@ before(environment)  ->  installed, stamp       what is there, after dead predec
 carry_out(...)       ->  Receipt                the transaction, the roots, the bytecode
 """
 
+import errno
 import os
 
 from commonwheel.errors import CommonwheelError
@@ -11,6 +12,7 @@ from commonwheel.fs import disk
 from commonwheel.install import changeset, history, transaction
 from commonwheel.install.transaction import EnvironmentChanged, Options
 from commonwheel.road import bytecode
+from commonwheel.store import images
 from commonwheel.store.inspection import Inspection
 from commonwheel.store.store import EntryLost
 
@@ -73,12 +75,11 @@ def carry_out(
     EntriesVanished, and what `changeset.make` and `transaction.apply` raise; the environment is as before then.
     """
     setting, recommended = parts.settings.text("link-mode") or "auto", _recommended(parts, entries.values())
-    folds = "fold" in (setting.removesuffix("!"), setting == "auto" and recommended)
-    if folds:
-        entries = bytecode.with_images(parts, environment, entries)
+    folding = "fold" in (setting.removesuffix("!"), setting == "auto" and recommended)
+    entries = bytecode.with_images(parts, environment, entries, folding=folding)
     # every file of an entry is looked at before anything of it appears: when it is placed, and where one link stands for many, beside
     # the planning and the staging, which that then outlasts by little
-    now, later = (entries, {}) if folds else ({}, entries)
+    now, later = (entries, {}) if folding else ({}, entries)
     with Inspection(parts.store, now.values(), later.values()) as inspection:
         try:
             return _carried_out(parts, environment, plan, entries, inspection, seen, texts)
@@ -137,9 +138,12 @@ def _carried_out(
         _remember_as_before(parts, environment)
         if isinstance(error, disk.DiskError):
             _check_presence(parts, entries.values())
+            if error.errno == errno.ENOENT:
+                inspection.settle()  # a file that is missing is damage, and no fault of the disk
             _check_readability(parts, error, entries.values())
         raise
     parts.remember_roots(environment, modes)
+    receipt = receipt.replaced(compiled=frozenset(name for name, entry in entries.items() if images.is_image(entry)))
     for warning in receipt.warnings:
         parts.reporter.note("warning", warning)
     for reason in receipt.why:

@@ -15,7 +15,7 @@ from commonwheel.install import changeset, transaction
 from commonwheel.install import plan as plans
 from commonwheel.install.staging import Staging
 from commonwheel.model import Origin, Value
-from commonwheel.road import preparing, resolving
+from commonwheel.road import bytecode, preparing, resolving
 from commonwheel.road.children import Halted
 from commonwheel.road.turns import CyclicBuild
 from commonwheel.specs import requirement as specs_requirement
@@ -91,7 +91,9 @@ class Isolation:
             requirements, self._interpreter.target, constraints=self._constraints, no_deps=False
         )
         pins = resolving.with_files(resolving.answer(self._parts.plain(), question))
-        return Tools(pins, preparing.sound_entries(self._parts, pins))
+        _, missing = preparing.at_hand(self._parts, pins)
+        entries = preparing.sound_entries(self._parts, pins)
+        return Tools(pins, bytecode.for_builds(self._parts, self._interpreter, entries, again=not missing))
 
 
 def lay_out(parts: "Parts", environment: "Environment", plan: "Plan", entries: "Mapping[str, Entry]") -> None:

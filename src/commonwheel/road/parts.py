@@ -103,8 +103,11 @@ if TYPE_CHECKING:
         def solve_universal(self, inputs: Inputs, catalogue: Catalogue, python: str) -> Resolution:
             """Resolve for every platform and all Pythons from the oldest that `python` (a Requires-Python) admits."""
 
-        def make_images(self, environment: Environment, entries: Sequence[Entry], tag: str) -> dict[str, Entry]:
-            """Compile entries for an environment's interpreter, and return those with the trees of their images, by digest."""
+        def invalidation_mode(self) -> str:
+            """Return how bytecode is to tell that it is stale: `timestamp`, `checked-hash` or `unchecked-hash`."""
+
+        def make_images(self, interpreter: Interpreter, entries: Sequence[Entry], tag: str) -> dict[str, Entry]:
+            """Compile entries for an interpreter, and return those with the trees of their images, by digest."""
 
         def explain(self, catalogue: Catalogue, name: str, version: str, reason: str) -> str:
             """Return what is known beyond the reason for which a version is barred."""

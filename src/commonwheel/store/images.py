@@ -1,6 +1,6 @@
 """Images: the tree of an entry once more, with the bytecode of one interpreter, compiled once and shared.
 
-An environment that folds from the image starts without compiling and without writing bytecode. The files are hard
+An environment that is made of the image starts without compiling and without writing bytecode. The files are hard
 links to those of the entry where that works, so that an image costs its bytecode and its directories. Bytecode is valid
 by the size and time of its source, and those are the same wherever a tree is; the path inside is put right by the import.
 
@@ -13,7 +13,6 @@ import os
 from commonwheel.store import layout
 from commonwheel.store.layers import Untrusted
 from commonwheel.store.lines import unescape, unseal
-from commonwheel.store.soundness import Glance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,13 +26,18 @@ KIND = "image"
 def at_hand(store: "Store", entry: "Entry", tag: str) -> "Entry | None":
     """Return the entry with the tree of its image for the interpreter `tag` (`cpython-312`), None if none is believed.
 
-    It is of the layer that the entry is in. Its files are not looked at: `glance` is for that.
+    It is of the layer that the entry is in. Its files are not looked at: a `Glance` is for that. Whoever made it owns what it has
+    beyond the entry, so that it may be another's though the entry is mine.
     """
     layer = store.layer_of(entry)
     relative = layout.image(entry.digest, tag)
-    if layer is None or store.is_left(layer.path(relative)) or bytecode(layer, relative) is None:
+    if layer is None or store.is_left(layer.path(relative)):
         return None
-    return entry.replaced(tree=f"{layer.path(relative)}/{layout.TREE}")
+    found = _read(layer, relative)
+    if found is None:
+        return None
+    mine = entry.mine and found[0] == layer.trust.me
+    return entry.replaced(tree=f"{layer.path(relative)}/{layout.TREE}", mine=mine)
 
 
 def is_image(entry: "Entry") -> bool:
@@ -41,20 +45,18 @@ def is_image(entry: "Entry") -> bool:
     return entry.tree != f"{entry.root}/{layout.TREE}"
 
 
-def glance(store: "Store", entry: "Entry") -> "Glance | None":
-    """Return what looks at the files of an image; None if its lists cannot be believed. Raises OSError."""
-    layer, listed = store.layer_of(entry), store.listed(entry)
-    if layer is None or listed is None:
-        return None
-    root = os.path.dirname(entry.tree)
-    added = bytecode(layer, root[len(layer.root) + 1 :])
-    if added is None:
-        return None
-    return Glance(entry.tree, sorted([*listed[0], *added]), os.stat(f"{root}/{layout.IMAGE}").st_mtime_ns)
+def bytecode(layer: "Layer", image: "Entry") -> "tuple[list[str], int] | None":
+    """Return the lines of the files that an image has beyond its entry, and when they were written (ns).
+
+    None if they cannot be believed (any more).
+    """
+    root = os.path.dirname(image.tree)
+    found = _read(layer, root[len(layer.root) + 1 :])
+    return None if found is None else (found[1], os.stat(f"{root}/{layout.IMAGE}").st_mtime_ns)
 
 
-def bytecode(layer: "Layer", relative: str) -> "list[str] | None":
-    """Return the lines of the files that an image has beyond its entry, None if there is none that can be believed."""
+def _read(layer: "Layer", relative: str) -> "tuple[int, list[str]] | None":
+    """Return the owner of an image, and the lines of what it has beyond its entry; None if it cannot be believed."""
     above, _, name = relative.rpartition("/")
     try:
         shard = layer.inner(layer.place(layout.IMAGES), above.rpartition("/")[2])
@@ -63,7 +65,7 @@ def bytecode(layer: "Layer", relative: str) -> "list[str] | None":
         finally:
             shard.close()
         try:
-            data = layer.read_in(place, layout.IMAGE)
+            data, owner = layer.read_in(place, layout.IMAGE), place.found.st_uid
         finally:
             place.close()
     except Untrusted as error:
@@ -75,4 +77,4 @@ def bytecode(layer: "Layer", relative: str) -> "list[str] | None":
     if not lines:
         return None
     word, digest, tag = [*map(unescape, lines[0].split("\t")), "", ""][:3]
-    return lines[1:] if word == "of" and layout.image(digest, tag) == relative else None
+    return (owner, lines[1:]) if word == "of" and layout.image(digest, tag) == relative else None

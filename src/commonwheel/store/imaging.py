@@ -7,6 +7,7 @@ not take one costs nothing. The compiler is handed in, since the store starts no
 import os
 import stat
 
+from commonwheel import copies
 from commonwheel.fs import disk
 from commonwheel.store import filelist, images, layout, soundness, verify
 from commonwheel.store.layers import Refused
@@ -14,16 +15,18 @@ from commonwheel.store.lines import joined, seal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from commonwheel.model import Entry
     from commonwheel.store.filelist import Row
     from commonwheel.store.layers import Layer
     from commonwheel.store.store import Store
 
-    #: Compile modules, each into the `__pycache__` beside it.
-    Compile = Callable[[Sequence[str]], object]
+    #: Compile modules, each into the `__pycache__` beside it; return those whose bytecode could not be written.
+    Compile = Callable[[Sequence[str]], Collection[str]]
 
+# fewer trees than this are closed before copies of this process were made
+_WORTH_A_COPY = 8
 _BYTECODE = ".pyc"
 _MODULE = ".py"
 
@@ -39,7 +42,7 @@ def is_sound(store: "Store", image: "Entry") -> bool:
     layer, root = store.layer_of(image), os.path.dirname(image.tree)
     if layer is None or store.is_left(root):
         return False
-    faults = _faults(store, layer, image, root)
+    faults = _faults(store, layer, image)
     if not faults:
         return True
     path, what = faults[0]
@@ -54,13 +57,12 @@ def is_sound(store: "Store", image: "Entry") -> bool:
     return False
 
 
-def _faults(store: "Store", layer: "Layer", image: "Entry", root: str) -> "Sequence[tuple[str, str]]":
-    lines = images.bytecode(layer, root[len(layer.root) + 1 :])
-    bytecode = None if lines is None else filelist.rows(lines)
-    if bytecode is None:
-        return [(layout.IMAGE, "is damaged")]
+def _faults(store: "Store", layer: "Layer", image: "Entry") -> "Sequence[tuple[str, str]]":
     try:
-        findings = soundness.examine(image.tree, [*store.rows(image), *bytecode])
+        added = images.bytecode(layer, image)
+        if added is None or filelist.rows(added[0]) is None:
+            return [(layout.IMAGE, "is damaged")]
+        findings = soundness.examine(image.tree, store.rows(image))
         return findings.faults or verify.hash_faults(image.tree, findings.doubts)
     except OSError as error:
         return [(layout.TREE, error.strerror or str(error))]
@@ -69,8 +71,9 @@ def _faults(store: "Store", layer: "Layer", image: "Entry", root: str) -> "Seque
 def build(store: "Store", entries: "Sequence[Entry]", tag: str, compile_modules: "Compile") -> "dict[str, Entry]":
     """Make the images of entries for the interpreter `tag`; return those entries with their trees, by digest.
 
-    Entries in layers that take none are left out. `compile_modules` is called once, with the paths of all modules, in trees of
-    ours; those that it cannot compile are its own affair. What it raises comes out, and leaves nothing behind.
+    Entries in layers that take none are left out, and those of which some bytecode could not be written. `compile_modules` is
+    called once, with the paths of all modules, in trees of ours; those that do not compile are its own affair. What it raises
+    comes out, and leaves nothing behind.
     """
     staged: list[tuple[Entry, Layer, str]] = []
     try:
@@ -84,21 +87,24 @@ def build(store: "Store", entries: "Sequence[Entry]", tag: str, compile_modules:
             for row in store.rows(entry)
             if row[0].endswith(_MODULE)
         ]
-        if modules:
-            compile_modules(modules)
-        for entry, layer, place in staged:
-            _publish(entry, layer, place, tag)
+        unwritten = compile_modules(modules) if modules else ()
+        for (entry, layer, place), text in zip(staged, _texts(staged, tag), strict=True):
+            if any(path.startswith(f"{place}/") for path in unwritten):
+                layer.note(f"no bytecode of `{entry.name}` is kept in `{layer.root}`: some of it could not be written")
+            else:
+                _publish(entry, layer, place, tag, text)
     finally:
         for _, _, place in staged:
             disk.erase(place)
-    found = {entry.digest: images.at_hand(store, entry, tag) for entry, _, _ in staged}
+    found = {entry.digest: images.at_hand(store, entry, tag) for entry in entries}
     return {digest: image for digest, image in found.items() if image is not None}
 
 
 def _staged(store: "Store", entry: "Entry", tag: str) -> "tuple[Layer, str] | None":
     """Lay out the files of an entry again, beside where its image belongs; None where the layer takes none."""
     layer = store.layer_of(entry)
-    if layer is None or layer.refusal:
+    # one that is there and was not found is a stranger's, or cannot be taken away: another would have no place
+    if layer is None or layer.refusal or os.path.lexists(layer.path(layout.image(entry.digest, tag))):
         return None
     try:
         shard = layer.prepare(layout.image(entry.digest, tag).rpartition("/")[0])
@@ -118,12 +124,34 @@ def _staged(store: "Store", entry: "Entry", tag: str) -> "tuple[Layer, str] | No
     return layer, staged
 
 
-def _publish(entry: "Entry", layer: "Layer", staged: str, tag: str) -> None:
-    """Close a tree that bytecode was added to, and give it its name; whoever was first is as good."""
+def _texts(staged: "Sequence[tuple[Entry, Layer, str]]", tag: str) -> "list[bytes | None]":
+    """Close the trees that bytecode was added to, and return their `image.txt`, b"" or None for one of which that failed.
+
+    To hash what was compiled takes a second where it took twenty to compile it, and copies of this process share that.
+    """
+
+    def close(number: int) -> bytes:
+        entry, _, place = staged[number]
+        try:
+            return _text(entry, place, tag)
+        except disk.DiskError:
+            return b""
+
+    helpers = 0 if disk.is_observed() or len(staged) < _WORTH_A_COPY else copies.worthwhile()
+    with copies.Shared(len(staged), close, helpers) as shared:
+        return shared.finish()
+
+
+def _text(entry: "Entry", staged: str, tag: str) -> bytes:
+    """Close one tree, and return its `image.txt`."""
+    return seal(images.KIND, [joined("of", entry.digest, tag), *map(filelist.line, _closed(f"{staged}/{layout.TREE}"))])
+
+
+def _publish(entry: "Entry", layer: "Layer", staged: str, tag: str, text: bytes | None) -> None:
+    """Give a closed tree its name; whoever was first is as good."""
     try:
-        bytecode = _closed(f"{staged}/{layout.TREE}")
-        text = seal(images.KIND, [joined("of", entry.digest, tag), *map(filelist.line, bytecode)])
-        disk.write_new(f"{staged}/{layout.IMAGE}", text, layout.FILE_MODE)
+        # what failed is done again, to hear why
+        disk.write_new(f"{staged}/{layout.IMAGE}", text or _text(entry, staged, tag), layout.FILE_MODE)
         disk.set_mode(staged, layout.ENTRY_MODE)
         disk.publish_tree(staged, layer.path(layout.image(entry.digest, tag)))
     except disk.DiskError as error:

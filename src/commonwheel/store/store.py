@@ -216,19 +216,25 @@ class Store(Records):
                     os.close(fd)
 
     def _glance(self, entry: Entry) -> "Glance | None":
-        if images.is_image(entry):
-            return images.glance(self, entry)
         listed = self.listed(entry)
         return None if listed is None else Glance(entry.tree, *listed)
 
     def listed(self, entry: Entry) -> "tuple[list[str], int] | None":
-        """Return the lines of the list of an entry's files, and when it was written (ns); None if it cannot be believed."""
+        """Return the lines of the list of an entry's files, and when it was written (ns); None if it cannot be believed.
+
+        Those of an image are the lines of its entry and what it has beyond them, and it was written last.
+        """
         kept = self._kept_of(entry)
         if kept is None:
             return None
         try:
             lines = unseal(filelist.KIND, _read_in_entry(kept, layout.FILES))
-            return None if lines is None else (lines, os.stat(f"{entry.root}/{layout.FILES}").st_mtime_ns)
+            if lines is None:
+                return None
+            if not images.is_image(entry):
+                return lines, os.stat(f"{entry.root}/{layout.FILES}").st_mtime_ns
+            added = images.bytecode(kept.layer, entry)
+            return None if added is None else ([*lines, *added[0]], added[1])
         except (OSError, Untrusted):
             return None
 
@@ -315,6 +321,18 @@ class Store(Records):
             raise EntryLost(entry, error.strerror or str(error)) from error
         if rows is None:
             raise EntryLost(entry, "its list of files is gone")
+        return sorted([*rows, *self._bytecode(entry)]) if images.is_image(entry) else rows
+
+    def _bytecode(self, image: Entry) -> "list[Row]":
+        """Return the files that an image has beyond its entry. Raises EntryLost."""
+        kept = self._kept_of(image)
+        try:
+            added = None if kept is None else images.bytecode(kept.layer, image)
+        except OSError as error:
+            raise EntryLost(image, _said(error)) from error
+        rows = None if added is None else filelist.rows(added[0])
+        if rows is None:
+            raise EntryLost(image, "the list of its bytecode is gone")
         return rows
 
     def files(self, entry: Entry) -> "list[tuple[str, int, str, bool]]":
@@ -330,6 +348,9 @@ class Store(Records):
         rows = None if kept is None else kept.header.loose_rows()
         if rows is None:
             raise EntryLost(entry, "its header is gone")
+        if images.is_image(entry):
+            folded = tuple([f"{path}/" for path in entry.foldable])
+            rows = sorted([*rows, *[row for row in self._bytecode(entry) if not row[0].startswith(folded)]])
         return [row[:4] for row in rows]
 
     def metadata(self, digest: str) -> str | None:
