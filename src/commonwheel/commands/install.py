@@ -194,6 +194,7 @@ class _Run(Beginning):
             preferences={pin.name: pin.version for pin in asked.locked if pin.version},
             hashed=hashed,
             no_deps=no_deps,
+            ahead=self._standing(installed, reinstall),
         )
         answered = self.session.answered = resolving.answer(self.session, question)
         by_name = {one.name: one for one in installed}
@@ -268,6 +269,13 @@ class _Run(Beginning):
             self.session.reporter.note("warning", sentence)
 
     # --- inner ------------------------------------------------------------------------------------------------------
+
+    def _standing(self, installed: "Sequence[Installed]", reinstall: "set[str]") -> "Mapping[str, str] | None":
+        """Return the versions that stay if they fit, by name; None where nothing may be fetched before all is resolved."""
+        if any(map(self.settings.flag, ("dry-run", "check", "only-deps", "read-only-cache", "offline"))):
+            return None
+        again = reinstall.union(one.name for one in installed if self.settings.flag("reinstall"))
+        return {one.name: one.version for one in installed if one.name not in again}
 
     def _recorded(self, environment: "Environment") -> "Mapping[str, str]":
         """Return the sha256 of the wheels that cw installed, which answers lines with hashes."""
