@@ -239,6 +239,14 @@ def test_a_copy_that_was_spared_can_be_shared_again() -> None:
         known.close()
 
 
+def test_who_asks_after_the_end_gets_no_answer() -> None:
+    known = stand_by()
+    known.close()
+    assert known.ask("echo", 1) is None
+    assert known.ask_in_turn("echo", 1) is None
+    known.close()  # and there is nobody left to be ended, who might have the number of one of them
+
+
 def test_copies_work_side_by_side_for_several_threads() -> None:
     known = stand_by()
     answers: list[object] = []

@@ -221,9 +221,9 @@ class Standing:
         self._turns.put(None)
 
     def close(self) -> None:
-        """End the copies, whatever they are at; who waits for one of them gets no answer."""
-        for copy in self._all:
-            copy.end()
+        """End the copies, whatever they are at; who waits for one of them gets no answer, as who asks afterwards."""
+        while self._all:
+            self._all.pop().end()
 
 
 def standing(serve: "Callable[..., object]") -> Standing | None:

@@ -221,6 +221,12 @@ class Session:
         """
         return self._once("copies", self._make_copies)  # type: ignore[no-any-return]
 
+    def rest(self) -> None:
+        """End the copies where all has been fetched: each holds memory, of which placing the files needs more than fetching them."""
+        copies: Standing | None = self._made.get("copies")
+        if copies is not None:
+            copies.close()
+
     def _make_copies(self) -> "Standing | None":
         from commonwheel import copies
         from commonwheel.fs import disk

@@ -225,6 +225,7 @@ class _Run(Beginning):
             return _Done(self.dry(plan))
         started = time.perf_counter()
         entries = preparing.entries(self.session, plan.add, lambda count: self.say("Prepared", count, started))
+        self.session.rest()
         started = time.perf_counter()
         texts = marks.texts(self.session, plan.add)
         receipt = changing.carry_out(self.session, environment, plan, entries, seen=seen, texts=texts)

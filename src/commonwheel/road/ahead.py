@@ -72,11 +72,12 @@ class Ahead:
             self._waiting.pop(_url(pin), None)
             return _url(pin) in self._begun
 
-    def wait(self, pin: "Pin") -> None:
-        """Wait until what was begun for a pin has come, or has failed."""
+    def wait(self, pin: "Pin") -> bool:
+        """Wait until what was begun for a pin has come, or has failed; False if nothing was."""
         coming = self._begun.get(_url(pin))
         if coming is not None:
             coming.result()
+        return coming is not None
 
     def end(self, *, failed: bool) -> None:
         """Note that the resolution is over; if it failed, nothing more is begun."""

@@ -270,9 +270,11 @@ class Material:
         return coming, -((pin.candidate.size or 0) if pin.candidate else 0)
 
     def _come(self, pin: Pin) -> "Entry":
-        """Return the entry of a download, which may have come ahead of the resolution: then the store has it."""
-        if self._parts.ahead is not None:
-            self._parts.ahead.wait(pin)
+        """Return the entry of a download, which may have come ahead of the resolution: then it has just been published."""
+        if self._parts.ahead is not None and self._parts.ahead.wait(pin):
+            entry = recall.entry(self._parts, pin)
+            if entry is not None and self._parts.store.is_examined(entry):
+                return entry
         return self._entry_of_download(pin)
 
     # --- builds -----------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from commonwheel.model import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from mmap import mmap
     from typing import Final
 
@@ -87,14 +87,18 @@ class _Broken(Exception):
     pass
 
 
-def members(archive: "bytes | mmap", issues: list[str]) -> list[Member]:
+def members(
+    archive: "bytes | mmap", issues: list[str], piece: "Callable[[int, int], bytes] | None" = None
+) -> list[Member]:
     """Return the files of an archive in its order, directories left out; add everything that is wrong to `issues`.
 
+    `piece` returns the bytes from one place up to another: local headers lie scattered, and all of a map that they touch would count
+    as memory of ours.
     With issues the result may be incomplete, and must not be unpacked.
     """
     try:
         with memoryview(archive) as view:
-            return _Reader(view, issues).read()
+            return _Reader(view, issues, piece or (lambda start, end: bytes(view[start:end]))).read()
     except _Broken as broken:
         issues.append(str(broken))
     except struct.error:
@@ -103,8 +107,9 @@ def members(archive: "bytes | mmap", issues: list[str]) -> list[Member]:
 
 
 class _Reader:
-    def __init__(self, view: memoryview, issues: list[str]) -> None:
+    def __init__(self, view: memoryview, issues: list[str], piece: "Callable[[int, int], bytes]") -> None:
         self.view = view
+        self.piece = piece
         self.issues = issues
         self.spans: list[tuple[int, int, bytes]] = []
         self.times: dict[tuple[int, int], int] = {}
@@ -190,7 +195,7 @@ class _Reader:
         if name_at > limit:
             raise _Broken(f"`{raw.decode(errors='replace')}` lies outside of the archive")
         name_end = name_at + len(raw)
-        local = bytes(self.view[offset:name_end])
+        local = self.piece(offset, min(name_end, limit))
         start: int = name_end + int.from_bytes(local[_LOCAL.size - 2 : _LOCAL.size], "little")
         # from the flags to the length of the name both have the same fields, and nearly always with the same values
         if (

@@ -109,9 +109,9 @@ class _Unpacking:
         self.search_paths: dict[str, tuple[str, ...]] = {}
 
     def run(self) -> Unpacked:
-        # a map for the headers, which lie scattered; not for the rest, or the wheel would count as memory of ours
+        # a map for the directory at the end; not for the rest, or the wheel would count as memory of ours
         with mmap.mmap(self.fd, self.size, access=mmap.ACCESS_READ) as content:
-            members = archive.members(content, self.issues)
+            members = archive.members(content, self.issues, self._packed)
         self._stop_if_bad()
         by_name = {member.name: member for member in members}
 
