@@ -213,6 +213,40 @@ def test_copies_answer_with_values() -> None:
         known.close()
 
 
+def test_what_is_done_in_turn_leaves_a_copy_to_others_if_that_was_spared() -> None:
+    known = stand_by()
+    threads = [threading.Thread(target=known.ask_in_turn, args=("sleep",)) for _ in range(2)]
+    try:
+        known.spare()
+        for thread in threads:
+            thread.start()
+        # one of them has a copy, the other waits for the first, and nobody else for either
+        assert known.ask("echo", 1) == (1,)
+    finally:
+        known.share()
+        known.close()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_copy_that_was_spared_can_be_shared_again() -> None:
+    known = stand_by()
+    try:
+        known.spare()
+        known.share()
+        assert len({known.ask_in_turn("pid") for _ in range(2)}) == 2
+    finally:
+        known.close()
+
+
+def test_who_asks_after_the_end_gets_no_answer() -> None:
+    known = stand_by()
+    known.close()
+    assert known.ask("echo", 1) is None
+    assert known.ask_in_turn("echo", 1) is None
+    known.close()  # and there is nobody left to be ended, who might have the number of one of them
+
+
 def test_copies_work_side_by_side_for_several_threads() -> None:
     known = stand_by()
     answers: list[object] = []

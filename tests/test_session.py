@@ -149,3 +149,11 @@ def test_what_was_opened_is_closed_even_when_a_command_fails(cw):
     with pytest.raises(ZeroDivisionError):
         fail()
     assert closed == [2, 1]
+
+
+def test_copies_that_rest_are_gone_and_the_work_is_done_without_them(tmp_path):
+    with Cw(tmp_path).session("pip install") as session:
+        session.rest()  # there is none yet, and none is made for that
+        copies = session.copies
+        session.rest()
+        assert copies is None or copies.ask("page") is None

@@ -182,7 +182,7 @@ class Standing:
     fails, or dies, has no answer: whoever asked does the work himself, and meets the error where it can be told.
     """
 
-    __slots__ = ("_all", "_free")
+    __slots__ = ("_all", "_free", "_turns")
 
     def __init__(self, count: int, serve: "Callable[..., object]") -> None:
         self._all: list[_Copy] = []
@@ -193,8 +193,10 @@ class Standing:
         except OSError:
             self.close()
             raise
+        self._turns: SimpleQueue[None] = SimpleQueue()
         for copy in self._all:
             self._free.put(copy)
+            self._turns.put(None)
 
     def ask(self, *words: object) -> object:
         """Have the next free copy call `serve(*words)`, and return the result; None when there is none. Any thread."""
@@ -204,10 +206,26 @@ class Standing:
         finally:
             self._free.put(copy)
 
+    def ask_in_turn(self, *words: object) -> object:
+        """Ask as `ask` does, for work that others should not have to wait for: it leaves a copy to them if that was `spared`."""
+        self._turns.get()
+        try:
+            return self.ask(*words)
+        finally:
+            self._turns.put(None)
+
+    def spare(self) -> None:
+        """Keep one copy free of what is done in turn; waits for one."""
+        self._turns.get()
+
+    def share(self) -> None:
+        """Let what is done in turn have the copy that was spared."""
+        self._turns.put(None)
+
     def close(self) -> None:
-        """End the copies, whatever they are at; who waits for one of them gets no answer."""
-        for copy in self._all:
-            copy.end()
+        """End the copies, whatever they are at; who waits for one of them gets no answer, as who asks afterwards."""
+        while self._all:
+            self._all.pop().end()
 
 
 def standing(serve: "Callable[..., object]") -> Standing | None:

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from commonwheel.process import Finished
     from commonwheel.python.discovery import Surroundings
     from commonwheel.resolve.inputs import Inputs
+    from commonwheel.road.ahead import Ahead
     from commonwheel.road.children import Children
     from commonwheel.road.material import Material
     from commonwheel.road.resolving import Answer, Question
@@ -97,6 +98,7 @@ class Session:
         self._told = False
         self.outputs: list[str] = []
         self.begun: Begun | None = None
+        self.ahead: Ahead | None = None
         #: files of requirements that were read, with their stamps; "" for what has none, or means more than its text
         self.texts_read: dict[str, str] = {}
 
@@ -204,7 +206,9 @@ class Session:
 
         copies = self.copies
         return Admission(
-            store, verify_record=not self.settings.flag("no-verify-record"), aside=copies.ask if copies else None
+            store,
+            verify_record=not self.settings.flag("no-verify-record"),
+            aside=copies.ask_in_turn if copies else None,
         )
 
     # --- copies of this process ---------------------------------------------------------------------------------------
@@ -216,6 +220,12 @@ class Session:
         They must be made before the first thread is: when it is clear that something will be fetched.
         """
         return self._once("copies", self._make_copies)  # type: ignore[no-any-return]
+
+    def rest(self) -> None:
+        """End the copies where all has been fetched: each holds memory, of which placing the files needs more than fetching them."""
+        copies: Standing | None = self._made.get("copies")
+        if copies is not None:
+            copies.close()
 
     def _make_copies(self) -> "Standing | None":
         from commonwheel import copies
@@ -860,6 +870,19 @@ class Session:
         self._closing.append(material.close)
         return material
 
+    def look_ahead(self) -> "Ahead":
+        """Return what fetches wheels ahead of the resolution, made now: the pages of that come before wheels."""
+        from commonwheel.road.ahead import Ahead
+
+        if self.ahead is None:
+            self.material  # noqa: B018 - made in the main thread, which takes its signals, and closed after this
+            copies = self.copies
+            if copies is not None:
+                copies.spare()
+            self.ahead = Ahead(self, copies.share if copies is not None else _nothing)
+            self._closing.append(self.ahead.close)
+        return self.ahead
+
     @property
     def children(self) -> "Children":
         """Return what runs build backends and git."""
@@ -1130,6 +1153,10 @@ class _Plain:
 
         formats = Formats(frozenset(), self._session.forbidden_sdists())
         return self._session.rules(**({"formats": formats, "lowest": False} | changes))
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def _aside(records: "Records", kind: str, *words: "Any") -> object:

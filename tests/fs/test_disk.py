@@ -253,6 +253,46 @@ def test_an_empty_file_costs_no_write(place: str) -> None:
     assert seen == ["create", "close"]
 
 
+def test_a_directory_is_filled_with_files_that_have_their_modes_and_closed(place: str, umask: int) -> None:
+    path = os.path.join(place, "tree")
+    disk.make_directory(path)
+    with disk.fill(path, 0o555, MTIME) as filling:
+        for number in range(3):
+            filling.write(f"plain{number}", NEW, 0o444, MTIME)
+            filling.write(f"tool{number}", b"", 0o555, MTIME)
+        with pytest.raises(disk.DiskError) as caught:
+            filling.write("plain1", OLD, 0o444, MTIME)
+    assert (caught.value.errno, caught.value.path) == (errno.EEXIST, os.path.join(path, "plain1"))
+    assert names(path) == ["plain0", "plain1", "plain2", "tool0", "tool1", "tool2"]
+    for name in names(path):
+        facts = os.stat(os.path.join(path, name))
+        assert (mode_of(os.path.join(path, name)), facts.st_mtime_ns) == (0o444 if name < "t" else 0o555, MTIME), umask
+        assert content(os.path.join(path, name)) == (NEW if name < "t" else b"")
+    assert mode_of(path) == 0o555
+    assert os.stat(path).st_mtime_ns == MTIME
+
+
+def test_filling_does_not_write_through_a_link_and_a_failure_leaves_the_directory_open(place: str) -> None:
+    os.symlink(os.path.join(place, "target"), os.path.join(place, "link"))
+    with pytest.raises(disk.DiskError), disk.fill(place, 0o555) as filling:
+        filling.write("link", NEW, 0o444, MTIME)
+    assert names(place) == ["link"]
+    assert mode_of(place) != 0o555
+    with pytest.raises(disk.DiskError) as caught:
+        disk.fill(os.path.join(place, "nowhere"), 0o555)
+    assert caught.value.errno == errno.ENOENT
+
+
+def test_the_mode_of_files_of_one_directory_is_looked_at_once(place: str, umask: int) -> None:
+    seen: list[str] = []
+    disk.observe(lambda operation, _path: seen.append(operation))
+    with disk.fill(place, mode_of(place)) as filling:
+        for name in ("one", "two"):
+            filling.write(name, NEW, 0o444, MTIME)
+    change = [] if 0o444 & ~umask == 0o444 else ["chmod"]
+    assert seen == ["create", "write", *change, "utime", "close"] * 2
+
+
 def test_a_new_file_is_written_in_parts_and_published(place: str) -> None:
     final = os.path.join(place, "final")
     with disk.create(place, 0o444) as file:
@@ -810,7 +850,18 @@ def scene_publish_tree(place: str) -> None:
     disk.publish_tree(staged_tree(place), os.path.join(place, "final"))
 
 
-SCENES = [scene_write, scene_write_first, scene_new_file, scene_rename, scene_copy, scene_place, scene_publish_tree]
+def scene_fill(place: str) -> None:
+    staged = disk.staging(place)
+    disk.make_directory(f"{staged}/inner")
+    with disk.fill(f"{staged}/inner", 0o555) as filling:
+        filling.write("file", NEW, 0o444, MTIME)
+    disk.retire(os.path.join(place, "final"))
+    disk.publish_tree(staged, os.path.join(place, "final"))
+
+
+SCENES = [
+    scene_write, scene_write_first, scene_new_file, scene_rename, scene_copy, scene_place, scene_publish_tree, scene_fill,
+]  # fmt: skip
 
 
 def prepare(place: str) -> None:

@@ -589,7 +589,9 @@ def test_many_builds_keep_few_processes_and_files_open(shop: Workshop) -> None:
         "        except OSError:\n            return None  # gone\n"
         "    parent = lambda place: int(open(place + '/stat').read().rpartition(')')[2].split()[1])\n"
         "    cw = of(os.getppid(), parent)\n"
-        "    servers = [pid for pid in os.listdir('/proc') if pid.isdigit() and of(pid, parent) == cw]\n"
+        "    words = lambda place: open(place + '/cmdline').read()\n"  # copies that stand by have those of their origin
+        "    children = [pid for pid in os.listdir('/proc') if pid.isdigit() and of(pid, parent) == cw]\n"
+        "    servers = [pid for pid in children if of(pid, words) != of(cw, words)]\n"
         "    files = [of(cw, lambda place: os.readlink(place + '/fd/' + fd)) for fd in os.listdir(f'/proc/{cw}/fd')]\n"
         "    files = [file for file in files if file and (file.startswith('pipe:') or '/log-' in file)]\n"
         "    with open(os.environ['CALLS'], 'a') as stream:\n"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commonwheel.store.archive import directories, members, name_fault, shown
+from commonwheel.store.archive import are_plain, directories, members, name_fault, shown
 from kit.wheels import GOOD_MEMBERS, Zip
 
 if TYPE_CHECKING:
@@ -101,6 +101,17 @@ def test_plain_names_are_fine(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "/a", "a/../b", "..", "a//b", "a/", "./a", "a\\b", "c:/x", "a\tb", "a\x85b"])
 def test_other_names_are_not(name: str) -> None:
     assert name_fault(name) != ""
+
+
+@given(st.lists(st.text(alphabet="ab./\\:é\n\x85", max_size=5), min_size=1, max_size=4))
+def test_names_that_are_plain_together_have_no_fault_alone(names: list[str]) -> None:
+    if are_plain(names):
+        assert [name_fault(name.removesuffix("/")) for name in names] == [""] * len(names)
+
+
+def test_what_wheels_have_is_plain_and_long_names_are_looked_at_one_by_one() -> None:
+    assert are_plain(["demo/", "demo/__init__.py", "demo/ü.txt", "demo-1.0.dist-info/RECORD"])
+    assert not are_plain(["demo/__init__.py", "demo/" + "ü" * 128])
 
 
 def test_directories_are_all_that_lie_above() -> None:

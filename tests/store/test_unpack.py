@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from commonwheel.store import layout
 from commonwheel.store import unpack as unpacking
 from commonwheel.store.unpack import unpack
 from commonwheel.store.wheel import BadWheel
@@ -55,6 +56,8 @@ def test_a_good_wheel_comes_out_as_it_is(tmp_path: Path) -> None:
         assert stat.S_IMODE(facts.st_mode) == (0o555 if executable else 0o444)
         assert facts.st_mtime == mtime == 1580608922
     assert [row[0] for row in found.rows if row[3]] == ["demo/inner/tool"]
+    # whoever looks for names that do not belong sees by this time that none came later
+    assert {os.stat(top).st_mtime for top, _, _ in os.walk(tree)} == {layout.TREE_TIME}
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])

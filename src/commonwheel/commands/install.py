@@ -194,6 +194,7 @@ class _Run(Beginning):
             preferences={pin.name: pin.version for pin in asked.locked if pin.version},
             hashed=hashed,
             no_deps=no_deps,
+            ahead=self._standing(installed, reinstall),
         )
         answered = self.session.answered = resolving.answer(self.session, question)
         by_name = {one.name: one for one in installed}
@@ -224,6 +225,7 @@ class _Run(Beginning):
             return _Done(self.dry(plan))
         started = time.perf_counter()
         entries = preparing.entries(self.session, plan.add, lambda count: self.say("Prepared", count, started))
+        self.session.rest()
         started = time.perf_counter()
         texts = marks.texts(self.session, plan.add)
         receipt = changing.carry_out(self.session, environment, plan, entries, seen=seen, texts=texts)
@@ -268,6 +270,13 @@ class _Run(Beginning):
             self.session.reporter.note("warning", sentence)
 
     # --- inner ------------------------------------------------------------------------------------------------------
+
+    def _standing(self, installed: "Sequence[Installed]", reinstall: "set[str]") -> "Mapping[str, str] | None":
+        """Return the versions that stay if they fit, by name; None where nothing may be fetched before all is resolved."""
+        if any(map(self.settings.flag, ("dry-run", "check", "only-deps", "read-only-cache", "offline"))):
+            return None
+        again = reinstall.union(one.name for one in installed if self.settings.flag("reinstall"))
+        return {one.name: one.version for one in installed if one.name not in again}
 
     def _recorded(self, environment: "Environment") -> "Mapping[str, str]":
         """Return the sha256 of the wheels that cw installed, which answers lines with hashes."""

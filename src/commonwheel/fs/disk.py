@@ -175,6 +175,63 @@ def write_new(path: str, data: "Bytes", mode: int = 0o666, mtime_ns: int | None 
     _fill("write", fd, path, mode, data, mtime_ns, path)
 
 
+def fill(path: str, mode: int, mtime_ns: int | None = None) -> "Filling":
+    """Open a directory of ours, in a tree that is not published yet, to write its files one after the other."""
+    return Filling(path, mode, mtime_ns)
+
+
+class Filling:
+    """Write the files of one directory, as `write_new` does each; leaving its `with` without an error gives the directory `mode` and time.
+
+    Names are relative to the open directory, as to walk a long path takes the kernel as long as to make the file. And what
+    rights a file comes out with depends on the mode it is made with, the umask and the directory: once is enough to look.
+    """
+
+    __slots__ = ("_as_meant", "_fd", "_mode", "_mtime_ns", "path")
+
+    def __init__(self, path: str, mode: int, mtime_ns: int | None) -> None:
+        self.path: Final = path
+        self._mode: Final = mode
+        self._mtime_ns: Final = mtime_ns
+        self._as_meant: tuple[int, ...] = BY_UMASK
+        try:
+            self._fd = os.open(path, _FILLED) if _FILLED else None
+        except OSError as error:
+            raise DiskError("open", path, error) from error
+
+    def write(self, name: str, data: "Bytes", mode: int, mtime_ns: int) -> None:
+        """Write a file that must not exist. A failure leaves nothing."""
+        path = f"{self.path}/{name}"
+        try:
+            step("create", path)
+            fd = os.open(path if self._fd is None else name, platform.NEW, mode, dir_fd=self._fd)
+        except OSError as error:
+            raise DiskError("write", path, error) from error
+        if mode not in self._as_meant and stat.S_IMODE(os.fstat(fd).st_mode) == mode:
+            self._as_meant = (*self._as_meant, mode)
+        _fill("write", fd, path, BY_UMASK[0] if mode in self._as_meant else mode, data, mtime_ns, path)
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        try:
+            if kind is None:
+                made = self.path if self._fd is None else self._fd
+                set_mode(made, self._mode)
+                if self._mtime_ns is not None:
+                    set_times(made, self._mtime_ns)
+        finally:
+            if self._fd is not None:
+                os.close(self._fd)
+
+
+# how a directory is opened that names are given relative to, 0 where that cannot be (Windows)
+_FILLED: int = getattr(platform, "DIRECTORY", 0)
+
+
 def create(directory: str, mode: int = 0o666, prefix: str = TEMPORARY) -> "NewFile":
     """Open a new file under a temporary name in `directory`, to be written in parts and published."""
     path = temporary(directory, prefix)

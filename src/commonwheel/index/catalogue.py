@@ -14,6 +14,7 @@ from commonwheel.index.lookahead import Lookahead
 from commonwheel.index.lookup import Lookup
 from commonwheel.model import Digest
 from commonwheel.specs import file_url
+from commonwheel.specs.versions import select
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,6 +89,23 @@ class Catalogue:
     def crawl(self, requirements: Iterable[Requirement], constraints: Iterable[Requirement] = ()) -> None:
         """Begin to fetch what these requirements will lead to, guessing the versions; constraints steer the guesses."""
         self._lookahead.begin(requirements, constraints)
+
+    def follow(self, requirement: Requirement, use: Callable[[Candidate], object]) -> None:
+        """Hand the file of a requirement to `use` once its project's page is there, if that leaves a single version.
+
+        Never waits, and tells of no error: `use` is called in whatever thread brings the page, or not at all.
+        """
+
+        def found(done: Pending[Project]) -> None:
+            try:
+                listing = self.union_of(done.result()).listing
+                fitting = select(requirement.specifier, listing.versions)
+                if fitting and not fitting & (fitting - 1):
+                    use(self.candidate(requirement.name, listing.versions[fitting.bit_length() - 2]))
+            except Exception:  # noqa: BLE001, S110 - the solver will meet it, and knows whether it matters
+                pass
+
+        self.project(requirement.name).ready.then(found)
 
     # --- what is told afterwards --------------------------------------------------------------------------------------
 

@@ -233,8 +233,10 @@ class Material:
         """
         downloads = [pin for pin in pins if _is_download(pin)]
         builds = [pin for pin in pins if not _is_download(pin)]
-        found = self._each(downloads, self._entry_of_download, self._workers)
+        found = self._each(downloads, self._come, self._workers)
         if downloads:
+            if self._parts.ahead is not None:
+                self._parts.ahead.rest()
             self._client().rest()
         found.update(self._each(builds, self._entry_of_build, self._builders))
         return found
@@ -256,12 +258,24 @@ class Material:
         try:
             if len(pins) == 1:
                 return {pins[0].name: one(pins[0])}
-            # the largest first, so that no long one is left alone at the end
-            order = sorted(pins, key=lambda pin: -((pin.candidate.size or 0) if pin.candidate else 0))
+            order = sorted(pins, key=self._urgency)
             made = side_by_side.each(order, self._turns.carried(one), width, self.halt)
             return {pin.name: entry for pin, entry in zip(order, made, strict=True)}
         finally:
             self._parts.reporter.end(task)
+
+    def _urgency(self, pin: Pin) -> tuple[bool, int]:
+        """Sort the largest first, so that no long one is left alone at the end, and last what is on its way already."""
+        coming = self._parts.ahead is not None and self._parts.ahead.take(pin)
+        return coming, -((pin.candidate.size or 0) if pin.candidate else 0)
+
+    def _come(self, pin: Pin) -> "Entry":
+        """Return the entry of a download, which may have come ahead of the resolution: then it has just been published."""
+        if self._parts.ahead is not None and self._parts.ahead.wait(pin):
+            entry = recall.entry(self._parts, pin)
+            if entry is not None and self._parts.store.is_examined(entry):
+                return entry
+        return self._entry_of_download(pin)
 
     # --- builds -----------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         VcsSource,
     )
     from commonwheel.resolve.inputs import Inputs
+    from commonwheel.road.ahead import Ahead
     from commonwheel.settings import Settings
     from commonwheel.specs.pyproject import Project
     from commonwheel.store.records import Records
@@ -46,12 +47,19 @@ if TYPE_CHECKING:
         def settled(self, source: UrlSource | VcsSource | PathSource) -> UrlSource | VcsSource | PathSource:
             """Return a source with its commit, or the hash of its archive."""
 
+        def wheel_file(self, pin: Pin) -> Entry:
+            """Return the entry of one pin, fetched or built."""
+
+        def halt(self) -> None:
+            """End what is being built and downloaded, in whatever thread."""
+
         def fetch(self, pins: Sequence[Pin]) -> dict[str, Entry]:
             """Bring the wheels of pins into the store, building what has to be built; by name."""
 
     class Parts(Protocol):
         """The parts of a session."""
 
+        ahead: Ahead | None
         settings: Settings
         reporter: Reporter
         environ: Mapping[str, str]
@@ -114,6 +122,9 @@ if TYPE_CHECKING:
 
         def plain(self) -> "Parts":
             """Return the parts without the wishes that are meant for the user's own packages."""
+
+        def look_ahead(self) -> Ahead:
+            """Return what fetches wheels ahead of the resolution, made now."""
 
         def remember_roots(
             self, environment: Environment, modes: Mapping[str, str] | None = None, *, coming: bool = False

@@ -35,7 +35,8 @@ def at_hand(parts: "Parts", pins: "Sequence[Pin]") -> "tuple[dict[str, Entry], l
     found: dict[str, Entry] = {}
     missing: list[Pin] = []
     for pin in pins:
-        entry = recall.entry(parts, pin)
+        # what came ahead of the resolution was not in the store either
+        entry = None if parts.ahead is not None and parts.ahead.take(pin) else recall.entry(parts, pin)
         if entry is None:
             missing.append(pin)
         else:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         VcsSource,
     )
     from commonwheel.resolve.inputs import Inputs
+    from commonwheel.road.ahead import Ahead
     from commonwheel.road.parts import Parts
 
     Source = UrlSource | VcsSource | PathSource
@@ -57,11 +58,12 @@ class Question(Value):
     """What is to be resolved: everything that the user named, for whom, and what may be kept.
 
     `installed` are distributions that may stay as they are; `preferences` are versions to try first; `hashed` says that
-    hash mode holds; `keep_candidates` is False where nobody will install (no files have to be chosen).
+    hash mode holds; `ahead` are the versions that are installed and stay if they fit, by name, where wheels may be fetched before
+    everything is resolved.
     """
 
     __slots__ = (
-        "constraints", "excludes", "hashed", "installed", "no_deps", "overrides", "preferences", "requirements", "requires_python",
+        "ahead", "constraints", "excludes", "hashed", "installed", "no_deps", "overrides", "preferences", "requirements", "requires_python",
         "target", "universal",
     )  # fmt: skip
 
@@ -79,6 +81,7 @@ class Question(Value):
         no_deps: bool | None = None,
         universal: bool = False,
         requires_python: str = "",
+        ahead: "Mapping[str, str] | None" = None,
     ) -> None:
         self.requirements: Final = tuple(requirements)
         self.target: Final = target
@@ -91,6 +94,7 @@ class Question(Value):
         self.no_deps: Final = no_deps
         self.universal: Final = universal
         self.requires_python: Final = requires_python
+        self.ahead: Final = ahead
 
 
 class Answer:
@@ -217,12 +221,39 @@ def _solved(parts: "Parts", question: Question, inputs: "Inputs", catalogue: "Ca
         details=lambda name, version, reason: parts.explain(catalogue, name, version, reason),
     )
     catalogue.crawl(inputs.requirements, inputs.constraints)
+    ahead = _sent_ahead(parts, question, inputs, catalogue)
+    failed = True
     try:
         if question.universal:
-            return _settled(parts, parts.solve_universal(inputs, catalogue, question.requires_python))
-        return _settled(parts, parts.solve(inputs, catalogue))
+            resolution = parts.solve_universal(inputs, catalogue, question.requires_python)
+        else:
+            resolution = parts.solve(inputs, catalogue)
+        failed = False
     finally:
+        if ahead is not None:
+            ahead.end(failed=failed)
         catalogue.close()
+    return _settled(parts, resolution)
+
+
+def _sent_ahead(parts: "Parts", question: Question, inputs: "Inputs", catalogue: "Catalogue") -> "Ahead | None":
+    """Begin to fetch the wheels of those requirements that leave no choice, while indexes are asked for the rest."""
+    if question.ahead is None or not catalogue.online:
+        return None
+    others = {one.name for one in question.overrides}.union(question.excludes, inputs.sources)
+    sure = [one for one in inputs.requirements if one.source is None and one.name not in others]
+    pinned = [(one, versions.pinned_version(one.specifier)) for one in sure]
+    wanted = [one for one, version in pinned if version and not _stands(one.name, version, question.ahead)]
+    if not wanted:
+        return None
+    ahead = parts.look_ahead()
+    for one in wanted:
+        catalogue.follow(one, lambda candidate: ahead.begin(Pin(candidate.name, candidate.version, candidate)))
+    return ahead
+
+
+def _stands(name: str, version: str, installed: "Mapping[str, str]") -> bool:
+    return name in installed and versions.same_version(installed[name], version)
 
 
 def _settled(parts: "Parts", resolution: "Resolution") -> "Resolution":

@@ -109,9 +109,9 @@ class _Unpacking:
         self.search_paths: dict[str, tuple[str, ...]] = {}
 
     def run(self) -> Unpacked:
-        # a map for the headers, which lie scattered; not for the rest, or the wheel would count as memory of ours
+        # a map for the directory at the end; not for the rest, or the wheel would count as memory of ours
         with mmap.mmap(self.fd, self.size, access=mmap.ACCESS_READ) as content:
-            members = archive.members(content, self.issues)
+            members = archive.members(content, self.issues, self._packed)
         self._stop_if_bad()
         by_name = {member.name: member for member in members}
 
@@ -123,12 +123,8 @@ class _Unpacking:
             raise _bad(self.filename, self.issues, [])
         recorded = wheel.recorded(described.dist_info, by_name, read, self.passed)
         self._stop_if_bad()
-        directories = self._make_directories(by_name)
-        rows = sorted([self._write(member, recorded) for member in members])
+        rows = sorted(self._write_all(members, recorded))
         self._stop_if_bad()
-        for directory in directories:
-            disk.set_mode(directory, layout.TREE_MODE)
-            disk.set_times(directory, layout.TREE_TIME * 10**9)
         placed = (described.dist_info, described.data)
         plan = foldplan.plan(by_name, placed, frozenset(self.shared), self.search_paths)
         return Unpacked(described, rows, plan, tuple(self.passed), tuple(archive.folding(by_name)))
@@ -137,35 +133,41 @@ class _Unpacking:
         if self.issues or (self.passed and self.verify_record):
             raise _bad(self.filename, self.issues, self.passed)
 
-    def _make_directories(self, names: "dict[str, Member]") -> list[str]:
-        """Make every directory, and return them: they are closed (0555) when the files are in."""
-        directories = [self.tree, *(f"{self.tree}/{directory}" for directory in sorted(archive.directories(names)))]
+    def _write_all(self, members: "list[Member]", recorded: wheel.Recorded) -> "list[Row]":
+        """Make every directory, then write the files of each, and close it: 0555, and the time that tells that nothing came later."""
+        below: dict[str, list[Member]] = {"": []}
+        for member in members:
+            below.setdefault(member.name.rpartition("/")[0], []).append(member)
+        rows: list[Row] = []
+        directories = {self.tree: below.pop("")}
+        for directory in sorted(archive.directories(f"{one}/" for one in below)):
+            directories[f"{self.tree}/{directory}"] = below.get(directory, [])
         for directory in directories:
             disk.make_directory(directory)
-        return directories
+        for directory, files in directories.items():
+            with disk.fill(directory, layout.TREE_MODE, layout.TREE_TIME * 10**9) as filling:
+                rows += [self._write(filling, member, recorded) for member in files]
+        return rows
 
-    def _write(self, member: "Member", recorded: wheel.Recorded) -> "Row":
-        path = f"{self.tree}/{member.name}"
+    def _write(self, filling: disk.Filling, member: "Member", recorded: wheel.Recorded) -> "Row":
+        name, size, mtime = member.name, member.size, member.mtime
         mode = layout.EXECUTABLE_MODE if member.executable else layout.FILE_MODE
-        if member.size > PIECE:
-            raw = self._write_large(member, path, mode)
-
-            def digest(algorithm: str) -> bytes:
-                with open(path, "rb") as file:
-                    return hashlib.file_digest(file, algorithm).digest()
+        if size > PIECE:
+            raw = self._write_large(member, f"{self.tree}/{name}", mode)
         else:
             data = self._inflated(member)
             raw = hashlib.sha256(data).digest()
-            disk.write_new(path, data, mode, member.mtime * 1_000_000_000)
+            filling.write(name[name.rfind("/") + 1 :], data, mode, mtime * 1_000_000_000)
             self._look_inside(member, data)
+        if not recorded.has(name, size, raw):
+            fault = recorded.fault(name, size, raw, lambda algorithm: self._digest(name, algorithm))
+            self.passed += [fault] if fault else []
+        return name, size, raw.hex(), member.executable, mtime
 
-            def digest(algorithm: str) -> bytes:
-                return hashlib.new(algorithm, data).digest()
-
-        fault = recorded.fault(member.name, member.size, raw, digest)
-        if fault:
-            self.passed.append(fault)
-        return member.name, member.size, raw.hex(), member.executable, member.mtime
+    def _digest(self, name: str, algorithm: str) -> bytes:
+        """Return another hash of a file that has been written."""
+        with open(f"{self.tree}/{name}", "rb") as file:
+            return hashlib.file_digest(file, algorithm).digest()
 
     def _write_large(self, member: "Member", path: str, mode: int) -> bytes:
         digest = hashlib.sha256()

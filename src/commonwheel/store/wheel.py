@@ -22,6 +22,7 @@ SIGNATURES = ("RECORD.jws", "RECORD.p7s")
 SCHEMES = frozenset({"purelib", "platlib", "headers", "scripts", "data"})
 _SCRIPT_PLACES = frozenset({"scripts", "data/bin", "data/Scripts"})
 _WEAK = frozenset({"md5", "sha1"})
+_NO_ROW = ("", "")
 
 
 class BadWheel(Malformed):
@@ -189,6 +190,11 @@ class Recorded:
     def __init__(self, rows: "Mapping[str, tuple[str, str]]", exempt: "Collection[str]") -> None:
         self._rows: Final = rows
         self._exempt: Final = exempt
+
+    def has(self, path: str, size: int, raw: bytes) -> bool:
+        """Say whether a file of this size and sha256 is plainly what its row says; `fault` tells what is wrong if not."""
+        field, length = self._rows.get(path, _NO_ROW)
+        return length == str(size) and field == record.sha256_field(raw)
 
     def fault(self, path: str, size: int, raw: bytes, digest: "Callable[[str], bytes]") -> str:
         """Return how a file differs from its row, or "" (also for one that has none: `recorded` has told that).
