@@ -210,7 +210,7 @@ class Store(Records):
             except OSError:
                 pass  # that is for a closer look
             try:
-                yield directory, fd, names, soundness.executable(names, expected), sound
+                yield directory, fd, names, glance.executable(names, expected), sound
             finally:
                 if fd >= 0:
                     os.close(fd)
