@@ -144,6 +144,12 @@ class _Fuse(mfusepy.FUSE):  # type: ignore[misc]
 
 if __name__ == "__main__":
     os.umask(0)
-    options = {"attr_timeout": 3, "entry_timeout": 3, "negative_timeout": 0, "default_permissions": True, "max_threads": 32}
+    options = {
+        "attr_timeout": 3,
+        "entry_timeout": 3,
+        "negative_timeout": 0,
+        "default_permissions": True,
+        "max_threads": 32,
+    }
     words = Slow(os.path.realpath(sys.argv[1]), sys.argv[3])
     _Fuse(words, sys.argv[2], foreground=True, fsname="commonwheel-bench", **options)
