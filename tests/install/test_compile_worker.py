@@ -29,10 +29,11 @@ def test_the_syntax_is_that_of_3_8() -> None:
 
 @pytest.mark.parametrize("python", TARGETS)
 def test_each_line_gets_an_answer(tmp_path: Path, python: str) -> None:
-    good, bad = tmp_path / "good é.py", tmp_path / "bad.py"
+    good, bad, tabbed = tmp_path / "good é.py", tmp_path / "bad.py", tmp_path / "a\ttab.py"
     good.write_text("x = 1\n")
+    tabbed.write_text("x = 2\n")
     bad.write_text("x = (\n")
-    asked = f"{good}\n{bad}\n{tmp_path}/missing.py\n"
+    asked = f"{good}\n{bad}\n{tmp_path}/missing.py\n{tabbed}\n"
     done = subprocess.run(
         [python, "-I", "-S", compile_worker.__file__, "checked-hash"],
         input=asked.encode(),
@@ -40,6 +41,6 @@ def test_each_line_gets_an_answer(tmp_path: Path, python: str) -> None:
         check=True,
     )
     answers = [line.partition("\t")[0] for line in done.stdout.decode().splitlines()]
-    assert answers == ["ok", "no", "disk"]
-    (compiled,) = (tmp_path / "__pycache__").glob("good*.pyc")
-    assert os.fsencode(good) in compiled.read_bytes()
+    assert answers == ["ok", "no", "disk", "ok"]
+    compiled = sorted(path.name.partition(".")[0] for path in (tmp_path / "__pycache__").iterdir())
+    assert compiled == ["a\ttab", "good é"]

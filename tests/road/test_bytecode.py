@@ -203,3 +203,15 @@ def test_a_damaged_image_is_made_again(cw: Cw) -> None:
     ran = install(cw, "lib", "--reinstall")
     assert "the bytecode of `lib` in the store is damaged and not used" in ran.err
     read_from_bytecode(cw, *MODULES)
+
+
+def test_a_target_directory_has_its_bytecode_too(cw: Cw) -> None:
+    words = ("pip", "install", "--target", "t", "lib", "--compile-bytecode", "--link-mode", "copy")
+    for told in ("Bytecode compiled 8 files", "Bytecode of 1 package was in the store"):
+        assert told in cw(*words, "--reinstall").ok().err
+        assert "lib/__pycache__" in {os.path.dirname(path) for path in compiled(cw.path("t"))}
+    code = "import alone, lib.inner, moved, space.one"
+    environ = {"PYTHONPATH": cw.path("t")}
+    argv = [cw.path("v", "bin", "python"), "-v", "-c", code]
+    said = subprocess.run(argv, env=environ, capture_output=True, text=True, check=True).stderr
+    assert said.count(f"matches {cw.path('t')}/") == 5
