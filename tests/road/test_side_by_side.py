@@ -65,10 +65,11 @@ def test_what_was_ended_by_somebody_else_is_told_if_there_is_nothing_better() ->
 
 
 def test_ctrl_c_ends_all_of_them() -> None:
+    """Also the one that was being waited for, which takes a while to clean up."""
     code = (
-        "import sys, threading\nsys.path[:0] = [sys.argv[1]]\nfrom commonwheel.road import side_by_side\n"
+        "import sys, threading, time\nsys.path[:0] = [sys.argv[1]]\nfrom commonwheel.road import side_by_side\n"
         "over = threading.Event()\n"
-        "def work(n):\n    print('begun\\n', end='', flush=True)\n    over.wait(30)\n    print('ended\\n', end='', flush=True)\n"
+        "def work(n):\n    print('begun\\n', end='', flush=True)\n    over.wait(30)\n    time.sleep(0.6 - 0.3 * n)\n    print('ended\\n', end='', flush=True)\n"
         "try: side_by_side.each([1, 2], work, 2, over.set)\nexcept KeyboardInterrupt: print('interrupted', flush=True)\n"
     )
     source = str(Path(side_by_side.__file__).parents[2])

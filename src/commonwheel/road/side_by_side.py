@@ -3,7 +3,7 @@
 Not `concurrent.futures`: it loads `logging`, for as much time as a small package takes to build.
 """
 
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 
 from commonwheel.road.children import Halted
 
@@ -27,7 +27,13 @@ def each(items: "Sequence[A]", work: "Callable[[A], B]", width: int, halt: "Call
     waiting = list(range(len(items) - 1, -1, -1))
     lock = Lock()
 
-    def serve() -> None:
+    def serve(ended: Event) -> None:
+        try:
+            work_off()
+        finally:
+            ended.set()
+
+    def work_off() -> None:
         while True:
             with lock:
                 if failures or not waiting:
@@ -40,16 +46,17 @@ def each(items: "Sequence[A]", work: "Callable[[A], B]", width: int, halt: "Call
                     failures.append((at, error))
                 halt()
 
-    threads = [Thread(target=serve, name="cw-material", daemon=True) for _ in range(min(width, len(items)))]
+    ends = [Event() for _ in range(min(width, len(items)))]
+    threads = [Thread(target=serve, args=(ended,), name="cw-material", daemon=True) for ended in ends]
     try:
         for thread in threads:
             thread.start()
-        _join(threads)
+        _join(threads, ends)
     except BaseException:
         with lock:
             waiting.clear()
         halt()
-        _join(threads)
+        _join(threads, ends)
         raise
     if failures:
         told = [error for _, error in failures if not isinstance(error, Halted)]
@@ -57,7 +64,9 @@ def each(items: "Sequence[A]", work: "Callable[[A], B]", width: int, halt: "Call
     return [done[at] for at in range(len(items))]
 
 
-def _join(threads: "Sequence[Thread]") -> None:
-    for thread in threads:
+def _join(threads: "Sequence[Thread]", ends: "Sequence[Event]") -> None:
+    for thread, ended in zip(threads, ends, strict=True):
         if thread.ident is not None:
+            # before `join`: when a signal interrupts that, Python takes the thread for one that has ended
+            ended.wait()
             thread.join()
