@@ -224,8 +224,12 @@ class Standing:
 
     def close(self) -> None:
         """End the copies, whatever they are at; who waits for one of them gets no answer, as who asks afterwards."""
-        while self._all:
-            self._all.pop().end()
+        ended = [*self._all]
+        self._all.clear()
+        for copy in ended:  # all of them first: each takes 2 ms to give its memory back
+            copy.kill()
+        for copy in ended:
+            copy.end()
 
 
 def standing(serve: "Callable[..., object]") -> Standing | None:
@@ -277,9 +281,12 @@ class _Copy:
             except (OSError, EOFError, ValueError):
                 return None
 
-    def end(self) -> None:
-        """End the copy; what it was at stays as it is."""
+    def kill(self) -> None:
+        """Have the copy end; what it was at stays as it is."""
         os.kill(self._pid, _KILL)
+
+    def end(self) -> None:
+        """Wait for the end of the copy, and close the pipes."""
         os.waitpid(self._pid, 0)
         # whoever waits for an answer knows now that there will be none
         with self._turn:

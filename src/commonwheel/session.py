@@ -12,7 +12,7 @@ import time
 from _thread import RLock
 
 from commonwheel import __version__
-from commonwheel.errors import UsageError
+from commonwheel.errors import CommonwheelError, UsageError
 from commonwheel.events import Silence
 from commonwheel.settings import Settings
 from commonwheel.specs.names import normalize
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from commonwheel.index.configured import Index
     from commonwheel.index.defaults import PipConfiguration
     from commonwheel.index.rules import Rules
+    from commonwheel.index.search import Search
     from commonwheel.install.recovery import Recovered
     from commonwheel.install.transaction import Receipt
     from commonwheel.model import (
@@ -101,6 +102,7 @@ class Session:
         self.ahead: Ahead | None = None
         #: files of requirements that were read, with their stamps; "" for what has none, or means more than its text
         self.texts_read: dict[str, str] = {}
+        self._expected: tuple[str, ...] = ()
 
     def __enter__(self) -> "Self":
         return self
@@ -286,11 +288,30 @@ class Session:
         return Surroundings(self.environ, self.cwd, self, self._probe, search, self.reporter)
 
     def _probe(self, argv: "Sequence[str]", *, timeout: float | None = None) -> "Finished":
-        """Run an interpreter that nothing is remembered of: then pages are not either, and what asks for them is loaded meanwhile."""
+        """Run an interpreter that nothing is remembered of: then pages are not either, and are asked for meanwhile."""
         from commonwheel import process
 
         asks = self.command in _ASKING and not self.settings.flag("offline")
-        return process.run(argv, timeout=timeout, meanwhile=_load_network if asks else None)
+        return process.run(argv, timeout=timeout, meanwhile=self._begin_asking if asks else None)
+
+    def expect(self, requirements: "Iterable[Requirement]") -> None:
+        """Take note of what is asked for, whatever the target is: its pages need not wait until an interpreter has answered."""
+        self._expected = tuple(one.name for one in requirements if one.name and one.source is None and not one.marker)
+
+    def _begin_asking(self) -> None:
+        """Load what asks indexes, and ask for the pages that are expected; what comes is in the store, or on its way, afterwards."""
+        from commonwheel.index import registry  # noqa: F401 - loaded, and perhaps not used yet
+        from commonwheel.net import client  # noqa: F401
+
+        expected, self._expected = self._expected, ()
+        if not expected:
+            return
+        try:
+            search = self._search(self.rules())
+            for name in expected:
+                search.project(name)
+        except CommonwheelError:  # it will be met again where it can be told
+            return
 
     def environment(self, *, mutating: bool) -> "Environment":
         """Return the environment that the command is about.
@@ -623,27 +644,25 @@ class Session:
     def catalogue(self, target: "Target", rules: "Rules | None" = None) -> "Catalogue":
         """Return what the indexes offer for a target."""
         from commonwheel.index.catalogue import Catalogue
+
+        search = self._search(rules or self.rules())
+        # by method call, so that neither the network nor the builds are loaded before they are needed
+        return Catalogue(target, search, wheel_metadata=self._from_file, sdist_metadata=self._from_file)
+
+    def _search(self, rules: "Rules") -> "Search":
         from commonwheel.index.search import Search
 
         indexes, links = self.indexes
-        search = Search(
-            indexes,
-            links,
-            self.records,
-            self._make_registry,
-            rules or self.rules(),
-            time.time(),
-            reporter=self.reporter,
-        )
-        # by method call, so that neither the network nor the builds are loaded before they are needed
-        return Catalogue(target, search, wheel_metadata=self._from_file, sdist_metadata=self._from_file)
+        return Search(indexes, links, self.records, self._registry, rules, time.time(), reporter=self.reporter)
 
     def _from_file(self, candidate: "Candidate") -> "Metadata":
         return self.material.candidate_metadata(candidate)
 
+    def _registry(self) -> "Any":
+        return self._once("registry", self._make_registry)
+
     def _make_registry(self) -> "Any":
         from commonwheel.index.registry import Registry
-        from commonwheel.net import objects
 
         # after what the copies need has been imported, and before the first request makes a thread
         client, copies = self.client, self.copies
@@ -651,7 +670,8 @@ class Session:
             client,
             self.records,
             time.time,
-            ranges=lambda url, size: objects.wheel_metadata(client, url, size=size),
+            ranges=lambda url, size: _read_in_pieces(client, url, size),
+            within=_metadata_within,
             reporter=self.reporter,
             aside=copies.ask if copies else None,
         )
@@ -1098,8 +1118,6 @@ class Session:
 
     def _known_fields(self, pin: "Pin") -> "Mapping[str, tuple[str, ...]]":
         """Return what the resolution knew of the metadata of a pin that nobody has fetched."""
-        from commonwheel.errors import CommonwheelError
-
         fields: dict[str, tuple[str, ...]] = {"name": (pin.name,), "version": (pin.version,)}
         if pin.source is None and self.answered is not None:
             try:
@@ -1248,9 +1266,16 @@ def _run(argv: "Sequence[str]", *, timeout: float | None = None) -> "Finished":
     return process.run(argv, timeout=timeout)
 
 
-def _load_network() -> None:
-    from commonwheel.index import registry  # noqa: F401 - loaded, and not used yet
-    from commonwheel.net import client, objects  # noqa: F401
+def _metadata_within(path: str, filename: str) -> bytes:
+    from commonwheel.index import wheels
+
+    return wheels.metadata_within(path, filename)
+
+
+def _read_in_pieces(client: "Client", url: "SafeUrl", size: int | None) -> bytes | None:
+    from commonwheel.net import objects
+
+    return objects.wheel_metadata(client, url, size=size)
 
 
 def _run_briefly(argv: "Sequence[str]", timeout: float) -> "Finished":
@@ -1259,7 +1284,6 @@ def _run_briefly(argv: "Sequence[str]", timeout: float) -> "Finished":
 
 def _keyring(service: str, user: str) -> str | None:
     from commonwheel import process
-    from commonwheel.errors import CommonwheelError
 
     try:
         finished = process.run(("keyring", "get", service, user), timeout=60.0)

@@ -40,7 +40,7 @@ def asked(cw):
                 session,
                 words,
                 files,
-                Target({"python_full_version": "3.11.0", "python_version": "3.11"}, ("py3-none-any",)),
+                lambda: Target({"python_full_version": "3.11.0", "python_version": "3.11"}, ("py3-none-any",)),
             )
 
     return gather
@@ -83,7 +83,7 @@ def test_settings_narrow_and_replace(cw, asked):
         'constraint-dependencies = ["a<2"]\noverride-dependencies = ["b==1"]\nexclude-dependencies = ["c"]\nbuild-constraint-dependencies = ["d"]\n',
     )
     with cw.session("pip install") as session:
-        found = asking.gather(session, ["a"], [], Target({}, ()))
+        found = asking.gather(session, ["a"], [], lambda: Target({}, ()))
     place = cw.path("cw.toml")
     assert texts(found.constraints) == [("a<2", f"{place} (constraint-dependencies)")]
     assert texts(found.overrides) == [("b==1", f"{place} (override-dependencies)")]

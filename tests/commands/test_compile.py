@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import sys
+import threading
 import tomllib
 
 import pytest
 
 from kit import sdists
-from kit.index_server import IndexServer
+from kit.index_server import Hold, IndexServer
 from kit.wheels import make_wheel, wheel_bytes, wheel_filename
 
 
@@ -338,6 +340,29 @@ def test_an_index_may_have_a_limit_of_its_own(dated, limit, version):
     assert compiled(
         dated, "lib.in", "--no-annotate", "--exclude-newer", "2024-02-15" if limit == "false" else "2030-01-01"
     ) == (f"lib=={version}\n")
+
+
+def test_pages_of_what_is_asked_for_are_on_their_way_before_an_interpreter_has_answered(compiling):
+    asked = compiling.path("asked")
+    compiling.write("slow", f'#!/bin/sh\nuntil [ -e "{asked}" ]; do sleep 0.05; done\nexec "{sys.executable}" "$@"\n')
+    os.chmod(compiling.path("slow"), 0o755)
+    with IndexServer() as index:
+        index.add(wheel_filename("lib", "1.0"), wheel_bytes("lib", "1.0", {}))
+        hold = Hold()
+        index.script("/simple/lib/", hold)
+        compiling.write("cw.toml", f'index-url = "{index.url}"\n')
+        compiling.write("lib.in", "lib\n")
+
+        def answer():
+            hold.arrived.wait(60)
+            compiling.write("asked", "")
+            hold.release.set()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert compiled(compiling, "lib.in", "--no-annotate", "--python", compiling.path("slow")) == "lib==1.0\n"
+        thread.join()
+        assert len(index.seen("/simple/lib/")) == 1
 
 
 def test_yanked_versions_are_for_those_who_pin_them(compiling):

@@ -14,7 +14,7 @@ from commonwheel.model import SafeUrl
 from commonwheel.net.responses import Refused
 from commonwheel.specs.simple_api import InvalidIndexPage, UnsupportedIndexVersion
 from kit.desk import Desk
-from kit.index_server import JSON, Always, Corrupt, Garbage, IndexServer, Redirect, Reset, Status
+from kit.index_server import JSON, Always, Corrupt, Garbage, Hold, IndexServer, Redirect, Reset, Status
 from kit.wheels import wheel_bytes, wheel_filename
 
 DEMO = wheel_filename("demo", "1.0")
@@ -48,6 +48,19 @@ def row(found: Page) -> Row:
     files = found.files(0)
     assert files is not None
     return files[0]
+
+
+def test_who_asks_for_what_is_on_its_way_gets_the_same_answer(server: IndexServer, desk: Desk) -> None:
+    hold = Hold()
+    server.script("/simple/demo/", hold)
+    registry, index = desk.registry(), Index(SafeUrl(server.url))
+    asked = registry.page(index, "demo", None)
+    assert hold.arrived.wait(10)
+    assert registry.page(index, "demo", None) is asked
+    hold.release.set()
+    assert asked.result().page is not None
+    assert registry.page(index, "demo", None).result().page is not None
+    assert len(server.seen("/simple/demo/")) == 2
 
 
 @pytest.mark.parametrize("formats", [("json", "html"), ("json",), ("html",)])

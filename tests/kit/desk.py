@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
+from commonwheel.index import wheels
 from commonwheel.index.catalogue import Catalogue
 from commonwheel.index.configured import Index
 from commonwheel.index.registry import Registry
@@ -100,6 +101,7 @@ class Desk:
             self.pages,
             lambda: self.now,
             ranges=lambda url, size: objects.wheel_metadata(self.client, url, size=size),
+            within=wheels.metadata_within,
             reporter=self.notes,
         )
         self.registries.append(made)

@@ -56,7 +56,9 @@ def content(root: str) -> dict[str, tuple[int, bytes]]:
         whole = os.path.join(root, path)
         data = Path(whole).read_bytes() if os.path.isfile(whole) else b""
         lines = (
-            [line for line in data.split(b"\n") if not line.startswith(b"origin")] if path == layout.HEADER else [data]
+            [line for line in data.split(b"\n") if not line.startswith((b"origin", b"end\t"))]
+            if path == layout.HEADER
+            else [data]
         )
         found[path] = os.lstat(whole).st_mode, b"\n".join(lines[1:] if path == layout.HEADER else lines)
     return found

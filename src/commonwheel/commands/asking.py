@@ -85,10 +85,10 @@ class Asked(Value):
         return any(requirement.digests and requirement.source is None for requirement in self.requirements)
 
 
-def gather(session: "Session", words: "Sequence[str]", files: "Sequence[str]", target: "Target") -> Asked:
+def gather(session: "Session", words: "Sequence[str]", files: "Sequence[str]", target: "Callable[[], Target]") -> Asked:
     """Read words of the command line and files, `-e`, `-c`, `--overrides`, `--excludes`, `-b` and `--group`.
 
-    Raises UsageError and the errors of the parsers, all of which name file and line.
+    Only locks among the files are read for a target. Raises UsageError and the errors of the parsers, all of which name file and line.
     """
     gatherer = _Gatherer(session, target)
     for word in words:
@@ -107,7 +107,7 @@ def gather(session: "Session", words: "Sequence[str]", files: "Sequence[str]", t
 class _Gatherer:
     """Collect the parts while files are read."""
 
-    def __init__(self, session: "Session", target: "Target") -> None:
+    def __init__(self, session: "Session", target: "Callable[[], Target]") -> None:
         self._session = session
         self._target = target
         self._stdin = False
@@ -185,7 +185,7 @@ class _Gatherer:
         elif base in ("setup.py", "setup.cfg") and not sources.scheme_of(name):
             self.trees.append((PathSource(os.path.dirname(path)), self._extras(), Origin(name)))
         elif is_lock_name(base):
-            self.locked += self._session.locked_pins(name, path, self._target, self._extras(), self._lock_groups())
+            self.locked += self._session.locked_pins(name, path, self._target(), self._extras(), self._lock_groups())
         elif base.endswith(".py"):
             self.read_script(name)
         else:

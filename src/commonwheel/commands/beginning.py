@@ -91,7 +91,7 @@ class Beginning:
 
     def gather(self, asked_for: "Sequence[str]", files: "Sequence[str]", target: "Target") -> "Asked":
         """Read what is asked for, and hand the options of files to the session."""
-        asked = asking.gather(self.session, asked_for, files, target)
+        asked = asking.gather(self.session, asked_for, files, lambda: target)
         self.session.file_options = asked.options
         self.session.config_settings = asked.config_settings
         self.session.build_constraints = asked.build_constraints

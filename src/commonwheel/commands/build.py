@@ -30,7 +30,7 @@ def build(session: "Session", parsed: "Parsed") -> Fetched:
         os.path.join(session.cwd, os.path.expanduser(parsed.positional[0] if parsed.positional else "."))
     )
     target = session.target(session.environment(mutating=False))
-    session.build_constraints = asking.gather(session, (), (), target).build_constraints
+    session.build_constraints = asking.gather(session, (), (), lambda: target).build_constraints
     if os.path.isfile(source):
         made = [_wheel(session, _unpacked(session, source))]
         place = os.path.dirname(source)

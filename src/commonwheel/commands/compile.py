@@ -90,13 +90,14 @@ def _format(session: "Session") -> str:
 
 
 def _resolve(session: "Session", files: "Sequence[str]") -> Compiled:
-    environment = session.environment(mutating=False)
-    target = session.target(environment)
-    asked = asking.gather(session, (), files, target)
+    asked = asking.gather(session, (), files, lambda: _target(session))
     session.file_options = asked.options
     session.config_settings = asked.config_settings
     session.build_constraints = asked.build_constraints
     session.upgraded = asked.upgraded
+    if not (asked.overrides or asked.excludes):
+        session.expect(asked.requirements)
+    target = _target(session)
     question = resolving.Question(
         session.with_trees(asked),
         target,
@@ -111,6 +112,10 @@ def _resolve(session: "Session", files: "Sequence[str]") -> Compiled:
     if session.settings.flag("no-strip-markers") and not question.universal:
         compiled.markers = session.conditions(compiled.resolution.pins, question, compiled.catalogue)
     return compiled
+
+
+def _target(session: "Session") -> "Target":
+    return session.target(session.environment(mutating=False))
 
 
 def _old_text(path: str) -> str:

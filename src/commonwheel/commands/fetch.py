@@ -94,7 +94,7 @@ def _directory(session: "Session", key: str) -> str:
 def _pins(session: "Session", parsed: "Parsed") -> "tuple[Pin, ...]":
     environment = session.environment(mutating=False)
     target = session.target(environment)
-    asked = asking.gather(session, parsed.positional, session.settings.many("requirements"), target)
+    asked = asking.gather(session, parsed.positional, session.settings.many("requirements"), lambda: target)
     session.file_options = asked.options
     session.config_settings = asked.config_settings
     session.build_constraints = asked.build_constraints

@@ -80,7 +80,7 @@ def _uninstall(session: "Session", parsed: "Parsed") -> _Done:
     settings = session.settings
     environment = session.environment(mutating=True)
     run = _Run(session)
-    asked = asking.gather(session, (), settings.many("requirements"), session.target(environment))
+    asked = asking.gather(session, (), settings.many("requirements"), lambda: session.target(environment))
     wanted = [normalize(_name_of(word)) for word in parsed.positional] + [one.name for one in asked.requirements]
     if not wanted:
         raise UsageError("no packages were named", hint="name them, or a file with `-r`")

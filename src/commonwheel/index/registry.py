@@ -8,7 +8,6 @@ messages are masked; what names another project than was asked for is refused.
 """
 
 import hashlib
-import zipfile
 from binascii import crc32
 
 from commonwheel.errors import CommonwheelError, MetadataUnavailable
@@ -59,7 +58,7 @@ class Registry:
     """Ask indexes and keep what they say.
 
     `clock` returns seconds since the epoch; `ranges` reads METADATA out of a remote wheel of a known size by pieces, or
-    returns None (`net.objects.wheel_metadata`).
+    returns None (`net.objects.wheel_metadata`); `within` reads it out of one that lies here (`wheels.metadata_within`).
     """
 
     def __init__(
@@ -69,6 +68,7 @@ class Registry:
         clock: "Callable[[], float]",
         *,
         ranges: "Callable[[SafeUrl, int | None], bytes | None] | None" = None,
+        within: "Callable[[str, str], bytes] | None" = None,
         reporter: "Reporter | None" = None,
         aside: "Callable[..., object] | None" = None,
     ) -> None:
@@ -76,8 +76,10 @@ class Registry:
         self._pages = pages
         self._clock = clock
         self._ranges = ranges
+        self._within = within
         self._reporter: Reporter = reporter or Silence()
         self._aside = aside
+        self._flying: dict[tuple[str, str], Pending[Reply]] = {}
         self._parsers = Crew("cw-index-parse", _PARSERS)
         # Metadata takes a fifth of a millisecond, and what it leads to is waited for: it must not queue behind pages.
         self._quick = Crew("cw-index-metadata", 1)
@@ -101,17 +103,24 @@ class Registry:
     # --- pages --------------------------------------------------------------------------------------------------------
 
     def page(self, index: Index, project: str, known: Page | None) -> "Pending[Reply]":
-        """Ask for a project's page, with the validators of the remembered one; a `file:` index is read."""
+        """Ask for a project's page, with the validators of the remembered one; a `file:` index is read.
+
+        Who asks for what is on its way gets the same answer.
+        """
         path = file_url.to_path(index.identity)
         if path is not None:
             return at_once(lambda: self._page_in(index, path, project))
+        flying = self._flying.get((index.identity, project))
+        if flying is not None and not flying.done:
+            return flying
         source = known.provenance if known is not None else None
-        return self._ask(
+        asked = self._flying[index.identity, project] = self._ask(
             index.page_url(project),
             source,
             lambda response: self._received(index, project, known, response),
             lambda error: self._stale(index, project, known, error),
         )
+        return asked
 
     def _ask(
         self,
@@ -355,21 +364,10 @@ class Registry:
 
         self._readers.add(lambda: settle(result, make))
 
-    @staticmethod
-    def _from_local(path: str, project: str, version: str, row: "Row") -> Metadata:
-        if row.sdist:
+    def _from_local(self, path: str, project: str, version: str, row: "Row") -> Metadata:
+        if row.sdist or self._within is None:
             raise OutOfReach
-        try:
-            with zipfile.ZipFile(path) as archive:
-                names = [
-                    name for name in archive.namelist() if name.endswith(".dist-info/METADATA") and name.count("/") == 1
-                ]
-                if len(names) != 1:
-                    raise MetadataUnavailable(f"`{row.filename}` has {len(names) or 'no'} METADATA files")
-                body = archive.read(names[0])
-        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
-            raise MetadataUnavailable(f"`{row.filename}` cannot be read: {error}") from error
-        return _understood(body, project, version, row)
+        return _understood(self._within(path, row.filename), project, version, row)
 
 
 def _is_same(response: "Response", known: Provenance) -> bool:
