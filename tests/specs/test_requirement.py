@@ -59,6 +59,12 @@ def test_refuses_what_packaging_refuses(text: str) -> None:
     assert reference(text) is None
 
 
+@pytest.mark.parametrize("text", ["foo===", "foo ===;os_name=='x'"])
+def test_arbitrary_equality_is_with_something(text: str) -> None:
+    """packaging 26.3 let it pass, as a specifier that nothing fits."""
+    assert ours(text) is None
+
+
 @pytest.mark.parametrize("text", ["foo (>=1,)", "foo>=1 , ; python_version>'3'"])
 def test_a_comma_at_the_end_is_let_pass_as_packaging_does(text: str) -> None:
     found = ours(text)

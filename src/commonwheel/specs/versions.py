@@ -316,7 +316,7 @@ def _clause(part: str, whole: str) -> Clause:
     operator = next((operator for operator in _OPERATORS if part.startswith(operator)), "")
     version = part[len(operator) :].strip()
     if operator == "===":
-        if any(character.isspace() or character in ";)" for character in version):
+        if not version or any(character.isspace() or character in ";)" for character in version):
             raise InvalidSpecifier(f"`{part}` is not a valid version specifier (PEP 440)")
         return Clause(operator, version, False, ())
     wildcard = version.endswith(".*") and operator in ("==", "!=")
