@@ -12,7 +12,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cache
+from importlib.metadata import metadata
 from pathlib import Path
+
+from packaging.specifiers import SpecifierSet
 
 from commonwheel import process
 from commonwheel.model import Interpreter
@@ -46,6 +49,12 @@ class Counted:
     def __call__(self, argv: Sequence[str], *, timeout: float | None = None) -> process.Finished:
         self.ran.append(tuple(argv))
         return process.run(argv, timeout=timeout)
+
+
+def runs_packaging(executable: str) -> bool:
+    """Say whether the `packaging` that is installed here can be imported by another interpreter: it gives up old ones with time."""
+    version = ".".join(map(str, probed(executable).version))
+    return SpecifierSet(metadata("packaging")["Requires-Python"]).contains(version)
 
 
 # One memory for all tests of a process: what an interpreter answers does not change while they run.

@@ -71,8 +71,8 @@ print(json.dumps({key: value for key, value in default_environment().items() if 
 
 @pytest.mark.parametrize("python", everyone())
 def test_markers_are_those_of_packaging(python: str, tmp_path: object) -> None:
-    if kit.probed(python).version < (3, 9):
-        pytest.skip("`packaging` itself needs 3.9")
+    if not kit.runs_packaging(python):
+        pytest.skip("`packaging` itself needs a newer one")
     os.symlink(os.path.dirname(packaging.__file__), f"{tmp_path}/packaging")
     assert dict(kit.probed(python).markers) == kit.says(python, MARKERS, str(tmp_path))
 
