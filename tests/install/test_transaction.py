@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from commonwheel.events import Silence
 from commonwheel.fs import disk
 from commonwheel.install import changeset, history, plan, recovery, transaction, verify
 from commonwheel.install.recovery import EnvironmentBusy
@@ -383,6 +384,26 @@ def test_folded_neighbours_open_and_both_can_leave(env: Environment, shelf: Shel
     uninstall(env, shelf, "first")
     assert portrait(env.root) == before
     assert portrait(os.path.dirname(first.tree)) == stored
+
+
+def test_who_has_the_lock_does_not_sweep_away_what_marks_a_new_state(env: Environment, shelf: Shelf) -> None:
+    """A state directory is made before its lock can be taken; another command may have that by the next step."""
+    ready = change(env, shelf, shelf.add("one"))
+    state = history.state_directory(env)
+    swept: list[str] = []
+
+    def sweep(operation: str, path: str) -> None:
+        if os.path.dirname(path) == state and operation in {"write", "close", "rename"} and not swept:
+            swept.append(path)
+            recovery.sweep(state, Silence(), held=True)
+
+    previous = disk.observe(sweep)
+    try:
+        transaction.apply(env, ready)
+    finally:
+        disk.observe(previous)
+    assert swept == [f"{state}/.gitignore"]
+    assert Path(f"{state}/.gitignore").read_text() == "*\n"
 
 
 def test_folding_costs_nothing_for_each_file(env: Environment, shelf: Shelf) -> None:

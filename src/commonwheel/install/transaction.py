@@ -433,7 +433,8 @@ def _made_state(environment: "Environment") -> str:
     state = history.state_directory(environment)
     if disk.make_directory(state, parents=True):
         # --target directories are checked in and packed: not this
-        disk.write(f"{state}/.gitignore", b"*\n")
+        # under its own name at once: who has the lock just now takes temporary names here for what a dead process left
+        disk.write_new(f"{state}/.gitignore", b"*\n")
     return state
 
 
