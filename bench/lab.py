@@ -209,7 +209,7 @@ class Lab:
     def _tidy(self, case: Case, place: str) -> None:
         """Leave nothing of a case but the stores."""
         for tool in ("cw", case.against):
-            self._clear(f"{place}/{tool}/env", f"{place}/{tool}/cold")
+            self._clear(f"{place}/{tool}/env", f"{place}/{tool}/cold", f"{place}/{tool}/compiled")
         if self._kind in ("ext4", "xfs", "btrfs"):
             give_back(place)
 

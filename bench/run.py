@@ -83,7 +83,8 @@ def one(lab: Lab, name: str, runs: int | None, about: dict) -> None:
         record = lab.carry_out(case, runs)
     except (Unavailable, Failed) as error:
         print(f"{name:24} left out: {error}", flush=True)
-        results.keep(HOME, {"case": name, "failed": str(error).splitlines()[0]})
+        # the last line says what went wrong; the first is the command, with paths of this machine
+        results.keep(HOME, {"case": name, "failed": str(error).rstrip().splitlines()[-1]})
         return
     results.keep(HOME, {**record, **about, "date": dt.datetime.now(tz=dt.UTC).date().isoformat()})
     print(f"{name:24} {told(case, record)}; {time.monotonic() - started:.0f} s", flush=True)
