@@ -264,6 +264,34 @@ except disk.DiskError as error:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
+@pytest.mark.parametrize("lasts", [False, True])
+def test_what_a_copy_cannot_tell_happens_once_more(tmp_path: Path, lasts: bool) -> None:
+    """An entry whose list of files cannot be read is such a thing: the error is told by this process, if it meets it too."""
+    said = alone(
+        f"""
+from commonwheel.errors import CommonwheelError
+directories = shelf.directories
+def lost(*words, **more):
+    if {lasts} or os.getpid() != me:
+        raise CommonwheelError("its list is gone")
+    import time
+    time.sleep(0.02)
+    return directories(*words, **more)
+shelf.directories = lost
+path = work.begin(Tree(entry, "one", folded=False))
+try:
+    work.finish()
+    print(work.used, sum(len(names) for _, _, names in os.walk(path)))
+except CommonwheelError as error:
+    print(error.message)
+""",
+        tmp_path,
+        "hardlink",
+    )
+    assert said == ("its list is gone\n" if lasts else "{'hardlink': 4000} 4000\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
 def test_a_copy_that_was_killed_is_an_error(tmp_path: Path) -> None:
     said = alone(
         """

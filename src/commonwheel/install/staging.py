@@ -44,7 +44,7 @@ _WORTH_A_COPY, _WORTH_WAITING = 3_000, 300
 _PART, _PART_WAITING = 1_000, 250
 # a text that many packages have (who installed it, that it was asked for) is one file with many names from this size down
 _SMALL = 64
-_SOUND, _DOUBTFUL, _FAILED = b"+", b"-", b"!"
+_SOUND, _DOUBTFUL, _FAILED, _AGAIN = b"+", b"-", b"!", b"?"
 
 
 class StagingLost(CommonwheelError):
@@ -178,10 +178,13 @@ class Staging:
             piece = pieces[number]
             try:
                 sound, used = self._carry_out(piece)
-            except CommonwheelError as error:
+            except disk.DiskError as error:
                 failures.append(error)
                 shared.stop()
-                return _told(error)
+                return b"\0".join([_FAILED, error.verb.encode(), str(error.errno).encode(), os.fsencode(error.path)])
+            except CommonwheelError as error:
+                failures.append(error)
+                return _AGAIN  # a copy cannot tell it
             self._reporter.advance(task, piece.count)
             words = " ".join([f"{way}={count}" for way, count in used.items()])
             return (_SOUND if sound else _DOUBTFUL) + words.encode()
@@ -191,11 +194,13 @@ class Staging:
             answers = shared.finish()
         if failures:
             raise failures[0]
-        for number, answer in enumerate(answers):
-            if answer == _FAILED:
-                self._carry_out(pieces[number])  # what a copy could not tell happens here once more
+        for answer in answers:
             if answer is not None and answer.startswith(_FAILED):
                 raise _error_of(answer)
+        # what a copy could not tell happens here once more, or does not
+        answers = [do(number) if answer == _AGAIN else answer for number, answer in enumerate(answers)]
+        if failures:
+            raise failures[0]
         if None in answers:
             raise StagingLost
         self._heed(pieces, [answer for answer in answers if answer is not None])
@@ -308,13 +313,6 @@ def _size(node: "Node") -> int:
 def _words(answer: bytes) -> "Iterator[tuple[str, str, str]]":
     for word in str(answer, "ascii").split():
         yield word.partition("=")
-
-
-def _told(error: CommonwheelError) -> bytes:
-    """Return what a copy of this process says of an error; of one that is not of the disk, that there is one."""
-    if not isinstance(error, disk.DiskError):
-        return _FAILED
-    return b"\0".join([_FAILED, error.verb.encode(), str(error.errno).encode(), os.fsencode(error.path)])
 
 
 def _error_of(answer: bytes) -> disk.DiskError:
