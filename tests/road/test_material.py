@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 import zipfile
@@ -361,7 +362,11 @@ def test_a_lock_of_sources_brings_back_the_same(shop: Workshop, name: str) -> No
         with open(packed, "ab") as stream:
             stream.write(b"x")
         shop("venv", "--clear", "v").ok()
-        assert digest in shop.fails("-r", name)
+        ran = shop.install("-r", name)
+        assert ran.code == 1
+        assert digest in ran.err
+        assert shop.frozen() == []
+        assert shop.scratch() == []  # while the others, which were built beside it, may have come into the store
 
 
 def test_a_transitive_repository_is_pinned_too(shop: Workshop) -> None:
@@ -662,3 +667,22 @@ def test_two_places_for_one_project_are_told(shop: Workshop) -> None:
     shop.project("one")
     shop.project("two")
     assert "from two places" in shop.fails("./one", "./two", code=2)
+
+
+def test_the_builder_is_waited_for_with_no_lock_that_its_maker_needs(shop: Workshop) -> None:
+    """One thread made the builder and wanted the scratch space, another made the git clones with that: both waited for ever."""
+    shop("venv", "--clear", "v").ok()
+    with shop.session("pip install", python="v") as session:
+        material, _ = session.material, session.store
+        with session._making:  # as whoever makes what is made once has it
+            waiting = threading.Thread(target=material._builder, daemon=True)
+            waiting.start()
+            waiting.join(0.2)
+            assert waiting.is_alive()
+            space = threading.Thread(target=lambda: material.scratch, daemon=True)
+            space.start()
+            space.join(20)
+            stuck = space.is_alive()
+        waiting.join(20)
+        assert not stuck
+        assert not waiting.is_alive()

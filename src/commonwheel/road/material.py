@@ -10,7 +10,7 @@ Cold: this module loads the network and the builds; a session makes it only when
 
 import _signal  # type: ignore[import-not-found]  # typeshed knows `signal` alone
 import os
-from threading import RLock
+from threading import Lock
 
 from commonwheel.build.backend import BuildFailed
 from commonwheel.fs import disk
@@ -65,7 +65,7 @@ class Material:
     ) -> None:
         self._parts = parts
         self._client = client
-        self._make_builder = builder
+        self._builder_of_all = builder
         self._building: Builder | None = None
         self._children = children
         self._workers = workers
@@ -75,7 +75,7 @@ class Material:
         self._room = Room(_ROOM)
         self._told: dict[tuple[str, bool], Metadata] = {}
         self._built: dict[tuple[str, bool], tuple[str, Entry]] = {}
-        self._lock = RLock()
+        self._lock = Lock()
         self._scratch = ""
         self._signals = _Terminable()
 
@@ -455,17 +455,17 @@ class Material:
         return self.wheel_archive(pin)
 
     def _builder(self) -> "Builder":
-        with self._lock:
-            if self._building is None:
-                self._building = self._make_builder()
-            return self._building
+        # no lock of ours: who makes it asks for the scratch space, with the lock of the session
+        self._building = self._builder_of_all()
+        return self._building
 
     # --- space ------------------------------------------------------------------------------------------------------
 
     def _scratch_space(self) -> str:
+        store = self._parts.store
         with self._lock:
             if not self._scratch:
-                self._scratch = self._parts.store.scratch()
+                self._scratch = store.scratch()
             return self._scratch
 
 
