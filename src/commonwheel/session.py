@@ -912,7 +912,7 @@ class Session:
         from commonwheel.road.children import Children
 
         builds = self.settings.number("concurrent-builds")
-        return Children(int(builds) if builds else (os.cpu_count() or 2))
+        return Children(int(builds) if builds else (os.cpu_count() or 2), _speech)
 
     @property
     def builder(self) -> "Builder":
@@ -1171,6 +1171,13 @@ class _Plain:
 
         formats = Formats(frozenset(), self._session.forbidden_sdists())
         return self._session.rules(**({"formats": formats, "lowest": False} | changes))
+
+
+def _speech() -> "Callable[..., object]":
+    """Load what speaks to build backends: not before one is being imported."""
+    from commonwheel.build import speech
+
+    return speech.call
 
 
 def _nothing() -> None:

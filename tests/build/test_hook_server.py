@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from commonwheel import process
-from commonwheel.build import hook_server
+from commonwheel.build import hook_server, speech
 from commonwheel.road.children import Children, Halted, Server
 from kit import pythons
 
@@ -28,15 +28,16 @@ class Place:
         self.log = root / "log"
         self.log.write_text("")
         (root / "modules").mkdir()
-        self.children = Children(1)
+        self.children = Children(1, lambda: speech.call)
         self.servers: list[Server] = []
         self.said: list[bytes] = []
 
     def start(self, module: str = "", python: str = sys.executable, **environ: str) -> Server:
         variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(self.root / "modules"), **environ}
-        server = self.children.serve(python, module, cwd=str(self.root), env=variables, log=str(self.log))
+        server = self.children.serve(python, cwd=str(self.root), env=variables, log=str(self.log))
         assert server is not None
         self.servers.append(server)
+        server.load(module, more=False)
         return server
 
     def script(self, text: str, name: str = "script.py") -> str:
@@ -47,7 +48,7 @@ class Place:
 
     def call(self, server: Server, text: str, *words: str) -> tuple[int, str]:
         before = len(self.log.read_bytes())
-        status = server.call([self.script(text), *words], self.said.append, None)
+        status = server.call([self.script(text), *words], {}, self.said.append, None)
         return status, self.log.read_bytes()[before:].decode()
 
 
@@ -60,7 +61,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 TELLS = """
-import json, os, sys
+import glob, importlib.machinery, json, os, re, shutil, sys, traceback, warnings  # as the script of `pyproject_hooks` does
 print(json.dumps({
     "name": __name__, "file": __file__, "argv": sys.argv, "path": sys.path, "cwd": os.getcwd(), "stdin": sys.stdin.read(),
     "main": sys.modules["__main__"].__dict__ is globals(), "flags": list(sys.flags), "orig": len(sys.orig_argv) > 0,
@@ -199,7 +200,7 @@ def test_whoever_waits_can_end_a_call_with_all_that_it_started(place: Place) -> 
 
     def work() -> None:
         try:
-            server.call([script], place.said.append, None)
+            server.call([script], {}, place.said.append, None)
         except Halted as error:
             caught.append(error)
 
@@ -270,3 +271,62 @@ def test_it_names_nothing_of_ours(place: Place) -> None:
     status, said = place.call(place.start(), "import sys; print('\\n'.join(sys.path)); import builder")
     assert status == 1
     assert folder not in said.splitlines()
+
+
+def test_a_call_has_variables_of_its_own(place: Place) -> None:
+    server = place.start()
+    tells = place.script("import os; print(os.environ.get('A'), os.environ.get('B'))")
+    for environ in ({"A": "1=2 é", "B": ""}, {}):
+        assert server.call([tells], environ, place.said.append, None) == 0
+    assert place.log.read_text() == "1=2 é \nNone None\n"
+
+
+def wait_until_it_waits(server: Server) -> None:
+    """Return when a server has started, and reads what it is to load: nothing is there yet that it could find."""
+    process = server._worker._child.pid
+    while os.readlink(f"/proc/{process}/fd/0") != os.devnull:
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    """Make an environment of the standard library's, with nothing in it; return the path of its site-packages."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "env")], check=True)
+    (found,) = (tmp_path / "env").glob("lib/python*/site-packages")
+    return found
+
+
+def test_what_is_installed_after_the_start_is_there_as_if_it_had_been_before(place: Place, built: Path) -> None:
+    """The interpreter is started while its environment is filled: `.pth` files, too, count as they do at any start."""
+    import json
+
+    python = str(place.root / "env" / "bin" / "python")
+    variables = {"PATH": os.environ["PATH"]}
+    server = place.children.serve(python, cwd=str(place.root), env=variables, log=str(place.log))
+    assert server is not None
+    place.servers.append(server)
+    wait_until_it_waits(server)
+    (built / "elsewhere").mkdir()
+    (built / "elsewhere" / "far.py").write_text("")
+    (built / "shim.py").write_text("import sys\nsys.shims = getattr(sys, 'shims', 0) + 1\n")
+    (built / "a.pth").write_text("elsewhere\nimport shim\n")
+    (built / "backend.py").write_text("import sys\nassert sys.shims == 1\nimport far\n")
+    server.load("backend", more=True)
+    text = TELLS.replace("import glob", "import backend, glob")
+    status, said = place.call(server, text)
+    plain = subprocess.run(
+        [python, place.script(text)],
+        cwd=place.root, env=variables, capture_output=True, stdin=subprocess.DEVNULL, check=True,
+    )  # fmt: skip
+    assert status == 0
+    mine, theirs = json.loads(said), json.loads(plain.stdout)
+    assert "shim" in theirs["loaded"]
+    assert mine == theirs
+
+
+def test_what_was_there_at_the_start_is_not_done_again(place: Place, built: Path) -> None:
+    (built / "shim.py").write_text("")
+    (built / "a.pth").write_text("import sys; sys.shims = getattr(sys, 'shims', 0) + 1\n")
+    python, text = str(place.root / "env" / "bin" / "python"), "import sys; print(sys.shims)"
+    plain = subprocess.run([python, "-c", text], capture_output=True, text=True, check=True)  # some do it twice
+    assert place.call(place.start("shim", python), text) == (0, plain.stdout)

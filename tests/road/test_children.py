@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from commonwheel.build import speech
 from commonwheel.road.children import Children, Halted
 
 ENVIRON = {"PATH": os.environ["PATH"]}
@@ -32,7 +33,7 @@ def gone(pid: int) -> bool:
 
 @pytest.mark.parametrize("way", ["build", "git"])
 def test_another_thread_ends_a_command_with_all_that_it_started(tmp_path: Path, way: str) -> None:
-    children, caught = Children(1), []
+    children, caught = Children(1, lambda: speech.call), []
 
     def work() -> None:
         try:
@@ -55,7 +56,7 @@ def test_another_thread_ends_a_command_with_all_that_it_started(tmp_path: Path, 
 
 
 def test_nothing_begins_any_more_once_it_is_over(tmp_path: Path) -> None:
-    children = Children(1)
+    children = Children(1, lambda: speech.call)
     children.halt()
     with pytest.raises(Halted):
         children.build(["touch", "x"], cwd=str(tmp_path), env=ENVIRON, on_line=lambda _: None)
@@ -65,7 +66,7 @@ def test_nothing_begins_any_more_once_it_is_over(tmp_path: Path) -> None:
 
 
 def test_no_more_builds_than_there_are_places_run_at_a_time(tmp_path: Path) -> None:
-    children = Children(2)
+    children = Children(2, lambda: speech.call)
     code = (
         "import os, sys, time; open(f'in-{os.getpid()}', 'w').close()\n"
         "print(len([n for n in os.listdir() if n.startswith('in-')]), flush=True); time.sleep(0.2)\n"
@@ -91,7 +92,7 @@ def test_no_more_builds_than_there_are_places_run_at_a_time(tmp_path: Path) -> N
 
 
 def test_who_waits_for_a_place_is_ended_too(tmp_path: Path) -> None:
-    children, caught = Children(1), []
+    children, caught = Children(1, lambda: speech.call), []
     pid = tmp_path / "pid"
 
     def work() -> None:
@@ -114,10 +115,12 @@ def test_who_waits_for_a_place_is_ended_too(tmp_path: Path) -> None:
 def test_what_a_build_leaves_running_is_ended(tmp_path: Path) -> None:
     words = ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"]
     said: list[bytes] = []
-    assert Children(1).build(words, cwd=str(tmp_path), env=ENVIRON, on_line=said.append) == 0
+    assert Children(1, lambda: speech.call).build(words, cwd=str(tmp_path), env=ENVIRON, on_line=said.append) == 0
     assert gone(int(said[0]))
 
 
 def test_git_tells_its_status_and_what_it_said(tmp_path: Path) -> None:
-    status, said = Children(1).git(["sh", "-c", "echo out; echo err >&2; exit 3"], str(tmp_path), ENVIRON)
+    status, said = Children(1, lambda: speech.call).git(
+        ["sh", "-c", "echo out; echo err >&2; exit 3"], str(tmp_path), ENVIRON
+    )
     assert (status, sorted(said.split())) == (3, ["err", "out"])

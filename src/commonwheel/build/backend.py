@@ -1,23 +1,13 @@
 """Ask a build backend (PEP 517, PEP 660) what it needs, what it makes, and to make it.
 
-`pyproject_hooks`, PyPA's own, speaks to the backend: one child process a call, in the interpreter of the build
-environment. The child's output is caught; on failure its last lines and the place of the whole log are part of the error.
+`speech` speaks to the backend: one child process a call, in the interpreter of the build environment. The child's output is
+caught; on failure its last lines and the place of the whole log are part of the error.
 
 Laws of this file: it starts processes only by the `run` it is handed; it never writes into the source tree on its own
 account; whatever the backend does, it ends with a result or one BuildFailed.
 """
 
 import os
-import warnings
-
-import pyproject_hooks
-from pyproject_hooks import (
-    BackendInvalid,
-    BackendUnavailable,
-    BuildBackendHookCaller,
-    HookMissing,
-    UnsupportedOperation,
-)
 
 from commonwheel.errors import CommonwheelError
 from commonwheel.model import Value
@@ -32,13 +22,20 @@ if TYPE_CHECKING:
     class Server(Protocol):
         """Call hooks in copies of one process (`hook_server`)."""
 
+        def load(self, module: str, *, more: bool) -> None:
+            """Import a module ("" for none), before the first call; `more` says that something was installed since the start."""
+
         def call(
             self,
             words: "Sequence[str]",
+            environ: "Mapping[str, str]",
             on_line: "Callable[[bytes], object]",
             on_wait: "Callable[[], object] | None",
         ) -> int:
-            """Do what `python WORDS...` would do, and return its exit status; if it has ended, tell its last words to `on_line`."""
+            """Do what `python WORDS...` would do with some variables more, and return its exit status.
+
+            If it has ended, its last words go to `on_line`.
+            """
 
         def close(self) -> None:
             """End it, with all that its hooks left running."""
@@ -46,8 +43,11 @@ if TYPE_CHECKING:
     class Runner(Protocol):
         """Run what speaks to a backend; `road.children.Children` is the real one."""
 
-        def serve(self, python: str, module: str, *, cwd: str, env: "Mapping[str, str]", log: str) -> "Server | None":
-            """Start a server that has imported `module` and writes to the file `log`; None where there are none."""
+        def speech(self) -> "Callable[..., object]":
+            """Return `speech.call`; it is asked for while the backend is being imported."""
+
+        def serve(self, python: str, *, cwd: str, env: "Mapping[str, str]", log: str) -> "Server | None":
+            """Start a server that writes to the file `log`; None where there are none."""
 
         def build(
             self,
@@ -70,6 +70,19 @@ class BuildFailed(CommonwheelError):
     code = "build-failed"
 
 
+class Missing(Exception):
+    """Say that a backend lacks an optional hook."""
+
+
+class NoAnswer(Exception):
+    """Say why a hook returned nothing; `absent` where the backend is not there at all."""
+
+    def __init__(self, why: str, *, absent: bool = False) -> None:
+        super().__init__(why)
+        self.why: Final = why
+        self.absent: Final = absent
+
+
 class Backend(Value):
     """What `[build-system]` says: requirements, the backend's object path, and directories to find it in.
 
@@ -87,9 +100,6 @@ class Backend(Value):
         self.declared: Final = declared
 
 
-# Since 1.3 what a backend warns of is said again in our process; it stands in the log, with all else that it said.
-_AGAIN: type[Warning] | None = getattr(pyproject_hooks, "BuildBackendWarning", None)
-
 LEGACY = Backend("setuptools.build_meta:__legacy__", ("setuptools >= 40.8.0",), declared=False)
 
 
@@ -98,7 +108,7 @@ class Hooks:
 
     `python` is the interpreter to build with; `isolated` says whether its environment was made for this build; `on_wait` is
     called while a hook runs, and may end it. Where it can be, the interpreter is started and the backend imported once for
-    all hooks: `renew` begins anew after more was installed, `close` ends it.
+    all hooks: `begin` starts it before its environment is complete, `renew` begins anew after more was installed, `close` ends it.
     """
 
     def __init__(
@@ -122,20 +132,23 @@ class Hooks:
         self._tree = tree
         self._runner = runner
         self._server: Server | None = None
+        self._is_early = False
         self._isolated = isolated
-        self._caller = BuildBackendHookCaller(
-            tree,
-            backend.name,
-            backend_path=list(backend.path) or None,
-            runner=self._spawn,
-            python_executable=python,
-        )
+
+    def begin(self) -> None:
+        """Start the interpreter before anything is installed that the backend needs; that may be until the first hook is called."""
+        self.output.begin(f"{self._backend.name} for {self.project}")
+        self._start()
+        self._is_early = True
+
+    def _start(self) -> None:
+        if self.output.path:
+            self._server = self._runner.serve(self._python, cwd=self._tree, env=self._environ, log=self.output.path)
 
     def requires(self, kind: str, settings: "Mapping[str, object]") -> tuple[str, ...]:
         """Return what the backend needs besides `build-system.requires`; `kind` is `wheel`, `sdist` or `editable`."""
         name = f"get_requires_for_build_{kind}"
-        hook = getattr(self._caller, name)
-        found = self._called(name, lambda: hook(dict(settings) or None))
+        found = self._called(name, dict(settings) or None)
         if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
             raise self._broken(name, f"it returned {found!r:.80}, which is no list of requirements")
         return tuple(found)
@@ -143,10 +156,9 @@ class Hooks:
     def metadata(self, kind: str, directory: str, settings: "Mapping[str, object]") -> str | None:
         """Write a `.dist-info` into `directory` and return its path; None when the backend cannot (a wheel must be built)."""
         name = f"prepare_metadata_for_build_{kind}"
-        hook = getattr(self._caller, name)
         try:
-            found = self._called(name, lambda: hook(directory, dict(settings) or None, _allow_fallback=False))
-        except _Missing:
+            found = self._called(name, directory, dict(settings) or None, _allow_fallback=False)
+        except Missing:
             return None
         path = os.path.join(directory, str(found))
         if not isinstance(found, str) or not os.path.isfile(os.path.join(path, "METADATA")):
@@ -158,13 +170,12 @@ class Hooks:
     ) -> str:
         """Build a `wheel`, `sdist` or `editable` wheel into `directory` and return its path."""
         name = f"build_{kind}"
-        hook = getattr(self._caller, name)
         arguments: tuple[object, ...] = (directory, dict(settings) or None)
         if kind != "sdist":
             arguments += (metadata_directory,)
         try:
-            found = self._called(name, lambda: hook(*arguments))
-        except _Missing as error:
+            found = self._called(name, *arguments)
+        except Missing as error:
             raise BuildFailed(
                 f"`{self.project}` cannot be built: its build backend `{self._backend.name}` has no `{name}`",
                 hint="install the project without `--editable`, or ask for a newer version of the backend in `build-system.requires`"
@@ -176,29 +187,17 @@ class Hooks:
             raise self._broken(name, f"it says that it built `{found!s:.80}`, but there is no such file")
         return path
 
-    def _called(self, hook: str, call: "Callable[[], object]") -> object:
+    def _called(self, hook: str, *arguments: object, **keywords: object) -> object:
+        """Return what a hook returned; raises BuildFailed, and Missing where the backend has no such hook."""
         self.output.begin(f"{hook} of {self.project}, by {self._backend.name}")
-        if _AGAIN is not None:
-            warnings.filterwarnings("ignore", category=_AGAIN)
+        self._load()
+        call = self._runner.speech()
         try:
-            return call()
-        except HookMissing as error:
-            raise _Missing(hook) from error
-        except UnsupportedOperation as error:
-            raise self._failed(hook, "the backend says that it cannot do this here") from error
-        except BackendUnavailable as error:
-            raise self._failed(
-                hook,
-                f"the backend `{error.backend_name or self._backend.name}` cannot be imported: {_last_line(error.traceback)}",
-                self._where_from(),
-            ) from error
-        except BackendInvalid as error:
-            raise self._failed(hook, f"`backend-path` is wrong: {_last_line(error.traceback)}") from error
+            return call(self._backend, self._tree, self._python, self._spawn, hook, arguments, keywords)
+        except NoAnswer as error:
+            raise self._failed(hook, error.why, self._where_from() if error.absent else None) from error
         except _ChildFailed as error:
             raise self._failed(hook, f"the build backend ended with {_status(error.status)}") from error
-        except (FileNotFoundError, ValueError) as error:
-            # `pyproject_hooks` found no answer, or none that is JSON
-            raise self._failed(hook, "the build backend ended without an answer") from error
 
     def _where_from(self) -> str:
         """Return what to do about a backend that is not there."""
@@ -236,6 +235,7 @@ class Hooks:
     def renew(self) -> None:
         """Let the next hook find what was installed since the last one."""
         server, self._server = self._server, None
+        self._is_early = False
         if server is not None:
             server.close()
 
@@ -244,21 +244,29 @@ class Hooks:
         self.renew()
         self.output.close()
 
+    def _load(self) -> None:
+        """Have a server that has imported the backend, where there can be one."""
+        is_early, self._is_early = self._is_early, False
+        if self._server is None:
+            self._start()
+        elif not is_early:
+            return
+        if self._server is not None:
+            # a backend in the tree is found by a path that only its hooks know
+            self._server.load("" if self._backend.path else self._backend.name.partition(":")[0], more=is_early)
+
     def _spawn(
         self, cmd: "Sequence[str]", cwd: str | None = None, extra_environ: "Mapping[str, str] | None" = None
     ) -> None:
-        environ = {**self._environ, **(extra_environ or {})}
-        if self._server is None and self.output.path:
-            # a backend in the tree is found by a path that only its hooks know
-            module = "" if self._backend.path else self._backend.name.partition(":")[0]
-            self._server = self._runner.serve(self._python, module, cwd=self._tree, env=environ, log=self.output.path)
+        more = extra_environ or {}
         if self._server is None:
+            environ = {**self._environ, **more}
             status = self._runner.build(
                 cmd, cwd=cwd or os.curdir, env=environ, on_line=self.output.add, on_wait=self.on_wait
             )
         else:
             try:
-                status = self._server.call(cmd[1:], self.output.add, self.on_wait)
+                status = self._server.call(cmd[1:], more, self.output.add, self.on_wait)
             except BaseException:
                 self.close()
                 raise
@@ -272,17 +280,8 @@ class _ChildFailed(Exception):
         self.status = status
 
 
-class _Missing(Exception):
-    """The backend lacks an optional hook."""
-
-
 def _status(status: int) -> str:
     return f"status {status}" if status > 0 else f"signal {-status}"
-
-
-def _last_line(text: object) -> str:
-    lines = [line for line in str(text or "").splitlines() if line.strip()]
-    return lines[-1].strip() if lines else ""
 
 
 def diagnosis(lines: "Sequence[str]", *, isolated: bool = True) -> str | None:

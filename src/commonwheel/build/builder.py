@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     class Isolation(Protocol):
         """Make environments for builds."""
 
-        def create(self, directory: str, requires: "Sequence[str]", project: str) -> str:
-            """Make an environment below `directory` that holds `requires`; return its interpreter."""
+        def create(self, directory: str) -> str:
+            """Make an empty environment below `directory`; return its interpreter."""
 
         def add(self, directory: str, requires: "Sequence[str]", project: str) -> bool:
-            """Install more into it, if something lacks; say whether it did. `requires` is all that the build needs."""
+            """Install into it what it lacks, and say whether it lacked anything. `requires` is all that the build needs."""
 
 
 # Belongs to the shell that cw runs in, not to a build: it would leak modules or another environment into the child.
@@ -255,12 +255,15 @@ class Builder:
         python, directory = self._options.python, ""
         if isolated:
             directory = disk.staging(self._scratch)
-            python = self._isolation.create(directory, backend.requires, tree.label)
+            python = self._isolation.create(directory)
         output = Output(self._scratch, self._archive, os.path.basename(tree.label.rstrip("/")))
         environ = self._environ(python, isolated=isolated)
         hooks = Hooks(tree.label, tree.path, backend, python, environ, self._runner, output, isolated=isolated)
         attend(hooks)
         if isolated:
+            # it starts while the environment is filled
+            hooks.begin()
+            self._isolation.add(directory, backend.requires, tree.label)
             more = hooks.requires(kind, self._settings(tree))
             if more and self._isolation.add(directory, [*backend.requires, *more], tree.label):
                 hooks.renew()

@@ -25,11 +25,16 @@ class Halted(CommonwheelError):
 
 
 class Children:
-    """Run programs for several threads; at most `places` builds at a time."""
+    """Run programs for several threads; at most `places` builds at a time. `load` loads what speaks to build backends."""
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, load: "Callable[[], Callable[..., object]]") -> None:
         self._places = BoundedSemaphore(max(1, places))
+        self._load = load
         self._halted = False
+
+    def speech(self) -> "Callable[..., object]":
+        """Return what speaks to a build backend (`build.backend.Runner`)."""
+        return self._load()
 
     def halt(self) -> None:
         """End whatever runs, and let nothing more begin."""
@@ -54,12 +59,12 @@ class Children:
         with _Place(self._places, waiting):
             return process.run(argv, cwd=cwd, env=env, on_output=on_line, on_wait=waiting, sweep=True).code
 
-    def serve(self, python: str, module: str, *, cwd: str, env: "Mapping[str, str]", log: str) -> "Server | None":
-        """Start a server of hooks (`build.backend.Runner`) that has imported `module`; None where there are none."""
+    def serve(self, python: str, *, cwd: str, env: "Mapping[str, str]", log: str) -> "Server | None":
+        """Start a server of hooks (`build.backend.Runner`); None where there are none."""
         if not process.FORKS:
             return None
         self.check()
-        return Server(process.Worker([python, hook_server.__file__, log, module], env, cwd), self)
+        return Server(process.Worker([python, hook_server.__file__, log], env, cwd), self)
 
     def call(self, worker: process.Worker, line: bytes, on_wait: "Callable[[], object] | None") -> bytes | None:
         """Have a worker answer one line, as one of the builds; None when it has ended."""
@@ -93,14 +98,23 @@ class Server:
         self._worker = worker
         self._children = children
 
+    def load(self, module: str, *, more: bool) -> None:
+        """Let it import a module ("" for none), before the first call; `more` says that something was installed since the start."""
+        try:
+            self._worker.send(b" ".join(map(_word, [module, "more"] if more else [module])))
+        except process.ProcessError:
+            pass  # it has ended: the first call will tell
+
     def call(
         self,
         words: "Sequence[str]",
+        environ: "Mapping[str, str]",
         on_line: "Callable[[bytes], object]",
         on_wait: "Callable[[], object] | None",
     ) -> int:
-        """Do what `python WORDS...` would do there, and return its exit status (negative: a signal)."""
-        line = b" ".join(b"." + os.fsencode(word).hex().encode() for word in words)
+        """Do what `python WORDS...` would do there with some variables more, and return its exit status (negative: a signal)."""
+        texts = [str(len(environ)), *(f"{name}={value}" for name, value in environ.items()), *words]
+        line = b" ".join(map(_word, texts))
         answer = self._children.call(self._worker, line, on_wait)
         if answer is not None:
             return int(answer)
@@ -113,6 +127,11 @@ class Server:
     def close(self) -> None:
         """End it, with all that its hooks left running."""
         self._worker.__exit__(None, None, None)
+
+
+def _word(text: str) -> bytes:
+    """Return a text as a word of a line: a dot, for texts that are empty, and hexadecimal digits."""
+    return b"." + os.fsencode(text).hex().encode()
 
 
 class _Place:

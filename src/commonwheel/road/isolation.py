@@ -48,17 +48,12 @@ class Isolation:
         self._constraints = tuple(constraints)
         self._resolved: dict[tuple[str, ...], Tools] = {}
 
-    def create(self, directory: str, requires: "Sequence[str]", project: str) -> str:
-        """Make an environment below `directory` with what a build requires; return its interpreter."""
-        environment = self._parts.new_environment(os.path.join(directory, "env"), self._interpreter)
-        self._fill(environment, requires, project)
-        return environment.interpreter.executable
+    def create(self, directory: str) -> str:
+        """Make an empty environment below `directory`; return its interpreter."""
+        return self._parts.new_environment(os.path.join(directory, "env"), self._interpreter).interpreter.executable
 
     def add(self, directory: str, requires: "Sequence[str]", project: str) -> bool:
-        """Install what a backend asks for besides, and say whether it lacked; `requires` is everything that the build needs."""
-        return self._fill(self._parts.environment_at(os.path.join(directory, "env")), requires, project)
-
-    def _fill(self, environment: "Environment", requires: "Sequence[str]", project: str) -> bool:
+        """Install what a build requires, and say whether something lacked; `requires` is everything that the build needs."""
         if not requires:
             return False
         try:
@@ -66,6 +61,7 @@ class Isolation:
             key = tuple(sorted(set(requires)))
             tools = self._resolved.get(key) or self._find(requires)
             self._resolved[key] = tools
+            environment = self._parts.environment_at(os.path.join(directory, "env"))
             plan = plans.make(self._parts.installed(environment), tools.pins)
             if plan.add:
                 lay_out(self._parts, environment, plan, tools.entries)
