@@ -228,3 +228,29 @@ def test_egg_info_without_any_list_is_refused(env: Environment) -> None:
     lay(env, f"{SITE}/alpha-1.0.egg-info/PKG-INFO")
     with pytest.raises(CannotUninstall, match="no list of its files"):
         uninstall.footprint(Installed("alpha", "1.0", f"{site}/alpha-1.0.egg-info", "egg-info", site), env)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "pkg,,\npkg/a.py,x,1\npkg/b/c.py,x,1\npkg-1.dist-info/RECORD,,\n",
+        "pkg,,\nother.py,x,1\npkg/a.py,x,1\nzoo.py,x,1\npkg/b.py,x,1\nlast.py,x,1\n",  # not together
+        "pkg,,\npkg2/a.py,x,1\npkg/a.py,x,1\npkg2/b.py,x,1\n",
+        "pkg,,\nlib/inner,,\npkg/a.py,x,1\nlib/inner/b.py,x,1\nlib/c.py,x,1",  # and no newline at the end
+        "pkg,,\nplain,,\nplain/a.py,x,1\npkg/a.py,x,1\n",  # one of them is no link
+        "a.py,x,1\npkg,,\npkg/a.py,x,1\n",  # links stand first
+        "pkg,,\n",
+        "",
+    ],
+)
+def test_what_lies_behind_links_is_not_the_environments(tmp_path: Path, rows: str) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "plain").mkdir()
+    for link in ("pkg", "lib/inner"):
+        (tmp_path / link).symlink_to("/usr")
+    paths = [line.split(",")[0] for line in rows.split("\n") if line]
+    head = [path for path, line in zip(paths, rows.split("\n"), strict=False) if line.endswith(",,")]
+    head = [path for at, path in enumerate(head) if paths[at] == path]
+    links = [f"{path}/" for path in head if (tmp_path / path).is_symlink()]
+    expected = [path for path in paths if not path.startswith(tuple(links))]
+    assert uninstall.own_paths(rows.encode(), str(tmp_path)) == expected

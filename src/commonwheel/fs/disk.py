@@ -958,7 +958,7 @@ def _empty(fd: int | None, path: str, top: int | None, depth: int) -> bool:
         return False
     gone = True
     for name, is_directory in entries:
-        inner = os.path.join(path, name)
+        inner = f"{path}{os.sep}{name}"
         if not is_directory:
             gone &= _erase_file(name, fd, inner)
         elif depth >= _DEPTH and fd is not None:

@@ -146,8 +146,8 @@ def own_paths(data: bytes, site: str) -> "list[str]":
     """
     if b'"' in data or b"\r" in data or b"\\" in data:
         return _not_behind([row[0] for row in record.parse(data)], site)
-    lines = str(data, "utf-8", "surrogateescape").split("\n")
-    return _not_behind([line.split(",", 1)[0] for line in _after_links(lines, site) if line], site, checked=True)
+    lines = _after_links(str(data, "utf-8", "surrogateescape"), site)
+    return [line.split(",", 1)[0] for line in lines if line]
 
 
 def folded_links(data: bytes) -> "list[str]":
@@ -160,20 +160,33 @@ def folded_links(data: bytes) -> "list[str]":
     return links
 
 
-def _after_links(lines: "list[str]", site: str) -> "list[str]":
-    count = 0
-    while count < len(lines) and lines[count].endswith(",,"):
-        count += 1
-    links = [line[:-2] for line in lines[:count] if os.path.islink(f"{site}/{line[:-2]}")]
-    if not links:
-        return lines
-    behind = tuple([f"{link}/" for link in links])
-    return [line for line in lines if not line.startswith(behind)]
+def _after_links(text: str, site: str) -> "list[str]":
+    """Return the lines of a RECORD but for those behind the links at its head."""
+    links: list[str] = []
+    at = 0
+    while (end := text.find(",,\n", at)) >= 0 and "\n" not in text[at:end]:
+        if os.path.islink(f"{site}/{text[at:end]}"):
+            links.append(text[at:end])
+        at = end + 3
+    for link in links:
+        text = _without(text, f"\n{link}/")
+    return text.split("\n")
 
 
-def _not_behind(paths: "list[str]", site: str, *, checked: bool = False) -> "list[str]":
-    if checked:
-        return paths
+def _without(text: str, start: str) -> str:
+    """Return a text without the lines that begin so, which mostly lie together: thousands of them, so they go all at once."""
+    first = text.find(start)
+    if first < 0:
+        return text
+    end = text.find("\n", text.rfind(start) + 1)
+    block = text[first : end if end >= 0 else None]
+    others = []
+    if block.count("\n") != block.count(start):
+        others = [line for line in block[1:].split("\n") if not line.startswith(start[1:])]
+    return "\n".join([text[:first], *others]) + text[first + len(block) :]
+
+
+def _not_behind(paths: "list[str]", site: str) -> "list[str]":
     links = tuple([f"{path}/" for path in paths if os.path.islink(f"{site}/{path}")])
     return [path for path in paths if not path.startswith(links)] if links else paths
 
@@ -185,6 +198,7 @@ class _Bounds:
         spelt = sorted({environment.root, *environment.paths.values()}, key=len, reverse=True)
         # the directories that are the environment's, as spelt and as resolved; the deepest first
         self._roots = [(path, os.path.realpath(path)) for path in spelt]
+        self._spelt: dict[str, str] = {}
         self._real: dict[str, str] = {}
 
     def placed(self, paths: "Iterable[str]", site: str) -> "tuple[tuple[str, ...], tuple[str, ...]]":
@@ -209,11 +223,20 @@ class _Bounds:
 
         The directory as it is on the disk counts: `share -> /usr/share` is not the environment's any more.
         """
+        known = self._spelt.get(directory)
+        if known is None:
+            real = f"{self._resolved(directory)}/"
+            found = next((f"{root}{real[len(own) :]}" for root, own in self._roots if real.startswith(f"{own}/")), "")
+            known = self._spelt[directory] = found.rstrip("/")
+        return known
+
+    def _resolved(self, directory: str) -> str:
+        """Return what `os.path.realpath` does; each directory above is asked for once, not for all below it."""
         known = self._real.get(directory)
         if known is None:
-            real = f"{os.path.realpath(directory)}/"
-            found = next((f"{root}{real[len(own) :]}" for root, own in self._roots if real.startswith(f"{own}/")), "")
-            known = self._real[directory] = found.rstrip("/")
+            above, _, name = directory.rpartition("/")
+            path = os.path.join(self._resolved(above), name) if above else directory
+            known = self._real[directory] = os.path.realpath(path) if not above or os.path.islink(path) else path
         return known
 
 
