@@ -883,12 +883,18 @@ class Session:
             self,
             lambda: self.client,
             lambda: self.builder,
-            lambda: self.repositories,
-            self.children,
+            lambda: self._once("trees", self._make_trees),
+            lambda: self.children,
             builders=max(1, int(builds)) if builds else (os.cpu_count() or 2),
         )
         self._closing.append(material.close)
         return material
+
+    def _make_trees(self) -> "Any":
+        from commonwheel.road.trees import Trees
+
+        material = self.material
+        return Trees(self, material.arrivals, lambda: self.repositories, lambda: material.scratch)
 
     def look_ahead(self) -> "Ahead":
         """Return what fetches wheels ahead of the resolution, made now: the pages of that come before wheels."""

@@ -13,7 +13,8 @@ import pytest
 
 from commonwheel import process
 from commonwheel.build import hook_server, speech
-from commonwheel.road.children import Children, Halted, Server
+from commonwheel.road.children import Children, Server
+from commonwheel.road.side_by_side import Halted
 from kit import pythons
 
 if not process.FORKS:  # pragma: no cover - elsewhere each hook is a process of its own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -126,8 +127,19 @@ def test_a_wheel_that_cannot_come_ahead_is_told_of_once_as_ever(
 
 
 def test_trouble_that_concerns_the_first_attempt_alone_is_not_noticed(index: IndexServer, cw: Cw) -> None:
+    page = Hold()  # or the resolution may be over before anything was begun
+    index.script("/simple/lib/", page)
     index.script(DEMO, Status(403))
+
+    def watch() -> None:
+        while not index.seen(DEMO):
+            time.sleep(0.01)
+        page.release.set()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
     install(cw, "demo==1.0").ok()
+    watcher.join(30)
     assert [seen.status for seen in index.seen(DEMO)] == [403, 200]
 
 

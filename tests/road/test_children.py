@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from commonwheel.build import speech
-from commonwheel.road.children import Children, Halted
+from commonwheel.road.children import Children
+from commonwheel.road.side_by_side import Halted
 
 ENVIRON = {"PATH": os.environ["PATH"]}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from commonwheel.road import side_by_side
-from commonwheel.road.children import Halted
+from commonwheel.road.side_by_side import Halted
 
 
 def nothing() -> None: ...

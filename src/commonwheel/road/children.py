@@ -9,19 +9,13 @@ from threading import BoundedSemaphore
 
 from commonwheel import process
 from commonwheel.build import hook_server
-from commonwheel.errors import CommonwheelError
+from commonwheel.road.side_by_side import Halted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _LOOK = 0.1  # seconds between two looks at whether it is over
-
-
-class Halted(CommonwheelError):
-    """Say that work was ended because something else had failed."""
-
-    code = "halted"
 
 
 class Children:

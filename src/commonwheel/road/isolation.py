@@ -16,7 +16,7 @@ from commonwheel.install import plan as plans
 from commonwheel.install.staging import Staging
 from commonwheel.model import Origin, Value
 from commonwheel.road import bytecode, preparing, resolving
-from commonwheel.road.children import Halted
+from commonwheel.road.side_by_side import Halted
 from commonwheel.road.turns import CyclicBuild
 from commonwheel.specs import requirement as specs_requirement
 

@@ -16,9 +16,9 @@ from commonwheel.build.backend import BuildFailed
 from commonwheel.fs import disk
 from commonwheel.model import Digest, PathSource, Pin, UrlSource, VcsSource
 from commonwheel.road import building, recall, side_by_side
+from commonwheel.road.arrivals import Arrivals, NoSuchSource, SourceMismatch, filename_of, refused
 from commonwheel.road.recall import sha256_of
 from commonwheel.road.room import Room
-from commonwheel.road.trees import NoSuchSource, Ready, SourceMismatch, Trees, filename_of, refused
 from commonwheel.road.turns import Turns
 from commonwheel.specs import core_metadata, file_url, markers, tool_sources, wheel_file
 from commonwheel.specs.names import normalize
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from commonwheel.build.builder import Builder, Tree
-    from commonwheel.build.vcs import Repositories
     from commonwheel.fs.disk import NewFile
     from commonwheel.model import Candidate, Entry, Metadata, Requirement, SafeUrl
     from commonwheel.net.client import Client
     from commonwheel.road.children import Children
     from commonwheel.road.parts import Parts
+    from commonwheel.road.trees import Ready, Trees
 
     Source = UrlSource | VcsSource | PathSource
 
@@ -57,8 +57,8 @@ class Material:
         parts: "Parts",
         client: "Callable[[], Client]",
         builder: "Callable[[], Builder]",
-        repositories: "Callable[[], Repositories]",
-        children: "Children",
+        trees: "Callable[[], Trees]",
+        children: "Callable[[], Children]",
         *,
         workers: int = _WORKERS,
         builders: int = 2,
@@ -70,7 +70,8 @@ class Material:
         self._children = children
         self._workers = workers
         self._builders = builders
-        self._trees = Trees(parts, client, repositories, self._scratch_space)
+        self._trees = trees
+        self.arrivals = Arrivals(parts, client, self._scratch_space)
         self._turns = Turns()
         self._room = Room(_ROOM)
         self._told: dict[tuple[str, bool], Metadata] = {}
@@ -90,8 +91,8 @@ class Material:
 
     def halt(self) -> None:
         """End what is being built and downloaded, in whatever thread."""
-        self._children.halt()
-        self._trees.halt()
+        self._children().halt()
+        self.arrivals.halt()
 
     @property
     def scratch(self) -> str:
@@ -129,9 +130,10 @@ class Material:
 
     def settled(self, source: "Source") -> "Source":
         """Return a source with its commit, or the hash of its archive, as far as that is known without building."""
-        source = self._trees.settled(source)
+        if isinstance(source, VcsSource):
+            return self._trees().settled(source)
         if isinstance(source, UrlSource) and not source.digests and not file_is_wheel(source):
-            return source.replaced(digests=(Digest("sha256", self._trees.current(source)),))
+            return source.replaced(digests=(Digest("sha256", self.arrivals.current(source)),))
         return source
 
     def candidate_metadata(self, candidate: "Candidate") -> "Metadata":
@@ -139,7 +141,7 @@ class Material:
         if candidate.kind == "wheel":
             entry = self._index_wheel(Pin(candidate.name, candidate.version, candidate))
             return core_metadata.parse(self._text_of(entry))
-        return self._metadata_of_tree(self._trees.of_candidate(candidate).tree, editable=False)
+        return self._metadata_of_tree(self._trees().of_candidate(candidate).tree, editable=False)
 
     def _metadata_of_source(self, source: "Source", name: str) -> "tuple[Source, Metadata]":
         editable = bool(getattr(source, "editable", False))
@@ -189,7 +191,7 @@ class Material:
             os.path.join(source.path, source.subdirectory or "")
         )
 
-    def _with_sources(self, ready: Ready, found: "Metadata") -> "Metadata":
+    def _with_sources(self, ready: "Ready", found: "Metadata") -> "Metadata":
         """Apply `[tool.uv.sources]` of a project that is worked on: a directory, or a repository."""
         if isinstance(ready.source, UrlSource) or ready.tree.archived or self._parts.settings.flag("no-sources"):
             return found
@@ -208,7 +210,7 @@ class Material:
         return found.replaced(requires=tuple(requires))
 
     @staticmethod
-    def _within(requirement: "Requirement", ready: Ready) -> "Requirement":
+    def _within(requirement: "Requirement", ready: "Ready") -> "Requirement":
         """Return a requirement whose path, in a repository, is told as a place of that repository."""
         source, repository = requirement.source, ready.source
         if not isinstance(source, PathSource) or not isinstance(repository, VcsSource):
@@ -302,7 +304,7 @@ class Material:
                     known = self._built[key] = self._made(pin, ready, editable=editable)
         return known
 
-    def _made(self, pin: Pin, ready: Ready, *, editable: bool) -> "tuple[str, Entry]":
+    def _made(self, pin: Pin, ready: "Ready", *, editable: bool) -> "tuple[str, Entry]":
         store = self._parts.store
         path = self._builder().wheel(ready.tree, disk.staging(self._scratch_space()), editable=editable)
         filename = os.path.basename(path)
@@ -318,22 +320,22 @@ class Material:
             store.point(key, entry.digest, private=True)
         return path, entry
 
-    def _ready(self, pin: Pin) -> Ready:
+    def _ready(self, pin: Pin) -> "Ready":
         """Return the source of a pin, ready to be built."""
         if pin.candidate is not None:
-            ready = self._trees.of_candidate(pin.candidate, pin.digests)
+            ready = self._trees().of_candidate(pin.candidate, pin.digests)
             return ready.replaced(identity=recall.candidate_identity(self._parts, pin) or ready.identity)
         assert pin.source is not None
         return self._ready_source(recall.with_digests(pin.source, pin.digests), pin.name)
 
-    def _ready_source(self, source: "Source", name: str) -> Ready:
-        ready = self._trees.of_source(source, name)
+    def _ready_source(self, source: "Source", name: str) -> "Ready":
+        ready = self._trees().of_source(source, name)
         if isinstance(ready.source, VcsSource) and ready.identity and recall.has_sources(ready.tree.path):
             # known by its metadata alone it would be without its sources: it has to be checked out each time
             return ready.replaced(identity=f"{ready.identity} (sources)")
         return ready
 
-    def _recalled(self, ready: Ready, name: str, source: "Source | None") -> "Entry | None":
+    def _recalled(self, ready: "Ready", name: str, source: "Source | None") -> "Entry | None":
         """Return the wheel that was built of a tree before, which only the tree itself could tell."""
         if source is None or not ready.identity or not recall.may_recall(self._parts, source, name):
             return None
@@ -386,7 +388,7 @@ class Material:
             # not earlier: whoever is fetching the same wheel at this moment is waited for
             with self._room.taken(_USUAL if size is None else size):
                 download = client.download(url, size=size, label=label, immutable=hashed)
-                response = self._trees.transfer(download, file)
+                response = self.arrivals.transfer(download, file)
             if response.status != _OK:
                 raise refused(label, url, response.status)
 
@@ -399,14 +401,14 @@ class Material:
             return self._local_wheel(source)
         assert isinstance(source, UrlSource)
         filename = filename_of(source.url)
-        digest = self._trees.current(source)
+        digest = self.arrivals.current(source)
         entry = store.ready(digest) if digest else None
         if entry is not None:
             return entry
         if source.digests:
             fill = self._filler(source.url, filename, hashed=True)
             return store.admit(fill, filename=filename, expected=source.digests, origin="url")
-        path = self._trees.archive(source).path
+        path = self.arrivals.archive(source).path
         return store.admit_file(path, filename, origin="url")
 
     def _local_wheel(self, source: PathSource) -> "Entry":
@@ -433,9 +435,9 @@ class Material:
             url, filename, digests = pin.candidate.url, pin.candidate.filename, pin.digests or pin.candidate.digests
             sha256 = sha256_of(digests)
             kept = self._parts.store.wheel_of(sha256) if sha256 else None
-            return kept or self._trees.fetched(url, filename, digests).path, filename
+            return kept or self.arrivals.fetched(url, filename, digests).path, filename
         assert isinstance(pin.source, (PathSource, UrlSource))
-        path = self._trees.archive(pin.source.replaced(digests=pin.digests or pin.source.digests)).path
+        path = self.arrivals.archive(pin.source.replaced(digests=pin.digests or pin.source.digests)).path
         return path, os.path.basename(path)
 
     def source_archive(self, pin: Pin) -> "tuple[str, str]":
@@ -445,12 +447,12 @@ class Material:
         """
         if pin.candidate is not None:
             candidate = pin.candidate
-            fetched = self._trees.fetched(candidate.url, candidate.filename, pin.digests or candidate.digests)
+            fetched = self.arrivals.fetched(candidate.url, candidate.filename, pin.digests or candidate.digests)
             return fetched.path, candidate.filename
         if isinstance(pin.source, UrlSource) or (
             isinstance(pin.source, PathSource) and os.path.isfile(pin.source.path)
         ):
-            path = self._trees.archive(pin.source.replaced(digests=pin.digests or pin.source.digests)).path
+            path = self.arrivals.archive(pin.source.replaced(digests=pin.digests or pin.source.digests)).path
             return path, os.path.basename(path)
         return self.wheel_archive(pin)
 

@@ -5,7 +5,7 @@ Not `concurrent.futures`: it loads `logging`, for as much time as a small packag
 
 from threading import Event, Lock, Thread
 
-from commonwheel.road.children import Halted
+from commonwheel.errors import CommonwheelError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
     A = TypeVar("A")
     B = TypeVar("B")
+
+
+class Halted(CommonwheelError):
+    """Say that work was ended because something else had failed."""
+
+    code = "halted"
 
 
 def each(items: "Sequence[A]", work: "Callable[[A], B]", width: int, halt: "Callable[[], object]") -> "list[B]":
