@@ -242,6 +242,7 @@ class Lab:
         }
         if "warm" in case.kind:
             record |= self._counted(f"{place}/{case.against}/env")
+            record["look"] = self._look(f"{place}/cw/store", case.ground)
         if "cold" in case.kind and case.against == "uv":
             record["curl"] = self._curl(case, place, self.index.paths(last))
         if case.kind == "imports":
@@ -255,10 +256,18 @@ class Lab:
         """
         if side.is_stopped or (side.tool == "pip" and case.runs == 1):
             return
-        side.prepare()
-        run = self._run(case, side, watch=True)
+        run = self._uncounted(case, side, watch=True)
         side.watched = run["peak"]
         side.heed(run)
+
+    def _uncounted(self, case: Case, side: Side, *, watch: bool = False) -> Run:
+        """Run once, and again for as long as something of it had to be fetched for the local index, which may take minutes."""
+        while True:
+            asked = self.index.recorder.asked
+            side.prepare()
+            run = self._run(case, side, watch=watch)
+            if self.index.recorder.asked == asked:
+                return run
 
     def _profile(self, case: Case, side: Side) -> dict[str, float]:
         """Run cw once more to see where its CPU time goes; seconds by file, empty for cases that tell nothing new or take long."""
@@ -383,6 +392,15 @@ class Lab:
         self._clear(out)
         return {"wall": median(runs), "requests": len(paths)}
 
+    def _look(self, store: str, ground: str) -> dict[str, float] | None:
+        """Return how long GNU find takes to ask for size and time of every file of a store: what cw does before it links any."""
+        entries, find = f"{store}/cw/v1/entries", shutil.which("find")
+        if find is None or not os.path.isdir(entries) or ground == "slow":
+            return None
+        argv = [find, entries, "-type", "f", "-printf", "%s %T@\\n"]
+        runs = [self.spawner.run(argv, dict(_BARE), self.seat) for _ in range(3)]
+        return {"wall": median(run["wall"] for run in runs), "files": self.spawner.said().count("\n")}
+
     def _alone(self, case: Case, place: str) -> dict[str, float]:
         """Return how long the imports alone take in an environment of plain files with all their bytecode."""
         self._fresh(f"{place}/env")
@@ -473,8 +491,7 @@ class Lab:
         environ = self.environ(f"{place}/store", case.delay)
         self._fresh(f"{place}/env")
         side = Side(tool, "", self._compile(case, tool, place), environ, lambda: self._clear(f"{place}/out.txt"))
-        side.prepare()
-        side.heed(self._run(case, side))  # fills the store
+        side.heed(self._uncounted(case, side))  # fills the store
         return side
 
     def _resolve_cold(self, case: Case, tool: str, place: str) -> Side:

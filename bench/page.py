@@ -238,6 +238,7 @@ class Page:
                 f"- **{row.case.title}** (`{row.case.name}`): {proportion(row.ratio)} where {row.case.target:g} is wanted. "
                 f"cw takes {duration(row.ours['wall'])} and should take {duration(wanted)}"
                 + (f"; the machine's limit is {duration(limit)}" if limit else "")
+                + _look(row.record.get("look"))
                 + f". {self._cpu(row)} {self._note(row.case.name)}".rstrip()
             )
         return MISSED_TEXT + "\n".join(lines) + "\n" if lines else "None of those measured.\n"
@@ -352,6 +353,14 @@ class Page:
             ),
         )
         return f"{SHORT_TEXT}\n\n{shown}\n" if rows else ""
+
+
+def _look(record: dict[str, float] | None) -> str:
+    """Say what the look at every file costs whoever takes it."""
+    if not record:
+        return ""
+    files, wall = f"{record['files']:,.0f}", duration(record["wall"])
+    return f"; GNU find alone takes {wall} to ask for size and time of the {files} files that cw looks at before it places any"
 
 
 LINK, ANCHOR = "what is missing, and where the time goes", "where-targets-are-missed"

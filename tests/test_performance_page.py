@@ -223,3 +223,10 @@ def test_the_table_of_the_readme_is_replaced_and_nothing_else(written: Writer, t
     readme.write_text("no place\n")
     written(record("noop", [0.05], [0.04]))
     assert readme.read_text() == "no place\n"
+
+
+def test_what_the_look_at_every_file_costs_is_told_where_a_target_is_missed(written: Writer) -> None:
+    look = {"wall": 0.101, "files": 29598}
+    page = written(record("fold-tmpfs", [0.2], [0.2], look=look))
+    assert "GNU find alone takes 101 ms to ask for size and time of the 29,598 files" in page
+    assert "GNU find" not in written(record("fold-tmpfs", [0.2], [0.2], look=None))
