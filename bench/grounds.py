@@ -103,8 +103,8 @@ def _mounted(point: str, *words: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _tmpfs(home: str) -> Iterator[str]:
-    with _mounted(f"{home}/mnt/tmpfs", "-t", "tmpfs", "-o", f"size={SIZE}", "commonwheel-bench") as point:
-        yield point
+    with _mounted(f"{home}/mnt/tmpfs", "-t", "tmpfs", "-o", f"size={2 * SIZE}", "commonwheel-bench") as point:
+        yield point  # the stores of all tools stand there, with all works
 
 
 @contextlib.contextmanager
@@ -113,12 +113,13 @@ def _image(kind: str, home: str) -> Iterator[str]:
     image = f"{'/dev/shm' if memory else home}/commonwheel-bench-{os.getpid()}-{kind}.img"
     with open(image, "xb") as stream:
         stream.truncate(SIZE)
-    try:
-        _do(*_MAKE[kind], image)
-        with _mounted(f"{home}/mnt/{kind}", "-t", kind, "-o", "loop", image) as point:
-            yield point
-    finally:
-        os.unlink(image)
+    with contextlib.ExitStack() as mounts:
+        try:
+            _do(*_MAKE[kind], image)
+            point = mounts.enter_context(_mounted(f"{home}/mnt/{kind}", "-t", kind, "-o", "loop", image))
+        finally:
+            os.unlink(image)  # the mount keeps it, and nothing is left of it should this process be killed
+        yield point
 
 
 @contextlib.contextmanager

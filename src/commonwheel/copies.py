@@ -178,18 +178,21 @@ def _all_of(fd: int) -> bytes:
 class Standing:
     """Copies of this process that stand by, and do what is handed to them while it goes on: each has a lock of Python's of its own.
 
-    A copy begins with all that was imported and made until then. What crosses are values that `marshal` knows. A copy that
-    fails, or dies, has no answer: whoever asked does the work himself, and meets the error where it can be told.
+    A copy begins with all that was imported and made until then, and with `prepare`, meanwhile. What crosses are values that
+    `marshal` knows. A copy that fails, or dies, has no answer: whoever asked does the work himself, and meets the error where it
+    can be told.
     """
 
     __slots__ = ("_all", "_free", "_turns")
 
-    def __init__(self, count: int, serve: "Callable[..., object]") -> None:
+    def __init__(
+        self, count: int, serve: "Callable[..., object]", prepare: "Callable[[], object] | None" = None
+    ) -> None:
         self._all: list[_Copy] = []
         self._free: SimpleQueue[_Copy] = SimpleQueue()
         try:
             while len(self._all) < count:
-                self._all.append(_Copy(serve, self._all))
+                self._all.append(_Copy(serve, prepare, self._all))
         except OSError:
             self.close()
             raise
@@ -232,11 +235,14 @@ class Standing:
             copy.end()
 
 
-def standing(serve: "Callable[..., object]") -> Standing | None:
-    """Return copies that stand by, one for each processor; None for a single one, or where there can be none."""
+def standing(serve: "Callable[..., object]", prepare: "Callable[[], object] | None" = None) -> Standing | None:
+    """Return copies that stand by, one for each processor; None for a single one, or where there can be none.
+
+    Each calls `prepare` first, while this process goes on.
+    """
     count = processors()
     try:
-        return Standing(count, serve) if count > 1 and possible() else None
+        return Standing(count, serve, prepare) if count > 1 and possible() else None
     except OSError:  # no more processes, or no memory
         return None
 
@@ -246,7 +252,9 @@ class _Copy:
 
     __slots__ = ("_answers", "_pid", "_requests", "_turn")
 
-    def __init__(self, serve: "Callable[..., object]", older: "Sequence[_Copy]") -> None:
+    def __init__(
+        self, serve: "Callable[..., object]", prepare: "Callable[[], object] | None", older: "Sequence[_Copy]"
+    ) -> None:
         requests, self._requests = os.pipe()
         answers, there = os.pipe()
         try:
@@ -260,7 +268,7 @@ class _Copy:
                 # an end of a pipe that stays open here would keep the others from noticing the end of the origin
                 for fd in (self._requests, answers, *(fd for copy in older for fd in copy.ends())):
                     os.close(fd)
-                _answer(requests, there, serve)
+                _answer(requests, there, serve, prepare)
             finally:
                 os._exit(0)
         os.close(requests)
@@ -295,11 +303,15 @@ class _Copy:
             self._answers.close()
 
 
-def _answer(requests: int, answers: int, serve: "Callable[..., object]") -> None:
+def _answer(
+    requests: int, answers: int, serve: "Callable[..., object]", prepare: "Callable[[], object] | None"
+) -> None:
     """Be a copy: answer until the origin is gone. Ctrl-C concerns the origin, which ends its copies."""
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     for number in (_signal.SIGTERM, _signal.SIGHUP):
         _signal.signal(number, _signal.SIG_DFL)
+    if prepare is not None:
+        prepare()
     with open(requests, "rb") as stream:
         while True:
             words = _receive(stream)

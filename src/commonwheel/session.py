@@ -103,6 +103,7 @@ class Session:
         #: files of requirements that were read, with their stamps; "" for what has none, or means more than its text
         self.texts_read: dict[str, str] = {}
         self._expected: tuple[str, ...] = ()
+        self._early: Search | None = None
 
     def __enter__(self) -> "Self":
         return self
@@ -234,7 +235,7 @@ class Session:
         from commonwheel.fs import disk
 
         records = self.records
-        made = None if disk.is_observed() else copies.standing(lambda *words: _aside(records, *words))
+        made = None if disk.is_observed() else copies.standing(lambda *words: _aside(records, *words), _pressing)
         if made is not None:
             self._closing.append(made.close)
         return made
@@ -299,17 +300,17 @@ class Session:
         self._expected = tuple(one.name for one in requirements if one.name and one.source is None and not one.marker)
 
     def _begin_asking(self) -> None:
-        """Load what asks indexes, and ask for the pages that are expected; what comes is in the store, or on its way, afterwards."""
-        from commonwheel.index import registry  # noqa: F401 - loaded, and perhaps not used yet
-        from commonwheel.net import client  # noqa: F401
-
+        """Load what asks indexes, and ask for the pages that are expected: the first catalogue goes on with that."""
         expected, self._expected = self._expected, ()
         if not expected:
+            from commonwheel.index import registry  # noqa: F401 - loaded, and perhaps not used yet
+            from commonwheel.net import client  # noqa: F401
+
             return
         try:
-            search = self._search(self.rules())
+            self._early = self._search(self.rules())
             for name in expected:
-                search.project(name)
+                self._early.project(name)
         except CommonwheelError:  # it will be met again where it can be told
             return
 
@@ -645,7 +646,10 @@ class Session:
         """Return what the indexes offer for a target."""
         from commonwheel.index.catalogue import Catalogue
 
-        search = self._search(rules or self.rules())
+        rules = rules or self.rules()
+        search, self._early = self._early, None
+        if search is None or search.rules != rules:
+            search = self._search(rules)
         # by method call, so that neither the network nor the builds are loaded before they are needed
         return Catalogue(target, search, wheel_metadata=self._from_file, sdist_metadata=self._from_file)
 
@@ -662,14 +666,16 @@ class Session:
         return self._once("registry", self._make_registry)
 
     def _make_registry(self) -> "Any":
+        # before the first request makes a thread, and before what only this process needs: each loads its part meanwhile
+        copies = self.copies
         from commonwheel.index.registry import Registry
 
-        # after what the copies need has been imported, and before the first request makes a thread
-        client, copies = self.client, self.copies
+        client = self.client
         registry = Registry(
             client,
             self.records,
             time.time,
+            _pressing,
             ranges=lambda url, size: _read_in_pieces(client, url, size),
             within=_metadata_within,
             reporter=self.reporter,
@@ -1197,9 +1203,14 @@ def _aside(records: "Records", kind: str, *words: "Any") -> object:
 
         staged, wheel, verify_record = words
         return making.make(staged, making.Wheel(*wheel), verify_record=verify_record)
+    return _pressing().pressed(records, *words)
+
+
+def _pressing() -> "Any":
+    """Load what parses pages, which takes some time."""
     from commonwheel.index import pressing
 
-    return pressing.pressed(records, *words)
+    return pressing
 
 
 def _metadata_fields(entry: "Entry") -> "Mapping[str, tuple[str, ...]]":

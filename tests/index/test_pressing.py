@@ -48,7 +48,7 @@ class Aside:
 
 
 def page(desk: Desk, server: IndexServer, aside: Aside | None) -> Page:
-    registry = Registry(desk.client, desk.pages, lambda: desk.now, reporter=desk.notes, aside=aside)
+    registry = Registry(desk.client, desk.pages, lambda: desk.now, lambda: pressing, reporter=desk.notes, aside=aside)
     try:
         found = registry.page(Index(SafeUrl(server.url)), "demo", None).result().page
     finally:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
-from commonwheel.index import wheels
+from commonwheel.index import pressing, wheels
 from commonwheel.index.catalogue import Catalogue
 from commonwheel.index.configured import Index
 from commonwheel.index.registry import Registry
@@ -100,6 +100,7 @@ class Desk:
             self.client,
             self.pages,
             lambda: self.now,
+            lambda: pressing,
             ranges=lambda url, size: objects.wheel_metadata(self.client, url, size=size),
             within=wheels.metadata_within,
             reporter=self.notes,

@@ -188,10 +188,10 @@ def team_of(*members: User) -> int:
 
 
 def _account(*words: str, check: bool = True) -> None:
-    """Run useradd and its kin; they refuse while another one, of a parallel test, holds their lock."""
+    """Run useradd and its kin; they refuse while another one, of a parallel test, holds their lock, or a process has yet to die."""
     for attempt in range(200):
         done = subprocess.run(words, capture_output=True, text=True, check=False)
-        busy = "lock" in done.stderr or "try again" in done.stderr
+        busy = any(said in done.stderr for said in ("lock", "try again", "currently used"))
         if done.returncode == 0 or not busy or attempt == 199:
             break
         time.sleep(0.05)

@@ -104,7 +104,8 @@ def _settle() -> None:
     was_there = "gc" in sys.modules
     import gc  # noqa: PLC0415 - a script would not find it imported
 
-    gc.freeze()
+    if hasattr(gc, "freeze"):  # PyPy has none
+        gc.freeze()
     if not was_there:
         del sys.modules["gc"]
 

@@ -16,7 +16,7 @@ from commonwheel.specs.names import normalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Final
 
     from commonwheel.commands.asking import Asked
@@ -73,11 +73,14 @@ class Beginning:
         """Find out what is asked for and what is there; return an answer if that is all the same."""
         session = self.session
         heard = session.reporter = Listener(session.reporter)
-        environment = session.environment(mutating=True)
-        target = session.target(environment)
-        asked = self.gather(asked_for, files, target)
         if not (asked_for or files or any(map(self.settings.many, ("editable", "group", "from-script")))):
             raise UsageError("nothing was asked for", hint="name packages, or a file with `-r`")
+        # before the environment, whose interpreter may have to be asked: pages can come meanwhile
+        asked = self.gather(asked_for, files, lambda: session.target(session.environment(mutating=True)))
+        if not (asked.overrides or asked.excludes or asked.locked):
+            session.expect(asked.requirements)
+        environment = session.environment(mutating=True)
+        target = session.target(environment)
         recovered = session.recover(environment)
         session.begun = Begun(environment, target, asked, recovered)
         if recovered.damaged or not self._may_be_satisfied(asked):
@@ -89,9 +92,9 @@ class Beginning:
             unchanged.keep(session, environment, found.looked_at, len(found.reached))
         return self.unchanged(len(found.reached))
 
-    def gather(self, asked_for: "Sequence[str]", files: "Sequence[str]", target: "Target") -> "Asked":
+    def gather(self, asked_for: "Sequence[str]", files: "Sequence[str]", target: "Callable[[], Target]") -> "Asked":
         """Read what is asked for, and hand the options of files to the session."""
-        asked = asking.gather(self.session, asked_for, files, lambda: target)
+        asked = asking.gather(self.session, asked_for, files, target)
         self.session.file_options = asked.options
         self.session.config_settings = asked.config_settings
         self.session.build_constraints = asked.build_constraints

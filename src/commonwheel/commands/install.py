@@ -139,7 +139,7 @@ class _Run(Beginning):
         session = self.session
         environment = session.environment(mutating=True)
         target = session.target(environment)
-        asked = self.gather((), files, target)
+        asked = self.gather((), files, lambda: target)
         if not (asked.requirements or asked.locked) and not self.settings.flag("allow-empty-requirements"):
             session.reporter.note(
                 "warning", "Requirements files do not ask for anything (see `--allow-empty-requirements`)"

@@ -34,7 +34,8 @@ _LISTED = (".dist-info", ".egg-info", ".egg-link", ".egg", ".pth")
 def install(session: "Session", parsed: "Parsed") -> Changes | None:
     """Answer `pip install` if nothing moved since it had nothing to do."""
     started = time.perf_counter()
-    if not _may_be_asked(session):
+    # where nothing is remembered, whoever comes next knows better what to begin with
+    if not _may_be_asked(session) or not session.records.knows(SPACE):
         return None
     environment = session.environment(mutating=True)
     count = _recall(session, environment)

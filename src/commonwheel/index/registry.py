@@ -12,7 +12,7 @@ from binascii import crc32
 
 from commonwheel.errors import CommonwheelError, MetadataUnavailable
 from commonwheel.events import Silence
-from commonwheel.index import links, packed, pressing
+from commonwheel.index import links, packed
 from commonwheel.index.chain import Chained, at_once, settle
 from commonwheel.index.configured import Index
 from commonwheel.index.crew import Crew
@@ -21,7 +21,7 @@ from commonwheel.index.shelf import OutOfReach, Reply, Shelf, check, reply_for, 
 from commonwheel.model import Metadata, SafeUrl
 from commonwheel.net.freshness import freshness, storable
 from commonwheel.net.responses import NetworkError, refusal, status_hint, status_text
-from commonwheel.specs import core_metadata, file_url, simple_api
+from commonwheel.specs import core_metadata, file_url
 from commonwheel.specs.faults import Malformed
 
 TYPE_CHECKING = False
@@ -34,8 +34,18 @@ if TYPE_CHECKING:
     from commonwheel.index.shelf import Pages
     from commonwheel.net.pending import Pending
     from commonwheel.net.responses import Response
+    from commonwheel.specs.simple_api import ProjectPage
 
     T = TypeVar("T")
+
+    class Pressing(Protocol):
+        """Make pages of bodies; the module `index.pressing` is the real one."""
+
+        def parse(self, shown: str, project: str, body: bytes, url: str, content_type: str) -> "ProjectPage":
+            """Parse what an index answered."""
+
+        def press(self, identity: str, project: str, page: "ProjectPage", source: Provenance) -> Page:
+            """Pack a page."""
 
     class Fetcher(Protocol):
         """Fetch small bodies: `net.client.Client`."""
@@ -46,6 +56,8 @@ if TYPE_CHECKING:
             """Return an answer that is on its way; statuses are values, and bodies may stay `packed`."""
 
 
+# Most wanted first: what a client should ask for (PEP 691).
+_ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 _OK, _UNCHANGED = 200, 304
 _GONE = frozenset((404, 410))
 _REFUSED = frozenset((401, 403))
@@ -57,8 +69,9 @@ _PARSERS, _READERS = 2, 16
 class Registry:
     """Ask indexes and keep what they say.
 
-    `clock` returns seconds since the epoch; `ranges` reads METADATA out of a remote wheel of a known size by pieces, or
-    returns None (`net.objects.wheel_metadata`); `within` reads it out of one that lies here (`wheels.metadata_within`).
+    `clock` returns seconds since the epoch; `pressing` loads what parses pages, which is not needed where `aside` does it;
+    `ranges` reads METADATA out of a remote wheel of a known size by pieces, or returns None (`net.objects.wheel_metadata`);
+    `within` reads it out of one that lies here (`wheels.metadata_within`).
     """
 
     def __init__(
@@ -66,6 +79,7 @@ class Registry:
         fetcher: "Fetcher",
         pages: "Pages",
         clock: "Callable[[], float]",
+        pressing: "Callable[[], Pressing]",
         *,
         ranges: "Callable[[SafeUrl, int | None], bytes | None] | None" = None,
         within: "Callable[[str, str], bytes] | None" = None,
@@ -75,6 +89,7 @@ class Registry:
         self._fetcher = fetcher
         self._pages = pages
         self._clock = clock
+        self._pressing = pressing
         self._ranges = ranges
         self._within = within
         self._reporter: Reporter = reporter or Silence()
@@ -130,7 +145,7 @@ class Registry:
         despite: "Callable[[CommonwheelError], T]",
     ) -> "Pending[T]":
         """Ask for a page; `use` makes of the answer what is wanted, `despite` of an answer that did not come."""
-        headers = {"accept": simple_api.ACCEPT}
+        headers = {"accept": _ACCEPT}
         if source is not None:
             headers |= {"if-none-match": source.etag} if source.etag else {}
             headers |= {"if-modified-since": source.modified} if source.modified else {}
@@ -170,7 +185,7 @@ class Registry:
             response = response.opened()
             kind = response.headers.get("content-type", "")
             page = self._parse(index, project, response.body, response.url, kind)
-            made = pressing.press(index.identity, project, page, source)
+            made = self._pressing().press(index.identity, project, page, source)
             self._keep(index, made, response)
         return reply_for(made, index)
 
@@ -192,11 +207,9 @@ class Registry:
         self._tell(notes)
         return made
 
-    def _parse(
-        self, index: Index, project: str, body: bytes, url: SafeUrl, content_type: str
-    ) -> "simple_api.ProjectPage":
+    def _parse(self, index: Index, project: str, body: bytes, url: SafeUrl, content_type: str) -> "ProjectPage":
         """Parse a page; credentials do not travel into what it links to: the network room adds them where they belong."""
-        page = pressing.parse(str(index), project, body, url.bare, content_type)
+        page = self._pressing().parse(str(index), project, body, url.bare, content_type)
         self._tell(page.notes)
         return page
 
@@ -250,7 +263,7 @@ class Registry:
             return Reply(None, unknown(index))
         url = file_url.from_path(file[0])
         parsed = self._parse(index, project, _read(file[0]), SafeUrl(url), "")
-        page = pressing.press(index.identity, project, parsed, Provenance(int(self._clock()), 0, url, file[1]))
+        page = self._pressing().press(index.identity, project, parsed, Provenance(int(self._clock()), 0, url, file[1]))
         Shelf(index, self._pages).keep(page)
         return reply_for(page, index)
 
@@ -392,7 +405,7 @@ def _understood(body: bytes, project: str, version: str, row: "Row") -> Metadata
     return check(found, project, version, row.filename)
 
 
-def _links_of(index: Index, page: "simple_api.ProjectPage", source: Provenance) -> links.Links:
+def _links_of(index: Index, page: "ProjectPage", source: Provenance) -> links.Links:
     return links.Links(index.identity, [links.line_of(*row[:8]) for row in page.files], source)
 
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     Row = tuple[str, str, str, str | None, int | None, float | None, str, str, str]
 
 NEWEST = (1, 4)
-#: Most wanted first: what a client should ask for (PEP 691).
-ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 STATUSES = frozenset(("active", "archived", "quarantined", "deprecated"))
 _HOUR = 13
 

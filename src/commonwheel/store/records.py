@@ -3,10 +3,13 @@
     get(space, key)     the newest of several layers
     put(...)            into the first layer that takes it
     stamp(...)          what tells this state of a record from every other
+    knows(space)        whether there may be any
 
 Laws of this file: every command asks for a record and few for an entry, so what entries need is not loaded here. A record
 that is missing, or whose owner is not believed, is a miss, and never an error.
 """
+
+import os
 
 from commonwheel.store import layout
 from commonwheel.store.layers import OPEN
@@ -41,6 +44,10 @@ class Records:
             if found is not None:
                 newest = found
         return None if newest is None else newest[1]
+
+    def knows(self, space: str) -> bool:
+        """Say whether there may be a record of a space."""
+        return any(os.path.isdir(layer.path(f"{layout.VERSION}/{space}")) for layer in self._lasting)
 
     def stamp(self, space: str, key: str) -> str:
         """Return what tells this state of a record from every other, without reading it; "" if there is none.
