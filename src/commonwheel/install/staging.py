@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 # fewer files than this are placed before copies of this process were made; where each waits for a file server, fewer still
-_WORTH_A_COPY, _WORTH_WAITING = 3_000, 300
+_WORTH_A_COPY, _WORTH_WAITING = 1_000, 300
 # files of a part of an entry; each part reads the whole list
 _PART, _PART_WAITING = 1_000, 250
 # a text that many packages have (who installed it, that it was asked for) is one file with many names from this size down
