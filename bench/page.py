@@ -167,6 +167,9 @@ class Page:
             if not over
             else f"More than the {MEMORY} MB wanted: {'; '.join(over)}."
         )
+        others = [f"{row.case.title} ({row.ours['peak']:.0f})" for row in rows if row not in own]
+        if others:
+            told += f" Not counted, since most of it is what Python imports or its compiler holds: {'; '.join(others)}."
         shown = table(
             ("case", "cw CPU", "other's CPU", "cw memory", "other's memory"),
             (
@@ -174,8 +177,8 @@ class Page:
                     self._name(row) + (" (pip)" if row.case.against == "pip" else ""),
                     duration(row.ours["cpu"]),
                     duration(row.theirs["cpu"]),
-                    f"{row.ours['peak']:.0f} MB" if row in own else "",
-                    f"{row.theirs['peak']:.0f} MB" if row in own else "",
+                    f"{row.ours['peak']:.0f} MB",
+                    f"{row.theirs['peak']:.0f} MB",
                 )
                 for row in rows
             ),

@@ -230,3 +230,12 @@ def test_what_the_look_at_every_file_costs_is_told_where_a_target_is_missed(writ
     page = written(record("fold-tmpfs", [0.2], [0.2], look=look))
     assert "GNU find alone takes 101 ms to ask for size and time of the 29,598 files" in page
     assert "GNU find" not in written(record("fold-tmpfs", [0.2], [0.2], look=None))
+
+
+def test_memory_that_is_not_the_installers_is_told_apart(written: Writer) -> None:
+    sides = {"cw": side([1.0], peak=378.0), "uv": side([2.0], peak=400.0)}
+    page = written(record("import-ext4", [1.0], [2.0]) | {"sides": sides}, record("noop", [1.0], [2.0]))
+    assert "No case holds more than 150 MB. Not counted" in page
+    assert "everything imported (378)" in page
+    sides = {"cw": side([1.0], peak=151.0), "uv": side([2.0])}
+    assert "More than the 150 MB wanted" in written(record("noop", [1.0], [2.0]) | {"sides": sides})
