@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 
@@ -96,8 +95,6 @@ def test_cw_goes_on_where_others_came_in_between(placed, tool):
 @pytest.mark.parametrize("maker", ["venv", "venv-copies", "virtualenv", "uv", "conda"])
 @pytest.mark.parametrize("tool", TOOLS)
 def test_cw_takes_over_what_others_made(stocked, maker, tool):
-    if maker == "virtualenv" and shutil.which("virtualenv") is None:
-        pytest.skip("virtualenv is not installed")
     root = stocked.path("theirs")
     if maker == "conda":
         make_conda(root)

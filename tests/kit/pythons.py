@@ -119,9 +119,9 @@ def make_environment(tool: str, python: str, root: str, *, system: bool = False)
         uv = shutil.which("uv") or os.path.join(os.path.dirname(sys.executable), "uv")
         argv = [uv, "venv", "-q", "--offline", "--no-config", "-p", python, *extra, root]
     elif tool == "virtualenv":
-        argv = ["virtualenv", "-q", "-p", python, "--without-pip", "--no-download", *extra, root]
+        argv = [sys.executable, "-m", "virtualenv", "-q", "-p", python, "--without-pip", "--no-download", *extra, root]
         if _version(python)[:2] < (3, 12):
-            argv[1:1] = ["--no-setuptools", "--no-wheel"]
+            argv[3:3] = ["--no-setuptools", "--no-wheel"]
     else:
         copies = ["--copies"] if tool == "venv-copies" else []
         argv = [python, "-m", "venv", "--without-pip", *copies, *extra, root]

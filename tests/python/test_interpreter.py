@@ -44,8 +44,6 @@ def test_the_second_time_nothing_is_started() -> None:
 @pytest.mark.parametrize("tool", ["venv", "uv", "virtualenv"])
 @pytest.mark.parametrize("system", [False, True], ids=["alone", "system"])
 def test_an_environment_is_described_without_asking_it(version: str, tool: str, system: bool, place: str) -> None:
-    if tool == "virtualenv" and not shutil.which("virtualenv"):
-        pytest.skip("no virtualenv here")
     python = kit.make_environment(tool, kit.pythons()[version], os.path.join(place, "env $HOME"), system=system)
     base = kit.probed(kit.pythons()[version])
     kit.probed(base.base_executable)
