@@ -93,18 +93,13 @@ class Trees:
             directory = disk.temporary(self._scratch(), "git-")
             self._repositories().checkout(source, directory)
             return Ready(Tree(directory, str(source.url)), f"git {source.url.bare} {source.commit}", source)
-        if isinstance(source, UrlSource):
-            fetched = self._arrivals.archive(source)
-            tree = Tree(self._unpacked(fetched), filename_of(source.url), archived=True)
-            known = source if source.digests else source.replaced(digests=(Digest("sha256", fetched.digest),))
-            return Ready(tree, f"sha256 {fetched.digest}", known)
-        if os.path.isdir(source.path):
+        if isinstance(source, PathSource) and os.path.isdir(source.path):
             words = "" if source.editable else recall.made_of(self._parts, source.path)
             return Ready(Tree(source.path, source.path), words, source)
         fetched = self._arrivals.archive(source)
-        tree = Tree(self._unpacked(fetched), os.path.basename(source.path), archived=True)
+        label = filename_of(source.url) if isinstance(source, UrlSource) else os.path.basename(source.path)
         hashed = source if source.digests else source.replaced(digests=(Digest("sha256", fetched.digest),))
-        return Ready(tree, f"sha256 {fetched.digest}", hashed)
+        return Ready(Tree(self._unpacked(fetched), label, archived=True), f"sha256 {fetched.digest}", hashed)
 
     def _below(self, ready: Ready, subdirectory: str | None) -> Ready:
         if not subdirectory:
