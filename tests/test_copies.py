@@ -341,3 +341,34 @@ def test_ctrl_c_concerns_the_origin_alone() -> None:
         assert known.ask("echo", 1) == (1,)
     finally:
         known.close()
+
+
+def test_copies_prepare_themselves_while_the_origin_goes_on() -> None:
+    said = run(
+        HEAD
+        + """
+done = []
+def prepare():
+    time.sleep(0.2)
+    done.append(os.getpid())
+copies.processors = lambda most=4: 2
+known = copies.standing(lambda: (os.getpid(), done), prepare)
+print(done)
+print(all(one == [pid] for pid, one in (known.ask(), known.ask())), done)
+known.close()
+"""
+    )
+    assert said.splitlines() == ["[]", "True []"]
+
+
+def test_a_copy_that_cannot_prepare_itself_has_no_answer() -> None:
+    said = run(
+        HEAD
+        + """
+copies.processors = lambda most=4: 2
+known = copies.standing(os.getpid, lambda: 1 / 0)
+print(known.ask(), known.ask())
+known.close()
+"""
+    )
+    assert said.splitlines()[-1] == "None None"

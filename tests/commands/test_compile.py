@@ -352,9 +352,10 @@ def test_pages_of_what_is_asked_for_are_on_their_way_before_an_interpreter_has_a
         index.script("/simple/lib/", hold)
         compiling.write("cw.toml", f'index-url = "{index.url}"\n')
         compiling.write("lib.in", "lib\n")
+        came = []
 
         def answer():
-            hold.arrived.wait(60)
+            came.append(hold.arrived.wait(30))
             compiling.write("asked", "")
             hold.release.set()
 
@@ -362,6 +363,7 @@ def test_pages_of_what_is_asked_for_are_on_their_way_before_an_interpreter_has_a
         thread.start()
         assert compiled(compiling, "lib.in", "--no-annotate", "--python", compiling.path("slow")) == "lib==1.0\n"
         thread.join()
+        assert came == [True]
         assert len(index.seen("/simple/lib/")) == 1
 
 

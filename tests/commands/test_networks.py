@@ -1,10 +1,14 @@
 """Indexes that misbehave: a clear word, what to do about it, and nothing changed."""
 
 import os
+import subprocess
+import sys
+import threading
 
 import pytest
 
-from kit.index_server import Always, Corrupt, Garbage, IndexServer, Redirect, Reset, Status, Truncate
+from commonwheel import copies
+from kit.index_server import Always, Corrupt, Garbage, Hold, IndexServer, Redirect, Reset, Status, Truncate
 from kit.wheels import wheel_bytes, wheel_filename
 
 PAGE = "/simple/lib/"
@@ -163,3 +167,52 @@ def test_a_file_of_requirements_on_the_network(user, index):
     index.put("/files/tool.py", b'# /// script\n# dependencies = ["lib"]\n# ///\n', "text/plain")
     user("pip", "install", "-p", "v", "-U", "-r", f"{index.root}/files/tool.py").ok()
     assert "lib==2.0" in user("pip", "freeze", "-p", "v").ok().out
+
+
+def test_pages_are_on_their_way_before_an_interpreter_has_answered(user, index):
+    """What is asked for is read first, and the same search goes on afterwards: each page is asked for once."""
+    asked = user.path("asked")
+    user.write("slow", f'#!/bin/sh\nuntil [ -e "{asked}" ]; do sleep 0.05; done\nexec "{sys.executable}" "$@"\n')
+    os.chmod(user.path("slow"), 0o755)
+    hold = Hold()
+    index.script(PAGE, hold)
+    came = []
+
+    def answer():
+        came.append(hold.arrived.wait(30))
+        user.write("asked", "")
+        hold.release.set()
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    new = {"CW_CACHE_DIR": user.path("new store")}
+    words = ("pip", "install", "--no-cache", "--target", user.path("out"), "--python", user.path("slow"), "lib")
+    user(*words, environ=new).ok()
+    thread.join()
+    assert came == [True]
+    assert len(index.seen(PAGE)) == 1
+    assert os.listdir(user.path("out"))
+
+
+def test_who_fetches_wheels_alone_loads_nothing_that_builds(user):
+    code = (
+        "import sys; bare = set(sys.modules); from commonwheel.cli import main\n"
+        "try: main(['pip', 'install', '-p', 'v', 'lib'])\n"
+        "finally: print('LOADED', *(set(sys.modules) - bare))"
+    )
+    environ = {**os.environ, **user.environ}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=user.cwd, env=environ, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.rpartition("LOADED ")[2].split())
+    assert "commonwheel.road.material" in loaded
+    builds = {
+        "tarfile",
+        "zipfile",
+        "pyproject_hooks",
+        "commonwheel.road.trees",
+        "commonwheel.build.builder",
+    }
+    assert sorted(loaded & builds) == []
+    if copies.processors() > 1 and sys.platform == "linux":  # copies parse the pages
+        assert sorted(loaded & {"json", "commonwheel.index.pressing"}) == []

@@ -102,3 +102,10 @@ def test_a_stranger_cannot_lend_his_pages_and_pointers(place: str) -> None:
         ask = "import sys; from kit.stores import *; s = open_store(*sys.argv[1:]); print(s.get('pages', 'i/demo'), s.pointer('url'))"
         assert eve.python(ask, root).ok() == f"b'evil' {'ab' * 32}\n"
         assert alice.python(ask, root).ok() == "None None\n"
+
+
+def test_a_space_is_known_once_something_was_kept_there(root: str) -> None:
+    records = open_store(root)
+    assert not records.knows("answers")
+    assert records.put("pages", "simple/numpy", b"one")
+    assert (records.knows("pages"), records.knows("answers")) == (True, False)
