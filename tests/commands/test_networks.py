@@ -216,3 +216,10 @@ def test_who_fetches_wheels_alone_loads_nothing_that_builds(user):
     assert sorted(loaded & builds) == []
     if copies.processors() > 1 and sys.platform == "linux":  # copies parse the pages
         assert sorted(loaded & {"json", "commonwheel.index.pressing"}) == []
+
+
+def test_what_cannot_be_fetched_is_told_with_the_line_that_wants_it(user, index):
+    user.write("wanted.txt", f"lib\n\ngone @ {index.root}/files/gone-1.0.zip\n")
+    said = refused(user, 1, "-r", "wanted.txt")
+    assert "gone-1.0.zip" in said
+    assert "wanted.txt:3" in said

@@ -13,6 +13,7 @@ import os
 from threading import Lock
 
 from commonwheel.build.backend import BuildFailed
+from commonwheel.errors import CommonwheelError
 from commonwheel.fs import disk
 from commonwheel.model import Digest, PathSource, Pin, UrlSource, VcsSource
 from commonwheel.road import building, recall, side_by_side
@@ -104,8 +105,17 @@ class Material:
     def metadata(self, requirement: "Requirement") -> "tuple[Requirement, Metadata]":
         """Return the metadata of a direct source, and the requirement with name, commit and digests filled in.
 
-        Raises SourceMismatch when it is another project, NoSuchSource, and the errors of downloads and builds.
+        Raises SourceMismatch when it is another project, NoSuchSource, and the errors of downloads and builds; all of them say
+        where it was asked for.
         """
+        try:
+            return self._metadata(requirement)
+        except CommonwheelError as error:
+            if requirement.origin is not None:
+                error.context += (f"asked for at: {requirement.origin}",)
+            raise
+
+    def _metadata(self, requirement: "Requirement") -> "tuple[Requirement, Metadata]":
         assert requirement.source is not None
         source = self.settled(recall.with_digests(requirement.source, requirement.digests))
         if file_is_wheel(source):
@@ -117,7 +127,6 @@ class Material:
         if requirement.name and requirement.name != found.name:
             raise SourceMismatch(
                 f"`{requirement}` was asked for, but what is there is `{found.name}`",
-                context=[f"asked for at: {requirement.origin}"] if requirement.origin else (),
                 hint=f"write `{found.name} @ ...` if that is what you want",
             )
         return requirement.replaced(name=found.name, source=source), found
