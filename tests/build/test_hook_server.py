@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from commonwheel.build import hook_server, speech
 from commonwheel.road.children import Children, Server
 from commonwheel.road.side_by_side import Halted
 from kit import pythons
+from kit.processes import until, until_gone
 
 if not process.FORKS:  # pragma: no cover - elsewhere each hook is a process of its own
     pytest.skip("hooks are served by copies of a process on Linux alone", allow_module_level=True)
@@ -207,22 +207,12 @@ def test_whoever_waits_can_end_a_call_with_all_that_it_started(place: Place) -> 
 
     thread = threading.Thread(target=work)
     thread.start()
-    while not place.log.read_text():
-        time.sleep(0.01)
+    assert until(place.log.read_text)
     place.children.halt()
-    thread.join(10)
+    thread.join(60)
     assert len(caught) == 1
     server.close()
-    assert is_gone(int(place.log.read_text()))
-
-
-def is_gone(pid: int) -> bool:
-    """Wait a moment for a process to go, and say whether it went."""
-    for _ in range(100):
-        if not Path(f"/proc/{pid}").exists():
-            return True
-        time.sleep(0.05)
-    return False
+    assert until_gone(int(place.log.read_text()))
 
 
 def test_what_a_call_leaves_running_ends_with_the_server(place: Place) -> None:
@@ -230,7 +220,7 @@ def test_what_a_call_leaves_running_ends_with_the_server(place: Place) -> None:
     status, said = place.call(server, "import subprocess; print(subprocess.Popen(['sleep', '60']).pid)")
     assert status == 0
     server.close()
-    assert is_gone(int(said))
+    assert until_gone(int(said))
 
 
 def test_a_server_that_heeds_no_signal_leaves_by_itself(place: Place) -> None:
@@ -240,7 +230,7 @@ def test_a_server_that_heeds_no_signal_leaves_by_itself(place: Place) -> None:
     assert status == 0
     server.close()
     assert server._worker._child.returncode == 0  # and was not killed
-    assert is_gone(int(said))
+    assert until_gone(int(said))
 
 
 def test_a_server_that_was_killed_is_a_call_that_failed(place: Place) -> None:
@@ -285,8 +275,7 @@ def test_a_call_has_variables_of_its_own(place: Place) -> None:
 def wait_until_it_waits(server: Server) -> None:
     """Return when a server has started, and reads what it is to load: nothing is there yet that it could find."""
     process = server._worker._child.pid
-    while os.readlink(f"/proc/{process}/fd/0") != os.devnull:
-        time.sleep(0.01)
+    assert until(lambda: os.readlink(f"/proc/{process}/fd/0") == os.devnull)
 
 
 @pytest.fixture

@@ -1,14 +1,19 @@
 """Running ahead of the solver: what is on its way before it is asked for, and what that never changes."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from commonwheel.errors import CommonwheelError
 from commonwheel.index import lookahead
 from commonwheel.index.catalogue import Catalogue
+from commonwheel.index.configured import Index
+from commonwheel.index.links import Links
+from commonwheel.index.packed import Page, Row
+from commonwheel.index.registry import Registry
 from commonwheel.index.rules import Rules
+from commonwheel.index.shelf import Reply
 from commonwheel.model import Metadata, Requirement
 from commonwheel.net.pending import Pending
 from kit.desk import Desk
@@ -68,6 +73,41 @@ def wait_for(server: IndexServer, path: str) -> None:
             return
         done.wait(0.01)
     raise AssertionError(f"{path} was never asked for; {[seen.path for seen in server.log]}")
+
+
+class Reluctant:
+    """Answer a question about metadata when somebody waits for the answer, and not a moment earlier."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.asked: list[str] = []
+
+    def page(self, index: Index, project: str, known: Page | None) -> Pending[Reply]:
+        return self.registry.page(index, project, known)
+
+    def links_page(self, index: Index, known: Links | None) -> Pending[Links]:
+        return self.registry.links_page(index, known)
+
+    def metadata(self, project: str, version: str, row: Row) -> Pending[Metadata]:
+        self.asked.append(version)
+        return Late(lambda: self.registry.metadata(project, version, row))
+
+    def sha256(self, path: str) -> str:
+        return self.registry.sha256(path)
+
+    def rest(self) -> None:
+        self.registry.rest()
+
+
+class Late(Pending[Metadata]):
+    """Ask when somebody waits."""
+
+    def __init__(self, ask: Callable[[], Pending[Metadata]]) -> None:
+        super().__init__()
+        self.ask = ask
+
+    def _wait(self) -> None:
+        self.settle(self.ask().result())
 
 
 def metadata_path(name: str, version: str) -> str:
@@ -216,16 +256,16 @@ def test_guesses_come_to_an_end_and_hints_of_the_solver_do_not(
 def test_a_solver_that_tries_version_after_version_is_overtaken(server: IndexServer, desk: Desk) -> None:
     for n in range(60):
         fill(server, "lib", f"1.{n}")
-    catalogue = desk.catalogue(server.url)
+    remote = Reluctant(desk.registry())
+    catalogue = desk.catalogue(server.url, remote=lambda: remote)
     for n in range(59, 54, -1):
         catalogue.metadata("lib", f"1.{n}")
-    for n in range(54, 49, -1):
-        wait_for(server, metadata_path("lib", f"1.{n}"))
-    assert len(metadata_of(server)) == 10  # five by one, then five at once
-    up = desk.catalogue(server.url, rules=Rules(lowest=True))
+    assert remote.asked == [f"1.{n}" for n in range(59, 49, -1)]  # five by one, then five at once
+    remote.asked.clear()
+    up = desk.catalogue(server.url, rules=Rules(lowest=True), remote=lambda: remote)
     for n in range(5):
         up.metadata("lib", f"1.{n}")
-    wait_for(server, metadata_path("lib", "1.9"))
+    assert remote.asked == [f"1.{n}" for n in range(10)]
 
 
 def test_pages_of_last_time_are_all_asked_for_at_once(server: IndexServer, desk: Desk) -> None:

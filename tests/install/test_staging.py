@@ -207,6 +207,13 @@ entry = shelf.add("one", "1.0", {f"one/d{n % 60}/e{n % 7}/m{n}.py": str(n) for n
 os.mkdir(home + "/new")
 work = staging.Staging(home + "/new", LinkChoice("x", {"one": (way,)}), shelf, Silence(), processes=3)
 me, place_in = os.getpid(), disk.place_in
+begins, begin = os.pipe()
+begun = False
+def wait_for_a_copy():
+    # Let the origin wait, once, until a copy has begun, which says so by `os.write(begin, b"x")`.
+    global begun
+    if not begun:
+        begun = bool(os.read(begins, 1))
 """
 
 
@@ -227,6 +234,10 @@ def test_several_processes_place_what_one_would(tmp_path: Path, way: str) -> Non
 def noted(source, path, names, *rest):
     with open(f"{home}/{os.getpid()}", "a") as out:
         out.write("x" * len(names))
+    if os.getpid() == me:
+        wait_for_a_copy()
+    else:
+        os.write(begin, b"x")
     return place_in(source, path, names, *rest)
 disk.place_in = noted
 path = work.begin(Tree(entry, "one", folded=False))
@@ -246,9 +257,9 @@ def test_an_error_of_a_copy_is_told_like_ones_own(tmp_path: Path) -> None:
         """
 def refuse(source, path, *rest):
     if os.getpid() == me:
-        import time
-        time.sleep(0.05)
+        wait_for_a_copy()
         return place_in(source, path, *rest)
+    os.write(begin, b"x")
     raise disk.DiskError("hardlink", path + "/m" + chr(0xdcff) + ".py", OSError(28, "full"))
 disk.place_in = refuse
 work.begin(Tree(entry, "one", folded=False))
@@ -272,10 +283,11 @@ def test_what_a_copy_cannot_tell_happens_once_more(tmp_path: Path, lasts: bool) 
 from commonwheel.errors import CommonwheelError
 directories = shelf.directories
 def lost(*words, **more):
+    if os.getpid() != me:
+        os.write(begin, b"x")
     if {lasts} or os.getpid() != me:
         raise CommonwheelError("its list is gone")
-    import time
-    time.sleep(0.02)
+    wait_for_a_copy()
     return directories(*words, **more)
 shelf.directories = lost
 path = work.begin(Tree(entry, "one", folded=False))
@@ -297,9 +309,9 @@ def test_a_copy_that_was_killed_is_an_error(tmp_path: Path) -> None:
         """
 def die(source, path, *rest):
     if os.getpid() != me:
+        os.write(begin, b"x")
         os.kill(os.getpid(), signal.SIGKILL)
-    import time
-    time.sleep(0.05)
+    wait_for_a_copy()
     return place_in(source, path, *rest)
 disk.place_in = die
 work.begin(Tree(entry, "one", folded=False))

@@ -245,7 +245,8 @@ def test_callbacks_may_ask_for_more(index: IndexServer, client: Client) -> None:
 
 def test_a_failing_callback_fails_everything_instead_of_hanging(index: IndexServer, client: Client) -> None:
     index.put("/x", b"hello")
-    hold = Hold()
+    answer, hold = Hold(), Hold()
+    index.script("/x", answer)
     index.script("/held", hold)
     other = client.get(url(index, "/held"))
     assert hold.arrived.wait(10)
@@ -254,12 +255,15 @@ def test_a_failing_callback_fails_everything_instead_of_hanging(index: IndexServ
         raise ValueError("oops")
 
     client.get(url(index, "/x")).then(broken)
+    answer.release.set()  # before, the callback could run in this thread
     assert "oops" in failure(other).message
     assert isinstance(failure(client.get(url(index, "/x"))), NetworkError)
 
 
 def test_waiting_in_the_transfer_thread_is_refused(index: IndexServer, client: Client) -> None:
     index.put("/x", b"hello")
+    hold = Hold()
+    index.script("/x", hold)
     caught: list[BaseException] = []
     done = threading.Event()
 
@@ -271,6 +275,7 @@ def test_waiting_in_the_transfer_thread_is_refused(index: IndexServer, client: C
         done.set()
 
     client.get(url(index, "/x")).then(deadlock)
+    hold.release.set()  # before, the callback could run in this thread
     assert done.wait(10)
     assert isinstance(caught[0], InternalError)
 

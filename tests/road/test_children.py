@@ -3,7 +3,6 @@
 import os
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from commonwheel.build import speech
 from commonwheel.road.children import Children
 from commonwheel.road.side_by_side import Halted
+from kit.processes import until, until_gone
 
 ENVIRON = {"PATH": os.environ["PATH"]}
 
@@ -18,18 +18,6 @@ ENVIRON = {"PATH": os.environ["PATH"]}
 def sleeper(tmp_path: Path) -> list[str]:
     """Return a command that starts another, writes its number, and waits."""
     return ["sh", "-c", f"sleep 60 & echo $! > {tmp_path}/pid; wait"]
-
-
-def gone(pid: int) -> bool:
-    for _ in range(200):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-            return True
-        time.sleep(0.02)
-    return False
 
 
 @pytest.mark.parametrize("way", ["build", "git"])
@@ -48,12 +36,11 @@ def test_another_thread_ends_a_command_with_all_that_it_started(tmp_path: Path, 
     thread = threading.Thread(target=work)
     thread.start()
     pid = tmp_path / "pid"
-    while not (pid.exists() and pid.read_text()):
-        time.sleep(0.01)
+    assert until(lambda: pid.exists() and pid.read_text())
     children.halt()
-    thread.join(10)
+    thread.join(60)
     assert len(caught) == 1
-    assert gone(int(pid.read_text()))
+    assert until_gone(int(pid.read_text()))
 
 
 def test_nothing_begins_any_more_once_it_is_over(tmp_path: Path) -> None:
@@ -105,11 +92,10 @@ def test_who_waits_for_a_place_is_ended_too(tmp_path: Path) -> None:
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
         thread.start()
-    while not (pid.exists() and pid.read_text()):
-        time.sleep(0.01)
+    assert until(lambda: pid.exists() and pid.read_text())
     children.halt()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert len(caught) == 2
 
 
@@ -117,7 +103,7 @@ def test_what_a_build_leaves_running_is_ended(tmp_path: Path) -> None:
     words = ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"]
     said: list[bytes] = []
     assert Children(1, lambda: speech.call).build(words, cwd=str(tmp_path), env=ENVIRON, on_line=said.append) == 0
-    assert gone(int(said[0]))
+    assert until_gone(int(said[0]))
 
 
 def test_git_tells_its_status_and_what_it_said(tmp_path: Path) -> None:
