@@ -151,7 +151,7 @@ def test_every_file_has_a_docstring() -> None:
     assert breaches(law) == {}
 
 
-def test_no_address_of_a_registry_is_written_anywhere():
+def test_no_address_of_a_registry_is_written_anywhere() -> None:
     """The default index is asked of the installed pip, at run time; its host must not stand in any tracked file."""
     pytest.importorskip("pip")
     from pip._internal.models.index import PyPI
@@ -188,13 +188,13 @@ HEAVY = {
 }  # fmt: skip
 
 
-def test_the_version_loads_next_to_nothing():
+def test_the_version_loads_next_to_nothing() -> None:
     loaded = loaded_by("--version")
     assert len([name for name in loaded if name.startswith("commonwheel")]) <= 5
     assert not loaded & HEAVY
 
 
-def test_help_of_a_command_loads_no_command():
+def test_help_of_a_command_loads_no_command() -> None:
     loaded = loaded_by("pip", "install", "--help")
     assert not loaded & HEAVY
     assert not [
@@ -203,7 +203,7 @@ def test_help_of_a_command_loads_no_command():
 
 
 @pytest.fixture(scope="module")
-def furnished(tmp_path_factory):
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """An environment with a few packages, and a store that knows its interpreter."""
     from kit.wheels import make_wheel
 
@@ -231,7 +231,7 @@ def furnished(tmp_path_factory):
     ],
     ids=" ".join,
 )
-def test_a_warm_command_loads_nothing_heavy(furnished, words):
+def test_a_warm_command_loads_nothing_heavy(furnished: tuple[Path, dict[str, str]], words: tuple[str, ...]) -> None:
     base, env = furnished
     loaded = loaded_by(*words, cwd=base, env=env)
     # what `pip check` says of scripts it takes from `install.verify`, which hashes files for others
@@ -250,7 +250,7 @@ LOOKING = {"cli", "commands", "errors", "events", "fs", "model", "python", "sess
         ("pip install -p v --no-index -f wheels -r requirements.txt", LOOKING | {"install", "road"}),
     ],
 )
-def test_a_warm_command_enters_few_rooms(furnished, words, rooms):
+def test_a_warm_command_enters_few_rooms(furnished: tuple[Path, dict[str, str]], words: str, rooms: set[str]) -> None:
     base, env = furnished
     loaded_by(*words.split(), cwd=base, env=env)
     loaded = {name for name in loaded_by(*words.split(), cwd=base, env=env) if name.startswith("commonwheel.")}
@@ -260,7 +260,7 @@ def test_a_warm_command_enters_few_rooms(furnished, words, rooms):
     assert not loaded & {f"commonwheel.{name}" for name in unread}
 
 
-def test_a_warm_installation_loads_neither_network_nor_builds(furnished):
+def test_a_warm_installation_loads_neither_network_nor_builds(furnished: tuple[Path, dict[str, str]]) -> None:
     base, env = furnished
     where = {**os.environ, **env}
     subprocess.run([sys.executable, "-m", "commonwheel", "venv", "fresh"], cwd=base, env=where, check=True)

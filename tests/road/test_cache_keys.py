@@ -22,7 +22,8 @@ class Parts:
         return pyproject.read(Path(path).read_text(), path)
 
     def made_of(self, path: str) -> str:
-        return cache_keys.made_of(self, path)
+        parts: Any = self
+        return cache_keys.made_of(parts, path)
 
 
 def made_of(root: Path, **environ: str) -> str:

@@ -1,5 +1,7 @@
 """What is added to a bare reason, from the files of a catalogue."""
 
+from typing import Any
+
 import pytest
 
 from commonwheel.errors import CommonwheelError
@@ -8,7 +10,7 @@ from commonwheel.model import Candidate, SafeUrl
 from commonwheel.road.explaining import Explainer
 
 
-def file(name: str = "lib-1.0-py3-none-any.whl", **fields: object) -> Candidate:
+def file(name: str = "lib-1.0-py3-none-any.whl", **fields: Any) -> Candidate:
     return Candidate("lib", "1.0", "wheel", name, SafeUrl(f"https://files.example/{name}"), **fields)
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ SEES = TRACED.replace(
 )
 
 
-def tool(shop: Workshop, version: str, **more: object) -> None:
+def tool(shop: Workshop, version: str, **more: Any) -> None:
     make_wheel(shop.path("files"), "tool", version, {"tool/__init__.py": f"version = {version!r}\n"}, **more)
 
 
@@ -87,7 +88,12 @@ def test_what_a_backend_asks_for_without_need_costs_nothing(shop: Workshop, monk
     shop.project(backend=SEES + more, requires=["tool"])
     laid: list[object] = []
     lay_out = isolation.lay_out
-    monkeypatch.setattr(isolation, "lay_out", lambda *given: laid.append(given) or lay_out(*given))
+
+    def noted(*given: Any) -> Any:
+        laid.append(given)
+        return lay_out(*given)
+
+    monkeypatch.setattr(isolation, "lay_out", noted)
     shop.install("./demo").ok()
     assert seen(shop)[:2] == ("1.0", ["tool"])
     assert len(laid) == 1
