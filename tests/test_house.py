@@ -151,6 +151,66 @@ def test_every_file_has_a_docstring() -> None:
     assert breaches(law) == {}
 
 
+# Source files without a test file of their own name, and the test file that covers them.
+TESTED_BY = {
+    # values and protocols, without behavior of their own
+    "errors.py": "cli/test_main.py",
+    "events.py": "cli/test_watching.py",
+    "model.py": "specs/test_requirement.py",
+    "road/parts.py": "road/test_resolving.py",
+    # what a command prints is tested together with the command
+    "cli/as_json.py": "commands/test_look.py",
+    "cli/cache.py": "commands/test_cache.py",
+    "cli/changes.py": "commands/test_install.py",
+    "cli/config.py": "commands/test_config.py",
+    "cli/doctor.py": "commands/test_doctor.py",
+    "cli/environments.py": "commands/test_venv.py",
+    "cli/history.py": "commands/test_history.py",
+    "cli/pip.py": "commands/test_look.py",
+    "commands/changes.py": "commands/test_install.py",
+    "commands/listing.py": "commands/test_look.py",
+    "commands/words.py": "commands/test_install.py",
+    # steps of a command that only a whole command reaches
+    "__main__.py": "cli/test_main.py",
+    "cli/console.py": "cli/test_main.py",
+    "cli/fault.py": "cli/test_main.py",
+    "cli/help.py": "cli/test_main.py",
+    "commands/beginning.py": "commands/test_unchanged.py",
+    "commands/satisfied.py": "commands/test_unchanged.py",
+    "road/arrivals.py": "road/test_material.py",
+    "road/changing.py": "commands/test_install.py",
+    "road/locks.py": "commands/test_compile.py",
+    "road/recall.py": "road/test_material.py",
+    "road/restoring.py": "commands/test_history.py",
+    "road/trees.py": "road/test_material.py",
+    # parts of one mechanism
+    "build/speech.py": "build/test_backend.py",
+    "fs/_darwin.py": "fs/test_platforms.py",
+    "fs/_linux.py": "fs/test_platforms.py",
+    "fs/_windows.py": "fs/test_platforms.py",
+    "net/encoding.py": "net/test_client.py",
+    "store/imaging.py": "store/test_images.py",
+}
+
+
+def mirror(path: str) -> str:
+    """Return the test file that stands for a source file, below `tests`."""
+    room, _, name = path.rpartition("/")
+    return f"{room}/test_{name}" if room else f"test_{name}"
+
+
+def test_every_source_file_has_a_test_file() -> None:
+    tests = ROOT / "tests"
+    wanted = {
+        file.path: TESTED_BY.get(file.path, mirror(file.path))
+        for file in files()
+        if not file.path.endswith("__init__.py")
+    }
+    assert {path: test for path, test in wanted.items() if not (tests / test).is_file()} == {}
+    # an exception that is not needed any more is taken out of the table
+    assert [path for path in TESTED_BY if path not in wanted or (tests / mirror(path)).is_file()] == []
+
+
 def test_no_address_of_a_registry_is_written_anywhere() -> None:
     """The default index is asked of the installed pip, at run time; its host must not stand in any tracked file."""
     pytest.importorskip("pip")
