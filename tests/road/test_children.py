@@ -21,7 +21,7 @@ def sleeper(tmp_path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("way", ["build", "git"])
-def test_another_thread_ends_a_command_with_all_that_it_started(tmp_path: Path, way: str) -> None:
+def test_another_thread_ends_a_command_and_its_children(tmp_path: Path, way: str) -> None:
     children, caught = Children(1, lambda: speech.call), []
 
     def work() -> None:
@@ -43,7 +43,7 @@ def test_another_thread_ends_a_command_with_all_that_it_started(tmp_path: Path, 
     assert until_gone(int(pid.read_text()))
 
 
-def test_nothing_begins_any_more_once_it_is_over(tmp_path: Path) -> None:
+def test_nothing_starts_after_halt(tmp_path: Path) -> None:
     children = Children(1, lambda: speech.call)
     children.halt()
     with pytest.raises(Halted):
@@ -53,7 +53,7 @@ def test_nothing_begins_any_more_once_it_is_over(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
-def test_no_more_builds_than_there_are_places_run_at_a_time(tmp_path: Path) -> None:
+def test_parallel_builds_are_limited(tmp_path: Path) -> None:
     children = Children(2, lambda: speech.call)
     code = (
         "import os, sys, time; open(f'in-{os.getpid()}', 'w').close()\n"
@@ -79,7 +79,7 @@ def test_no_more_builds_than_there_are_places_run_at_a_time(tmp_path: Path) -> N
     assert max(seen) <= 2
 
 
-def test_who_waits_for_a_place_is_ended_too(tmp_path: Path) -> None:
+def test_waiting_build_is_halted_too(tmp_path: Path) -> None:
     children, caught = Children(1, lambda: speech.call), []
     pid = tmp_path / "pid"
 
@@ -99,14 +99,14 @@ def test_who_waits_for_a_place_is_ended_too(tmp_path: Path) -> None:
     assert len(caught) == 2
 
 
-def test_what_a_build_leaves_running_is_ended(tmp_path: Path) -> None:
+def test_processes_left_by_a_build_are_ended(tmp_path: Path) -> None:
     words = ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"]
     said: list[bytes] = []
     assert Children(1, lambda: speech.call).build(words, cwd=str(tmp_path), env=ENVIRON, on_line=said.append) == 0
     assert until_gone(int(said[0]))
 
 
-def test_git_tells_its_status_and_what_it_said(tmp_path: Path) -> None:
+def test_git_returns_status_and_output(tmp_path: Path) -> None:
     status, said = Children(1, lambda: speech.call).git(
         ["sh", "-c", "echo out; echo err >&2; exit 3"], str(tmp_path), ENVIRON
     )

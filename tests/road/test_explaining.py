@@ -48,11 +48,11 @@ def test_details(files: list[Candidate], reason: str, said: str) -> None:
     assert Explainer(Offers(*files))("lib", "1.0", reason) == said
 
 
-def test_what_cannot_be_found_out_is_left_out() -> None:
+def test_unavailable_details_are_omitted() -> None:
     assert Explainer(Offers(file()))("lib", "broken", "yanked") == ""
 
 
-def test_why_a_version_may_be_missing() -> None:
+def test_reasons_for_a_missing_version() -> None:
     one, two = (Index(SafeUrl(f"https://{name}.example")) for name in "ab")
     local = Index(SafeUrl("file:///opt/simple"), beside=True)
     hidden = Index(SafeUrl("https://c.example"), "c", explicit=True)

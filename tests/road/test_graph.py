@@ -38,7 +38,7 @@ def shown(tmp_path: Path) -> Show:
     return show
 
 
-def test_edges_are_those_that_hold_here(shown: Show) -> None:
+def test_edges_that_apply_here(shown: Show) -> None:
     installed, environment = shown(
         {"app": ["lib>1 ; python_version > '3'", "win ; sys_platform == 'win32'", "extra ; extra == 'fast'"], "lib": []}
     )
@@ -47,7 +47,7 @@ def test_edges_are_those_that_hold_here(shown: Show) -> None:
     assert [name for name, _ in Graph(installed, environment, elsewhere).nodes["app"].needs] == ["lib", "win"]
 
 
-def test_an_extra_counts_when_somebody_asks_for_it(shown: Show) -> None:
+def test_extra_counts_where_requested(shown: Show) -> None:
     installed, environment = shown(
         {"app": ["lib[all]"], "lib": ["lib[fast] ; extra == 'all'", "quick>2 ; extra == 'fast'"], "quick": []}
     )
@@ -56,7 +56,7 @@ def test_an_extra_counts_when_somebody_asks_for_it(shown: Show) -> None:
     assert graph.wanted_by("quick") == {"lib"}
 
 
-def test_roots_and_circles(shown: Show) -> None:
+def test_roots_and_cycles(shown: Show) -> None:
     installed, environment = shown({"app": ["lib"], "lib": [], "hen": ["egg"], "egg": ["hen"]})
     graph = Graph(installed, environment)
     assert graph.roots(inverted=False) == ["app", "egg"]
@@ -64,7 +64,7 @@ def test_roots_and_circles(shown: Show) -> None:
     assert graph.roots(inverted=False, without={"app"}) == ["lib", "egg"]
 
 
-def test_problems_are_told_in_uvs_words(shown: Show) -> None:
+def test_problems_are_worded_as_in_uv(shown: Show) -> None:
     installed, environment = shown({"app": ["lib<3,>=2", "gone", "lib!=1.5"], "lib==1.0": []})
     said = problems(installed, environment, environment.interpreter.target)
     assert said == [
@@ -73,7 +73,7 @@ def test_problems_are_told_in_uvs_words(shown: Show) -> None:
     ]
 
 
-def test_metadata_that_cannot_be_read_is_a_problem(shown: Show) -> None:
+def test_unreadable_metadata_is_a_problem(shown: Show) -> None:
     installed, environment = shown({"app": []})
     with open(f"{installed[0].location}/METADATA", "wb") as stream:
         stream.write(b"\xff\xff")
@@ -91,5 +91,5 @@ def test_metadata_that_cannot_be_read_is_a_problem(shown: Show) -> None:
         ("nonsense", "nonsense"),
     ],
 )
-def test_specifiers_are_written_by_version(specifier: str, text: str) -> None:
+def test_specifiers_are_sorted_by_version(specifier: str, text: str) -> None:
     assert written(specifier) == text

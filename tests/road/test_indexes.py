@@ -57,19 +57,19 @@ def option(name: str, url: str) -> Option:
     return Option(name, url, Origin("r.txt", 3), SafeUrl(url))
 
 
-def test_the_default_is_what_pip_has_built_in_when_nobody_says_anything(tmp_path: Path) -> None:
+def test_default_index_of_pip_is_the_fallback(tmp_path: Path) -> None:
     asking = Asking(tmp_path)
     assert urls(asking) == [BUILT_IN]
     assert collect(asking)[2] == {BUILT_IN: "the installed pip's default"}
 
 
-def test_the_default_index_comes_last(tmp_path: Path) -> None:
+def test_default_index_comes_last(tmp_path: Path) -> None:
     given = {"index": [A, f"inner={B}"], "extra-index-url": [C], "default-index": PIP}
     assert urls(Asking(tmp_path, given)) == [A, B, C, PIP]
     assert [index.name for index in collect(Asking(tmp_path, given))[0]] == ["", "inner", "", ""]
 
 
-def test_naming_a_default_leaves_the_configuration_of_pip_out(tmp_path: Path) -> None:
+def test_explicit_default_ignores_pip_configuration(tmp_path: Path) -> None:
     pip = PipConfiguration(index_url=SafeUrl(PIP), extra_index_urls=(SafeUrl(B),), find_links=("/wheels",))
     assert urls(Asking(tmp_path, {"default-index": A}, pip=pip)) == [A]
     assert links(Asking(tmp_path, {"default-index": A}, pip=pip)) == []
@@ -78,7 +78,7 @@ def test_naming_a_default_leaves_the_configuration_of_pip_out(tmp_path: Path) ->
     assert urls(Asking(tmp_path, {"extra-index-url": [C]}, pip=pip)) == [C, B, PIP]
 
 
-def test_local_indexes_of_pip_stand_beside_the_others_and_first(tmp_path: Path) -> None:
+def test_local_indexes_of_pip_stand_beside_the_others_first(tmp_path: Path) -> None:
     pip = PipConfiguration(extra_index_urls=(SafeUrl(B), SafeUrl("file:///opt/simple")))
     found = collect(Asking(tmp_path, {"index": [C]}, pip=pip))[0]
     assert [(index.url.secret, index.beside) for index in found] == [
@@ -86,7 +86,7 @@ def test_local_indexes_of_pip_stand_beside_the_others_and_first(tmp_path: Path) 
     ]  # fmt: skip
 
 
-def test_a_local_index_that_is_named_to_cw_keeps_its_place_in_the_row(tmp_path: Path) -> None:
+def test_explicit_local_index_keeps_its_position(tmp_path: Path) -> None:
     found = collect(Asking(tmp_path, {"index": [A, "file:///opt/simple"]}))[0]
     assert [(index.url.secret, index.beside) for index in found] == [
         (A, False), ("file:///opt/simple", False), (BUILT_IN, False),
@@ -105,7 +105,7 @@ def test_a_local_index_that_is_named_to_cw_keeps_its_place_in_the_row(tmp_path: 
         ({}, {}, "", "", PIP),
     ],
 )
-def test_who_names_the_default_index(
+def test_default_index_precedence(
     tmp_path: Path, given: dict[str, object], environ: dict[str, str], config: str, in_file: str, winner: str
 ) -> None:
     """The command line, the requirements file, variables, configuration files, pip's configuration."""
@@ -125,13 +125,13 @@ def test_options_of_requirements_files_count(tmp_path: Path) -> None:
     assert urls(Asking(tmp_path, options=(Option("no-index", "", Origin("r.txt", 1)),))) == []
 
 
-def test_no_index_leaves_all_indexes_out_but_not_the_links(tmp_path: Path) -> None:
+def test_no_index_keeps_find_links(tmp_path: Path) -> None:
     asking = Asking(tmp_path, {"no-index": True, "index": [A], "find-links": ["wheels"]})
     assert urls(asking) == []
     assert links(asking) == [f"file://{tmp_path}/wheels"]
 
 
-def test_a_table_says_what_an_index_is_like(tmp_path: Path) -> None:
+def test_index_table_keys(tmp_path: Path) -> None:
     config = f"""
         [[index]]
         name = "Inner_One"
@@ -159,19 +159,19 @@ def test_a_table_says_what_an_index_is_like(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "config", ["[[index]]\nname = 'x'", "[[index]]\nurl = 3", "[[index]]\nurl = 'ftp://x.example'"]
 )
-def test_a_table_without_a_good_url_is_told_with_its_file(tmp_path: Path, config: str) -> None:
+def test_index_table_without_valid_url_names_its_file(tmp_path: Path, config: str) -> None:
     with pytest.raises(InvalidIndex) as caught:
         collect(Asking(tmp_path, config=config))
     assert caught.value.hint
 
 
-def test_a_bad_scheme_is_told_without_the_password(tmp_path: Path) -> None:
+def test_invalid_scheme_error_hides_the_password(tmp_path: Path) -> None:
     with pytest.raises(InvalidIndex) as caught:
         collect(Asking(tmp_path, {"index": ["ftp://me:secret@x.example"]}))
     assert "secret" not in str(caught.value)
 
 
-def test_the_first_mention_of_a_url_wins(tmp_path: Path) -> None:
+def test_first_mention_of_a_url_wins(tmp_path: Path) -> None:
     assert urls(Asking(tmp_path, {"index": [A, B, A], "default-index": B})) == [A, B]
 
 
@@ -191,7 +191,7 @@ def test_the_first_mention_of_a_url_wins(tmp_path: Path) -> None:
         ({"find-links": ["https://a.example/page"]}, {}, "machine a.example login me password secret", ["a.example"]),
     ],
 )
-def test_what_is_asked_with_a_login_is_private(
+def test_index_with_login_is_private(
     tmp_path: Path, given: dict[str, object], environ: dict[str, str], netrc: str, private: list[str]
 ) -> None:
     if netrc:
@@ -201,6 +201,6 @@ def test_what_is_asked_with_a_login_is_private(
     assert sorted(hosts) == private
 
 
-def test_a_local_index_is_not_private_whatever_netrc_says(tmp_path: Path) -> None:
+def test_local_index_is_not_private_despite_netrc(tmp_path: Path) -> None:
     (tmp_path / ".netrc").write_text("default login me password secret\n")
     assert not collect(Asking(tmp_path, {"default-index": str(tmp_path)}))[0][0].private

@@ -28,7 +28,7 @@ def pins_of(session: Session, *names: str) -> tuple[Pin, ...]:
     return resolving.with_files(resolving.answer(session, question))
 
 
-def test_only_what_is_missing_is_prepared(cw: Cw) -> None:
+def test_only_missing_packages_are_prepared(cw: Cw) -> None:
     cw("pip", "install", "-p", "v", "one").ok()
     told: list[int] = []
     with cw.session("pip install", python="v") as session:
@@ -44,7 +44,7 @@ def test_only_what_is_missing_is_prepared(cw: Cw) -> None:
         assert told == [1]
 
 
-def test_a_store_that_may_not_be_changed_names_all_that_it_lacks(cw: Cw) -> None:
+def test_read_only_store_error_lists_all_missing_packages(cw: Cw) -> None:
     with cw.session("pip install", python="v", read_only_cache=True) as session:
         pins = pins_of(session, "one", "two")
         with pytest.raises(preparing.NotInStore) as caught:

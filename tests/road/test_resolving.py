@@ -50,7 +50,7 @@ def sha256(cw: Cw, name: str) -> str:
         return hashlib.sha256(stream.read()).hexdigest()
 
 
-def test_pins_have_their_files_and_know_who_was_asked_for(cw: Cw) -> None:
+def test_pins_have_files_and_requesters(cw: Cw) -> None:
     pins = resolved(cw, "app")
     assert {name: (pin.version, pin.requested) for name, pin in pins.items()} == {
         "app": ("1.0", True),
@@ -61,17 +61,17 @@ def test_pins_have_their_files_and_know_who_was_asked_for(cw: Cw) -> None:
     assert candidate.filename == "lib-2.0-py3-none-any.whl"
 
 
-def test_a_line_that_does_not_hold_here_is_left_out(cw: Cw) -> None:
+def test_inapplicable_line_is_skipped(cw: Cw) -> None:
     assert set(resolved(cw, "lib", "app ; python_version < '3'")) == {"lib"}
 
 
-def test_a_place_without_a_name_gets_one(cw: Cw) -> None:
+def test_unnamed_source_gets_its_name(cw: Cw) -> None:
     pins = resolved(cw, "./wheels/lib-1.0-py3-none-any.whl", "app")
     assert isinstance(pins["lib"].source, PathSource)
     assert pins["lib"].version == "1.0"
 
 
-def test_one_name_from_two_places_is_refused(cw: Cw) -> None:
+def test_one_name_from_two_sources_is_refused(cw: Cw) -> None:
     from commonwheel.errors import CommonwheelError
 
     with pytest.raises(CommonwheelError) as caught:
@@ -80,13 +80,13 @@ def test_one_name_from_two_places_is_refused(cw: Cw) -> None:
     assert len(caught.value.context) >= 2
 
 
-def test_a_constraint_may_bind_a_name_to_a_place(cw: Cw) -> None:
+def test_constraint_may_bind_a_name_to_a_source(cw: Cw) -> None:
     url = "file://" + cw.path("wheels", "lib-1.0-py3-none-any.whl")
     pins = resolved(cw, "app", constraints=asked(f"lib @ {url}"))
     assert isinstance(pins["lib"].source, PathSource)
 
 
-def test_hash_mode_names_all_lines_that_fall_short(cw: Cw) -> None:
+def test_hash_mode_lists_all_deficient_lines(cw: Cw) -> None:
     with pytest.raises(HashesMissing) as caught:
         resolved(cw, "lib", "app==1.0", "./wheels", "lib==1.0 ; python_version < '3'", hashed=True)
     assert [line.partition(": ")[0] for line in caught.value.context] == ["r.txt:1", "r.txt:2", "r.txt:3"]
@@ -104,7 +104,7 @@ def test_md5_alone_is_no_hash(cw: Cw) -> None:
             answer(session, question)
 
 
-def test_what_is_brought_in_must_be_hashed_too(cw: Cw) -> None:
+def test_dependencies_need_hashes_too(cw: Cw) -> None:
     with cw.session("pip install", python="v") as session:
         environment = session.environment(mutating=True)
         question = Question(
@@ -117,7 +117,7 @@ def test_what_is_brought_in_must_be_hashed_too(cw: Cw) -> None:
     demanded(pins, hashed=False)
 
 
-def test_of_several_files_the_one_with_the_hash_is_taken(cw: Cw) -> None:
+def test_file_with_the_required_hash_is_chosen(cw: Cw) -> None:
     make_wheel(cw.path("wheels"), "lib", "1.0", {"lib.py": "other"}, build="7")
     with cw.session("pip install", python="v") as session:
         environment = session.environment(mutating=True)
@@ -129,7 +129,7 @@ def test_of_several_files_the_one_with_the_hash_is_taken(cw: Cw) -> None:
     assert pin.candidate.filename == "lib-1.0-py3-none-any.whl"
 
 
-def test_remarks_of_the_index_reach_the_user(cw: Cw) -> None:
+def test_index_remarks_reach_the_user(cw: Cw) -> None:
     class Heard:
         def __init__(self) -> None:
             self.said: list[tuple[str, str]] = []
@@ -161,7 +161,7 @@ def test_remarks_of_the_index_reach_the_user(cw: Cw) -> None:
     assert "use new" in heard.said[1][1]
 
 
-def test_what_is_installed_is_read_when_it_is_looked_at() -> None:
+def test_installed_metadata_is_read_lazily() -> None:
     read: list[str] = []
 
     def metadata(one: Installed) -> Metadata | None:
@@ -185,6 +185,6 @@ def test_what_is_installed_is_read_when_it_is_looked_at() -> None:
     assert read == ["a", "broken"]
 
 
-def test_the_lowest_versions_come_with_a_word_about_missing_bounds(cw: Cw, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lowest_resolution_warns_about_missing_bounds(cw: Cw, capsys: pytest.CaptureFixture[str]) -> None:
     assert resolved(cw, "lib>=1.0", given={"resolution": "lowest"})["lib"].version == "1.0"
     assert isinstance(asked("lib")[0], Requirement)

@@ -34,7 +34,7 @@ def forget_the_hour(cw: Cw) -> None:
                 os.remove(os.path.join(folder, name))
 
 
-def test_a_store_with_a_limit_stays_below_it(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_store_with_a_limit_stays_below_it(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
     # entries that were published a moment ago are spared, and a test has no time to wait
     monkeypatch.setattr(upkeep, "GRACE", 0)
     for name in ("one", "two", "three"):
@@ -44,7 +44,7 @@ def test_a_store_with_a_limit_stays_below_it(cw: Cw, monkeypatch: pytest.MonkeyP
     assert len(cw("pip", "freeze", "-p", "v").ok().out.split()) == 3
 
 
-def test_a_store_without_a_limit_keeps_everything_and_pays_nothing_for_it(
+def test_store_without_a_limit_keeps_everything_at_no_cost(
     cw: Cw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tidying, "tidy", lambda *_: pytest.fail("there is nothing to keep"))
@@ -52,7 +52,7 @@ def test_a_store_without_a_limit_keeps_everything_and_pays_nothing_for_it(
     assert len(held(cw)) == 3
 
 
-def test_tidying_happens_at_most_once_an_hour(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_prune_runs_at_most_hourly(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "GRACE", 0)
     monkeypatch.setattr(tidying, "_PAUSE", 10**12)  # an hour that began long ago and ends long after this test
     for name in ("one", "two"):
@@ -60,7 +60,7 @@ def test_tidying_happens_at_most_once_an_hour(cw: Cw, monkeypatch: pytest.Monkey
     assert held(cw) == {"two"}
 
 
-def test_what_an_environment_lives_on_stays(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_entries_used_by_an_environment_stay(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "GRACE", 0)
     cw("pip", "install", "-p", "v", "--link-mode", "fold", "one", environ={"CW_MAX_SIZE": "1KB"}).ok()
     assert len(held(cw)) == 1
