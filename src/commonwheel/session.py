@@ -188,7 +188,7 @@ class Session:
         def add(root: str, *, temporary: bool = False) -> Layer:
             root = os.path.normpath(os.path.join(self.cwd, os.path.expanduser(root)))
             made = Layer(root, trust, read_only=read_only, temporary=temporary, keep_archives=kept, read_toml=_toml)
-            return layers.setdefault(root, made)
+            return layers.setdefault(made.root, made)
 
         passing = self._temporary_store()
         if not self.settings.flag("no-cache"):

@@ -244,7 +244,7 @@ def _of_all_layers(session: "Session", layers: "Sequence[Layer]") -> "Iterator[F
             "stores", WRONG, text, "name a directory that you can write to with `--cache-dir` or CW_CACHE_DIR"
         )
     personal = session.store_directory
-    if len(layers) > 1 and layers[-1].root != os.path.normpath(personal):
+    if len(layers) > 1 and layers[-1].root != os.path.realpath(personal):
         text = f"`{personal}` is shared, or somebody else's: what is private goes to `{layers[-1].root}`"
         yield Finding("stores", NOTE, text)
 

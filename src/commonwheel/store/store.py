@@ -426,6 +426,8 @@ class Store(Records):
         for layer in self.layers:
             try:
                 if layer.mine:
+                    if layer.exposed:
+                        raise Refused(f"nothing in `{layer.root}` can be relied on: {layer.exposed}")
                     path = layer.prepare(room)
                     place = layer.place(room)
                     if not place.reason:
@@ -627,5 +629,5 @@ def _entry(layer: Layer, relative: str, said: "Header", place: Place) -> Entry:
     return Entry(
         said.digest, root, f"{root}/{layout.TREE}", said.name, said.version, said.dist_info, said.data, said.purelib,
         said.console, said.gui, said.foldable, said.unfolded, said.files, said.size,
-        trusted=not layer.temporary, mine=place.found.st_uid == layer.trust.me,
+        trusted=not (layer.temporary or layer.exposed), mine=place.found.st_uid == layer.trust.me and not layer.exposed,
     )  # fmt: skip
