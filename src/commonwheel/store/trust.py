@@ -130,6 +130,14 @@ class Trust:
             return ""
         return self._stranger(found, group) or self.open_to(found, group, at)
 
+    def directory(self, fd: int, found: os.stat_result) -> str:  # noqa: ARG002 - lists of rights are asked of the descriptor
+        """Return why the names in an open directory cannot be relied on, or "" (`fs.found.Belief`)."""
+        return self.place(found)
+
+    def regular(self, fd: int, found: os.stat_result) -> str:  # noqa: ARG002
+        """Return why the content of an open file cannot be relied on, or "" (`fs.found.Belief`)."""
+        return self.file(found)
+
     def _stranger(self, found: os.stat_result, group: int | None) -> str:
         if self.owner(found.st_uid, group):
             return ""
