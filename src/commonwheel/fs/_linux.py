@@ -253,7 +253,9 @@ def writers(at: "int | str") -> "tuple[tuple[int, ...], tuple[int | None, ...]] 
     ]
     mask = next((rights for kind, rights, _ in lines if kind == _ACL_MASK), _ACL_WRITE)
     writing = [(kind, number) for kind, rights, number in lines if rights & mask & _ACL_WRITE]
-    groups = [None if kind == _ACL_OWN_GROUP else number for kind, number in writing if kind in {_ACL_OWN_GROUP, _ACL_GROUP}]
+    groups = [
+        None if kind == _ACL_OWN_GROUP else number for kind, number in writing if kind in {_ACL_OWN_GROUP, _ACL_GROUP}
+    ]
     return tuple(number for kind, number in writing if kind == _ACL_USER), tuple(groups)
 
 

@@ -426,13 +426,11 @@ class Store(Records):
         for layer in self.layers:
             try:
                 if layer.mine:
-                    if layer.exposed:
-                        raise Refused(f"nothing in `{layer.root}` can be relied on: {layer.exposed}")
                     path = layer.prepare(room)
-                    place = layer.place(room)
-                    if not place.reason:
+                    reason = layer.exposed or layer.place(room).reason
+                    if not reason:
                         return path
-                    layer.note(f"`{path}` is not used: {place.reason}")
+                    layer.note(f"`{path}` is not used: {reason}")
             except Refused:
                 continue
             except disk.DiskError as error:

@@ -50,9 +50,7 @@ class Way(Value):
 
     __slots__ = ("directory", "fault", "led", "path", "reason")
 
-    def __init__(
-        self, path: str, directory: str = "", reason: str = "", *, led: bool = False, fault: str = ""
-    ) -> None:
+    def __init__(self, path: str, directory: str = "", reason: str = "", *, led: bool = False, fault: str = "") -> None:
         self.fault: Final = fault
         self.path: Final = path
         self.directory: Final = directory
@@ -80,7 +78,7 @@ class Trust:
         self.groups: Final = frozenset([group for group in groups if group is not None])
         plain = [name for name in self._names if name[:1] not in {EVERYBODY, GROUP_SIGN} and not _is_path(name)]
         self.users: Final = frozenset([self.me, _ROOT, *[uid for uid in map(user_id, plain) if uid is not None]])
-        self._members: Final[dict[tuple[int, int], bool]] = {}
+        self._members: Final[dict[tuple[int, int], bool | None]] = {}
         self._sole: Final[dict[int, bool]] = {}
 
     def extended(self, names: "Iterable[str]") -> "Trust":
@@ -130,13 +128,13 @@ class Trust:
             return ""
         return self._stranger(found, group) or self.open_to(found, group, at)
 
-    def directory(self, fd: int, found: os.stat_result) -> str:  # noqa: ARG002 - lists of rights are asked of the descriptor
+    def directory(self, fd: int, found: os.stat_result) -> str:
         """Return why the names in an open directory cannot be relied on, or "" (`fs.found.Belief`)."""
-        return self.place(found)
+        return self.place(found, None, fd)
 
-    def regular(self, fd: int, found: os.stat_result) -> str:  # noqa: ARG002
+    def regular(self, fd: int, found: os.stat_result) -> str:
         """Return why the content of an open file cannot be relied on, or "" (`fs.found.Belief`)."""
-        return self.file(found)
+        return self.file(found, None, fd)
 
     def _stranger(self, found: os.stat_result, group: int | None) -> str:
         if self.owner(found.st_uid, group):
@@ -223,9 +221,9 @@ class Trust:
         where only the group may, which `place` has checked on the way, is then what tells; not so for a group that only settings
         name (`named`), nor for the number that stands for all those who have none.
         """
-        known = self._members.get((uid, group))
-        if known is None:
-            known = self._members[uid, group] = _is_member(uid, group)
+        if (uid, group) not in self._members:
+            self._members[uid, group] = _is_member(uid, group)
+        known = self._members[uid, group]
         return (not named and uid != _NOBODY) if known is None else known
 
     def _all_trusted(self, group: int) -> bool:
