@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from commonwheel import copies
+from kit.processes import until_gone
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
 
@@ -26,6 +27,22 @@ HEAD = """
 import os, signal, sys, time
 from commonwheel import copies
 me = os.getpid()
+starts, start = os.pipe()
+goes, go = os.pipe()
+met = False
+def meet(copies):
+    # Wait, once in each process, until the origin and so many copies are at work.
+    global met
+    if met:
+        return
+    met = True
+    if os.getpid() == me:
+        for _ in range(copies):
+            os.read(starts, 1)
+        os.write(go, b"x" * copies)
+    else:
+        os.write(start, b"x")
+        os.read(goes, 1)
 """
 
 
@@ -34,7 +51,7 @@ def test_every_piece_is_done_once_and_copies_do_their_share() -> None:
         HEAD
         + """
 def do(number):
-    time.sleep(0.002)
+    meet(2)
     return b"%d %d" % (number, os.getpid())
 with copies.Shared(200, do, 2) as shared:
     answers = [answer.split() for answer in shared.finish()]
@@ -61,9 +78,9 @@ def test_a_copy_that_dies_leaves_its_pieces_without_answers() -> None:
         HEAD
         + """
 def do(number):
+    meet(1)
     if os.getpid() != me:
         os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(0.01)
     return b"done"
 with copies.Shared(40, do, 1) as shared:
     print(shared.finish().count(None))
@@ -77,9 +94,9 @@ def test_a_copy_that_raises_leaves_its_piece_to_others_and_says_nothing() -> Non
         HEAD
         + """
 def do(number):
+    meet(1)
     if os.getpid() != me:
         raise ValueError
-    time.sleep(0.01)
     return b"done"
 with copies.Shared(40, do, 1) as shared:
     print(shared.finish().count(None))
@@ -151,9 +168,9 @@ def test_signals_mean_to_a_copy_what_they_mean_to_most() -> None:
         + """
 signal.signal(signal.SIGTERM, lambda *_: None)
 def do(number):
+    meet(1)
     if os.getpid() != me:
         os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(0.01)
     return b"done"
 with copies.Shared(40, do, 1) as shared:
     print(shared.finish().count(None))
@@ -172,18 +189,6 @@ def test_without_copies_all_is_done_here() -> None:
 
 
 # --- copies that stand by ----------------------------------------------------------------------------------------------
-
-
-def until_gone(pid: int) -> bool:
-    """Wait until a process has ended; somebody else may have to wait for it, so its number may stay a little longer."""
-    for _ in range(500):
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def served(kind: str, *words: object) -> object:

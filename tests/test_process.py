@@ -11,30 +11,13 @@ from pathlib import Path
 import pytest
 
 from commonwheel import process
+from kit.processes import alive, until, until_gone
 
 PYTHON = sys.executable
 
 
 def python(code: str, *words: str) -> list[str]:
     return [PYTHON, "-I", "-S", "-c", textwrap.dedent(code), *words]
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # a process that has ended and was not waited for yet still has its number
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-
-
-def until_gone(pid: int) -> bool:
-    end = time.monotonic() + 5
-    while alive(pid):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def test_an_exit_status_is_a_value_and_outputs_are_kept_apart() -> None:
@@ -90,14 +73,8 @@ def test_a_program_without_the_right_to_run_it_is_named(place: str) -> None:
 
 
 def test_a_timeout_ends_the_child_and_all_that_it_started() -> None:
-    code = """
-        import os, subprocess, sys, time
-        child = subprocess.Popen(["sleep", "100"])
-        print(os.getpid(), child.pid, flush=True)
-        time.sleep(100)
-    """
     with pytest.raises(process.ProcessTimeout) as caught:
-        process.run(python(code), timeout=1.0)
+        process.run(["sh", "-c", "sleep 100 & echo $$ $!; wait"], timeout=2.0)
     own, below = map(int, caught.value.stdout.split())
     assert until_gone(own)
     assert until_gone(below)
@@ -273,8 +250,7 @@ def test_a_child_ends_when_that_fails(tmp_path: Path) -> None:
     note = tmp_path / "pid"
 
     def fail() -> None:
-        while not (note.exists() and note.read_text()):
-            time.sleep(0.01)
+        assert until(lambda: note.exists() and note.read_text())
         raise ValueError
 
     with pytest.raises(ValueError):

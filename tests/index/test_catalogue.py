@@ -10,7 +10,7 @@ from kit.index_server import IndexServer
 from kit.wheels import make_wheel
 
 
-def test_remarks_tell_of_yanks_and_of_projects_given_up(server: IndexServer, desk: Desk) -> None:
+def test_remarks_on_yanked_versions_and_archived_projects(server: IndexServer, desk: Desk) -> None:
     offer(server, "demo", "1.0", yanked="it is broken")
     offer(server, "demo", "2.0")
     server.status["demo"] = "archived"
@@ -20,13 +20,13 @@ def test_remarks_tell_of_yanks_and_of_projects_given_up(server: IndexServer, des
     assert catalogue.listing("demo").yanked == 0b010
 
 
-def test_a_quarantined_project_cannot_be_used(server: IndexServer, desk: Desk) -> None:
+def test_quarantined_project_is_unusable(server: IndexServer, desk: Desk) -> None:
     offer(server, "demo", "1.0")
     server.status["demo"] = "quarantined"
     assert dict(desk.catalogue(server.url).listing("demo").barred) == {"quarantined": 0b10}
 
 
-def test_a_warm_answer_loads_nothing_heavy(server: IndexServer, desk: Desk, place: str) -> None:
+def test_warm_answer_loads_nothing_heavy(server: IndexServer, desk: Desk, place: str) -> None:
     """Clocks lie; the list of modules does not: no parser, no network, no threads for what is remembered."""
     offer(server, "demo", "1.0", "lib>=1; python_version > '3'")
     make_wheel(f"{place}/links", "lib", "2.0")

@@ -22,7 +22,7 @@ def configured_index() -> SafeUrl:
     )
 
 
-def test_a_small_project_can_be_listed_and_its_metadata_read() -> None:
+def test_small_project_is_listed_with_metadata() -> None:
     found = defaults.configured(os.environ, (sys.prefix,))
     with Desk(retries=3, environ=os.environ, certificates=found.certificates or None) as desk:
         catalogue = desk.catalogue(configured_index().secret)
@@ -46,7 +46,7 @@ def test_a_small_project_can_be_listed_and_its_metadata_read() -> None:
         assert len(desk.registries) == made
 
 
-def test_a_name_that_nobody_took_is_not_there() -> None:
+def test_unknown_name_is_absent() -> None:
     found = defaults.configured(os.environ, (sys.prefix,))
     with Desk(retries=3, environ=os.environ, certificates=found.certificates or None) as desk:
         try:

@@ -15,7 +15,7 @@ from kit.wheels import make_wheel, wheel_filename
 LINUX = "cp311-cp311-manylinux_2_17_x86_64"
 
 
-def test_a_candidate_says_all_that_the_index_said(server: IndexServer, desk: Desk) -> None:
+def test_candidate_has_all_index_data(server: IndexServer, desk: Desk) -> None:
     sha256 = offer(server, "demo", "1.0", requires_python=">=3.8", yanked="broken", uploaded="2024-01-01T00:00:00.5Z")
     file = server.files["demo"][0]
     found = desk.catalogue(server.url).candidate("demo", "1.0")
@@ -28,7 +28,7 @@ def test_a_candidate_says_all_that_the_index_said(server: IndexServer, desk: Des
     assert found.index == server.url
 
 
-def test_the_best_wheel_is_chosen_and_all_files_are_listed(server: IndexServer, desk: Desk) -> None:
+def test_best_wheel_is_chosen_and_all_files_listed(server: IndexServer, desk: Desk) -> None:
     offer(server, "demo", "1.0")
     offer(server, "demo", "1.0", tag=LINUX)
     offer(server, "demo", "1.0", tag="cp312-cp312-win_amd64")
@@ -45,7 +45,7 @@ def test_the_best_wheel_is_chosen_and_all_files_are_listed(server: IndexServer, 
     assert catalogue.files("missing", "9.9") == ()
 
 
-def test_a_version_without_a_usable_file_says_why(server: IndexServer, desk: Desk) -> None:
+def test_version_without_usable_file_has_a_reason(server: IndexServer, desk: Desk) -> None:
     offer(server, "demo", "1.0", tag="cp312-cp312-win_amd64")
     catalogue = desk.catalogue(server.url)
     with pytest.raises(NoSuchFile) as caught:
@@ -55,7 +55,7 @@ def test_a_version_without_a_usable_file_says_why(server: IndexServer, desk: Des
         catalogue.metadata("demo", "1.0")
 
 
-def test_demanded_hashes_decide(server: IndexServer, desk: Desk) -> None:
+def test_required_hashes_select_the_file(server: IndexServer, desk: Desk) -> None:
     plain = offer(server, "demo", "1.0")
     better = offer(server, "demo", "1.0", tag=LINUX)
 
@@ -71,7 +71,7 @@ def test_demanded_hashes_decide(server: IndexServer, desk: Desk) -> None:
     assert choose("sha512:" + "0" * 128).filename == wheel_filename("demo", "1.0", LINUX)
 
 
-def test_local_files_are_hashed_when_hashes_decide_and_on_demand(desk: Desk, place: str) -> None:
+def test_local_files_are_hashed_only_when_needed(desk: Desk, place: str) -> None:
     path = make_wheel(place, "demo", "1.0")
     with open(path, "rb") as file:
         sha256 = hashlib.sha256(file.read()).hexdigest()
@@ -91,7 +91,7 @@ def test_local_files_are_hashed_when_hashes_decide_and_on_demand(desk: Desk, pla
             other.catalogue(links=(place,), rules=wrong).candidate("demo", "1.0")
 
 
-def test_rows_that_were_lost_are_fetched_again(server: IndexServer, desk: Desk) -> None:
+def test_lost_rows_are_fetched_again(server: IndexServer, desk: Desk) -> None:
     offer_many(server, 400)
     desk.catalogue(server.url).listing("demo")
     (rows,) = [key for key in desk.pages.keys("pages") if key.endswith("demo.files")]

@@ -1,14 +1,19 @@
 """Running ahead of the solver: what is on its way before it is asked for, and what that never changes."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from commonwheel.errors import CommonwheelError
 from commonwheel.index import lookahead
 from commonwheel.index.catalogue import Catalogue
+from commonwheel.index.configured import Index
+from commonwheel.index.links import Links
+from commonwheel.index.packed import Page, Row
+from commonwheel.index.registry import Registry
 from commonwheel.index.rules import Rules
+from commonwheel.index.shelf import Reply
 from commonwheel.model import Metadata, Requirement
 from commonwheel.net.pending import Pending
 from kit.desk import Desk
@@ -70,11 +75,46 @@ def wait_for(server: IndexServer, path: str) -> None:
     raise AssertionError(f"{path} was never asked for; {[seen.path for seen in server.log]}")
 
 
+class Reluctant:
+    """Answer a question about metadata when somebody waits for the answer, and not a moment earlier."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.asked: list[str] = []
+
+    def page(self, index: Index, project: str, known: Page | None) -> Pending[Reply]:
+        return self.registry.page(index, project, known)
+
+    def links_page(self, index: Index, known: Links | None) -> Pending[Links]:
+        return self.registry.links_page(index, known)
+
+    def metadata(self, project: str, version: str, row: Row) -> Pending[Metadata]:
+        self.asked.append(version)
+        return Late(lambda: self.registry.metadata(project, version, row))
+
+    def sha256(self, path: str) -> str:
+        return self.registry.sha256(path)
+
+    def rest(self) -> None:
+        self.registry.rest()
+
+
+class Late(Pending[Metadata]):
+    """Ask when somebody waits."""
+
+    def __init__(self, ask: Callable[[], Pending[Metadata]]) -> None:
+        super().__init__()
+        self.ask = ask
+
+    def _wait(self) -> None:
+        self.settle(self.ask().result())
+
+
 def metadata_path(name: str, version: str) -> str:
     return f"/files/{name}/{wheel_filename(name, version)}.metadata"
 
 
-def test_a_crawl_follows_the_newest_versions_that_fit(server: IndexServer, desk: Desk) -> None:
+def test_crawl_follows_newest_matching_versions(server: IndexServer, desk: Desk) -> None:
     fill(server, "app", "1.0")
     fill(server, "app", "2.0", "lib<3", "never; python_version < '3'", "extra-only; extra == 'x'")
     for version in ("1.0", "2.0", "3.0"):
@@ -98,7 +138,7 @@ def test_a_crawl_follows_the_newest_versions_that_fit(server: IndexServer, desk:
     assert catalogue.metadata("lib", "1.0").version == "1.0"
 
 
-def test_constraints_and_the_direction_steer_the_guesses(server: IndexServer, desk: Desk) -> None:
+def test_constraints_and_direction_guide_guesses(server: IndexServer, desk: Desk) -> None:
     for version in ("1.0", "2.0", "3.0"):
         fill(server, "lib", version)
     catalogue = desk.catalogue(server.url)
@@ -112,7 +152,7 @@ def test_constraints_and_the_direction_steer_the_guesses(server: IndexServer, de
     assert set(metadata_of(server)) == {wheel_filename("lib", "2.0")}
 
 
-def test_guesses_keep_away_from_what_cannot_be_used(server: IndexServer, desk: Desk) -> None:
+def test_unusable_files_are_not_guessed(server: IndexServer, desk: Desk) -> None:
     fill(server, "lib", "1.0")
     fill(server, "lib", "2.0rc1")
     fill(server, "lib", "3.0", yanked=True)
@@ -126,7 +166,7 @@ def test_guesses_keep_away_from_what_cannot_be_used(server: IndexServer, desk: D
     assert metadata_of(server) == [wheel_filename("lib", "1.0")]
 
 
-def test_a_guess_that_fails_hurts_nobody(server: IndexServer, desk: Desk) -> None:
+def test_failed_guess_changes_nothing(server: IndexServer, desk: Desk) -> None:
     fill(server, "app", "1.0", "broken", "gone", "lib")
     server.script("/simple/broken/", Always(Status(400)))
     fill(server, "lib", "1.0")
@@ -139,7 +179,7 @@ def test_a_guess_that_fails_hurts_nobody(server: IndexServer, desk: Desk) -> Non
         catalogue.listing("broken")
 
 
-def test_hints_of_versions_are_fetched_together(server: IndexServer, desk: Desk) -> None:
+def test_version_hints_are_fetched_together(server: IndexServer, desk: Desk) -> None:
     for n in range(6):
         fill(server, "lib", f"{n}.0")
     hold = Hold()
@@ -154,7 +194,7 @@ def test_hints_of_versions_are_fetched_together(server: IndexServer, desk: Desk)
     assert len(metadata_of(server)) == 3
 
 
-def test_what_the_user_asks_for_steers_guesses_at_what_others_ask(server: IndexServer, desk: Desk) -> None:
+def test_user_requirements_guide_transitive_guesses(server: IndexServer, desk: Desk) -> None:
     fill(server, "app", "1.0", "lib>=1")
     for version in ("1.0", "2.0", "3.0"):
         fill(server, "lib", version)
@@ -167,7 +207,7 @@ def test_what_the_user_asks_for_steers_guesses_at_what_others_ask(server: IndexS
     assert wheel_filename("lib", "3.0") not in metadata_of(server)
 
 
-def test_there_is_one_guess_for_each_project(server: IndexServer, desk: Desk) -> None:
+def test_one_guess_per_project(server: IndexServer, desk: Desk) -> None:
     fill(server, "app", "1.0", "one", "two")
     fill(server, "one", "1.0", "lib<3", "late")
     fill(server, "two", "1.0", "lib<2", "late")
@@ -181,7 +221,7 @@ def test_there_is_one_guess_for_each_project(server: IndexServer, desk: Desk) ->
     assert len([name for name in metadata_of(server) if name.startswith("lib-")]) == 1
 
 
-def test_what_many_versions_depend_on_is_not_asked_for(server: IndexServer, desk: Desk) -> None:
+def test_dependencies_of_many_hinted_versions_are_not_fetched(server: IndexServer, desk: Desk) -> None:
     for number in range(4):
         fill(server, "app", f"{number}.0", f"lib{number}")
         fill(server, f"lib{number}", "1.0")
@@ -196,7 +236,7 @@ def test_what_many_versions_depend_on_is_not_asked_for(server: IndexServer, desk
     assert pages_of(server) == {"app", "lib3"}
 
 
-def test_guesses_come_to_an_end_and_hints_of_the_solver_do_not(
+def test_guesses_are_limited_and_solver_hints_are_not(
     server: IndexServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     versions = [f"1.{number}" for number in range(6)]
@@ -213,22 +253,22 @@ def test_guesses_come_to_an_end_and_hints_of_the_solver_do_not(
     assert len(metadata_of(server)) == len(versions)
 
 
-def test_a_solver_that_tries_version_after_version_is_overtaken(server: IndexServer, desk: Desk) -> None:
+def test_repeated_misses_prefetch_the_next_versions(server: IndexServer, desk: Desk) -> None:
     for n in range(60):
         fill(server, "lib", f"1.{n}")
-    catalogue = desk.catalogue(server.url)
+    remote = Reluctant(desk.registry())
+    catalogue = desk.catalogue(server.url, remote=lambda: remote)
     for n in range(59, 54, -1):
         catalogue.metadata("lib", f"1.{n}")
-    for n in range(54, 49, -1):
-        wait_for(server, metadata_path("lib", f"1.{n}"))
-    assert len(metadata_of(server)) == 10  # five by one, then five at once
-    up = desk.catalogue(server.url, rules=Rules(lowest=True))
+    assert remote.asked == [f"1.{n}" for n in range(59, 49, -1)]  # five by one, then five at once
+    remote.asked.clear()
+    up = desk.catalogue(server.url, rules=Rules(lowest=True), remote=lambda: remote)
     for n in range(5):
         up.metadata("lib", f"1.{n}")
-    wait_for(server, metadata_path("lib", "1.9"))
+    assert remote.asked == [f"1.{n}" for n in range(10)]
 
 
-def test_pages_of_last_time_are_all_asked_for_at_once(server: IndexServer, desk: Desk) -> None:
+def test_stale_pages_are_requested_all_at_once(server: IndexServer, desk: Desk) -> None:
     names = [f"p{n}" for n in range(12)]
     for n, name in enumerate(names):
         fill(server, name, "1.0", *([names[n + 1]] if n + 1 < len(names) else []))
@@ -251,7 +291,7 @@ def test_pages_of_last_time_are_all_asked_for_at_once(server: IndexServer, desk:
     assert {seen.status for seen in server.log} == {304}
 
 
-def test_a_long_chain_of_remembered_answers_needs_no_stack(server: IndexServer, desk: Desk) -> None:
+def test_long_chain_of_cached_answers_does_not_recurse(server: IndexServer, desk: Desk) -> None:
     """Three hundred answers that are all there at once must not be three hundred calls deep."""
     for n in range(300):
         fill(server, f"p{n}", "1.0", f"p{n + 1}")
@@ -268,7 +308,7 @@ def test_a_long_chain_of_remembered_answers_needs_no_stack(server: IndexServer, 
         assert again.metadata(f"p{n}", "1.0").name == f"p{n}"
 
 
-def test_nothing_begins_after_the_end(server: IndexServer, desk: Desk) -> None:
+def test_nothing_starts_after_close(server: IndexServer, desk: Desk) -> None:
     fill(server, "app", "1.0", "lib")
     fill(server, "lib", "1.0")
     hold = Hold()
@@ -283,7 +323,7 @@ def test_nothing_begins_after_the_end(server: IndexServer, desk: Desk) -> None:
     assert metadata_of(server) == []
 
 
-def test_the_answer_does_not_depend_on_the_order_of_arrival(server: IndexServer) -> None:
+def test_result_does_not_depend_on_arrival_order(server: IndexServer) -> None:
     fill(server, "app", "1.0", "a", "b")
     fill(server, "a", "1.0", "b<2")
     for version in ("1.0", "2.0"):

@@ -15,14 +15,14 @@ from kit.wheels import make_wheel, wheel_bytes, wheel_filename
 LINUX = "cp311-cp311-manylinux_2_17_x86_64"
 
 
-def test_metadata_of_the_chosen_file_is_the_one_that_counts(server: IndexServer, desk: Desk) -> None:
+def test_metadata_comes_from_the_chosen_file(server: IndexServer, desk: Desk) -> None:
     offer(server, "demo", "1.0", "generic")
     offer(server, "demo", "1.0", "special", tag=LINUX)
     assert requires(desk.catalogue(server.url).metadata("demo", "1.0")) == ["special"]
     assert requires(desk.catalogue(server.url, tags=("py3-none-any",)).metadata("demo", "1.0")) == ["generic"]
 
 
-def test_metadata_is_remembered_for_ever(server: IndexServer, desk: Desk) -> None:
+def test_metadata_is_cached_without_expiry(server: IndexServer, desk: Desk) -> None:
     offer(server, "demo", "1.0", "lib>=1; extra == 'x'")
     first = desk.catalogue(server.url)
     found = first.metadata("demo", "1.0")
@@ -37,7 +37,7 @@ def test_metadata_is_remembered_for_ever(server: IndexServer, desk: Desk) -> Non
     assert desk.catalogue(server.url).metadata("demo", "1.0") == found
 
 
-def test_a_version_that_was_looked_at_needs_no_look_at_its_files(server: IndexServer, desk: Desk) -> None:
+def test_known_version_needs_no_file_choice(server: IndexServer, desk: Desk) -> None:
     """Also for another target, once that has looked; and a change of any file of the version is noticed."""
     offer_many(server, 400)
     first = desk.catalogue(server.url)
@@ -62,7 +62,7 @@ def test_a_version_that_was_looked_at_needs_no_look_at_its_files(server: IndexSe
     assert len(desk.pages.writes) == writes
 
 
-def test_a_replaced_file_is_asked_for_again(server: IndexServer, desk: Desk) -> None:
+def test_replaced_file_is_requested_again(server: IndexServer, desk: Desk) -> None:
     offer(server, "demo", "1.0", "old")
     first = desk.catalogue(server.url)
     assert requires(first.metadata("demo", "1.0")) == ["old"]
@@ -72,7 +72,7 @@ def test_a_replaced_file_is_asked_for_again(server: IndexServer, desk: Desk) -> 
     assert requires(desk.catalogue(server.url, rules=Rules(refresh=True)).metadata("demo", "1.0")) == ["new"]
 
 
-def test_two_processes_lose_nothing_that_matters(server: IndexServer, desk: Desk) -> None:
+def test_concurrent_processes_lose_nothing_relevant(server: IndexServer, desk: Desk) -> None:
     for version in ("1.0", "2.0"):
         offer(server, "demo", version, f"lib=={version}")
     one, two = desk.catalogue(server.url), desk.catalogue(server.url)
@@ -86,7 +86,7 @@ def test_two_processes_lose_nothing_that_matters(server: IndexServer, desk: Desk
     assert not server.log
 
 
-def test_bad_metadata_is_bad_for_ever_and_told_as_a_reason(server: IndexServer, desk: Desk) -> None:
+def test_invalid_metadata_is_cached_as_a_reason(server: IndexServer, desk: Desk) -> None:
     server.add(
         wheel_filename("demo", "1.0"),
         wheel_bytes("demo", "1.0", {}),
@@ -103,7 +103,7 @@ def test_bad_metadata_is_bad_for_ever_and_told_as_a_reason(server: IndexServer, 
     assert not server.log
 
 
-def test_a_whole_wheel_is_the_last_way(server: IndexServer, desk: Desk) -> None:
+def test_whole_wheel_is_the_last_resort(server: IndexServer, desk: Desk) -> None:
     offer(server, "demo", "1.0", "lib")
     server.metadata = False
     server.files["demo"][0].data = b"no zip at all"  # so that no piece of it says anything
@@ -123,7 +123,7 @@ def test_a_whole_wheel_is_the_last_way(server: IndexServer, desk: Desk) -> None:
         other.catalogue(server.url).metadata("demo", "1.0")
 
 
-def test_a_sdist_is_built_and_what_it_said_kept_for_this_target(server: IndexServer, desk: Desk) -> None:
+def test_sdist_metadata_is_built_and_kept_per_target(server: IndexServer, desk: Desk) -> None:
     server.add("demo-1.0.tar.gz", b"source")
     built: list[str] = []
 
@@ -141,14 +141,14 @@ def test_a_sdist_is_built_and_what_it_said_kept_for_this_target(server: IndexSer
     assert built == ["demo-1.0.tar.gz"] * 2
 
 
-def test_a_sdist_that_says_it_is_something_else_is_unusable(server: IndexServer, desk: Desk) -> None:
+def test_sdist_with_other_name_is_unusable(server: IndexServer, desk: Desk) -> None:
     server.add("demo-1.0.tar.gz", b"source")
     catalogue = desk.catalogue(server.url, sdist_metadata=lambda _: Metadata("demo", "1.1"))
     with pytest.raises(MetadataUnavailable, match=r"another version, 1\.1"):
         catalogue.metadata("demo", "1.0")
 
 
-def test_offline_metadata_that_is_not_remembered_is_unavailable(server: IndexServer, desk: Desk) -> None:
+def test_uncached_metadata_is_unavailable_offline(server: IndexServer, desk: Desk) -> None:
     for version in ("1.0", "2.0"):
         offer(server, "demo", version, f"lib=={version}")
     first = desk.catalogue(server.url)
@@ -160,7 +160,7 @@ def test_offline_metadata_that_is_not_remembered_is_unavailable(server: IndexSer
         offline.metadata("demo", "2.0")
 
 
-def test_a_network_that_fails_is_an_error_and_not_a_reason(server: IndexServer, desk: Desk) -> None:
+def test_network_failure_is_an_error_not_a_reason(server: IndexServer, desk: Desk) -> None:
     offer(server, "demo", "1.0")
     server.script(f"/files/demo/{wheel_filename('demo', '1.0')}.metadata", Always(Reset()))
     with pytest.raises(NetworkError):
@@ -181,7 +181,7 @@ def test_local_wheels_are_read_and_broken_ones_unusable(desk: Desk, place: str) 
     assert len(desk.registries) == made
 
 
-def test_a_local_wheel_that_was_replaced_is_read_again(desk: Desk, place: str) -> None:
+def test_replaced_local_wheel_is_read_again(desk: Desk, place: str) -> None:
     path = make_wheel(place, "demo", "1.0", requires=["lib"])
     first = desk.catalogue(links=(place,))
     first.metadata("demo", "1.0")

@@ -70,7 +70,7 @@ def told(found: Page) -> object:
 
 @pytest.mark.parametrize("versions", [0, 400])
 @pytest.mark.parametrize("answers", [True, False])
-def test_a_copy_makes_the_same_page(server: IndexServer, versions: int, answers: bool) -> None:
+def test_forked_worker_makes_the_same_page(server: IndexServer, versions: int, answers: bool) -> None:
     offer_many(server, versions)
     with Desk() as alone, Desk() as helped:
         helped.now = alone.now
@@ -87,7 +87,7 @@ def test_a_copy_makes_the_same_page(server: IndexServer, versions: int, answers:
 
 
 @pytest.mark.parametrize("versions", [0, 400])
-def test_a_page_that_no_store_takes_comes_back_whole(server: IndexServer, versions: int) -> None:
+def test_unstored_page_is_returned_whole(server: IndexServer, versions: int) -> None:
     class Full(MemoryPages):
         def put(self, space: str, key: str, data: bytes) -> bool:
             return False
@@ -100,7 +100,7 @@ def test_a_page_that_no_store_takes_comes_back_whole(server: IndexServer, versio
         assert helped.pages.records == alone.pages.records
 
 
-def test_what_an_index_does_not_want_kept_is_kept_by_nobody(server: IndexServer) -> None:
+def test_no_store_pages_are_not_kept(server: IndexServer) -> None:
     offer_many(server, 400)
     server.page_headers = {"cache-control": "no-store"}
     with Desk() as desk:
@@ -109,7 +109,7 @@ def test_what_an_index_does_not_want_kept_is_kept_by_nobody(server: IndexServer)
 
 
 @pytest.mark.parametrize("copies", [False, True])
-def test_a_page_may_be_compressed_for_the_way(server: IndexServer, copies: bool) -> None:
+def test_page_may_be_compressed_in_transit(server: IndexServer, copies: bool) -> None:
     body = gzip.compress(json.dumps({"meta": {"api-version": "1.0"}, "name": "demo", "files": []}).encode())
     server.put("/simple/demo/", body, JSON, content_encoding="gzip")
     with Desk() as desk:
@@ -118,20 +118,20 @@ def test_a_page_may_be_compressed_for_the_way(server: IndexServer, copies: bool)
         assert [words[4] for words in aside.asked] == [body] * copies
 
 
-def test_a_compressed_page_that_breaks_off_is_an_error(server: IndexServer) -> None:
+def test_truncated_compressed_page_is_an_error(server: IndexServer) -> None:
     server.put("/simple/demo/", gzip.compress(b"{}" * 1000)[:-9], JSON, content_encoding="gzip")
     with Desk() as desk, pytest.raises(NetworkError, match="cannot be read"):
         page(desk, server, Aside(desk.pages))
 
 
-def test_an_error_is_told_as_without_copies(server: IndexServer) -> None:
+def test_errors_are_the_same_without_workers(server: IndexServer) -> None:
     body = json.dumps({"meta": {"api-version": "1.0"}, "name": "evil", "files": []}).encode()
     server.script("/simple/demo/", Always(Garbage(body, JSON)))
     with Desk() as desk, pytest.raises(IndexPageMismatch, match="`evil`"):
         page(desk, server, Aside(desk.pages))
 
 
-def test_remarks_on_a_page_are_told_whoever_read_it(server: IndexServer) -> None:
+def test_page_remarks_are_reported_from_any_worker(server: IndexServer) -> None:
     body = json.dumps({"meta": {"api-version": "1.999"}, "name": "demo", "files": []}).encode()
     server.script("/simple/demo/", Always(Garbage(body, JSON)))
     said = []
@@ -143,6 +143,6 @@ def test_remarks_on_a_page_are_told_whoever_read_it(server: IndexServer) -> None
     assert "1.999" in said[0][0]
 
 
-def test_words_make_the_same_provenance() -> None:
+def test_provenance_from_words() -> None:
     source = Provenance(5, 605, "https://index.example/demo/", '"e"', "Mon", "c", "archived", "over")
     assert Provenance(*source.words) == source  # type: ignore[arg-type]

@@ -50,7 +50,7 @@ def row(found: Page) -> Row:
     return files[0]
 
 
-def test_who_asks_for_what_is_on_its_way_gets_the_same_answer(server: IndexServer, desk: Desk) -> None:
+def test_parallel_requests_share_one_answer(server: IndexServer, desk: Desk) -> None:
     hold = Hold()
     server.script("/simple/demo/", hold)
     registry, index = desk.registry(), Index(SafeUrl(server.url))
@@ -64,7 +64,7 @@ def test_who_asks_for_what_is_on_its_way_gets_the_same_answer(server: IndexServe
 
 
 @pytest.mark.parametrize("formats", [("json", "html"), ("json",), ("html",)])
-def test_both_formats_say_the_same(server: IndexServer, desk: Desk, formats: tuple[str, ...]) -> None:
+def test_json_and_html_are_equivalent(server: IndexServer, desk: Desk, formats: tuple[str, ...]) -> None:
     server.formats = formats
     found = page(desk, server.url)
     assert found.versions == ("1.0",)
@@ -80,7 +80,7 @@ def test_both_formats_say_the_same(server: IndexServer, desk: Desk, formats: tup
     assert "text/html" in accept
 
 
-def test_what_an_index_said_is_kept_for_its_time(server: IndexServer, desk: Desk) -> None:
+def test_page_is_cached_for_its_lifetime(server: IndexServer, desk: Desk) -> None:
     found = page(desk, server.url)
     assert found.provenance.fetched == int(desk.now)
     assert found.provenance.expires == int(desk.now) + 600
@@ -90,14 +90,14 @@ def test_what_an_index_said_is_kept_for_its_time(server: IndexServer, desk: Desk
     assert page(desk, override).provenance.expires == int(desk.now) + 4000
 
 
-def test_what_must_not_be_stored_is_not(server: IndexServer, desk: Desk) -> None:
+def test_no_store_is_respected(server: IndexServer, desk: Desk) -> None:
     server.page_headers = {"cache-control": "no-store"}
     assert page(desk, server.url).versions == ("1.0",)
     assert not desk.pages.records
 
 
 @pytest.mark.parametrize("etags", ["strong", "weak", ""])
-def test_an_unchanged_page_is_not_read_again(server: IndexServer, desk: Desk, etags: str) -> None:
+def test_unchanged_page_is_not_parsed_again(server: IndexServer, desk: Desk, etags: str) -> None:
     server.etags = etags
     first = page(desk, server.url)
     desk.now += 1000
@@ -111,7 +111,7 @@ def test_an_unchanged_page_is_not_read_again(server: IndexServer, desk: Desk, et
     assert page(desk, server.url, known=again).versions == ("1.0", "2.0")
 
 
-def test_a_name_that_is_not_there_is_remembered(server: IndexServer, desk: Desk) -> None:
+def test_missing_project_is_cached(server: IndexServer, desk: Desk) -> None:
     reply = ask(desk, server.url, "missing")
     assert reply.page is None
     assert not reply.refused
@@ -120,7 +120,7 @@ def test_a_name_that_is_not_there_is_remembered(server: IndexServer, desk: Desk)
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refusal_stops_the_search_unless_it_is_ignored(server: IndexServer, desk: Desk, status: int) -> None:
+def test_unauthorized_stops_the_search_unless_ignored(server: IndexServer, desk: Desk, status: int) -> None:
     server.script("/simple/demo/", Always(Status(status)))
     reply = ask(desk, server.url)
     assert reply.page is None
@@ -138,7 +138,7 @@ def test_other_statuses_are_errors(server: IndexServer, desk: Desk) -> None:
         ask(desk, server.url)
 
 
-def test_the_page_of_another_project_is_refused(server: IndexServer, desk: Desk) -> None:
+def test_page_of_another_project_is_refused(server: IndexServer, desk: Desk) -> None:
     body = json.dumps({"meta": {"api-version": "1.0"}, "name": "evil", "files": []}).encode()
     server.script("/simple/demo/", Garbage(body, JSON))
     with pytest.raises(IndexPageMismatch, match="`evil`"):
@@ -146,7 +146,7 @@ def test_the_page_of_another_project_is_refused(server: IndexServer, desk: Desk)
     assert not desk.pages.records
 
 
-def test_a_redirect_to_another_name_is_refused_as_well(server: IndexServer, desk: Desk) -> None:
+def test_redirect_to_another_project_is_refused(server: IndexServer, desk: Desk) -> None:
     server.add(wheel_filename("other", "1.0"), wheel_bytes("other", "1.0", {}))
     server.script("/simple/demo/", Redirect("/simple/other/"))
     with pytest.raises(IndexPageMismatch, match="`other`"):
@@ -163,7 +163,7 @@ def test_a_redirect_to_another_name_is_refused_as_well(server: IndexServer, desk
         (Status(500), CommonwheelError),
     ],
 )
-def test_garbage_is_an_error_and_survived_by_a_stale_page(
+def test_garbage_is_an_error_unless_a_stale_page_exists(
     server: IndexServer, desk: Desk, step: Garbage, error: type[CommonwheelError]
 ) -> None:
     known = page(desk, server.url)
@@ -177,7 +177,7 @@ def test_garbage_is_an_error_and_survived_by_a_stale_page(
     assert server.url in warning
 
 
-def test_credentials_go_to_the_index_and_nowhere_else(server: IndexServer, desk: Desk) -> None:
+def test_credentials_are_sent_to_the_index_only(server: IndexServer, desk: Desk) -> None:
     server.users = {"user": "secret"}
     index = Index(SafeUrl(server.url.replace("://", "://user:secret@")))
     found = page(desk, index)
@@ -190,14 +190,14 @@ def test_credentials_go_to_the_index_and_nowhere_else(server: IndexServer, desk:
     assert {space for space, _ in desk.pages.records} == {"private-pages"}
 
 
-def test_an_index_reports_the_state_of_a_project(server: IndexServer, desk: Desk) -> None:
+def test_project_status_is_read(server: IndexServer, desk: Desk) -> None:
     server.status["demo"] = "quarantined"
     assert page(desk, server.url).provenance.status == "quarantined"
     server.status["demo"] = "active"
     assert page(desk, server.url).provenance.status == ""
 
 
-def test_large_pages_are_kept_in_two_pieces(server: IndexServer, desk: Desk) -> None:
+def test_large_pages_are_stored_in_two_parts(server: IndexServer, desk: Desk) -> None:
     body = wheel_bytes("demo", "1.0", {})
     for n in range(400):
         server.add(wheel_filename("demo", f"2.{n}"), body, metadata=False)
@@ -216,24 +216,24 @@ def metadata(desk: Desk, server: IndexServer, name: str = "demo") -> tuple[str, 
     return tuple(map(str, found.requires))
 
 
-def test_metadata_comes_from_its_own_file(server: IndexServer, desk: Desk) -> None:
+def test_metadata_from_its_own_file(server: IndexServer, desk: Desk) -> None:
     assert metadata(desk, server) == ("lib>=2",)
     assert [seen.path for seen in server.log] == [f"/files/demo/{DEMO}.metadata"]
 
 
-def test_metadata_comes_out_of_a_piece_of_the_wheel(server: IndexServer, desk: Desk) -> None:
+def test_metadata_from_a_range_of_the_wheel(server: IndexServer, desk: Desk) -> None:
     server.metadata = False
     assert metadata(desk, server) == ("lib>=2",)
     assert {seen.path for seen in server.log} == {f"/files/demo/{DEMO}"}
     assert all("range" in seen.headers for seen in server.log)
 
 
-def test_a_promised_metadata_file_that_is_not_there_is_no_obstacle(server: IndexServer, desk: Desk) -> None:
+def test_missing_promised_metadata_file_falls_back(server: IndexServer, desk: Desk) -> None:
     server.script(f"/files/demo/{DEMO}.metadata", Always(Status(404)))
     assert metadata(desk, server) == ("lib>=2",)
 
 
-def test_a_metadata_file_with_a_wrong_hash_is_not_believed(server: IndexServer, desk: Desk) -> None:
+def test_metadata_file_with_wrong_hash_is_refused(server: IndexServer, desk: Desk) -> None:
     server.script(f"/files/demo/{DEMO}.metadata", Always(Corrupt(at=40)))
     assert metadata(desk, server) == ("lib>=2",)
     assert "does not have the hash" in desk.notes.of("warning")[0]
@@ -256,13 +256,13 @@ def _noise(length: int) -> bytes:
     return bytes(out)
 
 
-def test_a_sdist_without_a_metadata_file_has_to_be_built(server: IndexServer, desk: Desk) -> None:
+def test_sdist_without_metadata_file_must_be_built(server: IndexServer, desk: Desk) -> None:
     server.add("source-1.0.tar.gz", b"not looked at")
     with pytest.raises(OutOfReach):
         metadata(desk, server, "source")
 
 
-def test_of_a_sdist_only_what_cannot_change_is_believed(server: IndexServer, desk: Desk) -> None:
+def test_only_static_sdist_metadata_is_used(server: IndexServer, desk: Desk) -> None:
     text = b"Metadata-Version: 2.2\nName: source\nVersion: 1.0\nRequires-Dist: lib\n"
     server.add("source-1.0.tar.gz", b"x", metadata=text)
     assert metadata(desk, server, "source") == ("lib",)
@@ -280,7 +280,7 @@ def test_of_a_sdist_only_what_cannot_change_is_believed(server: IndexServer, des
         (b"\xff\xfe nonsense", "cannot be used"),
     ],
 )
-def test_metadata_of_something_else_makes_a_version_unusable(
+def test_metadata_of_another_project_makes_a_version_unusable(
     server: IndexServer, desk: Desk, text: bytes, complaint: str
 ) -> None:
     server.files["demo"].clear()
@@ -289,13 +289,13 @@ def test_metadata_of_something_else_makes_a_version_unusable(
         metadata(desk, server)
 
 
-def test_refused_metadata_is_an_error(server: IndexServer, desk: Desk) -> None:
+def test_unauthorized_metadata_is_an_error(server: IndexServer, desk: Desk) -> None:
     server.script(f"/files/demo/{DEMO}.metadata", Always(Status(403)))
     with pytest.raises(Refused, match="403"):
         metadata(desk, server)
 
 
-def test_a_page_of_links_is_read_and_remembered(server: IndexServer, desk: Desk) -> None:
+def test_links_page_is_read_and_cached(server: IndexServer, desk: Desk) -> None:
     path = server.files["demo"][0].path
     url = server.put(
         "/links.html",

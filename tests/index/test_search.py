@@ -47,7 +47,7 @@ def paths(server: IndexServer) -> list[str]:
 # --- the order of indexes -----------------------------------------------------------------------------------------------
 
 
-def test_the_first_index_that_has_the_name_wins(one: IndexServer, two: IndexServer, desk: Desk) -> None:
+def test_first_index_with_the_name_wins(one: IndexServer, two: IndexServer, desk: Desk) -> None:
     """Even with older versions: a stranger must not be able to offer a newer one under an internal name."""
     fill(one, "internal==1.0")
     fill(two, "internal==99.0", "public==1.0")
@@ -58,7 +58,7 @@ def test_the_first_index_that_has_the_name_wins(one: IndexServer, two: IndexServ
     assert catalogue.candidate("public", "1.0").index == two.url
 
 
-def test_a_name_without_files_wins_as_well(one: IndexServer, two: IndexServer, desk: Desk) -> None:
+def test_name_without_files_also_wins(one: IndexServer, two: IndexServer, desk: Desk) -> None:
     one.project("internal")
     fill(two, "internal==99.0")
     listing = desk.catalogue(one.url, two.url).listing("internal")
@@ -66,7 +66,7 @@ def test_a_name_without_files_wins_as_well(one: IndexServer, two: IndexServer, d
     assert one.url in listing.note
 
 
-def test_a_refusal_stops_the_search(one: IndexServer, two: IndexServer, desk: Desk) -> None:
+def test_unauthorized_index_stops_the_search(one: IndexServer, two: IndexServer, desk: Desk) -> None:
     one.script("/simple/internal/", Always(Status(403)))
     fill(two, "internal==99.0")
     listing = desk.catalogue(one.url, two.url).listing("internal")
@@ -77,7 +77,7 @@ def test_a_refusal_stops_the_search(one: IndexServer, two: IndexServer, desk: De
     assert desk.catalogue(ignoring, two.url).listing("internal").versions == ("99.0",)
 
 
-def test_an_index_beside_the_others_adds_to_whichever_serves_the_name(
+def test_local_index_adds_to_the_index_that_serves_the_name(
     one: IndexServer, two: IndexServer, desk: Desk
 ) -> None:
     """A folder that pip is configured with is neither first nor last: what lies on this machine counts as links do."""
@@ -92,7 +92,7 @@ def test_an_index_beside_the_others_adds_to_whichever_serves_the_name(
 
 
 @pytest.mark.parametrize("offline", [False, True])
-def test_of_a_file_here_and_there_the_network_is_named_unless_it_is_out_of_reach(
+def test_remote_duplicate_is_named_unless_offline(
     one: IndexServer, desk: Desk, offline: bool
 ) -> None:
     with IndexServer() as folder:
@@ -104,7 +104,7 @@ def test_of_a_file_here_and_there_the_network_is_named_unless_it_is_out_of_reach
         assert catalogue.candidate("demo", "1.0").index == (folder.url if offline else one.url)
 
 
-def test_best_match_takes_all(one: IndexServer, two: IndexServer, desk: Desk) -> None:
+def test_best_match_merges_all_indexes(one: IndexServer, two: IndexServer, desk: Desk) -> None:
     fill(one, "demo==1.0", "demo==3.0")
     fill(two, "demo==1.0", "demo==2.0")
     catalogue = desk.catalogue(one.url, two.url, rules=Rules(strategy="unsafe-best-match"))
@@ -127,7 +127,7 @@ def test_first_match_prefers_any_version_of_an_earlier_index(one: IndexServer, t
     assert catalogue.candidate("demo", "1.0").index == one.url
 
 
-def test_first_match_keeps_to_the_first_index_for_a_version(one: IndexServer, two: IndexServer, desk: Desk) -> None:
+def test_first_match_takes_each_version_from_its_first_index(one: IndexServer, two: IndexServer, desk: Desk) -> None:
     one.add("demo-1.0.tar.gz", b"source")
     fill(two, "demo==1.0")
     first = desk.catalogue(one.url, two.url, rules=Rules(strategy="unsafe-first-match"))
@@ -136,7 +136,7 @@ def test_first_match_keeps_to_the_first_index_for_a_version(one: IndexServer, tw
     assert best.candidate("demo", "1.0").kind == "wheel"
 
 
-def test_an_explicit_index_serves_only_what_is_bound_to_it(one: IndexServer, two: IndexServer, desk: Desk) -> None:
+def test_explicit_index_serves_bound_packages_only(one: IndexServer, two: IndexServer, desk: Desk) -> None:
     fill(one, "torch==2.0", "numpy==0.1")
     fill(two, "torch==1.0", "numpy==2.0")
     special = Index(SafeUrl(one.url), "special", explicit=True)
@@ -150,13 +150,13 @@ def test_an_explicit_index_serves_only_what_is_bound_to_it(one: IndexServer, two
         desk.catalogue(one.url, rules=Rules(strategy="fastest"))
 
 
-def test_a_name_that_nobody_has_names_all_who_were_asked(one: IndexServer, two: IndexServer, desk: Desk) -> None:
+def test_unknown_name_lists_all_asked_indexes(one: IndexServer, two: IndexServer, desk: Desk) -> None:
     note = desk.catalogue(one.url, two.url).listing("missing").note
     assert one.url in note
     assert two.url in note
 
 
-def test_everybody_waits_for_one_search(one: IndexServer, desk: Desk) -> None:
+def test_parallel_waiters_share_one_search(one: IndexServer, desk: Desk) -> None:
     fill(one, "demo==1.0")
     hold = Hold()
     one.script("/simple/demo/", hold)
@@ -173,7 +173,7 @@ def test_everybody_waits_for_one_search(one: IndexServer, desk: Desk) -> None:
 # --- what is remembered -----------------------------------------------------------------------------------------------------
 
 
-def test_what_is_fresh_needs_neither_network_nor_threads(one: IndexServer, desk: Desk) -> None:
+def test_fresh_pages_need_no_network_or_threads(one: IndexServer, desk: Desk) -> None:
     fill(one, "demo==1.0")
     assert desk.catalogue(one.url).listing("demo").versions == ("1.0",)
     assert desk.catalogue(one.url).listing("missing").versions == ()
@@ -189,7 +189,7 @@ def test_what_is_fresh_needs_neither_network_nor_threads(one: IndexServer, desk:
     assert [seen.status for seen in one.seen("/simple/demo/")] == [200, 304]
 
 
-def test_a_record_from_the_future_is_doubted(one: IndexServer, desk: Desk) -> None:
+def test_record_from_the_future_is_refetched(one: IndexServer, desk: Desk) -> None:
     fill(one, "demo==1.0")
     desk.now += 4000
     desk.catalogue(one.url).listing("demo")
@@ -201,14 +201,14 @@ def test_a_record_from_the_future_is_doubted(one: IndexServer, desk: Desk) -> No
 @pytest.mark.parametrize(
     ("refresh", "asked"), [(True, 2), (frozenset({"demo"}), 2), (frozenset({"other"}), 1), (False, 1)]
 )
-def test_refreshing_asks_again(one: IndexServer, desk: Desk, refresh: bool | frozenset[str], asked: int) -> None:
+def test_refresh_asks_again(one: IndexServer, desk: Desk, refresh: bool | frozenset[str], asked: int) -> None:
     fill(one, "demo==1.0")
     desk.catalogue(one.url).listing("demo")
     desk.catalogue(one.url, rules=Rules(refresh=refresh)).listing("demo")
     assert len(one.seen("/simple/demo/")) == asked
 
 
-def test_offline_takes_what_there_is(one: IndexServer, desk: Desk) -> None:
+def test_offline_uses_cached_pages(one: IndexServer, desk: Desk) -> None:
     fill(one, "demo==1.0")
     desk.catalogue(one.url).listing("demo")
     desk.now += 100_000
@@ -220,7 +220,7 @@ def test_offline_takes_what_there_is(one: IndexServer, desk: Desk) -> None:
     assert (len(one.log), len(desk.registries)) == before
 
 
-def test_a_network_that_fails_is_survived_by_a_stale_page(one: IndexServer, desk: Desk) -> None:
+def test_stale_page_survives_a_network_failure(one: IndexServer, desk: Desk) -> None:
     fill(one, "demo==1.0")
     desk.catalogue(one.url).listing("demo")
     one.close()
@@ -245,7 +245,7 @@ def test_damaged_records_are_fetched_again(one: IndexServer, desk: Desk) -> None
 # --- folders, links -----------------------------------------------------------------------------------------------------------
 
 
-def test_links_are_merged_with_the_index_that_is_used(one: IndexServer, desk: Desk, place: str) -> None:
+def test_links_are_merged_with_the_used_index(one: IndexServer, desk: Desk, place: str) -> None:
     fill(one, "demo==1.0")
     make_wheel(place, "demo", "2.0")
     make_wheel(place, "demo", "1.0")
@@ -259,7 +259,7 @@ def test_links_are_merged_with_the_index_that_is_used(one: IndexServer, desk: De
     assert catalogue.listing("local").versions == ("0.1",)
 
 
-def test_without_an_index_only_the_links_count(one: IndexServer, desk: Desk, place: str) -> None:
+def test_without_index_only_links_count(one: IndexServer, desk: Desk, place: str) -> None:
     make_wheel(place, "demo", "2.0")
     catalogue = desk.catalogue(links=(place,))
     assert catalogue.listing("demo").versions == ("2.0",)
@@ -268,14 +268,14 @@ def test_without_an_index_only_the_links_count(one: IndexServer, desk: Desk, pla
     assert not desk.registries
 
 
-def test_a_missing_folder_is_an_error_for_whoever_asks(desk: Desk, place: str) -> None:
+def test_missing_links_directory_is_an_error(desk: Desk, place: str) -> None:
     catalogue = desk.catalogue(links=(f"{place}/missing",))
     for name in ("demo", "other"):
         with pytest.raises(FolderUnreadable, match="missing"):
             catalogue.listing(name)
 
 
-def test_a_page_of_links_is_asked_for_once(one: IndexServer, desk: Desk) -> None:
+def test_links_page_is_requested_once(one: IndexServer, desk: Desk) -> None:
     fill(one, "demo==1.0", "other==2.0")
     anchors = "".join(f'<a href="{file.path}">x</a>' for files in one.files.values() for file in files)
     url = one.put("/links", f"<html>{anchors}</html>".encode(), "text/html")
@@ -295,14 +295,14 @@ def test_a_page_of_links_is_asked_for_once(one: IndexServer, desk: Desk) -> None
     assert "/never" in desk.notes.of("warning")[-1]
 
 
-def test_one_archive_may_be_a_link(one: IndexServer, desk: Desk) -> None:
+def test_single_archive_as_link(one: IndexServer, desk: Desk) -> None:
     fill(one, "demo==1.0")
     catalogue = desk.catalogue(links=(one.root + one.files["demo"][0].path,))
     assert catalogue.listing("demo").versions == ("1.0",)
     assert catalogue.metadata("demo", "1.0").name == "demo"
 
 
-def test_a_flat_index_takes_its_place_in_the_order(one: IndexServer, two: IndexServer, desk: Desk, place: str) -> None:
+def test_flat_index_keeps_its_position(one: IndexServer, two: IndexServer, desk: Desk, place: str) -> None:
     make_wheel(place, "demo", "1.0")
     fill(two, "demo==9.0", "other==1.0")
     flat = Index(SafeUrl(f"file://{place}".replace(" ", "%20")), "wheels", flat=True)
@@ -315,7 +315,7 @@ def test_a_flat_index_takes_its_place_in_the_order(one: IndexServer, two: IndexS
     assert desk.catalogue(remote).listing("demo").versions == ("9.0",)
 
 
-def test_a_file_index_with_pages(desk: Desk, place: str) -> None:
+def test_file_index_with_pages(desk: Desk, place: str) -> None:
     make_wheel(f"{place}/files", "Demo_Thing", "1.0", requires=["lib"])
     page = f"{place}/simple/Demo.Thing"
     os.makedirs(page)
@@ -341,7 +341,7 @@ def test_a_file_index_with_pages(desk: Desk, place: str) -> None:
     assert desk.catalogue(url).listing("demo-thing").versions == ("1.0", "2.0")
 
 
-def test_a_file_index_of_json_and_one_of_plain_folders(desk: Desk, place: str) -> None:
+def test_file_index_of_json_or_plain_directories(desk: Desk, place: str) -> None:
     os.makedirs(f"{place}/a/demo")
     with open(f"{place}/a/demo/index.json", "w", encoding="utf-8") as file:
         file.write(
@@ -377,7 +377,7 @@ def test_upload_limits_by_project_and_by_index(one: IndexServer, desk: Desk) -> 
 
 
 @pytest.mark.parametrize("many", [1, 400])
-def test_a_version_that_got_files_later_counts_by_those_of_then(one: IndexServer, desk: Desk, many: int) -> None:
+def test_version_with_later_files_counts_by_its_earlier_ones(one: IndexServer, desk: Desk, many: int) -> None:
     """The same whether its page was just fetched, is remembered, is revalidated, or lies apart from its rows."""
     data = wheel_bytes("demo", "2.0", {})
     one.add(wheel_filename("demo", "2.0"), data, uploaded="2024-01-01T00:00:00Z")
@@ -396,7 +396,7 @@ def test_a_version_that_got_files_later_counts_by_those_of_then(one: IndexServer
         catalogue.close()
 
 
-def test_upload_limits_leave_links_alone(desk: Desk, place: str) -> None:
+def test_upload_limits_do_not_apply_to_links(desk: Desk, place: str) -> None:
     make_wheel(place, "demo", "2.0")
     assert desk.catalogue(links=(place,), rules=Rules(newest=1.0)).listing("demo").barred == {}
 

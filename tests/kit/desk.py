@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
+    from commonwheel.index.search import Remote
     from kit.index_server import IndexServer
 
 TAGS = ("cp311-cp311-manylinux_2_17_x86_64", "cp311-cp311-linux_x86_64", "py3-none-any")
@@ -108,12 +109,18 @@ class Desk:
         self.registries.append(made)
         return made
 
-    def search(self, *indexes: str | Index, links: tuple[str | Index, ...] = (), rules: Rules | None = None) -> Search:
+    def search(
+        self,
+        *indexes: str | Index,
+        links: tuple[str | Index, ...] = (),
+        rules: Rules | None = None,
+        remote: Callable[[], Remote] | None = None,
+    ) -> Search:
         return Search(
             [_index(index) for index in indexes],
             [_index(index) for index in links],
             self.pages,
-            self.registry,
+            remote or self.registry,
             rules or Rules(),
             self.now,
             reporter=self.notes,
@@ -128,10 +135,11 @@ class Desk:
         markers: Mapping[str, str] = MARKERS,
         wheel_metadata: Callable[[Candidate], Metadata] | None = None,
         sdist_metadata: Callable[[Candidate], Metadata] | None = None,
+        remote: Callable[[], Remote] | None = None,
     ) -> Catalogue:
         return Catalogue(
             Target(markers, tags),
-            self.search(*indexes, links=links, rules=rules),
+            self.search(*indexes, links=links, rules=rules, remote=remote),
             wheel_metadata=wheel_metadata,
             sdist_metadata=sdist_metadata,
         )

@@ -74,7 +74,7 @@ def test_every_fact_is_true() -> None:
             assert true_of(leaf, instance), instance.asked
 
 
-def test_the_facts_contradict_each_other() -> None:
+def test_facts_contradict_each_other() -> None:
     """No assignment of states to packages is outside of every fact: brute force over what the facts name."""
     checked = 0
     for _, proof in contradictions(500):
@@ -100,7 +100,7 @@ def fulfils_tie(package: Package, state: dict[Package, int]) -> bool:
     return not package.extra or base not in state or state[package] == ABSENT or state[package] == state[base]
 
 
-def test_nothing_can_be_left_out() -> None:
+def test_core_is_minimal() -> None:
     for instance, proof in contradictions(150):
         universes: dict[str, Universe] = {}
         groups: dict[object, list[Fact]] = {}
@@ -114,7 +114,7 @@ def test_nothing_can_be_left_out() -> None:
             assert not court.contradicts([facts for key, facts in groups.items() if key != left_out]), instance.asked
 
 
-def test_patience_is_counted_and_not_timed() -> None:
+def test_effort_limit_counts_steps_not_time() -> None:
     court = _Court({})
     court._patience = 0
     assert not court.contradicts([])

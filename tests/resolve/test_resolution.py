@@ -43,7 +43,7 @@ def solved(*lines: str, **fields: Any) -> Resolution:
     return solve(Inputs(asked, Target(LINUX, ()), **fields), Offers(INDEX), Silence())
 
 
-def test_pins_are_sorted_and_say_who_asked() -> None:
+def test_pins_are_sorted_and_name_their_requesters() -> None:
     resolution = solved("c", "a[y]", "a")
     assert [(pin.name, pin.version, pin.extras, pin.requested) for pin in resolution.pins] == [
         ("a", "1.0", ("x", "y"), True),
@@ -59,12 +59,12 @@ def test_pins_are_sorted_and_say_who_asked() -> None:
     }
 
 
-def test_a_line_without_a_file_is_the_command_line() -> None:
+def test_requirement_without_file_is_from_command_line() -> None:
     resolution = solve(Inputs((requirement("d"),), Target(LINUX, ())), Offers(INDEX), Silence())
     assert resolution.parents == {"d": ("command line",)}
 
 
-def test_hashes_of_lines_and_constraints_end_in_the_pin() -> None:
+def test_hashes_of_requirements_and_constraints_reach_the_pin() -> None:
     one, other = Digest("sha256", "11"), Digest("sha256", "22")
     asked = (requirement("d").replaced(digests=(one,)), requirement("d"))
     constraint = requirement("d==1.0").replaced(digests=(other, one))
@@ -73,7 +73,7 @@ def test_hashes_of_lines_and_constraints_end_in_the_pin() -> None:
     assert pin.digests == (one, other)
 
 
-def test_the_task_ends_whatever_happens() -> None:
+def test_progress_task_always_ends() -> None:
     tasks = Tasks()
     solve(Inputs((requirement("a"),), Target(LINUX, ())), Offers(INDEX), tasks)
     assert tasks.open == []
@@ -82,7 +82,7 @@ def test_the_task_ends_whatever_happens() -> None:
     assert tasks.open == []
 
 
-def test_what_the_catalogue_cannot_answer_is_not_hidden() -> None:
+def test_catalogue_errors_propagate() -> None:
     class Broken(Offers):
         def listing(self, name: str) -> Listing:
             raise CommonwheelError("the index is on fire")
@@ -93,7 +93,7 @@ def test_what_the_catalogue_cannot_answer_is_not_hidden() -> None:
     assert tasks.open == []
 
 
-def test_a_broken_line_of_the_users_is_named() -> None:
+def test_invalid_user_requirement_is_named() -> None:
     with pytest.raises(CommonwheelError) as caught:
         solved("a>=>1")
     assert caught.value.code == "invalid-specifier"

@@ -108,7 +108,7 @@ def solved(instance: Instance, **fields: Any) -> Resolution:
 
 
 @pytest.mark.parametrize("strategy", ["requires-python", "fewest"])
-def test_in_every_world_exactly_what_is_needed_there(strategy: str) -> None:
+def test_each_environment_gets_exactly_its_packages(strategy: str) -> None:
     answered = several = 0
     for seed in range(MANY):
         instance = Instance(seed)
@@ -137,7 +137,7 @@ def load() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("case", list(load()))
-def test_scenario(case: dict[str, Any]) -> None:
+def test_universal_scenario(case: dict[str, Any]) -> None:
     given = dict(case.get("with", {}))
     world = {key: given.pop(key) for key in ("environments", "fork_strategy") if key in given}
     world["environments"] = tuple(world.get("environments", ()))

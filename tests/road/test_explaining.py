@@ -1,5 +1,7 @@
 """What is added to a bare reason, from the files of a catalogue."""
 
+from typing import Any
+
 import pytest
 
 from commonwheel.errors import CommonwheelError
@@ -8,7 +10,7 @@ from commonwheel.model import Candidate, SafeUrl
 from commonwheel.road.explaining import Explainer
 
 
-def file(name: str = "lib-1.0-py3-none-any.whl", **fields: object) -> Candidate:
+def file(name: str = "lib-1.0-py3-none-any.whl", **fields: Any) -> Candidate:
     return Candidate("lib", "1.0", "wheel", name, SafeUrl(f"https://files.example/{name}"), **fields)
 
 
@@ -46,11 +48,11 @@ def test_details(files: list[Candidate], reason: str, said: str) -> None:
     assert Explainer(Offers(*files))("lib", "1.0", reason) == said
 
 
-def test_what_cannot_be_found_out_is_left_out() -> None:
+def test_unavailable_details_are_omitted() -> None:
     assert Explainer(Offers(file()))("lib", "broken", "yanked") == ""
 
 
-def test_why_a_version_may_be_missing() -> None:
+def test_reasons_for_a_missing_version() -> None:
     one, two = (Index(SafeUrl(f"https://{name}.example")) for name in "ab")
     local = Index(SafeUrl("file:///opt/simple"), beside=True)
     hidden = Index(SafeUrl("https://c.example"), "c", explicit=True)
