@@ -372,7 +372,7 @@ def test_store_directory_swapped_by_another_user(offered: Offered, place: str, r
         "version by a link": "v1",
         "store by another": "",
     }[what]
-    run("chmod", "a+w", os.path.dirname(f"{store}/{victim}".rstrip("/")))
+    run("chmod", "a+w,-t", os.path.dirname(f"{store}/{victim}".rstrip("/")))
     mallory.python(
         "import os, sys; os.rename(sys.argv[1], sys.argv[1] + '.old'); os.symlink(sys.argv[2], sys.argv[1])",
         f"{store}/{victim}".rstrip("/"),

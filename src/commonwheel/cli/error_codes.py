@@ -142,6 +142,16 @@ CODES: "Final[dict[str, Help]]" = {
         "A wrong path, or missing permissions.",
         "Correct the path or its permissions.",
     ),
+    "foreign-journal": Help(
+        "An interrupted change of an environment cannot be recovered, because its journal is not trusted.",
+        "Another user made the journal or can replace it, or it names paths outside the environment; cw moved nothing.",
+        "Look at the files that the message names and remove the journal; pass `--trust USER` only if you trust its owner.",
+    ),
+    "foreign-state": Help(
+        "The state directory of an environment (`.cw`) is not trusted.",
+        "`.cw` or a part of it is a symbolic link, is not a directory, or belongs to another user.",
+        "Look at what the message names and remove it; pass `--trust USER` only if you trust its owner.",
+    ),
     "git-failed": Help(
         "A git repository or revision could not be fetched.",
         "A wrong URL or revision, missing credentials, or no network.",
