@@ -237,6 +237,19 @@ def test_a_pipe_in_the_place_of_state_hangs_nothing(offered: Commons, target: st
         os.unlink(path)
 
 
+@pytest.mark.parametrize(
+    "path", [".cw/history/000001", ".cw/.tmp-host-1-0/journal", ".CW/lock", "wrapped-1.0.data/data/.cw/history/000001"]
+)
+def test_a_wheel_that_brings_state_is_refused(offered: Commons, path: str) -> None:
+    here = offered
+    here.offer("wrapped", "1.0", {"wrapped.py": "", path: "commonwheel-history\t1\n"})
+    target = os.path.join(here["bob"].home, f"target-{os.urandom(3).hex()}")
+    ran = here.at("bob")("pip", "install", "-p", user_python(), "--target", target, "wrapped").failed(1)
+    assert "wrapped" in ran.err
+    assert not os.path.exists(os.path.join(target, "wrapped.py"))
+    assert not os.path.exists(os.path.join(target, ".cw", "history", "000001"))
+
+
 def test_a_record_of_a_stranger_answers_no_hash(offered: Commons) -> None:
     """A member of a group records what he likes; whoever asks for hashes gets the wheel itself."""
     here = offered
