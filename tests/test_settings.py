@@ -2,10 +2,11 @@
 
 import os
 import tomllib
+from pathlib import Path
 
 import pytest
 
-from commonwheel.settings import OPTIONS, ConfigError, Settings
+from commonwheel.settings import OPTIONS, PERSONAL, ConfigError, Settings
 
 
 @pytest.fixture
@@ -22,7 +23,25 @@ def write(home, name, text):
     return str(path)
 
 
-def settings(home, given=None, environ=None, *, start="project", pip=True):
+class Finder:
+    """Open every file; remember what was warned of, and who was trusted when a project's file was opened."""
+
+    def __init__(self):
+        self.warnings = []
+        self.trusted: tuple[str, ...] = ()
+
+    def project(self, path, trusted, matters):
+        self.trusted = tuple(trusted)
+        return self.own(path)
+
+    def own(self, path):
+        return Path(path).read_bytes() if Path(path).is_file() else None
+
+    def warn(self, message):
+        self.warnings.append(message)
+
+
+def settings(home, given=None, environ=None, *, start="project", pip=True, finder=None):
     surroundings = {
         "HOME": str(home),
         "XDG_CONFIG_HOME": f"{home}/user",
@@ -30,8 +49,9 @@ def settings(home, given=None, environ=None, *, start="project", pip=True):
         **(environ or {}),
     }
     return Settings(
-        given or {}, surroundings, str(home / start), lambda text, _: tomllib.loads(text), pip_interface=pip
-    )
+        given or {}, surroundings, str(home / start), lambda text, _: tomllib.loads(text), pip_interface=pip,
+        finder=finder or Finder(),
+    )  # fmt: skip
 
 
 def test_the_nearest_speaker_wins(home):
@@ -141,9 +161,10 @@ def test_a_cut_off_date_can_be_taken_back(home):
 
 
 def test_paths_of_files_are_meant_beside_the_file(home):
-    write(home, "project/cw.toml", 'layers = ["shared"]\ncert = "ca.pem"\n')
+    write(home, "project/cw.toml", 'cert = "ca.pem"\n')
+    write(home, "user/cw/cw.toml", 'layers = ["shared"]\n')
     found = settings(home, start="project/deep")
-    assert found.many("layers") == (f"{home}/project/shared",)
+    assert found.many("layers") == (f"{home}/user/cw/shared",)
     assert found.text("cert") == f"{home}/project/ca.pem"
 
 
@@ -187,10 +208,56 @@ def test_a_file_that_is_no_text_is_told(home):
         settings(home).text("resolution")
 
 
+@pytest.mark.parametrize("key", PERSONAL)
+@pytest.mark.parametrize("name", ["cw.toml", "pyproject.toml"])
+def test_a_project_decides_neither_whom_to_trust_nor_where_stores_are_nor_what_is_verified(home, key, name):
+    option = OPTIONS[key]
+    flag = option.kind == "flag"
+    text = f"{option.config} = true" if flag else f"{option.config} = {['theirs'] if option.many else 'theirs'!r}"
+    text = text.replace("'", '"')
+    written = write(home, f"project/{name}", text if name == "cw.toml" else f"[tool.cw]\n{text}")
+    heard = Finder()
+    found = settings(home, finder=heard)
+    assert found.setting(key).value is None
+    assert len(heard.warnings) == 1
+    assert f"`{option.config}` in `{written}` is ignored" in heard.warnings[0]
+    assert option.flags[0] in heard.warnings[0]
+    # the user's own file decides
+    write(home, "user/cw/cw.toml", text.replace("theirs", "mine"))
+    value = settings(home).setting(key).value
+    assert value is True if flag else "mine" in str(value)
+
+
+def test_what_uv_calls_an_insecure_host_is_not_for_a_project_either(home):
+    write(home, "project/uv.toml", 'allow-insecure-host = ["a"]\nindex-url = "http://b"')
+    heard = Finder()
+    found = settings(home, finder=heard)
+    assert found.many("allow-insecure-host") == ()
+    assert found.text("index-url") == "http://b"
+    assert len(heard.warnings) == 1
+
+
+def test_what_the_pip_table_of_a_project_says_is_left_out_as_well(home):
+    write(home, "project/cw.toml", '[pip]\ntrust = ["a"]')
+    assert settings(home).many("trust") == ()
+
+
+def test_whom_the_user_trusts_is_known_before_a_file_of_a_project_is_opened(home):
+    write(home, "project/cw.toml", "offline = true")
+    write(home, "user/cw/cw.toml", 'trust = ["friend"]')
+    heard = Finder()
+    assert settings(home, finder=heard).flag("offline")
+    assert heard.trusted == ("friend",)
+    assert settings(home, {"trust": ["other"]}, finder=heard).flag("offline")
+    assert heard.trusted == ("other",)
+
+
 def test_the_project_file_costs_no_parser_when_it_says_nothing(home):
     write(home, "project/pyproject.toml", "this is [not TOML")
     parsed = []
-    found = Settings({}, {"HOME": str(home)}, str(home / "project"), lambda text, _: parsed.append(text) or {})
+    found = Settings(
+        {}, {"HOME": str(home)}, str(home / "project"), lambda text, _: parsed.append(text) or {}, finder=Finder()
+    )
     assert found.text("resolution") is None
     assert parsed == []
 

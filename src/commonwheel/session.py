@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from commonwheel.commands.beginning import Begun
     from commonwheel.copies import Standing
     from commonwheel.events import Reporter
+    from commonwheel.fs.start import Start
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.index.configured import Index
     from commonwheel.index.defaults import PipConfiguration
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from commonwheel.specs.requirements_txt import Option
     from commonwheel.store.records import Records
     from commonwheel.store.store import Store
+    from commonwheel.store.trust import Trust
 
 _ALL = ":all:"
 # Commands that ask indexes.
@@ -85,8 +87,17 @@ class Session:
         self.words = tuple(words)
         self.reporter: Reporter = Silence()
         project = given.get("project")
-        start = os.path.join(self.cwd, project) if isinstance(project, str) else self.cwd
-        self.settings = Settings(given, self.environ, start, _read_toml, pip_interface=command.startswith("pip "))
+        # a link that the user names is taken at its word, and what lies above its target is above the project
+        start = os.path.realpath(project) if isinstance(project, str) else self.cwd
+        self.settings = Settings(
+            given,
+            self.environ,
+            start,
+            _read_toml,
+            pip_interface=command.startswith("pip "),
+            finder=_Finder(self, start),
+        )
+        self._unsaid: list[str] = []
         self.file_options: tuple[Option, ...] = ()
         self.config_settings: tuple[tuple[Requirement, str, str], ...] = ()
         self.build_constraints: tuple[Requirement, ...] = ()
@@ -106,7 +117,17 @@ class Session:
         self._early: Search | None = None
 
     def __enter__(self) -> "Self":
+        unsaid, self._unsaid = self._unsaid, []
+        for message in unsaid:
+            self.warn(message)
         return self
+
+    def warn(self, message: str) -> None:
+        """Warn the user; what is found out before there is a reporter is said when there is one."""
+        if isinstance(self.reporter, Silence):
+            self._unsaid.append(message)
+        else:
+            self.reporter.note("warning", message)
 
     def __exit__(
         self, kind: "type[BaseException] | None", error: "BaseException | None", trace: "TracebackType | None"
@@ -171,6 +192,16 @@ class Session:
         return Store(self.records.layers, self.reporter, self._admission)
 
     @property
+    def trust(self) -> "Trust":
+        """Return whose files count: mine, root's, and those of users whom the settings name."""
+        return self._once("trust", self._make_trust)  # type: ignore[no-any-return]
+
+    def _make_trust(self) -> "Trust":
+        from commonwheel.store.trust import Trust
+
+        return Trust(self.settings.many("trust"))
+
+    @property
     def records(self) -> "Records":
         """Return what the layers of the store remember: most commands need no more of it."""
         return self._once("records", self._make_records)  # type: ignore[no-any-return]
@@ -178,9 +209,8 @@ class Session:
     def _make_records(self) -> "Records":
         from commonwheel.store.layers import Layer
         from commonwheel.store.records import Records
-        from commonwheel.store.trust import Trust
 
-        trust = Trust(self.settings.many("trust"))
+        trust = self.trust
         read_only = self.settings.flag("read-only-cache")
         kept = self.settings.flag("keep-archives") if self.settings.is_set("keep-archives") else None
         layers: dict[str, Layer] = {}
@@ -286,7 +316,17 @@ class Session:
         from commonwheel.python.discovery import Surroundings
 
         search = self.environ.get("CW_PYTHON_SEARCH_PATH") or self.environ.get("UV_PYTHON_SEARCH_PATH")
-        return Surroundings(self.environ, self.cwd, self, self._probe, search, self.reporter)
+        return Surroundings(self.environ, self.cwd, self, self._probe, search, self.reporter, self.start)
+
+    @property
+    def start(self) -> "Start":
+        """Return the directory that the user started in, to look upward from it."""
+        return self._once("start", self._make_start)  # type: ignore[no-any-return]
+
+    def _make_start(self) -> "Start":
+        from commonwheel.fs.start import Start
+
+        return Start(self.cwd, lambda owner: self.trust.extended((str(owner),)), self.warn)
 
     def _probe(self, argv: "Sequence[str]", *, timeout: float | None = None) -> "Finished":
         """Run an interpreter that nothing is remembered of: then pages are not either, and are asked for meanwhile."""
@@ -381,10 +421,8 @@ class Session:
             return pinned
         for place in discovery.upward(self.cwd):
             path = os.path.join(place, "pyproject.toml")
-            try:
-                with open(path, "rb") as stream:
-                    data = stream.read()
-            except OSError:
+            data = self.start.read(path, _names_python)
+            if data is None:
                 continue
             # a TOML parser costs more than the whole of `cw venv`
             return self.project(path).requires_python if b"requires-python" in data else ""
@@ -442,7 +480,12 @@ class Session:
             system_calls.hand_over()
         timeout = self.settings.number("lock-timeout")
         return recovery.recover(
-            environment, _is_sound, self.reporter, lock_timeout=300.0 if timeout is None else timeout
+            environment,
+            _is_sound,
+            self.reporter,
+            trust=self.trust,
+            lock_timeout=300.0 if timeout is None else timeout,
+            look_only=self.settings.flag("dry-run") or self.settings.flag("check"),
         )
 
     def remember_roots(
@@ -1183,6 +1226,46 @@ class _Plain:
 
         formats = Formats(frozenset(), self._session.forbidden_sdists())
         return self._session.rules(**({"formats": formats, "lowest": False} | changes))
+
+
+def _names_python(data: bytes) -> bool:
+    """Tell whether a pyproject.toml may say which Python it wants."""
+    return b"requires-python" in data
+
+
+class _Finder:
+    """Open configuration files for the settings: those of a project only if nobody else may have put them there."""
+
+    def __init__(self, session: Session, start: str) -> None:
+        self._session = session
+        self._path = start
+        self._start: Start | None = None
+
+    def project(self, path: str, trusted: "Sequence[str]", matters: "Callable[[bytes], bool]") -> bytes | None:
+        """Return the content of a file at or above the start, None if it is not there or does not count."""
+        if self._start is None:
+            from commonwheel.fs.start import Start
+            from commonwheel.store.trust import Trust
+
+            self._start = Start(self._path, lambda owner: Trust((*trusted, str(owner))), self._session.warn)
+        return self._start.read(path, matters)
+
+    def own(self, path: str) -> bytes | None:
+        """Return the content of a file of the user's or the system's configuration, None if it is not there.
+
+        It is found through variables, which are the user's word; but under `sudo -E` these name another user's home. So the file itself
+        must be mine or root's.
+        """
+        if not os.path.lexists(path):
+            return None
+        from commonwheel.fs.start import Start
+        from commonwheel.store.trust import Trust
+
+        return Start(os.path.dirname(path), lambda _: Trust(), self._session.warn).read(path)
+
+    def warn(self, message: str) -> None:
+        """Pass a warning on."""
+        self._session.warn(message)
 
 
 def _speech() -> "Callable[..., object]":

@@ -189,10 +189,9 @@ def test_a_reader_that_has_seen_enough(tmp_path):
 
 def test_another_directory(cw):
     os.mkdir(cw.path("deep"))
-    cw.write("deep/cw.toml", 'cache-dir = "elsewhere"\n')
-    cw.environ.pop("CW_CACHE_DIR")
-    assert cw("--directory", "deep", "cache", "dir").ok().out == cw.path("deep", "elsewhere") + "\n"
-    assert cw("--project", "deep", "cache", "dir").ok().out == cw.path("deep", "elsewhere") + "\n"
+    cw.write("deep/cw.toml", 'cert = "elsewhere"\n')
+    for words in (("--directory", "deep"), ("--project", "deep")):
+        assert cw.path("deep", "elsewhere") in cw(*words, "config", "cert").ok().out
     assert "`nowhere`" in cw("--directory", "nowhere", "cache", "dir").failed(2).err
 
 

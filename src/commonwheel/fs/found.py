@@ -56,17 +56,40 @@ _PERHAPS_A_LINK = frozenset({errno.ENOTDIR, errno.ELOOP, errno.EMLINK})
 
 
 class Refusal(Value):
-    """Tell why something that was found is not used: its path, the reason as a sentence, and what to type if it should be."""
+    """Tell why something that was found is not used: its path, the reason as a sentence, and what to type if it should be.
 
-    __slots__ = ("hint", "path", "reason")
+    `errno` is what the system said when it could not be opened or read, 0 when it could and does not count.
+    """
 
-    def __init__(self, path: str, reason: str, hint: str = "") -> None:
+    __slots__ = ("errno", "hint", "path", "reason")
+
+    def __init__(self, path: str, reason: str, hint: str = "", errno: int = 0) -> None:
         self.path: Final = path
         self.reason: Final = reason
         self.hint: Final = hint
+        self.errno: Final = errno
 
     def __str__(self) -> str:
         return f"`{self.path}` is passed over: {self.reason}" + (f" ({self.hint})" if self.hint else "")
+
+
+class Anybody:
+    """Let everybody's files count: for what is only shown. They are opened as carefully as all others."""
+
+    def owner(self, uid: int) -> bool:  # noqa: ARG002
+        """Tell that this user counts."""
+        return True
+
+    def directory(self, fd: int, found: os.stat_result) -> str:  # noqa: ARG002
+        """Give no reason against a directory."""
+        return ""
+
+    def regular(self, fd: int, found: os.stat_result) -> str:  # noqa: ARG002
+        """Give no reason against a file."""
+        return ""
+
+
+ANYBODY = Anybody()
 
 
 class Directory:
@@ -98,6 +121,10 @@ class Directory:
         if isinstance(fd, OSError):
             return _failed(path, fd)
         return Directory(fd, path, self._belief, self.refusal or _asked(fd, path, self._belief))
+
+    def asked(self, belief: "Belief") -> "Directory":
+        """Return the same open directory under another belief, which is asked about it and about nothing above it."""
+        return Directory(self.fd, self.path, belief, _asked(self.fd, self.path, belief))
 
     def close(self) -> None:
         """Close the descriptor."""
@@ -252,7 +279,7 @@ def _content(
             return Refusal(path, f"it has {met.st_size:,} bytes, and at most {limit:,} are read")
         return _all_of(fd, path, limit)
     except OSError as error:
-        return Refusal(path, f"it cannot be read: {error.strerror}")
+        return Refusal(path, f"it cannot be read: {error.strerror}", errno=error.errno or errno.EIO)
     finally:
         os.close(fd)
 
@@ -277,7 +304,7 @@ def _asked(fd: int, path: str, belief: "Belief") -> Refusal | None:
     try:
         met = os.fstat(fd)
     except OSError as error:
-        return Refusal(path, f"it cannot be asked for its owner: {error.strerror}")
+        return Refusal(path, f"it cannot be asked for its owner: {error.strerror}", errno=error.errno or errno.EIO)
     reason = belief.directory(fd, met)
     return Refusal(path, reason, _advice(path, met, belief)) if reason else None
 
@@ -289,14 +316,14 @@ def _failed(path: str, error: OSError) -> Refusal | None:
         return Refusal(path, "it is a link, which is not followed", _removal(path))
     if error.errno == errno.ENOTDIR:
         return Refusal(path, "it is not a directory", _removal(path))
-    return Refusal(path, f"it cannot be opened: {error.strerror}")
+    return Refusal(path, f"it cannot be opened: {error.strerror}", errno=error.errno or errno.EIO)
 
 
 def _through(path: str, refusal: Refusal | None) -> Refusal | None:
     """Return the refusal of a file for a reason that lies on the way to it."""
     if refusal is None or refusal.path == path:
         return refusal
-    return Refusal(path, _of(refusal), refusal.hint)
+    return Refusal(path, _of(refusal), refusal.hint, refusal.errno)
 
 
 def _of(refusal: Refusal) -> str:
