@@ -78,7 +78,9 @@ def with_slurm(here: Machine, index: IndexServer) -> None:
     here.write("/usr/local/bin/sbatch", _SBATCH, mode=0o755)
     here.write("/etc/cw/cw.toml", 'layers = ["/shared/cw"]\n')
     command = "mkdir /shared && cw cache init /shared/cw --publish --link-mode fold"
-    assert here.shell().run(f"{command} && CW_CACHE_DIR=/shared/cw cw pip install --target /tmp/w numpy scipy").code == 0
+    assert (
+        here.shell().run(f"{command} && CW_CACHE_DIR=/shared/cw cw pip install --target /tmp/w numpy scipy").code == 0
+    )
 
 
 _MAKE_CONDA = f"""
@@ -137,7 +139,9 @@ def offered() -> dict[str, bytes]:
         for version, requires in versions.items():
             files = {f"{module}/__init__.py": f'__version__ = "{version}"\n', f"{module}/data.txt": f"{name}\n" * 50}
             if name == "ipykernel":
-                files["ipykernel/__main__.py"] = 'import sys\nassert sys.argv[1:] == "install --user --name analysis".split()\n'
+                files["ipykernel/__main__.py"] = (
+                    'import sys\nassert sys.argv[1:] == "install --user --name analysis".split()\n'
+                )
             points = {"console_scripts": {name: f"{module}:print"}} if name in {"flask", "cowsay"} else None
             made[wheel_filename(name, version)] = wheel_bytes(
                 name, version, files, requires=requires, entry_points=points
@@ -175,7 +179,9 @@ class Reader:
         shell = self._here.shell(step.user or self._reader)
         words = text.split()
         if words[0] in {"docker", "podman"}:
-            done = self._containers(shlex.split(text.replace("\\\n", " "), comments=True), shell.run("pwd").output.strip())
+            done = self._containers(
+                shlex.split(text.replace("\\\n", " "), comments=True), shell.run("pwd").output.strip()
+            )
         else:
             done = shell.run(text)
         where = f"{self._page}, line {step.line}: {step.text}\nexit status {done.code}\n{done.output}"
@@ -194,8 +200,12 @@ class Reader:
 
     def _carry_out(self, step: File) -> None:
         """Run what a unit of systemd or a configuration of a CI service calls of cw."""
-        lines = re.findall(r"^\s*(?:ExecStart(?:Pre)?=/usr/local/bin/|- (?:run: |script: )?)((?:cw|\.venv/bin/python) .*)$", step.text, re.M)
-        variables = re.findall(r"^Environment=(\S+)$", step.text, re.M)
+        lines = re.findall(
+            r"^\s*(?:ExecStart(?:Pre)?=/usr/local/bin/|- (?:run: |script: )?)((?:cw|\.venv/bin/python) .*)$",
+            step.text,
+            re.MULTILINE,
+        )
+        variables = re.findall(r"^Environment=(\S+)$", step.text, re.MULTILINE)
         user = "root" if step.language == "ini" else self._reader
         for line in lines:
             done = self._here.shell(user).run(f"(export HOME {shlex.join(variables)}; {line})")
@@ -204,7 +214,9 @@ class Reader:
 
     def _adapted(self, text: str) -> str:
         """Put the address of the kit's index where the page has an invented one."""
-        return text.replace("https://pypi.example.com/simple", self._index.url.rstrip("/")).replace("pypi.example.com", "127.0.0.1")
+        return text.replace("https://pypi.example.com/simple", self._index.url.rstrip("/")).replace(
+            "pypi.example.com", "127.0.0.1"
+        )
 
 
 @pytest.mark.root

@@ -27,7 +27,9 @@ def main() -> int:
         how = ["--script", "cw", "--venv", "--sh-boot", "--compile", "--output-file", target]
         environ = {**os.environ, "PEX_ROOT": os.path.join(place, "root")}
         subprocess.run([python, "-m", "pex", ROOT, *how], check=True, env=environ)
-    print(f"{target}: {os.path.getsize(target) / 1e6:.0f} MB, for Python {sys.version_info[0]}.{sys.version_info[1]} on this platform")
+    print(
+        f"{target}: {os.path.getsize(target) / 1e6:.0f} MB, for Python {sys.version_info[0]}.{sys.version_info[1]} on this platform"
+    )
     return 0
 
 

@@ -88,7 +88,9 @@ class Containers:
             for source in sources:
                 path = self._host.path(os.path.join(cwd, source))
                 where = os.path.join(target, os.path.basename(source))
-                shutil.copy(path, image.machine.path(where if len(sources) > 1 or rest.endswith((".", "/")) else target))
+                shutil.copy(
+                    path, image.machine.path(where if len(sources) > 1 or rest.endswith((".", "/")) else target)
+                )
         elif verb == "USER":
             image.user = rest
         elif verb not in {"FROM", "CMD", "ENTRYPOINT"}:
@@ -120,10 +122,16 @@ class Containers:
     # --- docker run ---
 
     def _run(self, words: list[str]) -> Done:
-        user, groups, read_only, variables, volumes, scratch = "", "", False, {}, [], []
+        user, groups, read_only = "", "", False
+        variables: dict[str, str] = {}
+        volumes: list[str] = []
+        scratch: list[str] = []
         while words[0].startswith("-"):
             option, _, value = words.pop(0).partition("=")
-            if option in {"-v", "-u", "-e", "--group-add", "--tmpfs", "--network", "--user", "--env", "--volume"} and not value:
+            if (
+                option in {"-v", "-u", "-e", "--group-add", "--tmpfs", "--network", "--user", "--env", "--volume"}
+                and not value
+            ):
                 value = words.pop(0)
             if option in {"-u", "--user"}:
                 user = value

@@ -55,7 +55,7 @@ class Shell:
     def run(self, command: str, timeout: float = 120) -> Done:
         """Run a command to its end. TimeoutError: it takes longer than so many seconds; EOFError: it ended the shell."""
         assert self._process.stdin is not None
-        text = f"{{ {command}\n}} 2>&1 </dev/null; echo \"{_END}$?\"\n"
+        text = f'{{ {command}\n}} 2>&1 </dev/null; echo "{_END}$?"\n'
         self._process.stdin.write(text.encode())
         self._process.stdin.flush()
         output = self._read(command, time.monotonic() + timeout)
@@ -131,8 +131,11 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine(*people: str, lower: str = "/", index: str = "") -> Iterator[Machine]:
-    """Give a machine with these ordinary users; `index` is the URL that its pip is configured with."""
+def machine(*people: str, lower: str = "/", index: str = "", bare: bool = False) -> Iterator[Machine]:
+    """Give a machine with these ordinary users; `index` is the URL that its pip is configured with.
+
+    A `bare` one has no `cw`, and its pip is configured as that of this machine.
+    """
     with contextlib.ExitStack() as stack:
         place = tempfile.mkdtemp(prefix="cw-machine-")
         stack.callback(shutil.rmtree, place, ignore_errors=True)
@@ -141,8 +144,9 @@ def machine(*people: str, lower: str = "/", index: str = "") -> Iterator[Machine
         subprocess.run(("mount", "--make-shared", root), check=True)
         for point in ("/dev", "/proc"):
             stack.enter_context(mounts.bind(point, root + point))
-        stack.enter_context(mounts.tmpfs(f"{root}/tmp", "1g"))
-        os.chmod(f"{root}/tmp", 0o1777)
+        for point in ("/tmp", "/dev/shm"):
+            stack.enter_context(mounts.tmpfs(root + point, "1g"))
+            os.chmod(root + point, 0o1777)
         # a copy: what other tests do to users of this machine meanwhile, and their locks, would shine through the layer
         stack.enter_context(mounts.tmpfs(f"{root}/etc", "64m"))
         os.chmod(f"{root}/etc", 0o755)
@@ -152,7 +156,8 @@ def machine(*people: str, lower: str = "/", index: str = "") -> Iterator[Machine
         source = os.path.dirname(user_path().split(os.pathsep)[0])
         stack.enter_context(mounts.bind(source, root + LIBRARY))
         stack.callback(found.close)
-        _furnish(found, index)
+        if not bare:
+            _furnish(found, index)
         # numbers that no user of this machine gets: a test that removes its own ends what runs under the same number
         for number, name in enumerate(people, FIRST_UID):
             words = ("useradd", "-m", "-s", "/bin/bash", "-u", str(number), name)
