@@ -36,7 +36,9 @@ def digest(text: str) -> str:
 def run(*words: str, cwd: str, **environ: str) -> str:
     """Show and run a command, which has to succeed; return its output."""
     print("$", " ".join(words), flush=True)
-    done = subprocess.run(words, cwd=cwd, env={**os.environ, **environ}, text=True, stdout=subprocess.PIPE, check=True)
+    # an environment that is active here is none of its business
+    kept = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "CONDA_PREFIX")}
+    done = subprocess.run(words, cwd=cwd, env={**kept, **environ}, text=True, stdout=subprocess.PIPE, check=True)
     print(done.stdout, end="", flush=True)
     return done.stdout
 
