@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from commonwheel.specs.requirements_txt import Option
     from commonwheel.store.records import Records
     from commonwheel.store.store import Store
+    from commonwheel.store.trust import Trust
 
 _ALL = ":all:"
 # Commands that ask indexes.
@@ -171,6 +172,16 @@ class Session:
         return Store(self.records.layers, self.reporter, self._admission)
 
     @property
+    def trust(self) -> "Trust":
+        """Return whose files count: mine, root's, and those of users whom the settings name."""
+        return self._once("trust", self._make_trust)  # type: ignore[no-any-return]
+
+    def _make_trust(self) -> "Trust":
+        from commonwheel.store.trust import Trust
+
+        return Trust(self.settings.many("trust"))
+
+    @property
     def records(self) -> "Records":
         """Return what the layers of the store remember: most commands need no more of it."""
         return self._once("records", self._make_records)  # type: ignore[no-any-return]
@@ -178,9 +189,8 @@ class Session:
     def _make_records(self) -> "Records":
         from commonwheel.store.layers import Layer
         from commonwheel.store.records import Records
-        from commonwheel.store.trust import Trust
 
-        trust = Trust(self.settings.many("trust"))
+        trust = self.trust
         read_only = self.settings.flag("read-only-cache")
         kept = self.settings.flag("keep-archives") if self.settings.is_set("keep-archives") else None
         layers: dict[str, Layer] = {}
@@ -188,7 +198,7 @@ class Session:
         def add(root: str, *, temporary: bool = False) -> Layer:
             root = os.path.normpath(os.path.join(self.cwd, os.path.expanduser(root)))
             made = Layer(root, trust, read_only=read_only, temporary=temporary, keep_archives=kept, read_toml=_toml)
-            return layers.setdefault(root, made)
+            return layers.setdefault(made.root, made)
 
         passing = self._temporary_store()
         if not self.settings.flag("no-cache"):
@@ -442,7 +452,12 @@ class Session:
             system_calls.hand_over()
         timeout = self.settings.number("lock-timeout")
         return recovery.recover(
-            environment, _is_sound, self.reporter, lock_timeout=300.0 if timeout is None else timeout
+            environment,
+            _is_sound,
+            self.reporter,
+            trust=self.trust,
+            lock_timeout=300.0 if timeout is None else timeout,
+            look_only=self.settings.flag("dry-run") or self.settings.flag("check"),
         )
 
     def remember_roots(

@@ -101,7 +101,7 @@ _TABLE = (
     # The store.
     Option("cache-dir", "--cache-dir", "path", "The personal store", metavar="DIR", variables="CACHE_DIR", uv=False, config="cache-dir"),
     Option("layers", "--layer", "paths", "A further store, read first; may be repeated", metavar="DIR", variables="LAYERS", separators=":", uv=False, config="layers"),
-    Option("trust", "--trust", "list", "A user whose entries may be used as they are; may be repeated", metavar="USER", variables="TRUST", uv=False, config="trust"),
+    Option("trust", "--trust", "list", "Use the entries of this user (or `@GROUP`, or the owner of a store) as they are; may be repeated", metavar="USER", variables="TRUST", uv=False, config="trust"),
     Option("no-cache", "-n --no-cache --no-cache-dir", "flag", "Use a temporary store and drop it afterwards", variables="NO_CACHE", config="no-cache"),
     Option("read-only-cache", "--read-only-cache --frozen-cache", "flag", "Fail up front when something is missing from the store", variables="READ_ONLY_CACHE", uv=False, config="read-only-cache"),
     Option("refresh", "--refresh", "flag", "Ask the index again, whatever is remembered", off="--no-refresh"),

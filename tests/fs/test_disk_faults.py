@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from commonwheel.fs import disk, facts
+from commonwheel.fs import disk, facts, journal
 from kit.faultfs import FaultFS, faults
 from kit.users import users
 
@@ -186,7 +186,7 @@ def test_what_was_durable_survives_a_power_cut(faulty: FaultFS, how: str) -> Non
     book.close()
     assert Path(kept).read_bytes() == Path(at(faulty, "synced")).read_bytes() == NEW
     assert Path(lost).read_bytes() != NEW
-    records = disk.Journal.records(at(faulty, "journal"))
+    records = journal.records(Path(at(faulty, "journal")).read_bytes())
     assert [(record.words, record.done) for record in records] == [(("one",), False), (("two",), False)]
 
 

@@ -65,7 +65,7 @@ def test_foreign_entries_are_never_hard_linked(env: Environment, entry: Entry) -
 @pytest.mark.parametrize("setting", ["symlink", "fold"])
 def test_nothing_leads_into_an_entry_that_goes_with_the_process(env: Environment, entry: Entry, setting: str) -> None:
     assert not {"fold", "symlink"} & set(tried(env, entry.replaced(trusted=False), setting))
-    with pytest.raises(LinkRefused, match="temporary store"):
+    with pytest.raises(LinkRefused, match="its store is temporary"):
         linking.choose(f"{setting}!", env, [entry.replaced(trusted=False)])
 
 

@@ -15,9 +15,11 @@ import pytest
 from commonwheel.events import Silence
 from commonwheel.fs import disk
 from commonwheel.install import changeset, history, plan, recovery, transaction, verify
+from commonwheel.install import state as states
 from commonwheel.install.recovery import EnvironmentBusy
 from commonwheel.install.transaction import EnvironmentChanged, Options
 from commonwheel.model import PathSource, Pin
+from commonwheel.store.trust import Trust
 from kit import mounts
 from kit.shelf import Shelf, environment, installed, pins, portrait
 from kit.users import User, team_of, users
@@ -25,6 +27,7 @@ from kit.users import User, team_of, users
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from commonwheel.events import Reporter
     from commonwheel.install.changeset import Changeset
     from commonwheel.model import Entry, Environment
 
@@ -344,6 +347,13 @@ def test_a_dead_holder_blocks_nobody(env: Environment, shelf: Shelf) -> None:
     assert transaction.apply(env, change(env, shelf, shelf.add("one")), Options(lock_timeout=0)).number == 1
 
 
+def sweep(env: Environment, reporter: Reporter, *, held: bool) -> None:
+    state = states.opened(history.state_directory(env), Trust())
+    assert state is not None
+    with state:
+        recovery.sweep(env, state, reporter, held=held)
+
+
 def test_where_locks_do_not_work_a_living_writer_is_respected(env: Environment, shelf: Shelf) -> None:
     state = f"{env.root}/.cw"
     os.mkdir(state)
@@ -352,9 +362,9 @@ def test_where_locks_do_not_work_a_living_writer_is_respected(env: Environment, 
     for name in (alive, dead):
         os.mkdir(f"{state}/{name}")
     with pytest.raises(EnvironmentBusy, match="process 1"):
-        recovery.sweep(state, Listener(), held=False)
+        sweep(env, Listener(), held=False)
     # with the lock in hand nobody else is alive in there
-    recovery.sweep(state, Listener(), held=True)
+    sweep(env, Listener(), held=True)
     assert os.listdir(state) == []
 
 
@@ -392,12 +402,12 @@ def test_who_has_the_lock_does_not_sweep_away_what_marks_a_new_state(env: Enviro
     state = history.state_directory(env)
     swept: list[str] = []
 
-    def sweep(operation: str, path: str) -> None:
+    def intrude(operation: str, path: str) -> None:
         if os.path.dirname(path) == state and operation in {"write", "close", "rename"} and not swept:
             swept.append(path)
-            recovery.sweep(state, Silence(), held=True)
+            sweep(env, Silence(), held=True)
 
-    previous = disk.observe(sweep)
+    previous = disk.observe(intrude)
     try:
         transaction.apply(env, ready)
     finally:

@@ -129,7 +129,7 @@ def faults(point: str, backing: str | None = None, kind: str = "") -> Iterator[F
     own = backing is None
     if backing is None:
         backing = tempfile.mkdtemp(prefix=".backing-", dir=os.path.dirname(point))
-        os.chmod(backing, 0o777)
+        os.chmod(backing, 0o1777)
     os.makedirs(point, exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": str(TESTS), "PYTHONWARNINGS": "default"}
     with tempfile.TemporaryFile() as complaints:

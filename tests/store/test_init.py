@@ -102,7 +102,9 @@ def test_a_group_store_works_for_all_its_members_and_for_nobody_else(place: str)
             assert mode_of(f"{root}/{directory}") == 0o2770
             assert os.lstat(f"{root}/{directory}").st_gid == int(group)
         wheels = [demo_wheel(os.path.join(place, "w"), f"demo{number}") for number in range(3)]
-        add = "import sys; from kit.stores import *\nfor path in sys.argv[2:]: print(admit(open_store(sys.argv[1]), path).mine)"
+        add = "import sys; from kit.stores import *\nfor path in sys.argv[2:]: print(admit(open_store(sys.argv[1], trust=['@GROUP']), path).mine)".replace(
+            "GROUP", group
+        )
         assert bob.python(add, root, *wheels[:2], umask=0o077).ok() == "True\nTrue\n"
         assert alice.python(add, root, *wheels, umask=0o002).ok() == "False\nFalse\nTrue\n"
         assert (

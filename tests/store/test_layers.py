@@ -247,7 +247,8 @@ def test_members_of_a_group_store_use_each_others_records_whatever_their_umask(p
             f"group {team} mine trusted".replace("mine", "not mine"),
             "True b'x'",
         ]
-        assert asked(bob, root, umask=0o077) == [f"group {team} not mine trusted", "True b'x'"]
+        assert asked(bob, root, umask=0o077)[0] == "group None not mine untrusted"
+        assert asked(bob, root, f"@{team}", umask=0o077) == [f"group {team} not mine trusted", "True b'x'"]
         assert mode_of(os.path.join(root, "v1/pages")) == 0o2770
         assert os.lstat(os.path.join(root, "v1/pages/x")).st_gid == team
         assert asked(eve, root)[1] == "False None"

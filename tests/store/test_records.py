@@ -41,7 +41,7 @@ def test_what_is_about_this_machine_stays_with_me(place: str) -> None:
     with users("alice", "bob", group="team") as (alice, bob):
         shared = os.path.join(place, "shared")
         os.mkdir(shared)
-        os.chown(shared, bob.uid, team_of(alice, bob))
+        os.chown(shared, 0, team_of(alice, bob))
         os.chmod(shared, 0o2770)
         put = (
             "import sys; from kit.stores import open_store; store = open_store(*sys.argv[1:])\n"

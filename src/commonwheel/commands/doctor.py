@@ -15,6 +15,7 @@ from commonwheel.model import Value
 from commonwheel.store import init as inits
 from commonwheel.store import layout, survey
 from commonwheel.store.policy import GROUP
+from commonwheel.store.trust import is_unmapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -177,12 +178,16 @@ def _of_layer(layer: "Layer", environment: "Environment | None") -> "Iterator[Fi
 
 def _belief(layer: "Layer", about: str) -> "Iterator[Finding]":
     """Tell what in a layer is not taken as it is, and why."""
+    if layer.exposed:
+        text = f"others may replace it: {layer.exposed}; environments get copies from it, and no links to it"
+        yield Finding(about, WRONG, text, inits.remedy(layer.way))
     if layer.sharing == GROUP and layer.group is None:
-        group = facts.group_name(os.stat(layer.path(layout.VERSION)).st_gid)
-        text = f"you are not a member of its group {group}, and do not believe what its members add"
-        yield Finding(
-            about, NOTE, text, f"sudo usermod -aG {group} {facts.user_name(facts.my_user())}, then log in again"
-        )
+        yield _of_group(layer, about)
+    if layer.owner is not None and is_unmapped(layer.owner) and not layer.trust.owner(layer.owner):
+        text = "it belongs to a user whom this user namespace does not show, and is not trusted for that"
+        hint = f'put `trust = ["{layer.root}"]` into ~/.config/cw/cw.toml, if you trust that store'
+        yield Finding(about, NOTE, text, hint)
+        return
     for room in ("", layout.ENTRIES):
         try:
             reason = layer.place(room).reason
@@ -190,7 +195,7 @@ def _belief(layer: "Layer", about: str) -> "Iterator[Finding]":
             return
         if reason:
             text = f"`{layer.path(room)}` is not believed: {reason}; a wheel in it with the right hash saves a download"
-            yield Finding(about, NOTE, text, "put the user into `trust` in ~/.config/cw/cw.toml, if you do trust him")
+            yield Finding(about, NOTE, text, "put the user into `trust` in ~/.config/cw/cw.toml, if you do trust them")
             return
     strangers: dict[int, int] = {}
     for path, _ in survey.entry_paths(layer):
@@ -199,7 +204,21 @@ def _belief(layer: "Layer", about: str) -> "Iterator[Finding]":
             strangers[uid] = strangers.get(uid, 0) + 1
     for uid, count in sorted(strangers.items()):
         text = f"{count} entries of {facts.user_name(uid)}, who is not trusted, are not taken as they are"
-        yield Finding(about, NOTE, text, f"CW_TRUST={facts.user_name(uid)}, if you do trust him")
+        yield Finding(about, NOTE, text, f"CW_TRUST={facts.user_name(uid)}, if you do trust them")
+
+
+def _of_group(layer: "Layer", about: str) -> Finding:
+    """Tell why the members of a store's group are not trusted."""
+    gid = os.stat(layer.path(layout.VERSION)).st_gid
+    group, owner = facts.group_name(gid), facts.user_name(layer.owner or 0)
+    if gid not in facts.my_groups():
+        text = f"you are not a member of its group {group}, and do not trust what its members add"
+        hint = f"sudo usermod -aG {group} {facts.user_name(facts.my_user())}, then log in again"
+        return Finding(about, NOTE, text, hint)
+    text = (
+        f"it belongs to {owner}, who is not trusted, so what the members of its group {group} add is not trusted either"
+    )
+    return Finding(about, NOTE, text, f"CW_TRUST=@{group}, or CW_TRUST={owner}, if you trust them")
 
 
 def _checks(layer: "Layer", about: str, *, linking: bool) -> "Iterator[Finding]":
@@ -207,7 +226,7 @@ def _checks(layer: "Layer", about: str, *, linking: bool) -> "Iterator[Finding]"
     if not os.path.isdir(layer.path(layout.ENTRIES)):
         return
     for one in inits.check(layer):
-        if not one.works and (linking or one.what not in _LINKING):
+        if not one.works and one.what != inits.PLACE and (linking or one.what not in _LINKING):
             text = f"{one.what}: {one.detail}" if one.detail else one.what
             hint = one.hint or ("choose another place: cw cache init" if one.needed else "")
             yield Finding(about, WRONG if one.needed else NOTE, text, hint)
@@ -244,7 +263,7 @@ def _of_all_layers(session: "Session", layers: "Sequence[Layer]") -> "Iterator[F
             "stores", WRONG, text, "name a directory that you can write to with `--cache-dir` or CW_CACHE_DIR"
         )
     personal = session.store_directory
-    if len(layers) > 1 and layers[-1].root != os.path.normpath(personal):
+    if len(layers) > 1 and layers[-1].root != os.path.realpath(personal):
         text = f"`{personal}` is shared, or somebody else's: what is private goes to `{layers[-1].root}`"
         yield Finding("stores", NOTE, text)
 

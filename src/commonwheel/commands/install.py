@@ -280,8 +280,7 @@ class _Run(Beginning):
 
     def _recorded(self, environment: "Environment") -> "Mapping[str, str]":
         """Return the sha256 of the wheels that cw installed, which answers lines with hashes."""
-        state = histories.state_directory(environment)
-        record = histories.read(state, histories.last_number(state))
+        record = histories.current(environment, self.session.trust)
         return {} if record is None else {name: package.digest for name, package in record.state.items()}
 
 

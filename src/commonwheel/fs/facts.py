@@ -22,7 +22,7 @@ else:
 
 __all__ = [
     "Mount", "Space", "advice", "boot_id", "describe", "group_id", "group_members", "group_name", "host", "is_shared", "link_reasons",
-    "mount_of", "my_groups", "my_user", "owner_of", "platform", "read_only", "space", "user_name",
+    "mount_of", "my_groups", "my_user", "owner_of", "platform", "read_only", "space", "user_name", "writers",
 ]  # fmt: skip
 
 TYPE_CHECKING = False
@@ -128,6 +128,14 @@ def my_groups() -> "tuple[int, ...]":
 def owner_of(fd: int) -> int:
     """Return the user who owns an open file: asked of the descriptor, so no link is followed and nothing can be swapped."""
     return os.fstat(fd).st_uid
+
+
+def writers(at: "int | str") -> "tuple[tuple[int, ...], tuple[int | None, ...]] | None":
+    """Return the users and groups whom the access list of a descriptor or path lets write; None if it has none. Raises OSError.
+
+    The file's own group is None among the groups.
+    """
+    return platform.writers(at)
 
 
 def mount_of(path: str) -> Mount:

@@ -127,6 +127,7 @@ def _carried_out(
         lock_timeout=300.0 if timeout is None else timeout,
         command=parts.command_line,
         processes=None if processes is None else max(1, int(processes)),
+        trust=parts.trust,
     )
     modes = _modes(change.choice, entries)
     if LINKS in modes.values():

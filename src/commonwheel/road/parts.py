@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from commonwheel.specs.pyproject import Project
     from commonwheel.store.records import Records
     from commonwheel.store.store import Store
+    from commonwheel.store.trust import Trust
 
     class Material(Protocol):
         """Get what is not in the store: downloads and builds (`road.material`, loaded when something is missing)."""
@@ -70,6 +71,10 @@ if TYPE_CHECKING:
         @property
         def command_line(self) -> str:
             """Return what the user typed, without secrets."""
+
+        @property
+        def trust(self) -> Trust:
+            """Return whose files count."""
 
         @property
         def store(self) -> Store:
