@@ -1,4 +1,4 @@
-"""copies.py: pieces of work are done once each, whoever does them, and a copy that dies or is left behind does no harm."""
+"""Pieces of work are done once each, by any process, and a copy that dies or is left behind does no harm."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ def meet(copies):
 """
 
 
-def test_every_piece_is_done_once_and_copies_do_their_share() -> None:
+def test_every_piece_is_done_once_and_workers_take_part() -> None:
     said = run(
         HEAD
         + """
@@ -62,7 +62,7 @@ print(len({pid for _, pid in answers}), me in {int(pid) for _, pid in answers})
     assert said == "3 True\n"
 
 
-def test_long_answers_arrive_whole() -> None:
+def test_long_answers_arrive_complete() -> None:
     said = run(
         HEAD
         + """
@@ -73,7 +73,7 @@ with copies.Shared(8, lambda n: bytes([n]) * 300_000, 1) as shared:
     assert said == "True\n"
 
 
-def test_a_copy_that_dies_leaves_its_pieces_without_answers() -> None:
+def test_killed_worker_leaves_its_pieces_unanswered() -> None:
     said = run(
         HEAD
         + """
@@ -89,7 +89,7 @@ with copies.Shared(40, do, 1) as shared:
     assert said == "1\n"
 
 
-def test_a_copy_that_raises_leaves_its_piece_to_others_and_says_nothing() -> None:
+def test_raising_worker_leaves_its_piece_silently() -> None:
     said = run(
         HEAD
         + """
@@ -105,7 +105,7 @@ with copies.Shared(40, do, 1) as shared:
     assert said == "1\n"
 
 
-def test_an_error_ends_the_copies_before_it_is_passed_on() -> None:
+def test_error_ends_the_workers_before_it_propagates() -> None:
     said = run(
         HEAD
         + """
@@ -128,7 +128,7 @@ except KeyError:
     assert said == "none left\n"
 
 
-def test_a_copy_ends_with_its_parent(tmp_path: Path) -> None:
+def test_worker_ends_with_its_parent(tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     run(
         HEAD
@@ -149,7 +149,7 @@ os._exit(0)
     assert size < 500
 
 
-def test_no_copy_is_made_beside_threads() -> None:
+def test_no_fork_beside_threads() -> None:
     gate = threading.Event()
     other = threading.Thread(target=gate.wait)
     other.start()
@@ -162,7 +162,7 @@ def test_no_copy_is_made_beside_threads() -> None:
         other.join()
 
 
-def test_signals_mean_to_a_copy_what_they_mean_to_most() -> None:
+def test_workers_have_default_signal_handlers() -> None:
     said = run(
         HEAD
         + """
@@ -180,7 +180,7 @@ with copies.Shared(40, do, 1) as shared:
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def test_without_copies_all_is_done_here() -> None:
+def test_without_workers_everything_runs_here() -> None:
     with copies.Shared(5, lambda number: b"%d" % number, 0) as shared:
         shared.stop()
         assert shared.finish() == [None] * 5
@@ -208,7 +208,7 @@ def stand_by() -> copies.Standing:
     return copies.Standing(2, served)
 
 
-def test_copies_answer_with_values() -> None:
+def test_workers_answer_with_values() -> None:
     known = stand_by()
     try:
         words = ("text", b"bytes" * 100_000, 1, None, ("a", {"b": 2.5}))
@@ -218,7 +218,7 @@ def test_copies_answer_with_values() -> None:
         known.close()
 
 
-def test_what_is_done_in_turn_leaves_a_copy_to_others_if_that_was_spared() -> None:
+def test_queued_requests_leave_a_reserved_worker_free() -> None:
     known = stand_by()
     threads = [threading.Thread(target=known.ask_in_turn, args=("sleep",)) for _ in range(2)]
     try:
@@ -234,7 +234,7 @@ def test_what_is_done_in_turn_leaves_a_copy_to_others_if_that_was_spared() -> No
             thread.join()
 
 
-def test_a_copy_that_was_spared_can_be_shared_again() -> None:
+def test_reserved_worker_can_be_shared_again() -> None:
     known = stand_by()
     try:
         known.spare()
@@ -244,7 +244,7 @@ def test_a_copy_that_was_spared_can_be_shared_again() -> None:
         known.close()
 
 
-def test_who_asks_after_the_end_gets_no_answer() -> None:
+def test_request_after_close_has_no_answer() -> None:
     known = stand_by()
     known.close()
     assert known.ask("echo", 1) is None
@@ -252,7 +252,7 @@ def test_who_asks_after_the_end_gets_no_answer() -> None:
     known.close()  # and there is nobody left to be ended, who might have the number of one of them
 
 
-def test_copies_work_side_by_side_for_several_threads() -> None:
+def test_workers_serve_several_threads_in_parallel() -> None:
     known = stand_by()
     answers: list[object] = []
     try:
@@ -268,7 +268,7 @@ def test_copies_work_side_by_side_for_several_threads() -> None:
 
 
 @pytest.mark.parametrize("kind", ["raise", "strange", "die"])
-def test_what_a_copy_cannot_do_has_no_answer(kind: str) -> None:
+def test_failed_request_has_no_answer(kind: str) -> None:
     known = stand_by()
     try:
         for _ in range(4):
@@ -279,7 +279,7 @@ def test_what_a_copy_cannot_do_has_no_answer(kind: str) -> None:
         known.close()
 
 
-def test_closing_ends_copies_whatever_they_are_at() -> None:
+def test_close_ends_busy_workers() -> None:
     known = stand_by()
     pids = [pid for pid in (known.ask("pid"), known.ask("pid")) if isinstance(pid, int)]
     waiting = threading.Thread(target=known.ask, args=("sleep",))
@@ -291,7 +291,7 @@ def test_closing_ends_copies_whatever_they_are_at() -> None:
     assert all(map(until_gone, pids))
 
 
-def test_nobody_is_copied_beside_another_thread() -> None:
+def test_no_fork_beside_another_thread() -> None:
     go = threading.Event()
     thread = threading.Thread(target=go.wait)
     thread.start()
@@ -302,7 +302,7 @@ def test_nobody_is_copied_beside_another_thread() -> None:
         thread.join()
 
 
-def test_there_are_copies_for_processors() -> None:
+def test_one_worker_per_processor() -> None:
     said = run(
         HEAD
         + """
@@ -317,7 +317,7 @@ for count in (1, 2, 4):
     assert said.split() == ["None", "2", "4"]
 
 
-def test_copies_end_with_their_origin() -> None:
+def test_workers_end_with_their_origin() -> None:
     script = (
         HEAD
         + """
@@ -336,7 +336,7 @@ time.sleep(60)
     assert all(map(until_gone, pids))
 
 
-def test_ctrl_c_concerns_the_origin_alone() -> None:
+def test_ctrl_c_affects_the_origin_only() -> None:
     known = stand_by()
     try:
         pids = [known.ask("pid") for _ in range(2)]
@@ -348,7 +348,7 @@ def test_ctrl_c_concerns_the_origin_alone() -> None:
         known.close()
 
 
-def test_copies_prepare_themselves_while_the_origin_goes_on() -> None:
+def test_workers_prepare_in_the_background() -> None:
     said = run(
         HEAD
         + """
@@ -366,7 +366,7 @@ known.close()
     assert said.splitlines() == ["[]", "True []"]
 
 
-def test_a_copy_that_cannot_prepare_itself_has_no_answer() -> None:
+def test_worker_with_failed_preparation_has_no_answer() -> None:
     said = run(
         HEAD
         + """

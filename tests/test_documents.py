@@ -9,25 +9,25 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "commonwheel"
 
 
-def test_the_reference_is_what_the_program_reads() -> None:
+def test_reference_is_current() -> None:
     done = subprocess.run([sys.executable, str(ROOT / "tools" / "reference.py"), "--check"], check=False)
     assert done.returncode == 0, "run tools/reference.py"
 
 
-def test_links_between_pages_lead_somewhere() -> None:
+def test_links_between_pages_exist() -> None:
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_the_architecture_names_every_room() -> None:
+def test_architecture_names_every_room() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
     for path in SOURCE.iterdir():
         if (path / "__init__.py").is_file():
             assert f"`{path.name}/`" in page
 
 
-def test_the_decisions_are_one_page_each_with_a_price() -> None:
+def test_every_decision_is_a_page_with_a_price() -> None:
     for page in (ROOT / "docs" / "decisions").glob("*.md"):
         assert re.match(r"\d{4}-", page.name)
         assert "rice" in page.read_text(), page.name

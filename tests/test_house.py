@@ -211,7 +211,7 @@ def test_every_source_file_has_a_test_file() -> None:
     assert [path for path in TESTED_BY if path not in wanted or (tests / mirror(path)).is_file()] == []
 
 
-def test_no_address_of_a_registry_is_written_anywhere() -> None:
+def test_no_registry_address_in_tracked_files() -> None:
     """The default index is asked of the installed pip, at run time; its host must not stand in any tracked file."""
     pytest.importorskip("pip")
     from pip._internal.models.index import PyPI
@@ -248,13 +248,13 @@ HEAVY = {
 }  # fmt: skip
 
 
-def test_the_version_loads_next_to_nothing() -> None:
+def test_version_loads_next_to_nothing() -> None:
     loaded = loaded_by("--version")
     assert len([name for name in loaded if name.startswith("commonwheel")]) <= 5
     assert not loaded & HEAVY
 
 
-def test_help_of_a_command_loads_no_command() -> None:
+def test_command_help_loads_no_command() -> None:
     loaded = loaded_by("pip", "install", "--help")
     assert not loaded & HEAVY
     assert not [
@@ -291,7 +291,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
     ],
     ids=" ".join,
 )
-def test_a_warm_command_loads_nothing_heavy(furnished: tuple[Path, dict[str, str]], words: tuple[str, ...]) -> None:
+def test_warm_command_loads_nothing_heavy(furnished: tuple[Path, dict[str, str]], words: tuple[str, ...]) -> None:
     base, env = furnished
     loaded = loaded_by(*words, cwd=base, env=env)
     # what `pip check` says of scripts it takes from `install.verify`, which hashes files for others
@@ -310,7 +310,7 @@ LOOKING = {"cli", "commands", "errors", "events", "fs", "model", "python", "sess
         ("pip install -p v --no-index -f wheels -r requirements.txt", LOOKING | {"install", "road"}),
     ],
 )
-def test_a_warm_command_enters_few_rooms(furnished: tuple[Path, dict[str, str]], words: str, rooms: set[str]) -> None:
+def test_warm_command_loads_few_rooms(furnished: tuple[Path, dict[str, str]], words: str, rooms: set[str]) -> None:
     base, env = furnished
     loaded_by(*words.split(), cwd=base, env=env)
     loaded = {name for name in loaded_by(*words.split(), cwd=base, env=env) if name.startswith("commonwheel.")}
@@ -320,7 +320,7 @@ def test_a_warm_command_enters_few_rooms(furnished: tuple[Path, dict[str, str]],
     assert not loaded & {f"commonwheel.{name}" for name in unread}
 
 
-def test_a_warm_installation_loads_neither_network_nor_builds(furnished: tuple[Path, dict[str, str]]) -> None:
+def test_warm_install_loads_neither_network_nor_builds(furnished: tuple[Path, dict[str, str]]) -> None:
     base, env = furnished
     where = {**os.environ, **env}
     subprocess.run([sys.executable, "-m", "commonwheel", "venv", "fresh"], cwd=base, env=where, check=True)

@@ -63,7 +63,7 @@ def settings(
     )  # fmt: skip
 
 
-def test_the_nearest_speaker_wins(home: Path) -> None:
+def test_nearest_source_of_a_value_wins(home: Path) -> None:
     """Take one away after the other and see who is next."""
     files = {
         name: write(home, name, f'link-mode = "{value}"')
@@ -87,7 +87,7 @@ def test_the_nearest_speaker_wins(home: Path) -> None:
     assert settings(home).setting("link-mode").value is None
 
 
-def test_uvs_cache_directory_is_never_taken_over(home: Path) -> None:
+def test_uv_cache_directory_is_never_used(home: Path) -> None:
     """`uv cache clean` would empty our store."""
     assert settings(home, environ={"UV_CACHE_DIR": "/uv"}).text("cache-dir") is None
     assert settings(home, environ={"CW_CACHE_DIR": "/cw", "UV_CACHE_DIR": "/uv"}).text("cache-dir") == "/cw"
@@ -95,7 +95,7 @@ def test_uvs_cache_directory_is_never_taken_over(home: Path) -> None:
     assert settings(home).text("cache-dir") is None
 
 
-def test_lists_of_files_are_joined_and_one_speaker_ends_the_rest(home: Path) -> None:
+def test_file_lists_are_joined_from_one_source(home: Path) -> None:
     write(home, "project/cw.toml", 'find-links = ["a"]')
     write(home, "user/cw/cw.toml", 'find-links = ["b"]')
     assert settings(home).many("find-links") == ("a", "b")
@@ -103,7 +103,7 @@ def test_lists_of_files_are_joined_and_one_speaker_ends_the_rest(home: Path) -> 
     assert settings(home, {"find-links": ["e"]}, {"CW_FIND_LINKS": "c"}).many("find-links") == ("e",)
 
 
-def test_a_project_file_speaks_by_its_tool_tables(home: Path) -> None:
+def test_project_file_uses_its_tool_tables(home: Path) -> None:
     write(
         home,
         "project/pyproject.toml",
@@ -116,13 +116,13 @@ def test_a_project_file_speaks_by_its_tool_tables(home: Path) -> None:
     assert (found.text("resolution"), found.text("prerelease")) == ("lowest", None)  # a uv.toml silences [tool.uv]
 
 
-def test_a_project_file_that_says_nothing_does_not_hide_what_is_above_it(home: Path) -> None:
+def test_project_file_without_settings_does_not_hide_parents(home: Path) -> None:
     write(home, "project/deep/pyproject.toml", '[project]\nname = "x"\n')
     write(home, "project/cw.toml", 'resolution = "lowest"')
     assert settings(home, start="project/deep").text("resolution") == "lowest"
 
 
-def test_only_some_keys_of_uvs_files_count(home: Path) -> None:
+def test_only_some_keys_of_uv_files_count(home: Path) -> None:
     write(home, "project/uv.toml", 'exclude-newer = "2026-01-01"\nrequire-hashes = true\nno-build = true\n')
     found = settings(home)
     assert found.text("exclude-newer") == "2026-01-01"
@@ -130,13 +130,13 @@ def test_only_some_keys_of_uvs_files_count(home: Path) -> None:
     assert not found.flag("no-build")
 
 
-def test_the_pip_table_is_for_the_pip_commands(home: Path) -> None:
+def test_pip_table_applies_to_pip_commands(home: Path) -> None:
     write(home, "project/cw.toml", 'resolution = "highest"\n[pip]\nresolution = "lowest"\n')
     assert settings(home).text("resolution") == "lowest"
     assert settings(home, pip=False).text("resolution") == "highest"
 
 
-def test_tables_come_from_all_files_the_nearest_first(home: Path) -> None:
+def test_tables_come_from_all_files_nearest_first(home: Path) -> None:
     project = write(home, "project/cw.toml", '[[index]]\nurl = "https://a.example"\n')
     user = write(home, "user/uv/uv.toml", '[[index]]\nurl = "https://b.example"\n')
     assert [(table["url"], path) for table, path in settings(home).table("index")] == [
@@ -144,7 +144,7 @@ def test_tables_come_from_all_files_the_nearest_first(home: Path) -> None:
     ]  # fmt: skip
 
 
-def test_another_file_can_be_named_or_none_read(home: Path) -> None:
+def test_config_file_option_and_no_config(home: Path) -> None:
     write(home, "project/cw.toml", 'resolution = "lowest"')
     other = write(home, "elsewhere/my.toml", 'prerelease = "allow"')
     for found in (settings(home, {"config-file": other}), settings(home, environ={"UV_CONFIG_FILE": other})):
@@ -158,7 +158,7 @@ def test_another_file_can_be_named_or_none_read(home: Path) -> None:
     assert "nothing.toml" in str(caught.value)
 
 
-def test_a_cut_off_date_can_be_taken_back(home: Path) -> None:
+def test_cutoff_date_can_be_reset(home: Path) -> None:
     write(
         home,
         "project/cw.toml",
@@ -169,7 +169,7 @@ def test_a_cut_off_date_can_be_taken_back(home: Path) -> None:
     assert settings(home).many("exclude-newer-package") == ("torch=false", "six=2026-01-01")
 
 
-def test_paths_of_files_are_meant_beside_the_file(home: Path) -> None:
+def test_paths_in_files_are_relative_to_the_file(home: Path) -> None:
     write(home, "project/cw.toml", 'cert = "ca.pem"\n')
     write(home, "user/cw/cw.toml", 'layers = ["shared"]\n')
     found = settings(home, start="project/deep")
@@ -180,11 +180,11 @@ def test_paths_of_files_are_meant_beside_the_file(home: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "on"), [("1", True), ("true", True), ("Yes", True), ("0", False), ("false", False), ("", False)]
 )
-def test_switches_in_variables(home: Path, text: str, on: bool) -> None:
+def test_boolean_variables(home: Path, text: str, on: bool) -> None:
     assert settings(home, environ={"UV_OFFLINE": text}).flag("offline") is on
 
 
-def test_no_binary_is_a_switch_for_uv_and_a_list_for_us(home: Path) -> None:
+def test_no_binary_is_a_flag_in_uv_and_a_list_here(home: Path) -> None:
     assert settings(home, environ={"UV_NO_BINARY": "1"}).many("no-binary") == (":all:",)
     assert settings(home, environ={"UV_NO_BINARY": "0"}).many("no-binary") == ()
     assert settings(home, environ={"CW_NO_BINARY": "six, attrs"}).many("no-binary") == ("six", "attrs")
@@ -203,7 +203,7 @@ def test_no_binary_is_a_switch_for_uv_and_a_list_for_us(home: Path) -> None:
         ({}, 'timeout = "x"', "timeout", "not a number"),
     ],
 )
-def test_a_wrong_value_is_told_with_its_place(
+def test_invalid_value_error_names_its_place(
     home: Path, environ: dict[str, str], file: str, key: str, said: str
 ) -> None:
     write(home, "project/cw.toml", file)
@@ -213,7 +213,7 @@ def test_a_wrong_value_is_told_with_its_place(
     assert caught.value.exit_status == 2
 
 
-def test_a_file_that_is_no_text_is_told(home: Path) -> None:
+def test_undecodable_file_is_reported(home: Path) -> None:
     (home / "project" / "cw.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="not UTF-8"):
         settings(home).text("resolution")
@@ -263,7 +263,7 @@ def test_trust_is_known_before_a_project_file_is_opened(home: Path) -> None:
     assert heard.trusted == ("other",)
 
 
-def test_the_project_file_costs_no_parser_when_it_says_nothing(home: Path) -> None:
+def test_project_file_without_settings_needs_no_parser(home: Path) -> None:
     write(home, "project/pyproject.toml", "this is [not TOML")
     parsed: list[str] = []
 
@@ -276,7 +276,7 @@ def test_the_project_file_costs_no_parser_when_it_says_nothing(home: Path) -> No
     assert parsed == []
 
 
-def test_every_option_is_spelled_once_in_a_command_and_knows_its_kind() -> None:
+def test_option_spellings_are_unique_and_kinds_known() -> None:
     kinds = {"flag", "count", "text", "path", "number", "list", "paths"}
     for key, option in OPTIONS.items():
         assert option.kind in kinds, key

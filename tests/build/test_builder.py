@@ -214,9 +214,7 @@ def test_user_shell_variables_do_not_leak(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("name", "version", "said"), [("other", "", "calls it `demo`"), ("demo", "2.0", "says 1.0")])
 @pytest.mark.parametrize("static", [True, False])
-def test_wrong_project_or_version_is_reported(
-    bench: Bench, name: str, version: str, said: str, static: bool
-) -> None:
+def test_wrong_project_or_version_is_reported(bench: Bench, name: str, version: str, said: str, static: bool) -> None:
     files = {"pyproject__toml": pyproject("demo")} if static else {}
     with pytest.raises(BuildFailed, match=said):
         bench.builder().metadata(bench.tree(name, version, **files))

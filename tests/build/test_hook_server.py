@@ -149,7 +149,7 @@ def test_calls_run_in_the_directory_left_by_the_import(place: Place) -> None:
 
 
 def test_threaded_backend_starts_for_each_call(place: Place) -> None:
-    """In a copy its threads would be missing, and whoever waits for one of them would wait for ever."""
+    """A forked copy has no threads, and a caller that waits for one of them would wait forever."""
     (place.root / "modules" / "backend.py").write_text(
         "import queue, threading\nasked, answers = queue.Queue(), queue.Queue()\n"
         "def serve():\n    while True:\n        answers.put(asked.get() + 1)\n"

@@ -108,9 +108,7 @@ def test_backend_from_pyproject(tmp_path: Path) -> None:
         ({"pyproject.toml": "[build-system]\nrequires = []\n"}, LEGACY.requires),
     ],
 )
-def test_default_backend_is_legacy_setuptools(
-    tmp_path: Path, files: dict[str, str], requires: tuple[str, ...]
-) -> None:
+def test_default_backend_is_legacy_setuptools(tmp_path: Path, files: dict[str, str], requires: tuple[str, ...]) -> None:
     found = static.backend_of(write_tree(tmp_path, files))
     assert (found.name, found.requires, found.declared) == (LEGACY.name, requires, False)
 

@@ -75,7 +75,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def test_ssh_repository(place: Place) -> None:
-    """By the user's own ssh, with what he tells git of it."""
+    """The user's own ssh is used, with the options that the user sets in git."""
     asked = place.root / "asked"
     ssh = place.root / "ssh"
     ssh.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >> "{asked}"\nfor word; do :; done\nexec sh -c "$word"\n')

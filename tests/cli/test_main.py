@@ -20,7 +20,7 @@ def cw(tmp_path: Path) -> Cw:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_row_leads_somewhere_and_has_help(cw: Cw, name: str) -> None:
+def test_every_command_is_importable_and_has_help(cw: Cw, name: str) -> None:
     arguments, functions, shower, summary = COMMANDS[name]
     assert all(key in OPTIONS for key in load(arguments).names())
     assert all(callable(load(function, "commands")) for function in functions.split())
@@ -32,7 +32,7 @@ def test_every_row_leads_somewhere_and_has_help(cw: Cw, name: str) -> None:
     assert summary in cw("help").ok().out
 
 
-def test_the_version(cw: Cw) -> None:
+def test_version(cw: Cw) -> None:
     for words in (["--version"], ["-V"], ["self", "version"]):
         assert cw(*words).ok().out == f"cw {__version__}\n"
     assert cw("self", "version", "--short").ok().out == f"{__version__}\n"
@@ -61,13 +61,13 @@ def ended(before: str) -> subprocess.CompletedProcess[bytes]:
     ],
     ids=["nothing", "registered", "thread", "full"],
 )
-def test_the_process_ends_at_once_and_forgets_nothing(before: str, last: bytes, status: int) -> None:
+def test_process_exits_at_once_and_flushes(before: str, last: bytes, status: int) -> None:
     done = ended(before)
     assert (done.stdout, done.returncode) == (f"cw {__version__}\n".encode() + last, status), done.stderr
 
 
 @pytest.mark.parametrize("words", ["--version", "help", "cache dir", "self version --json"])
-def test_an_output_that_takes_nothing_is_told_without_a_traceback(words: str) -> None:
+def test_closed_output_is_reported_without_traceback(words: str) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "commonwheel", *words.split()],
@@ -82,7 +82,7 @@ def test_an_output_that_takes_nothing_is_told_without_a_traceback(words: str) ->
     assert "Traceback" not in done.stderr
 
 
-def test_the_process_does_not_take_the_interpreter_apart() -> None:
+def test_process_skips_interpreter_shutdown() -> None:
     cleared = "class Last:\n    def __del__(self): os.write(1, b'cleared')\nlast = Last(); last.me = last"
     assert ended(cleared).stdout == f"cw {__version__}\n".encode()
 
@@ -134,21 +134,21 @@ def test_overviews(cw: Cw, line: str, code: int, said: str) -> None:
         ("--nonsense", "--nonsense"),
     ],
 )
-def test_words_that_mean_nothing(cw: Cw, line: str, said: str | None) -> None:
+def test_unknown_commands_get_suggestions(cw: Cw, line: str, said: str | None) -> None:
     ran = cw(*line.split()).failed(2)
     if said is not None:
         assert said in ran.err
         assert ran.out == ""
 
 
-def test_other_names(cw: Cw) -> None:
+def test_command_aliases(cw: Cw) -> None:
     cw("venv").ok()
     for name, meant in ALIASES.items():
         assert f"Usage: cw {meant}" in cw(*name.split(), "--help").ok().out
     assert cw("pip", "ls").ok().out == cw("pip", "list").ok().out
 
 
-def test_a_fault_of_ours_is_told_as_such(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_is_reported_as_a_bug(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
     from commonwheel.commands import cache
 
     def broken(session: object, parsed: object) -> None:
@@ -161,7 +161,7 @@ def test_a_fault_of_ours_is_told_as_such(cw: Cw, monkeypatch: pytest.MonkeyPatch
     assert "fault of Commonwheel" in ran.err
 
 
-def test_an_interruption_has_its_own_status(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interruption_has_its_own_status(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
     from commonwheel.commands import cache
 
     def interrupted(session: object, parsed: object) -> None:
@@ -172,7 +172,7 @@ def test_an_interruption_has_its_own_status(cw: Cw, monkeypatch: pytest.MonkeyPa
     assert (ran.code, ran.err) == (130, "interrupted\n")
 
 
-def test_a_reader_that_has_seen_enough(tmp_path: Path) -> None:
+def test_closed_pipe_is_silent(tmp_path: Path) -> None:
     """`cw help | head -1` is no failure and says nothing."""
     environ = {**os.environ, "CW_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     read, write = os.pipe()
@@ -188,7 +188,7 @@ def test_a_reader_that_has_seen_enough(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_another_directory(cw: Cw) -> None:
+def test_directory_option(cw: Cw) -> None:
     os.mkdir(cw.path("deep"))
     cw.write("deep/cw.toml", 'cert = "elsewhere"\n')
     for words in (("--directory", "deep"), ("--project", "deep")):
@@ -196,7 +196,7 @@ def test_another_directory(cw: Cw) -> None:
     assert "`nowhere`" in cw("--directory", "nowhere", "cache", "dir").failed(2).err
 
 
-# --- colour ---------------------------------------------------------------------------------------------------------------
+# --- color ----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_another_directory(cw: Cw) -> None:
         (["--color", "auto"], {"FORCE_COLOR": "1"}, True),
     ],
 )
-def test_who_decides_about_colour(cw: Cw, words: list[str], environ: dict[str, str], coloured: bool) -> None:
+def test_color_precedence(cw: Cw, words: list[str], environ: dict[str, str], coloured: bool) -> None:
     ran = cw("venv", "v", *words, environ=environ).ok()
     assert ("\x1b[" in ran.err) is coloured
 
@@ -227,7 +227,7 @@ def test_quiet_twice_hides_errors_too(cw: Cw) -> None:
 
 
 @pytest.mark.parametrize("words", [["--json"], ["--format", "json"], ["--output-format=json"]])
-def test_an_error_is_data_for_who_asks_for_data(cw: Cw, words: list[str]) -> None:
+def test_errors_are_json_on_request(cw: Cw, words: list[str]) -> None:
     ran = cw("pip", "list", "-p", "/nowhere/python", *words).failed(2)
     told = json.loads(ran.out)
     assert set(told["error"]) == {"code", "message", "context", "hint"}

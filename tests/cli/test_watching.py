@@ -46,7 +46,7 @@ def watcher(load_bars: Callable[[str], Any] = load, **options: Any) -> Watcher:
     return Watcher(consoles.Console(**options), Off(), load_bars)
 
 
-def test_remarks_by_their_level() -> None:
+def test_remarks_by_level() -> None:
     with contextlib.redirect_stderr(Screen(tty=False)) as screen, watcher(verbose=1) as one:
         one.note("info", "done")
         one.note("warning", "odd")
@@ -58,7 +58,7 @@ def test_remarks_by_their_level() -> None:
     assert screen.getvalue() == ""
 
 
-def test_a_warning_that_two_parts_give_is_shown_once() -> None:
+def test_repeated_warning_is_shown_once() -> None:
     with contextlib.redirect_stderr(Screen()) as screen, watcher() as one:
         one.note("warning", "odd")
         one.note("warning", "odd")
@@ -99,7 +99,7 @@ def run_task(one: Watcher) -> None:
 
 
 @pytest.mark.parametrize("tty", [True, False])
-def test_bars_are_for_those_who_wait_at_a_terminal(monkeypatch: pytest.MonkeyPatch, tty: bool) -> None:
+def test_bars_appear_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, tty: bool) -> None:
     Bars.made = 0
     with contextlib.redirect_stderr(Screen(tty)), watcher(lambda name: Bars) as one:
         run_task(one)  # quick work shows nothing
@@ -113,7 +113,7 @@ def test_bars_are_for_those_who_wait_at_a_terminal(monkeypatch: pytest.MonkeyPat
         assert Bars.last.log == [begun, ("advance", 40), ("end",), ("hide",), ("show",), ("hide",)]
 
 
-def test_nobody_who_wants_no_progress_gets_any(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_progress_option_hides_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("commonwheel.cli.watching._PATIENCE", -1.0)
     Bars.made = 0
     with contextlib.redirect_stderr(Screen()), watcher(lambda name: Bars, quiet=1) as one:
@@ -121,7 +121,7 @@ def test_nobody_who_wants_no_progress_gets_any(monkeypatch: pytest.MonkeyPatch) 
     assert Bars.made == 0
 
 
-def test_a_slow_download_is_drawn_on_a_real_terminal_and_cleared_away(tmp_path: Path) -> None:
+def test_slow_download_bar_is_drawn_and_cleared(tmp_path: Path) -> None:
     """In a process of its own, on a pseudo terminal: the bar is there while it takes, and not in what remains."""
     with IndexServer() as index:
         data = wheel_bytes("slow", "1.0", {"slow.py": os.urandom(3000).hex()})

@@ -716,7 +716,7 @@ def test_erase_of_a_symlink_removes_the_symlink(place: str) -> None:
 
 
 def test_erase_ignores_a_symlink_planted_meanwhile(place: str) -> None:
-    """Somebody replaces a directory by a link to a precious one between the listing and the deleting."""
+    """Another user replaces a directory by a link to a precious one between the listing and the deletion."""
     outside, tree = os.path.join(place, "outside"), os.path.join(place, ".trash-tree")
     os.mkdir(outside)
     Path(outside, "precious").write_bytes(OLD)

@@ -109,7 +109,7 @@ def test_locks_needing_a_writable_descriptor_get_one(faulty: FaultFS) -> None:
         "with disk.lock(sys.argv[1], timeout=1, who='testing') as held: print(held)\n"
     )
     with users("alice") as (alice,):
-        assert alice.python(take, path).ok() == "False\n"  # she may only read it
+        assert alice.python(take, path).ok() == "False\n"  # alice may only read it
     os.unlink(path)
 
 
@@ -196,17 +196,15 @@ def test_slow_disk_only_delays(faulty: FaultFS) -> None:
     assert faulty.count("write") > 0
 
 
-def test_lock_of_dead_holder_on_other_host_is_taken(
-    faulty: FaultFS, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A file server may keep the lock of a machine that lost its power: whoever held it does not touch it any more."""
+def test_lock_of_dead_holder_on_other_host_is_taken(faulty: FaultFS, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file server may keep the lock of a machine that lost its power: its holder does not touch it any more."""
     path = at(faulty, "lock")
     holder = disk.lock(path, timeout=1, who="installing into /x")
     assert holder.__enter__() is True
     assert facts.is_shared(path)
     monkeypatch.setattr(facts, "_boot", "another machine")
     with pytest.raises(disk.LockTimeout), disk.lock(path, timeout=0, who="testing"):
-        pass  # he touched it just now
+        pass  # its holder touched it just now
     os.utime(path, ns=(0, 0))
     with disk.lock(path, timeout=30, who="testing") as held:
         assert held is True

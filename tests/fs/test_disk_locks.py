@@ -93,9 +93,7 @@ def test_foreign_file_at_the_lock_path_is_kept(place: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize(("directory", "expected"), [(0o777, 0o664), (0o2775, 0o664), (0o755, 0o644), (0o700, 0o600)])
-def test_lock_file_mode_follows_directory_without_world_access(
-    place: str, directory: int, expected: int
-) -> None:
+def test_lock_file_mode_follows_directory_without_world_access(place: str, directory: int, expected: int) -> None:
     inner = os.path.join(place, "inner")
     os.mkdir(inner)
     os.chmod(inner, directory)

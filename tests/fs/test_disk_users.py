@@ -33,12 +33,10 @@ def shared(place: str, people: tuple[User, User, User]) -> str:
     return path
 
 
-def test_foreign_hard_linked_file_loses_one_name_only(
-    place: str, people: tuple[User, User, User]
-) -> None:
+def test_foreign_hard_linked_file_loses_one_name_only(place: str, people: tuple[User, User, User]) -> None:
     """The report that began it all: conda hard-links its cache, another user's, into an environment.
 
-    Whoever opened the file there with O_TRUNC emptied the cache for everybody, and then failed to chmod it.
+    Opening the file there with O_TRUNC emptied the cache for everybody, and the chmod that followed failed.
     """
     alice, bob, _ = people
     cache, environment = os.path.join(place, "conda cache"), os.path.join(place, "environment")
@@ -66,9 +64,7 @@ def test_foreign_hard_linked_file_loses_one_name_only(
         os.link(cached, installed)
 
 
-def test_umask_does_not_limit_readers_of_a_shared_store(
-    shared: str, people: tuple[User, User, User]
-) -> None:
+def test_umask_does_not_limit_readers_of_a_shared_store(shared: str, people: tuple[User, User, User]) -> None:
     alice, bob, _ = people
     publish = HEAD + (
         "staged = disk.staging(sys.argv[1], 0o2775)\n"
@@ -298,6 +294,6 @@ def test_new_directory_gets_a_group_of_the_user(place: str, people: tuple[User, 
     code = "disk.make_directory(sys.argv[1]); print(disk.set_group(sys.argv[1], int(sys.argv[2])))"
     assert alice.python(HEAD + code, path, str(team)).ok() == "True\n"
     assert os.stat(path).st_gid == team
-    # a group that is not hers is refused, and that is no error
+    # a group of others is refused, and that is no error
     assert alice.python(HEAD + code, path, str(bob.gid)).ok() == "False\n"
     assert os.stat(path).st_gid == team

@@ -164,7 +164,7 @@ def test_users_and_groups_have_names_and_members(place: str) -> None:
         name = facts.group_name(team)
         assert facts.group_id(name) == team
         assert facts.group_members(name) == {alice.uid, bob.uid}
-        assert facts.group_members(carol.name) == {carol.uid}  # by being her primary group
+        assert facts.group_members(carol.name) == {carol.uid}  # as a primary group
         code = "from commonwheel.fs import facts; print(facts.my_user(), *facts.my_groups())"
         assert alice.python(code).ok().split() == [str(alice.uid), *map(str, sorted({alice.gid, team}))]
         path = os.path.join(place, "file")

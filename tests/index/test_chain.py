@@ -41,7 +41,7 @@ def test_source_value_is_released() -> None:
 
 
 class Hurried(Pending[int]):
-    """Note that somebody waits."""
+    """Note that a thread waits."""
 
     waited = False
 

@@ -108,9 +108,7 @@ def test_unfolded_links_are_replaced_in_record() -> None:
         (VcsSource("git", SafeUrl("https://git.example/one.git"), "main", None, "c" * 40), False),
     ],
 )
-def test_direct_url_has_the_hash_of_the_unpacked_file(
-    shelf: Shelf, source: UrlSource, hashes: bool
-) -> None:
+def test_direct_url_has_the_hash_of_the_unpacked_file(shelf: Shelf, source: UrlSource, hashes: bool) -> None:
     entry = shelf.add("one")
     text = distinfo.texts(Pin("one", "1.0", source=source), entry)["direct_url.json"].decode()
     assert "u:p" not in text

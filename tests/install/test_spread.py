@@ -178,7 +178,7 @@ def test_clash_is_reported_and_later_name_wins(env: Environment, shelf: Shelf) -
 @pytest.mark.parametrize(
     ("files", "data", "console"),
     [
-        ({"other.py/x.py": ""}, {}, []),  # a directory where the neighbour has a module
+        ({"other.py/x.py": ""}, {}, []),  # a directory where the other package has a module
         ({"other-1.0.dist-info/x": ""}, {}, []),
         ({}, {"scripts/python3": "#!python\n"}, []),
         ({}, {"scripts/Python3.11.exe": ""}, []),

@@ -55,9 +55,7 @@ def test_every_kind_of_node(tmp_path: Path, shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("strict", [False, True])
-def test_folded_tree_is_copied_where_links_fail_unless_forbidden(
-    tmp_path: Path, shelf: Shelf, strict: bool
-) -> None:
+def test_folded_tree_is_copied_where_links_fail_unless_forbidden(tmp_path: Path, shelf: Shelf, strict: bool) -> None:
     entry = shelf.add("one")
     work = staging(tmp_path, shelf, "symlink", *(() if strict else ("copy",)), strict=strict)
 

@@ -190,9 +190,7 @@ def test_plan_for_another_state_is_refused(env: Environment, shelf: Shelf) -> No
         transaction.apply(env, ready)
 
 
-def test_file_appearing_at_the_last_moment_is_restored(
-    env: Environment, shelf: Shelf
-) -> None:
+def test_file_appearing_at_the_last_moment_is_restored(env: Environment, shelf: Shelf) -> None:
     entry = shelf.add("one", "1.0", {"one.py": "ours", "zzz.py": "ours"})
     site = env.paths["purelib"]
 
@@ -571,7 +569,7 @@ except CommonwheelError as error:
 @pytest.mark.root
 @pytest.mark.parametrize("mode", ["copy", "hardlink", "fold"])
 def test_two_users_change_one_environment(place: str, people: tuple[User, User], mode: str) -> None:
-    """Bob's directories are not alice's to move elsewhere (EACCES), but within their parent she may."""
+    """Alice cannot move bob's directories elsewhere (EACCES), but can move them within their parent."""
     alice, bob = people
     root = f"{place}/env"
     environment(root)

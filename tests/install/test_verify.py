@@ -1,4 +1,4 @@
-"""install/verify.py: what it finds, and that a reinstallation mends it."""
+"""install/verify.py: what it finds, and that a reinstallation repairs it."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Ran:
 
 
 class Cw:
-    """A user at a directory, with a store and variables of his own."""
+    """A user at a directory, with a store and variables."""
 
     def __init__(self, cwd: str | os.PathLike[str], **environ: str) -> None:
         self.cwd = str(cwd)

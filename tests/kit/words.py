@@ -31,7 +31,7 @@ WORDS = {
     r"mend(?:s|ed|ing)?": "fix, repair",
     r"he|his|him|himself|she|hers?|herself": "they, their",
     r"(?:can|cannot|could|to) be had": "be fetched, be found",
-    r"demand(?:s|ed|ing)?": "require",
+    r"(?<!on )demand(?:s|ed|ing)?": "require",
     r"sad cases?": "escape hatch",
     r"in a blink": "instantly",
     r"at hand": "available, in the cache",

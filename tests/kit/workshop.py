@@ -124,4 +124,4 @@ def _variables(pid: str) -> list[bytes]:
         with open(f"/proc/{pid}/environ", "rb") as stream:
             return stream.read().split(b"\0")
     except OSError:
-        return []  # gone, or somebody else's
+        return []  # gone, or of another user

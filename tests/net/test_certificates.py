@@ -1,4 +1,4 @@
-"""Which authorities are believed."""
+"""Which authorities are trusted."""
 
 from pathlib import Path
 

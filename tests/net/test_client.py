@@ -87,7 +87,7 @@ def url(index: IndexServer, path: str) -> SafeUrl:
 
 
 class Sink:
-    """A writer that can begin anew."""
+    """A writer that can restart."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -169,9 +169,7 @@ def test_compressed_pages_are_decoded(index: IndexServer, client: Client) -> Non
     ],
     ids=["truncated", "not gzip", "unknown"],
 )
-def test_undecodable_body_is_an_error(
-    index: IndexServer, client: Client, body: bytes, encoding: str, why: str
-) -> None:
+def test_undecodable_body_is_an_error(index: IndexServer, client: Client, body: bytes, encoding: str, why: str) -> None:
     index.put("/x", body, "text/html", content_encoding=encoding)
     assert why in failure(client.get(url(index, "/x"))).message
 
@@ -340,9 +338,7 @@ def test_concurrent_downloads_are_limited(index: IndexServer, make_client: MakeC
     assert index.busiest <= 3
 
 
-def test_awaited_download_starts_despite_idle_downloads(
-    index: IndexServer, make_client: MakeClient
-) -> None:
+def test_awaited_download_starts_despite_idle_downloads(index: IndexServer, make_client: MakeClient) -> None:
     client = make_client(concurrent_downloads=2)
     for number in range(6):
         index.put(f"/{number}", SOME * 3)
@@ -747,9 +743,7 @@ def test_unauthorized_response_hints_at_credentials(index: IndexServer, client: 
 # ---------------------------------------------------------------------- TLS
 
 
-def test_unknown_authority_is_refused_without_retry(
-    make_client: MakeClient, authority: Authority
-) -> None:
+def test_unknown_authority_is_refused_without_retry(make_client: MakeClient, authority: Authority) -> None:
     with IndexServer(authority=authority) as index:
         error = failure(make_client().get(url(index, "/x")))
         assert "certificate" in error.message
@@ -829,9 +823,7 @@ def test_http2_uses_one_connection(make_client: MakeClient, authority: Authority
         assert server.connections == 1
 
 
-def test_http2_downloads_use_several_connections(
-    make_client: MakeClient, authority: Authority, tmp_path: Path
-) -> None:
+def test_http2_downloads_use_several_connections(make_client: MakeClient, authority: Authority, tmp_path: Path) -> None:
     with Http2Server(authority) as server:
         server.files["/page"] = b"small"
         for number in range(20):
@@ -847,9 +839,7 @@ def test_http2_downloads_use_several_connections(
         assert mine.isdisjoint({asked.connection for asked in server.log if asked.path != "/page"})
 
 
-def test_broken_http2_stream_resumes(
-    make_client: MakeClient, authority: Authority, tmp_path: Path
-) -> None:
+def test_broken_http2_stream_resumes(make_client: MakeClient, authority: Authority, tmp_path: Path) -> None:
     with Http2Server(authority) as server:
         server.files["/x"] = SOME
         server.break_after["/x"] = [400_000, 100]
@@ -873,9 +863,7 @@ def test_http_proxy(index: IndexServer, make_client: MakeClient) -> None:
         assert proxy.log[0].startswith("GET http://index.example:")
 
 
-def test_https_proxy_sees_no_index_credentials(
-    make_client: MakeClient, authority: Authority, tmp_path: Path
-) -> None:
+def test_https_proxy_sees_no_index_credentials(make_client: MakeClient, authority: Authority, tmp_path: Path) -> None:
     with IndexServer(authority=authority) as index, ProxyServer() as proxy:
         index.users = {"ann": "pw"}
         index.put("/x", b"through")

@@ -240,7 +240,7 @@ def test_allow_existing_keeps_files_and_writes_through_no_link(place: str) -> No
     told = kit.probed(kit.newest())
     root = venv.create(os.path.join(place, "env"), told)
     site = os.path.join(root, told.venv_paths["purelib"])
-    # files that others hold: one inode with two names, one link to somebody else's file
+    # files that others hold: one inode with two names, one link to another user's file
     with open(os.path.join(place, "theirs"), "w", encoding="utf-8") as file:
         file.write("precious")
     for name in ("bin/activate", "pyvenv.cfg"):
@@ -423,7 +423,7 @@ def test_ordinary_user_creates_environments_where_permitted(place: str) -> None:
         mine = os.path.join(place, "fixed", "mine")
         os.mkdir(mine)
         os.chown(mine, alice.uid, alice.gid)
-        # the directory is hers, the one above is not: nothing can be renamed there
+        # the directory is the user's own, the one above is not: nothing can be renamed there
         assert alice.python(MADE_BY_A_USER, mine, path).ok().strip() == mine
         with open(f"{mine}/old", "w", encoding="utf-8"):
             pass

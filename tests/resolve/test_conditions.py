@@ -3,7 +3,7 @@
 import pytest
 
 from commonwheel.resolve.conditions import conditions
-from kit.offers import requirement
+from kit.fake_catalogue import requirement
 
 
 def told(asked: list[str], graph: dict[str, list[str]], *overrides: str, python: str = "3.8") -> dict[str, str]:

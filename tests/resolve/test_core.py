@@ -12,7 +12,7 @@ from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.provider import CatalogueProvider
 from commonwheel.resolve.solver import Package, Solver, Unsatisfiable
 from commonwheel.resolve.universe import ABSENT, Universe, positions
-from kit.offers import LINUX, requirement
+from kit.fake_catalogue import LINUX, requirement
 from resolve.instances import Instance
 
 
@@ -32,7 +32,7 @@ def contradictions(count: int) -> Iterator[tuple[Instance, Incompatibility]]:
 
 
 def true_of(leaf: Incompatibility, instance: Instance) -> bool:
-    """Tell whether a fact is true of an index; a fact about several requirements may say less than each of them."""
+    """Return whether a fact is true of an index; a fact about several requirements may say less than each of them."""
     cause = leaf.cause
     if isinstance(cause, Tied):
         return True
@@ -81,7 +81,7 @@ def test_facts_contradict_each_other() -> None:
         facts = list(leaves(essence(proof)))
         packages = list(dict.fromkeys(package for leaf in facts for package in leaf.terms))
         if any(not leaf.terms for leaf in facts):
-            continue  # somebody asks for what does not exist: one fact is enough
+            continue  # a package requires what does not exist: one fact is enough
         domains = [[ABSENT, *(1 << p for p in positions(package.universe.everything))] for package in packages]
         if len(list(itertools.islice(itertools.product(*domains), 20_000))) == 20_000:
             continue

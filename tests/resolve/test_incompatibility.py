@@ -3,7 +3,7 @@
 from commonwheel.resolve.incompatibility import Incompatibility, Needs
 from commonwheel.resolve.solver import Package, Project
 from commonwheel.resolve.universe import Universe
-from kit.offers import requirement
+from kit.fake_catalogue import requirement
 
 
 def package(name: str) -> Package:

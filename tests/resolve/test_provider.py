@@ -20,11 +20,11 @@ from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.provider import SourceConflict
 from commonwheel.resolve.report import NoSolution
 from commonwheel.resolve.resolution import solve
-from kit.offers import LINUX, Offers, requirement
+from kit.fake_catalogue import LINUX, FakeCatalogue, requirement
 from resolve.instances import Instance
 
 
-class Watched(Offers):
+class Watched(FakeCatalogue):
     """Hold every question against what was announced before."""
 
     def __init__(self, index: dict[str, dict[str, Any]]) -> None:
@@ -42,7 +42,7 @@ class Watched(Offers):
         return super().metadata(name, version)
 
 
-def solved(offers: Offers, *asked: str, **fields: Any) -> Resolution:
+def solved(offers: FakeCatalogue, *asked: str, **fields: Any) -> Resolution:
     return solve(Inputs(tuple(map(requirement, asked)), Target(LINUX, ()), **fields), offers, Silence())
 
 
@@ -102,7 +102,7 @@ def test_chain_is_fetched_in_order_for_any_range() -> None:
 
 
 def test_conflicting_sources_are_refused_before_any_request() -> None:
-    offers = Offers({})
+    offers = FakeCatalogue({})
     asked = (
         requirement("a @ https://files.example/a-1.whl", Origin("requirements.txt", 1)),
         requirement("a @ /projects/a", Origin("requirements.txt", 4)),
@@ -123,7 +123,7 @@ def test_sources_under_exclusive_markers_are_allowed() -> None:
         requirement("a @ /projects/a ; sys_platform == 'win32'"),
     )
     inputs = Inputs(asked, Target(LINUX, ()), sources={"a": (given(asked[0]), Metadata("a", "1.0"))})
-    assert [pin.source for pin in solve(inputs, Offers({}), Silence()).pins] == [asked[0].source]
+    assert [pin.source for pin in solve(inputs, FakeCatalogue({}), Silence()).pins] == [asked[0].source]
 
 
 def test_sources_with_conflicting_transitive_sources() -> None:
@@ -136,7 +136,7 @@ def test_sources_with_conflicting_transitive_sources() -> None:
     sources = {one.name: (given(one), known[one.name]) for one in asked}
     inputs = Inputs(asked, Target(LINUX, ()), sources=sources, source_metadata=lambda wanted: known[wanted.name])
     with pytest.raises(SourceConflict) as caught:
-        solve(inputs, Offers({}), Silence())
+        solve(inputs, FakeCatalogue({}), Silence())
     assert caught.value.context == ("/projects/c", "https://files.example/c-1.whl (b 1.0)")
 
 
@@ -149,6 +149,6 @@ def test_installed_metadata_is_read_only_when_needed() -> None:
             return super().get(name, default)
 
     installed = Lazy({"a": ("1.0", Metadata("a", "1.0")), "z": ("1.0", Metadata("z", "1.0"))})
-    solved(Offers({"b": {"1.0": ["a"]}}), "b", installed=installed)
+    solved(FakeCatalogue({"b": {"1.0": ["a"]}}), "b", installed=installed)
     assert "a" in read
     assert "z" not in read

@@ -9,12 +9,12 @@ from commonwheel.model import Origin, Target
 from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.report import NoSolution
 from commonwheel.resolve.resolution import solve
-from kit.offers import LINUX, Offers, requirement
+from kit.fake_catalogue import LINUX, FakeCatalogue, requirement
 
 
 def explained(*lines: str, index: dict[str, dict[str, Any]], **fields: Any) -> NoSolution:
     asked = tuple(requirement(text, Origin("requirements.txt", i + 1)) for i, text in enumerate(lines))
-    offers = Offers(index)
+    offers = FakeCatalogue(index)
     with pytest.raises(NoSolution) as caught:
         solve(Inputs(asked, Target(LINUX, ()), **fields), offers, Silence())
     return caught.value
@@ -31,7 +31,7 @@ def test_error_is_data() -> None:
 def test_command_line_is_shown_as_you() -> None:
     asked = tuple(requirement(text, Origin("command line")) for text in ("a<1", "a>2"))
     with pytest.raises(NoSolution) as caught:
-        solve(Inputs(asked, Target(LINUX, ())), Offers({"a": {"0.5": [], "3.0": []}}), Silence())
+        solve(Inputs(asked, Target(LINUX, ())), FakeCatalogue({"a": {"0.5": [], "3.0": []}}), Silence())
     assert caught.value.context == ("Because you require a<1 and a>2, your requirements cannot be met.",)
 
 

@@ -10,7 +10,7 @@ from commonwheel.model import Digest, Metadata, PathSource, Requirement, SafeUrl
 from commonwheel.resolve.inputs import Inputs, Scope
 from commonwheel.resolve.rules import Rules, place, same_source
 from commonwheel.specs.markers import evaluate
-from kit.offers import LINUX, requirement
+from kit.fake_catalogue import LINUX, requirement
 
 
 def rules(*asked: str, **fields: Any) -> Rules:

@@ -13,7 +13,7 @@ from commonwheel.resolve.report import NoSolution
 from commonwheel.resolve.resolution import solve
 from commonwheel.resolve.solver import Dependency, Solver, Unsatisfiable, Unusable
 from commonwheel.resolve.universe import Universe
-from kit.offers import LINUX, Offers, described, requirement
+from kit.fake_catalogue import LINUX, FakeCatalogue, described, requirement
 from resolve.instances import Instance
 
 # CW_MANY=100000 for a long night
@@ -273,6 +273,6 @@ def test_thousands_of_versions_need_no_quadratic_work() -> None:
 
 
 def test_package_missing_on_index_is_no_crash() -> None:
-    offers = Offers({"a": {"1.0": ["nowhere"], "0.9": []}})
+    offers = FakeCatalogue({"a": {"1.0": ["nowhere"], "0.9": []}})
     pins = solve(Inputs((requirement("a"),), Target(LINUX, ())), offers, Silence()).pins
     assert [(pin.name, pin.version) for pin in pins] == [("a", "0.9")]

@@ -15,7 +15,7 @@ from commonwheel.model import Metadata, Origin, Resolution, Target
 from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.report import NoSolution
 from commonwheel.resolve.universal import solve_universal
-from kit.offers import LINUX, Offers, requirement
+from kit.fake_catalogue import LINUX, FakeCatalogue, requirement
 
 MANY = int(os.environ.get("CW_MANY", "700")) // 3
 
@@ -101,7 +101,7 @@ def holds(marker: str, world: dict[str, str], extra: str = "") -> bool:
 
 
 def solved(instance: Instance, **fields: Any) -> Resolution:
-    offers = Offers(instance.index, "99")
+    offers = FakeCatalogue(instance.index, "99")
     asked = tuple(requirement(text, Origin("requirements.txt", i + 1)) for i, text in enumerate(instance.asked))
     given = {key: fields.pop(key) for key in ("fork_strategy", "environments") if key in fields}
     return solve_universal(Inputs(asked, Target({}, ()), **fields), offers, Silence(), python="3.8", **given)
@@ -150,7 +150,7 @@ def test_universal_scenario(case: dict[str, Any]) -> None:
     if sources:
         given["source_metadata"] = lambda wanted: Metadata(wanted.name, sources[wanted.name], ())
     asked = tuple(requirement(text, Origin("requirements.txt", i + 1)) for i, text in enumerate(case["ask"]))
-    inputs, offers = Inputs(asked, Target({}, ()), **given), Offers(case["index"], "99")
+    inputs, offers = Inputs(asked, Target({}, ()), **given), FakeCatalogue(case["index"], "99")
     if "because" in case:
         with pytest.raises(NoSolution) as caught:
             solve_universal(inputs, offers, Silence(), python=python, **world)

@@ -1,4 +1,4 @@
-"""Wheels that leave no choice come while the rest is resolved; what comes in vain is noticed by nobody."""
+"""Wheels without alternatives are downloaded while the rest is resolved; unneeded downloads are invisible."""
 
 from __future__ import annotations
 
@@ -79,9 +79,7 @@ def test_exact_pin_is_downloaded_during_resolution(index: IndexServer, cw: Cw) -
     [("demo<2",), ("demo==1.0", "--dry-run"), ("demo==1.0", "--only-deps"), ("demo==1.*",)],
     ids=" ".join,
 )
-def test_open_choice_or_no_need_prefetches_nothing(
-    index: IndexServer, cw: Cw, words: tuple[str, ...]
-) -> None:
+def test_open_choice_or_no_need_prefetches_nothing(index: IndexServer, cw: Cw, words: tuple[str, ...]) -> None:
     ran, came = at_once(index, cw, *words)
     ran.ok()
     assert not came

@@ -1,6 +1,6 @@
 """road/answers.py: an answer that is remembered is the one that would be found out, or it is not used.
 
-Whether an answer was recalled is seen by forging the remembered one: what the forger wrote comes out if it was believed.
+Whether an answer was recalled is seen by forging the remembered one: the forged text comes out if the answer was reused.
 """
 
 from __future__ import annotations
@@ -199,9 +199,7 @@ def hasty(index: IndexServer) -> IndexServer:
     return index
 
 
-def test_expired_resolution_is_revalidated_by_all_pages_at_once(
-    user: Cw, hasty: IndexServer
-) -> None:
+def test_expired_resolution_is_revalidated_by_all_pages_at_once(user: Cw, hasty: IndexServer) -> None:
     compiled(user)
     forge(user)
     for _ in range(2):
@@ -221,9 +219,7 @@ def test_revalidated_resolution_lasts_as_long_as_its_pages(user: Cw, hasty: Inde
     assert len(hasty.log) == asked
 
 
-def test_changed_pages_do_not_revalidate_a_resolution(
-    user: Cw, hasty: IndexServer, tmp_path: Path
-) -> None:
+def test_changed_pages_do_not_revalidate_a_resolution(user: Cw, hasty: IndexServer, tmp_path: Path) -> None:
     compiled(user)
     forge(user)
     offer(hasty, tmp_path, "lib", "3.0", [])

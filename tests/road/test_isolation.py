@@ -247,7 +247,7 @@ def test_build_uses_bytecode_of_the_store(shop: Workshop) -> None:
     tool(shop, "1.0")
     shop.project(backend=READS, requires=["tool"])
     assert "/v1/entries/" in built_with(shop)
-    # without the option none is made, however often somebody builds
+    # without the option none is made, however many builds there are
     assert "/v1/entries/" in built_with(shop)
     shop.install("--compile-bytecode", "--link-mode", "fold", "tool").ok()
     cached = built_with(shop)

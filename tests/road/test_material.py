@@ -577,7 +577,7 @@ def test_one_failed_build_ends_the_others(shop: Workshop) -> None:
 
 
 def test_independent_builds_run_in_parallel(shop: Workshop) -> None:
-    """Each waits until the other has begun, so that one after the other they would wait in vain."""
+    """Each waits until the other has begun, so that one after the other would never end."""
     wait = (
         "    import time\n    me = facts()[0]\n    open(os.path.join(os.environ['MEET'], me), 'w').close()\n"
         "    for _ in range(300):\n        if len(os.listdir(os.environ['MEET'])) == 2: break\n        time.sleep(0.05)\n"
@@ -674,7 +674,7 @@ def test_builder_lock_does_not_deadlock_with_scratch(shop: Workshop) -> None:
     shop("venv", "--clear", "v").ok()
     with shop.session("pip install", python="v") as session:
         material, _ = session.material, session.store
-        with session._making:  # as whoever makes what is made once has it
+        with session._making:  # as a thread that creates a part holds it
             waiting = threading.Thread(target=material._builder, daemon=True)
             waiting.start()
             waiting.join(0.2)

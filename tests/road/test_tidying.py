@@ -44,9 +44,7 @@ def test_store_with_a_limit_stays_below_it(cw: Cw, monkeypatch: pytest.MonkeyPat
     assert len(cw("pip", "freeze", "-p", "v").ok().out.split()) == 3
 
 
-def test_store_without_a_limit_keeps_everything_at_no_cost(
-    cw: Cw, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_store_without_a_limit_keeps_everything_at_no_cost(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tidying, "tidy", lambda *_: pytest.fail("there is nothing to keep"))
     cw("pip", "install", "-p", "v", "one", "two", "three").ok()
     assert len(held(cw)) == 3

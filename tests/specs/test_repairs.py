@@ -4,7 +4,7 @@ from packaging.specifiers import SpecifierSet
 from commonwheel.specs import repairs
 from commonwheel.specs.requirement import parse_dependency
 
-# what uv mends, with what it makes of it; the rest of the list is our own reading
+# what uv repairs, with the result; the rest of the list is our own reading
 SPECIFIERS = [
     (">=7.2.0<8.0.0", ">=7.2.0,<8.0.0"), ("!=~5.0,>=4.12", "!=5.0.*,>=4.12"), ("!=~5,>=4.12", "!=5.*,>=4.12"), (">=1.9.*", ">=1.9"), (">=1.*", ">=1"),
     (">=2.7,!=3.0*,!=3.1*,!=3.2*", ">=2.7,!=3.0.*,!=3.1.*,!=3.2.*"), (">=3.6,", ">=3.6"), (">=3.6, ", ">=3.6"), (">= '2.7'", ">=2.7"), ('>="3.6"', ">=3.6"),

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from commonwheel.specs import versions
 
-# Small numbers, so that versions collide and neighbours meet. The makers below draw from a `random.Random`: the bulk
+# Small numbers, so that versions collide and adjacent ones meet. The makers below draw from a `random.Random`: the bulk
 # runs on a fixed seed (thousands of cases in a second), hypothesis drives the same makers with sources that it can shrink.
 NUMBERS = ["0", "1", "2", "3", "10", "00", "01"]
 SEPARATORS = ["", ".", "-", "_"]
@@ -202,7 +202,7 @@ def test_edge_cases(specifier: str, version: str) -> None:
 
 
 def universe() -> list[str]:
-    """Every kind of neighbour around 1.0 and 1.1, and some far away."""
+    """Every kind of adjacent version around 1.0 and 1.1, and some far away."""
     tails = ["", "+a", "+1", ".dev0", ".dev1", "a1", "a1.dev0", "a1.post0", "a1+l", "rc1", ".post0", ".post1",
              ".post1.dev0", ".post1+l", "rc1.post2.dev3"]  # fmt: skip
     texts = [f"{epoch}{release}{tail}" for epoch, release, tail in

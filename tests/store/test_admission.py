@@ -406,7 +406,7 @@ def test_parallel_processes_admit_the_same_wheels(root: str, tmp_path: Path) -> 
 
 
 def test_loser_of_a_race_uses_the_published_entry(root: str, wheel: str, place: str) -> None:
-    """Between unpacking and publishing somebody else publishes: his entry is the entry."""
+    """Another process publishes between unpacking and publishing: its entry is used."""
     other = os.path.join(place, "other")
     winner = admit(open_store(other), wheel)
 
@@ -425,7 +425,7 @@ def test_loser_of_a_race_uses_the_published_entry(root: str, wheel: str, place: 
 
 
 def test_parallel_fetch_of_the_same_wheel_is_awaited(root: str, wheel: str) -> None:
-    """The second does not fetch: he finds what the first has published when he gets the lease."""
+    """The second process does not fetch: it finds the published entry when it gets the lease."""
     import threading
 
     digest = Digest("sha256", sha256_of(wheel))
@@ -454,7 +454,7 @@ def test_parallel_fetch_of_the_same_wheel_is_awaited(root: str, wheel: str) -> N
 
 
 def lent(eve: User, root: str, wheel: str) -> str:
-    """Let a stranger fill a store open to all; return the path of the wheel that he keeps there."""
+    """Let another user fill a store open to all; return the path of the wheel kept there."""
     os.mkdir(root)
     os.chmod(root, 0o1777)
     eve.python("import sys; from kit.stores import *; admit(open_store(sys.argv[1]), sys.argv[2])", root, wheel).ok()

@@ -91,11 +91,11 @@ ATTACKS = ("pages/x", "entries/ab", "roots/7")
 def test_directory_replaced_by_a_symlink_is_not_entered(
     tmp_path: Path, hook: Callable[[Callable[[str, str], None]], object], where: str
 ) -> None:
-    """The attack on whatever clears up where others may rename: the victim's file has the name of the villain's."""
+    """Another user who may rename swaps the directory during a prune; a file of the victim has the same name."""
     digest = "ab" * 32
     name = "id_rsa" if where == "pages/x" else digest
-    victim, villains = tmp_path / "victim", tmp_path / "store" / "v1" / where
-    for directory in (victim, villains):
+    victim, attacked = tmp_path / "victim", tmp_path / "store" / "v1" / where
+    for directory in (victim, attacked):
         directory.mkdir(parents=True)
         if where == "entries/ab":
             (directory / name).mkdir()
@@ -109,14 +109,14 @@ def test_directory_replaced_by_a_symlink_is_not_entered(
     def swap(operation: str, path: str) -> None:
         if operation in {"rename", "unlink"} and not swapped and name in path:
             swapped.append(path)
-            villains.rename(f"{villains}.old")
-            villains.symlink_to(victim)
+            attacked.rename(f"{attacked}.old")
+            attacked.symlink_to(victim)
 
     hook(swap)
     upkeep.prune(open_store(str(tmp_path / "store")), upkeep.Wish(older_than=0.0))
     assert swapped
     assert sorted(os.listdir(victim)) == [name]
-    assert os.listdir(f"{villains}.old") == []
+    assert os.listdir(f"{attacked}.old") == []
 
 
 @pytest.mark.parametrize("where", ["pages/x", "entries/ab", "pages", "entries", ""])

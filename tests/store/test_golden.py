@@ -1,4 +1,4 @@
-"""What version 1 of the format wrote is readable for ever. This store is never made anew.
+"""What version 1 of the format wrote stays readable. This store is never written again.
 
 Version control keeps neither modes nor times: they are set here as docs/store-format.md says, by the text of `files.txt`
 and not by the code that is tested.

@@ -165,7 +165,7 @@ def test_published_store_is_read_by_users_who_trust_its_owner(place: str) -> Non
         refusal = f"it belongs to {builder.name}\n"
         assert alice.python(find, digest, builder.name, root).ok() == f"False\n{refusal}"
         assert bob.python(find, digest, "", root).ok() == f"None\n{refusal}"
-        # his wheel saves bob the download all the same
+        # the wheel saves bob the download all the same
         add = (
             "import sys; from kit.stores import *\n"
             "entry = open_store(*sys.argv[2:]).admit(None, filename='demo-1.0-py3-none-any.whl', expected=(Digest('sha256', sys.argv[1]),))\n"

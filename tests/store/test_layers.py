@@ -1,4 +1,4 @@
-"""What a layer is, what it believes, what it takes."""
+"""What a layer is, what it trusts, what it accepts."""
 
 from __future__ import annotations
 

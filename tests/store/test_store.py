@@ -186,9 +186,7 @@ def test_hit_makes_no_writing_system_call(root: str, wheel: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("harm", DAMAGE.values(), ids=DAMAGE)
-def test_damaged_entry_is_replaced_by_the_same_command(
-    root: str, wheel: str, harm: Callable[[Any], object]
-) -> None:
+def test_damaged_entry_is_replaced_by_the_same_command(root: str, wheel: str, harm: Callable[[Any], object]) -> None:
     before = admit(open_store(root), wheel)
     harm(before.root)
     heard = Heard()
@@ -214,7 +212,9 @@ def test_damaged_entry_is_replaced_from_the_next_layer(place: str, wheel: str, h
 
 
 @pytest.mark.parametrize("harm", DAMAGE.values(), ids=DAMAGE)
-def test_damaged_entry_is_replaced_offline_from_a_kept_wheel(root: str, wheel: str, harm: Callable[[Any], object]) -> None:
+def test_damaged_entry_is_replaced_offline_from_a_kept_wheel(
+    root: str, wheel: str, harm: Callable[[Any], object]
+) -> None:
     os.mkdir(root)
     with open(os.path.join(root, "store.toml"), "w") as file:
         file.write("keep-archives = true\n")
@@ -352,7 +352,7 @@ def test_use_is_noted_daily_and_not_on_publication_day(root: str, wheel: str) ->
     assert changes_of(lambda: open_store(root).used([entry])) == []
 
 
-# --- the villain --------------------------------------------------------------------------------------------------------
+# --- hostile users ----------------------------------------------------------------------------------------------------
 
 FIND = """
 import os, sys
@@ -366,7 +366,7 @@ print(None if entry is None else open(entry.tree + "/demo/data.txt").read(4))
 
 @pytest.mark.root
 def test_user_cannot_plant_an_entry_in_a_world_writable_place(place: str, wheel: str) -> None:
-    """Whatever he plants, edits, or swaps for a link or by a rename: nobody who does not trust him gets a byte of it."""
+    """Whatever a user plants, edits, or swaps for a link or by a rename: no user without trust in them gets a byte of it."""
     with users("alice", "eve") as (alice, eve):
         root = os.path.join(place, "open")
         os.mkdir(root)
@@ -477,9 +477,7 @@ def test_temporarily_unreadable_entry_is_kept(failing: FaultFS, wheel: str, numb
 
 @pytest.mark.root
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT], ids=errno.errorcode.get)
-def test_failing_layer_costs_a_note_and_the_next_is_used(
-    failing: FaultFS, wheel: str, place: str, number: int
-) -> None:
+def test_failing_layer_costs_a_note_and_the_next_is_used(failing: FaultFS, wheel: str, place: str, number: int) -> None:
     for operation in ("create", "write", "flush", "mkdir", "rename", "chmod", "utimens"):
         for nth in (1, 3):
             first, second = (os.path.join(top, f"{operation}{nth}") for top in (failing.point, place))

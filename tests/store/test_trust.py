@@ -1,4 +1,4 @@
-"""Whom to believe: decided from numbers and modes, with real users where membership counts."""
+"""Which users to trust: decided from numbers and modes, with real users where membership counts."""
 
 import os
 import stat

@@ -56,7 +56,7 @@ def test_good_wheel_is_unpacked_exactly(tmp_path: Path) -> None:
         assert stat.S_IMODE(facts.st_mode) == (0o555 if executable else 0o444)
         assert facts.st_mtime == mtime == 1580608922
     assert [row[0] for row in found.rows if row[3]] == ["demo/inner/tool"]
-    # whoever looks for names that do not belong sees by this time that none came later
+    # by this time the check for foreign names sees that none came later
     assert {os.stat(top).st_mtime for top, _, _ in os.walk(tree)} == {layout.TREE_TIME}
 
 

@@ -1,4 +1,4 @@
-"""Cleaning, pruning and verifying spare what lives, tell what remains, and mend what they can."""
+"""Cleaning, pruning and verifying keep what is used, report what remains, and repair what they can."""
 
 from __future__ import annotations
 
@@ -359,9 +359,7 @@ HARMS = {
 
 
 @pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
-def test_verify_finds_every_fault_and_changes_nothing(
-    root: str, place: str, harm: Callable[[Any], object]
-) -> None:
+def test_verify_finds_every_fault_and_changes_nothing(root: str, place: str, harm: Callable[[Any], object]) -> None:
     one, _ = filled(root, place, "one", "two")
     harm(one)
     before = sorted(everything_below(root))

@@ -1,10 +1,10 @@
 """A catalogue with everything real around it but the store: client, registry, loopback indexes; and a clock that is set.
 
-with Desk() as desk, IndexServer() as server:
-    catalogue = desk.catalogue(server.url)
+with CatalogueFixture() as catalogues, IndexServer() as server:
+    catalogue = catalogues.catalogue(server.url)
     catalogue.listing("demo")
-    desk.now += 601
-    desk.catalogue(server.url).listing("demo")      # the next run, eleven minutes later
+    catalogues.now += 601
+    catalogues.catalogue(server.url).listing("demo")      # the next run, eleven minutes later
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Notes:
         return [message for known, message in self.said if known == level]
 
 
-class Desk:
+class CatalogueFixture:
     """Make catalogues that share their records; `registries` are those that were really needed."""
 
     def __init__(self, **options: object) -> None:
