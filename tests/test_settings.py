@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from commonwheel.settings import OPTIONS, ConfigError, Settings
+from commonwheel.settings import OPTIONS, PERSONAL, ConfigError, Settings
 
 
 @pytest.fixture
@@ -24,6 +24,24 @@ def write(home: Path, name: str, text: str) -> str:
     return str(path)
 
 
+class Finder:
+    """Open every file; remember what was warned of, and who was trusted when a project's file was opened."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+        self.trusted: tuple[str, ...] = ()
+
+    def project(self, path: str, trusted: tuple[str, ...], matters: object) -> bytes | None:
+        self.trusted = tuple(trusted)
+        return self.own(path)
+
+    def own(self, path: str) -> bytes | None:
+        return Path(path).read_bytes() if Path(path).is_file() else None
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
 def settings(
     home: Path,
     given: Mapping[str, object] | None = None,
@@ -31,6 +49,7 @@ def settings(
     *,
     start: str = "project",
     pip: bool = True,
+    finder: Finder | None = None,
 ) -> Settings:
     surroundings = {
         "HOME": str(home),
@@ -39,8 +58,9 @@ def settings(
         **(environ or {}),
     }
     return Settings(
-        given or {}, surroundings, str(home / start), lambda text, _: tomllib.loads(text), pip_interface=pip
-    )
+        given or {}, surroundings, str(home / start), lambda text, _: tomllib.loads(text), pip_interface=pip,
+        finder=finder or Finder(),
+    )  # fmt: skip
 
 
 def test_nearest_source_of_a_value_wins(home: Path) -> None:
@@ -150,9 +170,10 @@ def test_cutoff_date_can_be_reset(home: Path) -> None:
 
 
 def test_paths_in_files_are_relative_to_the_file(home: Path) -> None:
-    write(home, "project/cw.toml", 'layers = ["shared"]\ncert = "ca.pem"\n')
+    write(home, "project/cw.toml", 'cert = "ca.pem"\n')
+    write(home, "user/cw/cw.toml", 'layers = ["shared"]\n')
     found = settings(home, start="project/deep")
-    assert found.many("layers") == (f"{home}/project/shared",)
+    assert found.many("layers") == (f"{home}/user/cw/shared",)
     assert found.text("cert") == f"{home}/project/ca.pem"
 
 
@@ -198,6 +219,50 @@ def test_undecodable_file_is_reported(home: Path) -> None:
         settings(home).text("resolution")
 
 
+@pytest.mark.parametrize("key", PERSONAL)
+@pytest.mark.parametrize("name", ["cw.toml", "pyproject.toml"])
+def test_project_cannot_set_trust_stores_or_verification(home: Path, key: str, name: str) -> None:
+    option = OPTIONS[key]
+    flag = option.kind == "flag"
+    text = f"{option.config} = true" if flag else f"{option.config} = {['theirs'] if option.many else 'theirs'!r}"
+    text = text.replace("'", '"')
+    written = write(home, f"project/{name}", text if name == "cw.toml" else f"[tool.cw]\n{text}")
+    heard = Finder()
+    found = settings(home, finder=heard)
+    assert found.setting(key).value is None
+    assert len(heard.warnings) == 1
+    assert f"`{option.config}` in `{written}` is ignored" in heard.warnings[0]
+    assert option.flags[0] in heard.warnings[0]
+    # the user's own file decides
+    write(home, "user/cw/cw.toml", text.replace("theirs", "mine"))
+    value = settings(home).setting(key).value
+    assert value is True if flag else "mine" in str(value)
+
+
+def test_project_cannot_set_uvs_insecure_host(home: Path) -> None:
+    write(home, "project/uv.toml", 'allow-insecure-host = ["a"]\nindex-url = "http://b"')
+    heard = Finder()
+    found = settings(home, finder=heard)
+    assert found.many("allow-insecure-host") == ()
+    assert found.text("index-url") == "http://b"
+    assert len(heard.warnings) == 1
+
+
+def test_pip_table_of_a_project_cannot_set_trust(home: Path) -> None:
+    write(home, "project/cw.toml", '[pip]\ntrust = ["a"]')
+    assert settings(home).many("trust") == ()
+
+
+def test_trust_is_known_before_a_project_file_is_opened(home: Path) -> None:
+    write(home, "project/cw.toml", "offline = true")
+    write(home, "user/cw/cw.toml", 'trust = ["friend"]')
+    heard = Finder()
+    assert settings(home, finder=heard).flag("offline")
+    assert heard.trusted == ("friend",)
+    assert settings(home, {"trust": ["other"]}, finder=heard).flag("offline")
+    assert heard.trusted == ("other",)
+
+
 def test_project_file_without_settings_needs_no_parser(home: Path) -> None:
     write(home, "project/pyproject.toml", "this is [not TOML")
     parsed: list[str] = []
@@ -206,7 +271,7 @@ def test_project_file_without_settings_needs_no_parser(home: Path) -> None:
         parsed.append(text)
         return {}
 
-    found = Settings({}, {"HOME": str(home)}, str(home / "project"), parse)
+    found = Settings({}, {"HOME": str(home)}, str(home / "project"), parse, finder=Finder())
     assert found.text("resolution") is None
     assert parsed == []
 

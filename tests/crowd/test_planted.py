@@ -233,6 +233,19 @@ def test_named_pipe_as_state_does_not_block(offered: Commons, target: str) -> No
         os.unlink(path)
 
 
+@pytest.mark.parametrize(
+    "path", [".cw/history/000001", ".cw/.tmp-host-1-0/journal", ".CW/lock", "wrapped-1.0.data/data/.cw/history/000001"]
+)
+def test_wheel_with_state_files_is_refused(offered: Commons, path: str) -> None:
+    here = offered
+    here.offer("wrapped", "1.0", {"wrapped.py": "", path: "commonwheel-history\t1\n"})
+    target = os.path.join(here["bob"].home, f"target-{os.urandom(3).hex()}")
+    ran = here.at("bob")("pip", "install", "-p", user_python(), "--target", target, "wrapped").failed(1)
+    assert "wrapped" in ran.err
+    assert not os.path.exists(os.path.join(target, "wrapped.py"))
+    assert not os.path.exists(os.path.join(target, ".cw", "history", "000001"))
+
+
 def test_foreign_record_satisfies_no_hash(offered: Commons) -> None:
     """A member of a group records any hash; an install with hashes gets the wheel itself."""
     here = offered

@@ -54,8 +54,9 @@ def demo(club: Commons) -> str:
 
 
 def fill(shell: Shell, store: str, place: str) -> None:
-    """Let a user bring the wheel into a store of that user's."""
-    env = {"CW_CACHE_DIR": store, "CW_LAYERS": ""}
+    """Let a user bring the wheel into a store of that user's, with all that is learnt about it."""
+    elsewhere = os.path.join(place, f"nothing is known here of {os.path.basename(store)}")
+    env = {"CW_CACHE_DIR": store, "CW_LAYERS": "", "XDG_CACHE_HOME": elsewhere}
     shell("pip", "install", "--target", os.path.join(place, f"filling {os.path.basename(store)}"), "demo", env=env).ok()
 
 

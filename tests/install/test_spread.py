@@ -207,6 +207,39 @@ def test_harmful_clash_is_refused(
     assert any("bad" in clash.owners for clash in caught.value.clashes)
 
 
+@pytest.mark.parametrize("kind", ["target", "prefix", "venv", "system"])
+@pytest.mark.parametrize("fold", [False, True])
+@pytest.mark.parametrize("name", [".cw", ".CW", ".cw.", ".c\u200dw"])
+@pytest.mark.parametrize("inner", ["history/000001", "lock", ".tmp-h-1-0/journal", "journal/new/x", ""])
+def test_no_wheel_brings_the_state_of_an_environment(
+    tmp_path: Path, shelf: Shelf, kind: str, fold: bool, name: str, inner: str
+) -> None:
+    env = environment(str(tmp_path / kind), kind)
+    path = f"{name}/{inner}".rstrip("/")
+    bad = [shelf.add("bad", "1.0", {"bad.py": "", path: "x"})]
+    schemes = ["purelib", "platlib", "data"] if kind == "target" else ["purelib", "platlib"]
+    bad += [
+        shelf.add("bad", str(number), {"bad.py": ""}, data={f"{scheme}/{path}": "x"})
+        for number, scheme in enumerate(schemes, 2)
+    ]
+    if kind != "target":
+        site = env.paths["purelib"].removeprefix(f"{env.root}/")
+        bad.append(shelf.add("bad", "9", {"bad.py": ""}, data={f"data/{site}/{path}": "x"}))
+    if kind != "system":
+        bad.append(shelf.add("bad", "10", {"bad.py": ""}, data={f"data/{path}": "x"}))
+    for entry in bad:
+        with pytest.raises(ClashError, match="bad") as caught:
+            lay(env, shelf, entry, fold=fold)
+        assert "keeps the environment itself" in str(caught.value.context)
+
+
+@pytest.mark.parametrize("path", ["pyvenv.cfg", "conda-meta/history"])
+def test_no_wheel_makes_a_target_something_else(tmp_path: Path, shelf: Shelf, path: str) -> None:
+    env = environment(str(tmp_path / "target"), "target")
+    with pytest.raises(ClashError):
+        lay(env, shelf, shelf.add("bad", "1.0", {"bad.py": "", path: "x"}))
+
+
 def test_data_follows_its_scheme_and_is_recorded(env: Environment, shelf: Shelf) -> None:
     os.makedirs(f"{env.root}/share/man")
     os.symlink("share/man", f"{env.root}/man")

@@ -70,11 +70,11 @@ def bind(source: str, point: str, *, read_only: bool = False) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def overlay(lower: str, point: str) -> Iterator[str]:
-    """Show `lower` at `point` under a layer that takes the changes, as containers do. The layer is a tmpfs."""
+def overlay(lower: str, point: str, size: str = "16m") -> Iterator[str]:
+    """Show `lower` at `point` under a layer that takes the changes, as containers do. The layer is a tmpfs of this size."""
     with (
         tempfile.TemporaryDirectory(prefix="cw-overlay-") as own,
-        tmpfs(os.path.join(own, "layer"), "16m") as layer,
+        tmpfs(os.path.join(own, "layer"), size) as layer,
     ):
         upper, work = os.path.join(layer, "upper"), os.path.join(layer, "work")
         os.mkdir(upper)
@@ -82,3 +82,8 @@ def overlay(lower: str, point: str) -> Iterator[str]:
         words = f"lowerdir={lower},upperdir={upper},workdir={work}"
         with _mounted(point, "-t", "overlay", "-o", words, "commonwheel-test") as mounted:
             yield mounted
+
+
+def remount_read_only(point: str) -> None:
+    """Let what is mounted there be read only from now on."""
+    _do("mount", "-o", "remount,ro", point)

@@ -242,7 +242,7 @@ SHAPE = (
     (
         1,
         "interpreters/…  defaults/…  settled/…  answers/…",
-        "what was learnt about this machine; only in a personal store",
+        "what was learned about this machine; only in a personal store",
     ),
     (
         1,
