@@ -188,6 +188,7 @@ TESTED_BY = {
     "fs/_darwin.py": "fs/test_platforms.py",
     "fs/_linux.py": "fs/test_platforms.py",
     "fs/_windows.py": "fs/test_platforms.py",
+    "fs/start.py": "crowd/test_way_up.py",
     "install/state.py": "crowd/test_planted.py",
     "net/encoding.py": "net/test_client.py",
     "store/imaging.py": "store/test_images.py",

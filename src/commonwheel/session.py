@@ -1229,7 +1229,7 @@ class _Plain:
 
 
 def _names_python(data: bytes) -> bool:
-    """Tell whether a pyproject.toml may say which Python it wants."""
+    """Return whether a pyproject.toml may request a Python version."""
     return b"requires-python" in data
 
 

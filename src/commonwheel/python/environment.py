@@ -272,7 +272,7 @@ def nearest(where: Surroundings) -> tuple[str, str] | None:
 
 
 def _may_run(root: str, start: Start) -> bool:
-    """Tell whether the interpreter in an environment that was found was put there by one who counts."""
+    """Return whether a trusted user put the interpreter into an environment that was found."""
     executable = discovery.environment_python(root)
     if not executable:
         return True
