@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ class Finder:
         self.warnings: list[str] = []
         self.trusted: tuple[str, ...] = ()
 
-    def project(self, path: str, trusted: tuple[str, ...], matters: object) -> bytes | None:
+    def project(self, path: str, trusted: "Sequence[str]", matters: object) -> bytes | None:
         self.trusted = tuple(trusted)
         return self.own(path)
 

@@ -83,7 +83,9 @@ def forge(here: Commons, target: str, *intents: str, by: str = "mallory") -> str
     ["set-aside|STOLEN|SECRET", "bring-in|SECRET|STOLEN", "set-aside|SECRET|WORK/new/0"],
     ids=["put", "take", "back"],
 )
-def test_a_planted_journal_moves_nothing(offered: Commons, target: str, secret: Path, verb, intent) -> None:
+def test_a_planted_journal_moves_nothing(
+    offered: Commons, target: str, secret: Path, verb: tuple[str, ...], intent: str
+) -> None:
     stolen = os.path.join(offered["mallory"].home, f"stolen-{os.urandom(3).hex()}")
     Path(stolen).write_text("planted\n")
     work = forge(offered, target, intent.replace("STOLEN", stolen).replace("SECRET", str(secret)))
@@ -196,7 +198,9 @@ def test_a_journal_that_is_no_file_hangs_and_moves_nothing(
 
 @pytest.mark.parametrize("verb", VERBS, ids=ids)
 @pytest.mark.parametrize("name", [".cw", ".cw/history"])
-def test_a_linked_state_directory_is_not_followed(offered: Commons, target: str, secret: Path, verb, name: str) -> None:
+def test_a_linked_state_directory_is_not_followed(
+    offered: Commons, target: str, secret: Path, verb: tuple[str, ...], name: str
+) -> None:
     place = secret.parent
     (place / ".tmp-host-1-0").mkdir()
     (place / ".trash-host-1-0").mkdir()

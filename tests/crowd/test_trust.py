@@ -352,7 +352,17 @@ def test_a_layer_of_root_s_can_be_trusted_from_a_namespace_that_shows_no_root(cl
     club.environment("alice", environment)
     with open(config, "w", encoding="utf-8") as file:
         file.write("")
-    words = ("pip", "install", "-p", environment, "--offline", "--link-mode", "fold", "--reinstall", "demo")
+    words: tuple[str, ...] = (
+        "pip",
+        "install",
+        "-p",
+        environment,
+        "--offline",
+        "--link-mode",
+        "fold",
+        "--reinstall",
+        "demo",
+    )
     assert inside(club, *words, **env)[0] == 1
     status, said = inside(club, "doctor", "-p", environment, **env)
     assert "a user whom this user namespace does not show" in said

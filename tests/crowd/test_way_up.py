@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kit.commons import Commons
+from kit.shells import Ran
 from kit.users import user_python
 
 pytestmark = [pytest.mark.root, pytest.mark.alone]
@@ -38,7 +39,7 @@ class Place:
         os.chown(path, self.here[by].uid if by != "root" else 0, self.here[by].gid if by != "root" else 0)
         return path
 
-    def __call__(self, *words: str, **env: str):
+    def __call__(self, *words: str, **env: str) -> Ran:
         return self.here.at(self.who)(*words, cwd=self.work, env=env)
 
 
