@@ -33,7 +33,7 @@ def pytest_sessionfinish() -> None:
 def place() -> Iterator[str]:
     """Give a directory with a space and a letter beyond ASCII in its path, writable and reachable by every user."""
     root = tempfile.mkdtemp(prefix="cw test é ")
-    os.chmod(root, 0o777)
+    os.chmod(root, 0o1777)
     try:
         yield root
     finally:
