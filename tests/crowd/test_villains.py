@@ -378,7 +378,7 @@ def test_swapping_a_directory_of_the_store_for_one_of_his_own(
         "version by a link": "v1",
         "store by his own": "",
     }[what]
-    run("chmod", "a+w", os.path.dirname(f"{store}/{victim}".rstrip("/")))
+    run("chmod", "a+w,-t", os.path.dirname(f"{store}/{victim}".rstrip("/")))
     mallory.python(
         "import os, sys; os.rename(sys.argv[1], sys.argv[1] + '.old'); os.symlink(sys.argv[2], sys.argv[1])",
         f"{store}/{victim}".rstrip("/"),
