@@ -243,7 +243,14 @@ def test_a_warm_command_enters_few_rooms(furnished, words, rooms):
     loaded = {name for name in loaded_by(*words.split(), cwd=base, env=env) if name.startswith("commonwheel.")}
     assert {name.split(".")[1] for name in loaded} <= rooms
     # help is for those who ask for it; what was satisfied the last time is not read again
-    unread = {"cli.help", "commands.asking", "commands.satisfied", "commands.install", "road.resolving", "store.store"}
+    unread = {
+        "cli.help",
+        "commands.gather",
+        "commands.install_satisfied",
+        "commands.install",
+        "road.resolving",
+        "store.store",
+    }
     assert not loaded & {f"commonwheel.{name}" for name in unread}
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from commonwheel.build.builder import Builder
     from commonwheel.build.vcs import Repositories
-    from commonwheel.commands.beginning import Begun
+    from commonwheel.commands.install_fast_path import Begun
     from commonwheel.copies import Standing
     from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue

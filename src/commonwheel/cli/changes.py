@@ -5,7 +5,7 @@ from commonwheel.cli import load
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from commonwheel.cli.console import Console
-    from commonwheel.commands.changes import Changes
+    from commonwheel.commands.change_report import Changes
     from commonwheel.settings import Settings
 
 

@@ -10,7 +10,7 @@ import os
 from commonwheel.build import archives, static
 from commonwheel.build.builder import Tree
 from commonwheel.build.static import NotAProject
-from commonwheel.commands import asking
+from commonwheel.commands import gather
 from commonwheel.commands.fetch import Fetched, save
 from commonwheel.fs import disk
 from commonwheel.specs import versions, wheel_file
@@ -30,7 +30,7 @@ def build(session: "Session", parsed: "Parsed") -> Fetched:
         os.path.join(session.cwd, os.path.expanduser(parsed.positional[0] if parsed.positional else "."))
     )
     target = session.target(session.environment(mutating=False))
-    session.build_constraints = asking.gather(session, (), (), lambda: target).build_constraints
+    session.build_constraints = gather.gather(session, (), (), lambda: target).build_constraints
     if os.path.isfile(source):
         made = [_wheel(session, _unpacked(session, source))]
         place = os.path.dirname(source)

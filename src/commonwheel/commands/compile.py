@@ -3,7 +3,7 @@
 import os
 import time
 
-from commonwheel.commands import asking, words
+from commonwheel.commands import gather, summary_lines
 from commonwheel.errors import UsageError
 from commonwheel.fs import disk
 from commonwheel.model import Digest, PathSource, UrlSource, VcsSource
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Final
 
-    from commonwheel.commands.asking import Asked
+    from commonwheel.commands.gather import InstallRequest
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.model import Candidate, Pin, Target
     from commonwheel.road.resolving import Answer
@@ -31,7 +31,7 @@ _WIDE = 88
 class Compiled:
     """An answer with what its file needs: what was asked, and for whom it was resolved."""
 
-    def __init__(self, answered: "Answer", asked: "Asked", target: "Target") -> None:
+    def __init__(self, answered: "Answer", asked: "InstallRequest", target: "Target") -> None:
         self._answered: Final = answered
         self.resolution: Final = answered.resolution
         self.asked: Final = asked
@@ -63,7 +63,7 @@ def compile_(session: "Session", parsed: "Parsed") -> str:
             )
     started = time.perf_counter()
     compiled = _resolve(session, files)
-    session.reporter.note("info", words.done("Resolved", len(compiled.resolution.pins), started))
+    session.reporter.note("info", summary_lines.done("Resolved", len(compiled.resolution.pins), started))
     text = "".join(_lock_text(session, compiled) if style == "pylock.toml" else _text(session, compiled))
     output = settings.text("output-file")
     if output is not None:
@@ -90,7 +90,7 @@ def _format(session: "Session") -> str:
 
 
 def _resolve(session: "Session", files: "Sequence[str]") -> Compiled:
-    asked = asking.gather(session, (), files, lambda: _target(session))
+    asked = gather.gather(session, (), files, lambda: _target(session))
     session.file_options = asked.options
     session.config_settings = asked.config_settings
     session.build_constraints = asked.build_constraints
@@ -186,7 +186,7 @@ def _command(session: "Session") -> str:
             ("--upgrade-package=", "-P")
         ):
             kept.append(word)
-    return words.shell(["cw", *map(sources.mask, kept)])
+    return summary_lines.shell(["cw", *map(sources.mask, kept)])
 
 
 def _options(session: "Session") -> "Iterator[str]":

@@ -1,14 +1,13 @@
-"""`pip download`, `pip wheel` and `pip index versions`: get files, or learn of them, without installing anything."""
+"""`pip download` and `pip wheel`: get files without installing anything."""
 
 import os
 
-from commonwheel.commands import asking
+from commonwheel.commands import gather
 from commonwheel.errors import UsageError
 from commonwheel.fs import disk
 from commonwheel.model import PathSource, Value
 from commonwheel.road import locks, resolving
 from commonwheel.specs import file_url
-from commonwheel.specs.names import normalize
 from commonwheel.specs.sources import file_is_wheel
 
 TYPE_CHECKING = False
@@ -29,19 +28,6 @@ class Fetched(Value):
 
     def __init__(self, files: "tuple[tuple[str, str], ...]") -> None:
         self.files: Final = files
-
-
-class Offered(Value):
-    """What the indexes offer of one project, newest first, for the target; `note` says why there may be nothing."""
-
-    __slots__ = ("installed", "latest", "name", "note", "versions")
-
-    def __init__(self, name: str, versions: "tuple[str, ...]", latest: str, installed: str, note: str) -> None:
-        self.name: Final = name
-        self.versions: Final = versions
-        self.latest: Final = latest
-        self.installed: Final = installed
-        self.note: Final = note
 
 
 def download(session: "Session", parsed: "Parsed") -> Fetched:
@@ -67,24 +53,6 @@ def wheel(session: "Session", parsed: "Parsed") -> Fetched:
     return Fetched(tuple(_save_entry(session, pin, directory) for pin in _pins(session, parsed)))
 
 
-def versions(session: "Session", parsed: "Parsed") -> Offered:
-    """List the versions of one project that can be used here."""
-    name = normalize(parsed.positional[0])
-    environment = session.environment(mutating=False)
-    catalogue = session.catalogue(session.target(environment))
-    listing = catalogue.listing(name)
-    usable = ((1 << len(listing.versions)) - 1) << 1
-    for mask in listing.barred.values():
-        usable &= ~mask
-    usable &= ~listing.yanked
-    if not (session.settings.flag("pre") or session.settings.text("prerelease") == "allow"):
-        usable &= ~listing.prereleases
-    found = tuple(version for at, version in reversed(list(enumerate(listing.versions))) if usable >> (at + 1) & 1)
-    installed = next((one.version for one in session.installed(environment) if one.name == name), "")
-    catalogue.close()
-    return Offered(name, found, found[0] if found else "", installed, listing.note)
-
-
 def _directory(session: "Session", key: str) -> str:
     directory = os.path.join(session.cwd, session.settings.text(key) or ".")
     disk.make_directory(directory, parents=True)
@@ -94,7 +62,7 @@ def _directory(session: "Session", key: str) -> str:
 def _pins(session: "Session", parsed: "Parsed") -> "tuple[Pin, ...]":
     environment = session.environment(mutating=False)
     target = session.target(environment)
-    asked = asking.gather(session, parsed.positional, session.settings.many("requirements"), lambda: target)
+    asked = gather.gather(session, parsed.positional, session.settings.many("requirements"), lambda: target)
     session.file_options = asked.options
     session.config_settings = asked.config_settings
     session.build_constraints = asked.build_constraints

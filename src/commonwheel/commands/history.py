@@ -6,7 +6,7 @@ as well, so it can be taken back too.
 
 import os
 
-from commonwheel.commands.changes import Changes
+from commonwheel.commands.change_report import Changes
 from commonwheel.commands.install import rows_of
 from commonwheel.errors import CommonwheelError, UsageError
 from commonwheel.install import changeset, history, verify

@@ -2,9 +2,9 @@
 
 import time
 
-from commonwheel.commands import asking, words
-from commonwheel.commands.beginning import Beginning
-from commonwheel.commands.changes import Change, Changes
+from commonwheel.commands import gather, summary_lines
+from commonwheel.commands.change_report import Change, Changes
+from commonwheel.commands.install_fast_path import Beginning
 from commonwheel.errors import CommonwheelError, UsageError
 from commonwheel.install import changeset
 from commonwheel.install import history as histories
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Final
 
-    from commonwheel.commands.asking import Asked
+    from commonwheel.commands.gather import InstallRequest
     from commonwheel.install.transaction import Receipt
     from commonwheel.model import Environment, Installed, Pin, Target
     from commonwheel.session import Session
@@ -48,7 +48,7 @@ class _Done(Value):
 def install(session: "Session", parsed: "Parsed") -> Changes:
     """Install what words and files ask for, and what that needs.
 
-    What is installed stays if it fits, unless `--upgrade`. `commands.beginning` comes first, and answers where nothing is
+    What is installed stays if it fits, unless `--upgrade`. `commands.install_fast_path` comes first, and answers where nothing is
     missing. Raises the errors of every room on the way; the environment and the store are as before then.
     """
     return _carry_out(session, lambda: _Run(session).install())
@@ -80,7 +80,7 @@ def _uninstall(session: "Session", parsed: "Parsed") -> _Done:
     settings = session.settings
     environment = session.environment(mutating=True)
     run = _Run(session)
-    asked = asking.gather(session, (), settings.many("requirements"), lambda: session.target(environment))
+    asked = gather.gather(session, (), settings.many("requirements"), lambda: session.target(environment))
     wanted = [normalize(_name_of(word)) for word in parsed.positional] + [one.name for one in asked.requirements]
     if not wanted:
         raise UsageError("no packages were named", hint="name them, or a file with `-r`")
@@ -101,7 +101,7 @@ def _uninstall(session: "Session", parsed: "Parsed") -> _Done:
 
 
 def _name_of(word: str) -> str:
-    return specs_requirement.parse_dependency(word, asking.COMMAND_LINE).name
+    return specs_requirement.parse_dependency(word, gather.COMMAND_LINE).name
 
 
 class _Run(Beginning):
@@ -166,7 +166,7 @@ class _Run(Beginning):
 
     def pins(
         self,
-        asked: "Asked",
+        asked: "InstallRequest",
         environment: "Environment",
         installed: "Sequence[Installed]",
         target: "Target",
@@ -258,7 +258,9 @@ class _Run(Beginning):
         if self.settings.flag("compile-bytecode") and receipt.added:
             self.session.compile_bytecode(environment, receipt)
             count, known = self.session.compiled, len(receipt.compiled)
-            told = f"compiled {count} file{'' if count == 1 else 's'} in {words.duration(self.session.compiling)}"
+            told = (
+                f"compiled {count} file{'' if count == 1 else 's'} in {summary_lines.duration(self.session.compiling)}"
+            )
             if known and not count:
                 told = f"of {known} package{'' if known == 1 else 's'} was in the store"
             self.session.reporter.note("info", f"Bytecode {told}")

@@ -11,8 +11,8 @@ import os
 import time
 
 from commonwheel import __version__
-from commonwheel.commands import words
-from commonwheel.commands.changes import Changes
+from commonwheel.commands import summary_lines
+from commonwheel.commands.change_report import Changes
 from commonwheel.fs import facts
 from commonwheel.road.answers import PLACE, SPACE, text_of
 from commonwheel.specs.fingerprint import sha256_of
@@ -44,7 +44,7 @@ def install(session: "Session", parsed: "Parsed") -> Changes | None:
     recovered = session.recover(environment)
     if recovered.undone or recovered.finished or recovered.damaged:
         return None
-    session.reporter.note("info", words.done("Checked", count, started))
+    session.reporter.note("info", summary_lines.done("Checked", count, started))
     return Changes()
 
 

@@ -32,7 +32,7 @@ _WITHOUT_EFFECT = {
 }
 
 
-class Asked(Value):
+class InstallRequest(Value):
     """Everything that was asked for; names of `requirements` may be unknown yet where they are places.
 
     `locked` are the pins of a `pylock.toml`, which need no resolution; `options` are those of requirements files;
@@ -85,7 +85,9 @@ class Asked(Value):
         return any(requirement.digests and requirement.source is None for requirement in self.requirements)
 
 
-def gather(session: "Session", words: "Sequence[str]", files: "Sequence[str]", target: "Callable[[], Target]") -> Asked:
+def gather(
+    session: "Session", words: "Sequence[str]", files: "Sequence[str]", target: "Callable[[], Target]"
+) -> InstallRequest:
     """Read words of the command line and files, `-e`, `-c`, `--overrides`, `--excludes`, `-b` and `--group`.
 
     Only locks among the files are read for a target. Raises UsageError and the errors of the parsers, all of which name file and line.
@@ -123,7 +125,7 @@ class _Gatherer:
         self.requires_python = ""
         self.labels: dict[str, str] = {}
 
-    def finish(self) -> Asked:
+    def finish(self) -> InstallRequest:
         """Read what narrows and replaces, and return everything."""
         settings = self._session.settings
         overrides = self._lines("overrides", "override-dependencies")
@@ -135,7 +137,7 @@ class _Gatherer:
         build_constraints = self._lines("build-constraints", "build-constraint-dependencies")
         for requirement in self.requirements:
             _refuse_strange(requirement)
-        return Asked(
+        return InstallRequest(
             tuple(map(self._plain, self.requirements)),
             tuple(self.constraints),
             tuple(overrides),

@@ -7,9 +7,9 @@ environments: half of all modules, and of the time. What is found out on the way
 
 import time
 
-from commonwheel.commands import asking, unchanged, words
-from commonwheel.commands.changes import Changes
-from commonwheel.commands.satisfied import Satisfaction
+from commonwheel.commands import gather, install_no_change, summary_lines
+from commonwheel.commands.change_report import Changes
+from commonwheel.commands.install_satisfied import Satisfaction
 from commonwheel.errors import UsageError
 from commonwheel.model import PathSource, Plan, Value
 from commonwheel.specs.names import normalize
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Final
 
-    from commonwheel.commands.asking import Asked
+    from commonwheel.commands.gather import InstallRequest
     from commonwheel.events import Reporter
     from commonwheel.install.recovery import Recovered
     from commonwheel.model import Environment, Target
@@ -32,7 +32,9 @@ class Begun(Value):
 
     __slots__ = ("asked", "environment", "recovered", "target")
 
-    def __init__(self, environment: "Environment", target: "Target", asked: "Asked", recovered: "Recovered") -> None:
+    def __init__(
+        self, environment: "Environment", target: "Target", asked: "InstallRequest", recovered: "Recovered"
+    ) -> None:
         self.environment: Final = environment
         self.target: Final = target
         self.asked: Final = asked
@@ -89,12 +91,14 @@ class Beginning:
         if not found.holds():
             return None
         if not heard.warnings:
-            unchanged.keep(session, environment, found.looked_at, len(found.reached))
+            install_no_change.keep(session, environment, found.looked_at, len(found.reached))
         return self.unchanged(len(found.reached))
 
-    def gather(self, asked_for: "Sequence[str]", files: "Sequence[str]", target: "Callable[[], Target]") -> "Asked":
+    def gather(
+        self, asked_for: "Sequence[str]", files: "Sequence[str]", target: "Callable[[], Target]"
+    ) -> "InstallRequest":
         """Read what is asked for, and hand the options of files to the session."""
-        asked = asking.gather(self.session, asked_for, files, target)
+        asked = gather.gather(self.session, asked_for, files, target)
         self.session.file_options = asked.options
         self.session.config_settings = asked.config_settings
         self.session.build_constraints = asked.build_constraints
@@ -111,7 +115,7 @@ class Beginning:
 
     def say(self, verb: str, count: int, started: float) -> None:
         """Say a summary line in uv's words."""
-        self.session.reporter.note("info", words.done(verb, count, started))
+        self.session.reporter.note("info", summary_lines.done(verb, count, started))
 
     def report(self, plan: "Plan") -> None:
         """Write pip's installation report where `--report` wants it."""
@@ -123,11 +127,11 @@ class Beginning:
         """Return the names that are to be installed again."""
         return {normalize(name) for name in self.settings.many("reinstall-package")}
 
-    def hashed(self, asked: "Asked") -> bool:
+    def hashed(self, asked: "InstallRequest") -> bool:
         """Say whether hash mode holds."""
         return self.settings.flag("require-hashes") or asked.requires_hashes
 
-    def _may_be_satisfied(self, asked: "Asked") -> bool:
+    def _may_be_satisfied(self, asked: "InstallRequest") -> bool:
         """Tell whether what is installed could be all that is asked for, without asking an index."""
         settings = self.settings
         return not (

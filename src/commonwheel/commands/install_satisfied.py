@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from commonwheel.commands.asking import Asked
+    from commonwheel.commands.gather import InstallRequest
     from commonwheel.model import Installed, Metadata, Requirement, Target
     from commonwheel.session import Session
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 class Satisfaction:
     """Follow what is asked for through what is installed; `reached` are the names that were looked at."""
 
-    def __init__(self, session: "Session", installed: "Sequence[Installed]", target: "Target", asked: "Asked") -> None:
+    def __init__(
+        self, session: "Session", installed: "Sequence[Installed]", target: "Target", asked: "InstallRequest"
+    ) -> None:
         self._session = session
         self._markers = target.markers
         self._asked = asked
