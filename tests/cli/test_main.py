@@ -150,7 +150,7 @@ def test_other_names(cw):
 def test_a_fault_of_ours_is_told_as_such(cw, monkeypatch):
     from commonwheel.commands import cache
 
-    def broken(session, parsed):
+    def broken(session):
         raise ZeroDivisionError("of all things")
 
     monkeypatch.setattr(cache, "directory", broken)
@@ -163,7 +163,7 @@ def test_a_fault_of_ours_is_told_as_such(cw, monkeypatch):
 def test_an_interruption_has_its_own_status(cw, monkeypatch):
     from commonwheel.commands import cache
 
-    def interrupted(session, parsed):
+    def interrupted(session):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cache, "directory", interrupted)

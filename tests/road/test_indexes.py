@@ -45,11 +45,11 @@ class Asking:
 
 
 def urls(asking: Asking) -> list[str]:
-    return [index.url.secret for index in collect(asking)[0]]
+    return [index.url.secret for index in collect(asking).indexes]
 
 
 def links(asking: Asking) -> list[str]:
-    return [index.url.secret for index in collect(asking)[1]]
+    return [index.url.secret for index in collect(asking).links]
 
 
 def option(name: str, url: str) -> Option:
@@ -59,13 +59,13 @@ def option(name: str, url: str) -> Option:
 def test_the_default_is_what_pip_has_built_in_when_nobody_says_anything(tmp_path):
     asking = Asking(tmp_path)
     assert urls(asking) == [BUILT_IN]
-    assert collect(asking)[2] == {BUILT_IN: "the installed pip's default"}
+    assert collect(asking).origins == {BUILT_IN: "the installed pip's default"}
 
 
 def test_the_default_index_comes_last(tmp_path):
     given = {"index": [A, f"inner={B}"], "extra-index-url": [C], "default-index": PIP}
     assert urls(Asking(tmp_path, given)) == [A, B, C, PIP]
-    assert [index.name for index in collect(Asking(tmp_path, given))[0]] == ["", "inner", "", ""]
+    assert [index.name for index in collect(Asking(tmp_path, given)).indexes] == ["", "inner", "", ""]
 
 
 def test_naming_a_default_leaves_the_configuration_of_pip_out(tmp_path):
@@ -79,14 +79,14 @@ def test_naming_a_default_leaves_the_configuration_of_pip_out(tmp_path):
 
 def test_local_indexes_of_pip_stand_beside_the_others_and_first(tmp_path):
     pip = PipConfiguration(extra_index_urls=(SafeUrl(B), SafeUrl("file:///opt/simple")))
-    found = collect(Asking(tmp_path, {"index": [C]}, pip=pip))[0]
+    found = collect(Asking(tmp_path, {"index": [C]}, pip=pip)).indexes
     assert [(index.url.secret, index.beside) for index in found] == [
         ("file:///opt/simple", True), (C, False), (B, False), (BUILT_IN, False),
     ]  # fmt: skip
 
 
 def test_a_local_index_that_is_named_to_cw_keeps_its_place_in_the_row(tmp_path):
-    found = collect(Asking(tmp_path, {"index": [A, "file:///opt/simple"]}))[0]
+    found = collect(Asking(tmp_path, {"index": [A, "file:///opt/simple"]})).indexes
     assert [(index.url.secret, index.beside) for index in found] == [
         (A, False), ("file:///opt/simple", False), (BUILT_IN, False),
     ]  # fmt: skip
@@ -118,7 +118,7 @@ def test_options_of_requirements_files_count(tmp_path):
     asking = Asking(tmp_path, options=options)
     assert urls(asking) == [A, BUILT_IN]
     assert links(asking) == ["https://links.example/all"]
-    assert collect(asking)[2][A] == "r.txt:3"
+    assert collect(asking).origins[A] == "r.txt:3"
     assert urls(Asking(tmp_path, options=(Option("no-index", "", Origin("r.txt", 1)),))) == []
 
 
@@ -142,7 +142,7 @@ def test_a_table_says_what_an_index_is_like(tmp_path):
         format = "flat"
         exclude-newer = false
     """
-    one, two, _ = collect(Asking(tmp_path, config=config))[0]
+    one, two, _ = collect(Asking(tmp_path, config=config)).indexes
     assert (one.name, one.explicit, one.ignored, one.cache_control, one.newest) == (
         "inner-one",
         True,
@@ -191,11 +191,12 @@ def test_the_first_mention_of_a_url_wins(tmp_path):
 def test_what_is_asked_with_a_login_is_private(tmp_path, given, environ, netrc, private):
     if netrc:
         (tmp_path / ".netrc").write_text(netrc + "\n")
-    found, flat, _ = collect(Asking(tmp_path, given, environ=environ))
+    made = collect(Asking(tmp_path, given, environ=environ))
+    found, flat = made.indexes, made.links
     hosts = [index.url.bare.split("/")[2].split(":")[0].lower() for index in (*found, *flat) if index.private]
     assert sorted(hosts) == private
 
 
 def test_a_local_index_is_not_private_whatever_netrc_says(tmp_path):
     (tmp_path / ".netrc").write_text("default login me password secret\n")
-    assert not collect(Asking(tmp_path, {"default-index": str(tmp_path)}))[0][0].private
+    assert not collect(Asking(tmp_path, {"default-index": str(tmp_path)})).indexes[0].private

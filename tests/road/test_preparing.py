@@ -21,7 +21,7 @@ def cw(tmp_path):
 def pins_of(session, *names):
     environment = session.environment(mutating=True)
     question = resolving.Question([parse(name) for name in names], session.target(environment))
-    return resolving.with_files(resolving.answer(session, question))
+    return resolving.with_files(resolving.answer(session.job(), question))
 
 
 def test_only_what_is_missing_is_prepared(cw):
@@ -29,14 +29,14 @@ def test_only_what_is_missing_is_prepared(cw):
     told = []
     with cw.session("pip install", python="v") as session:
         pins = pins_of(session, "one", "two")
-        found, missing = preparing.at_hand(session, pins)
+        found, missing = preparing.at_hand(session.job(), pins)
         assert (set(found), [pin.name for pin in missing]) == ({"one"}, ["two"])
-        entries = preparing.entries(session, pins, told.append)
+        entries = preparing.entries(session.job(), pins, told.append)
         assert {name: entry.digest for name, entry in entries.items()} == {
             name: sha256_of(cw.path("wheels", f"{name}-1.0-py3-none-any.whl")) for name in ("one", "two")
         }
         assert told == [1]
-        assert preparing.entries(session, pins, told.append).keys() == entries.keys()
+        assert preparing.entries(session.job(), pins, told.append).keys() == entries.keys()
         assert told == [1]
 
 
@@ -44,5 +44,5 @@ def test_a_store_that_may_not_be_changed_names_all_that_it_lacks(cw):
     with cw.session("pip install", python="v", read_only_cache=True) as session:
         pins = pins_of(session, "one", "two")
         with pytest.raises(preparing.NotInStore) as caught:
-            preparing.entries(session, pins)
+            preparing.entries(session.job(), pins)
     assert caught.value.context == ("one==1.0", "two==1.0")

@@ -39,7 +39,7 @@ def resolved(cw, *lines, given=None, **fields):
     """Return an answer to a question of one environment; with files."""
     with cw.session("pip install", python="v", **(given or {})) as session:
         environment = session.environment(mutating=True)
-        answered = answer(session, Question(asked(*lines, base=cw.cwd), session.target(environment), **fields))
+        answered = answer(session.job(), Question(asked(*lines, base=cw.cwd), session.target(environment), **fields))
         return {pin.name: pin for pin in with_files(answered)}
 
 
@@ -97,7 +97,7 @@ def test_md5_alone_is_no_hash(cw):
         environment = session.environment(mutating=True)
         question = Question([with_hashes("lib==1.0", ("md5", "0" * 32))], session.target(environment), hashed=True)
         with pytest.raises(HashesMissing, match="hash mode"):
-            answer(session, question)
+            answer(session.job(), question)
 
 
 def test_what_is_brought_in_must_be_hashed_too(cw):
@@ -106,7 +106,7 @@ def test_what_is_brought_in_must_be_hashed_too(cw):
         question = Question(
             [with_hashes("app==1.0", ("sha256", sha256(cw, "app-1.0")))], session.target(environment), hashed=True
         )
-        pins = with_files(answer(session, question))
+        pins = with_files(answer(session.job(), question))
     with pytest.raises(Unhashed) as caught:
         demanded(pins, hashed=True)
     assert "lib==2.0" in caught.value.context[0]
@@ -120,7 +120,7 @@ def test_of_several_files_the_one_with_the_hash_is_taken(cw):
         question = Question(
             [with_hashes("lib==1.0", ("sha256", sha256(cw, "lib-1.0")))], session.target(environment), hashed=True
         )
-        (pin,) = with_files(answer(session, question))
+        (pin,) = with_files(answer(session.job(), question))
     assert pin.candidate is not None
     assert pin.candidate.filename == "lib-1.0-py3-none-any.whl"
 
@@ -148,7 +148,7 @@ def test_remarks_of_the_index_reach_the_user(cw):
         cw.write("cw.toml", f'index-url = "{index.url}"\n')
         with cw.session("pip install", python="v") as session:
             environment = session.environment(mutating=True)
-            answered = answer(session, Question(asked("old==1.0"), session.target(environment)))
+            answered = answer(session.job(), Question(asked("old==1.0"), session.target(environment)))
             heard = Heard()
             with_files(answered, ["old"], heard)
             with_files(answered, [], heard)

@@ -1,10 +1,12 @@
 """The command line: one table from words to functions.
 
-A row is four strings: where the arguments are declared, which function of `commands` does the work (of several each in
-turn, until one has a value), what shows it, and one line of help. Nothing is imported before the words are known, so `--version` and `help` load next to
-nothing, and a command loads only its own modules. `load` is the one place outside `session.py` that imports late.
+A row is four strings: where the arguments are declared, which function of `commands` does the work, what shows its value, and one
+line of help. Of several functions each is called in turn until one has a value; what one found out is handed on to the next.
+Nothing is imported before the words are known, so `--version` and `help` load next to nothing, and a command loads only its own
+modules. `load` is the one place outside `session/` that imports late.
 
-A command is a function `(session, parsed) -> value`; a shower is a function `(console, value, settings) -> exit status`.
+A command is a function `(session, parsed) -> value`, or `(session) -> value` where it takes no words; a shower is a function
+`(console, value, settings) -> exit status`.
 """
 
 import _thread
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, NoReturn
 
+    from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
 
 COMMANDS = {
@@ -182,23 +185,36 @@ def _run(words: "list[str]", console: Console) -> int:
     shower = load(shower_name)
     if not function_name:
         return int(shower(console, parsed, COMMANDS))
-    session = load("session:Session", "")(parsed.given, command=name, words=words)
-    settings = session.settings
+    settings = load("session:read_settings", "session")(parsed.given, name)
     console.adjust(
         settings.count("quiet"),
         settings.count("verbose"),
         "never" if settings.flag("no-color") else settings.text("color") or "auto",
     )
-    with load("watching:Watcher")(console, settings, load) as watcher:
-        session.reporter = watcher
-        with session:
-            value = None
-            for one in function_name.split():
-                if value is None:
-                    value = load(one, "commands")(session, parsed)
-    for text in session.outputs:
-        console.raw(text)
+    with (
+        load("watching:Watcher")(console, settings, load) as watcher,
+        load("session:Session", "session")(settings, watcher, command=name, words=words) as session,
+    ):
+        value = _value(function_name.split(), session, parsed)
     return int(shower(console, value, settings))
+
+
+def _value(functions: "list[str]", session: "Session", parsed: "Parsed") -> "Any":
+    """Call the functions of a command: each but the last returns a value, or None and what the next one starts from."""
+    start: tuple[object, ...] = ()
+    *quick, last = functions
+    for one in quick:
+        value, found = _call(one, session, parsed, *start)
+        if value is not None:
+            return value
+        start = () if found is None else (found,)
+    return _call(last, session, parsed, *start)
+
+
+def _call(name: str, session: "Session", parsed: "Parsed", *start: object) -> "Any":
+    """Call one function of `commands`; of those that take no words, the session is all there is to say."""
+    function = load(name, "commands")
+    return function(session, parsed, *start) if function.__code__.co_argcount > 1 else function(session)
 
 
 def _wants_data(words: "list[str]") -> bool:

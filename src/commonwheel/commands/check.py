@@ -3,6 +3,7 @@
 import time
 
 from commonwheel.commands import summary_lines
+from commonwheel.install import verify
 from commonwheel.model import Value
 from commonwheel.road.graph import problems
 
@@ -10,8 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-    from commonwheel.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.session.session import Session
 
 
 class Checked(Value):
@@ -24,12 +24,12 @@ class Checked(Value):
         self.problems: Final = problems
 
 
-def check(session: "Session", parsed: "Parsed") -> Checked:
+def check(session: "Session") -> Checked:
     """Find what is missing, too old or too new, broken scripts, and links that lead nowhere."""
     environment = session.environment(mutating=False)
     started = time.perf_counter()
     found = session.installed(environment)
     sentences = problems(found, environment, session.target(environment))
-    sentences += session.scars(environment)
+    sentences += verify.scars(environment)
     session.reporter.note("info", summary_lines.done("Checked", len(found), started))
     return Checked(len(found), tuple(sentences))

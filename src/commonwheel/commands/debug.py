@@ -1,18 +1,19 @@
 """`pip debug`: what decides which files fit here."""
 
+from commonwheel import __version__
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from commonwheel.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.session.session import Session
 
 
-def debug(session: "Session", parsed: "Parsed") -> "Iterator[str]":
+def debug(session: "Session") -> "Iterator[str]":
     """Tell what decides which files fit: interpreter, markers, tags, indexes."""
     environment = session.environment(mutating=False)
     interpreter = environment.interpreter
-    yield f"cw: {session.version}"
+    yield f"cw: {__version__}"
     yield f"interpreter: {interpreter.executable} ({interpreter.implementation} {'.'.join(map(str, interpreter.version))})"
     yield f"environment: {environment.root} ({environment.kind})"
     for name, path in sorted(environment.paths.items()):

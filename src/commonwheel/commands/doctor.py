@@ -7,11 +7,13 @@ import errno
 import os
 import sys
 
+from commonwheel import __version__
 from commonwheel.errors import CommonwheelError
 from commonwheel.fs import disk, facts, holder
 from commonwheel.install import history as histories
-from commonwheel.install import recovery
+from commonwheel.install import recovery, verify
 from commonwheel.model import Value
+from commonwheel.road.graph import problems
 from commonwheel.store import init as inits
 from commonwheel.store import layout, survey
 from commonwheel.store.policy import GROUP
@@ -22,8 +24,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.model import Environment
-    from commonwheel.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.session.session import Session
     from commonwheel.store.layers import Layer
 
 OK, NOTE, WRONG = "ok", "note", "wrong"
@@ -46,10 +47,10 @@ class Finding(Value):
         self.hint: Final = hint
 
 
-def doctor(session: "Session", parsed: "Parsed") -> "tuple[Finding, ...]":
+def doctor(session: "Session") -> "tuple[Finding, ...]":
     """Return everything that is known of the surroundings of cw, and what is wrong with them."""
     environment, trouble = _environment(session)
-    findings = [*_of_cw(session)]
+    findings = [*_of_cw()]
     if environment is None:
         findings.append(Finding("environment", NOTE, trouble, "cw venv"))
     else:
@@ -69,12 +70,12 @@ def _environment(session: "Session") -> "tuple[Environment | None, str]":
         return None, error.message
 
 
-def _of_cw(session: "Session") -> "Iterator[Finding]":
+def _of_cw() -> "Iterator[Finding]":
     python = ".".join(map(str, sys.version_info[:3]))
     groups = ", ".join(map(facts.group_name, facts.my_groups()))
     user = facts.my_user()
     who = f"as {facts.user_name(user)} (uid {user}, groups {groups}) on {facts.host()}"
-    yield Finding("cw", OK, f"version {session.version} with Python {python}, {who}")
+    yield Finding("cw", OK, f"version {__version__} with Python {python}, {who}")
 
 
 # --- the environment ------------------------------------------------------------------------------------------------
@@ -92,9 +93,9 @@ def _of_environment(session: "Session", environment: "Environment") -> "Iterator
     yield from _state(histories.state_directory(environment), about)
     yield from (
         Finding(about, WRONG, scar, "cw verify --fix, or cw env relocate after a move")
-        for scar in session.scars(environment)
+        for scar in verify.scars(environment)
     )
-    for problem in session.problems(environment):
+    for problem in problems(session.installed(environment), environment, session.target(environment)):
         yield Finding(about, WRONG, problem, "cw pip install what is missing, or cw pip check")
 
 

@@ -1,5 +1,7 @@
 """`pip hash`: hashes of files, for the `--hash` options of requirements files."""
 
+import hashlib
+
 from commonwheel.errors import UsageError
 from commonwheel.model import Value
 
@@ -7,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-    from commonwheel.session import Session
+    from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
 
 
@@ -27,7 +29,13 @@ def hash_(session: "Session", parsed: "Parsed") -> "list[FileHash]":
     rows = []
     for path in parsed.positional:
         try:
-            rows.append(FileHash(path, f"{algorithm}:{session.hash_file(path, algorithm)}"))
+            rows.append(FileHash(path, f"{algorithm}:{hash_file(path, algorithm)}"))
         except OSError as error:
             raise UsageError(f"`{path}` cannot be read: {error.strerror}", hint="name a file") from error
     return rows
+
+
+def hash_file(path: str, algorithm: str) -> str:
+    """Return the hash of a file in hexadecimal; raises OSError."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest()

@@ -7,7 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-    from commonwheel.session import Session
+    from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
 
 
@@ -28,7 +28,7 @@ def versions(session: "Session", parsed: "Parsed") -> Offered:
     """List the versions of one project that can be used here."""
     name = normalize(parsed.positional[0])
     environment = session.environment(mutating=False)
-    catalogue = session.catalogue(session.target(environment))
+    catalogue = session.job().catalogue(session.target(environment))
     listing = catalogue.listing(name)
     usable = ((1 << len(listing.versions)) - 1) << 1
     for mask in listing.barred.values():

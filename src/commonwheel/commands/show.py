@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.model import Installed
-    from commonwheel.session import Session
+    from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
 
 

@@ -8,11 +8,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from commonwheel.session import Session
-    from commonwheel.settings import Parsed, Settings
+    from commonwheel.session.session import Session
+    from commonwheel.settings import Settings
 
 
-def tree(session: "Session", parsed: "Parsed") -> "Tree":
+def tree(session: "Session") -> "Tree":
     """Return what depends on what, as uv draws it."""
     environment = session.environment(mutating=False)
     found = shown(session, environment)
