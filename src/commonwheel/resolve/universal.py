@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from commonwheel.events import Reporter
     from commonwheel.model import Digest, Metadata, Requirement
     from commonwheel.resolve.inputs import Inputs, Source
+    from commonwheel.resolve.packages import Package
     from commonwheel.resolve.provider import Catalogue
-    from commonwheel.resolve.solver import Package
     from commonwheel.resolve.universe import Universe
     from commonwheel.specs.markers import Marker
 
