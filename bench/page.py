@@ -396,7 +396,8 @@ ABOUT = {
     "limit": "",
 }
 SHORT_TEXT = (
-    "And how long it takes (medians of whole processes; which targets are not reached, and why, is told there too):"
+    "Medians of whole processes. Where the last column is above 1, cw is slower. [Performance](docs/performance.md) has all figures, "
+    "the targets that are missed, and why."
 )
 MISSED_TEXT = """\
 CPU time by file is of one more run under a sampling profile: `start` is the interpreter's, `imports` the loading of modules; what a
