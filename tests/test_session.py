@@ -2,21 +2,24 @@
 
 import os
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from commonwheel.errors import UsageError
+from commonwheel.model import Target
 from kit.cli import Cw
 
 
 @pytest.fixture
-def cw(tmp_path):
+def cw(tmp_path: Path) -> Cw:
     cw = Cw(tmp_path)
     cw.write("cw.toml", "no-index = true\n")
     return cw
 
 
-def test_the_store_is_where_it_was_said_or_where_xdg_wants_it(cw):
+def test_store_path_from_option_or_xdg(cw: Cw) -> None:
     with cw.session() as session:
         assert session.store_directory == cw.store
     del cw.environ["CW_CACHE_DIR"]
@@ -30,7 +33,7 @@ def test_the_store_is_where_it_was_said_or_where_xdg_wants_it(cw):
         assert session.store_directory == cw.path("deep", "er")
 
 
-def test_without_a_cache_there_is_one_for_a_while(cw):
+def test_no_cache_uses_a_temporary_store(cw: Cw) -> None:
     with cw.session(no_cache=True) as session:
         layer = session.store.layers[0]
         assert layer.root != cw.store
@@ -39,12 +42,12 @@ def test_without_a_cache_there_is_one_for_a_while(cw):
     assert not os.path.exists(cw.store)
 
 
-def test_layers_come_before_the_personal_store(cw):
+def test_layers_come_before_the_personal_store(cw: Cw) -> None:
     with cw.session(layers=["/shared/one", "two"]) as session:
         assert [layer.root for layer in session.store.layers][:3] == ["/shared/one", cw.path("two"), cw.store]
 
 
-def test_the_parts_are_made_once(cw):
+def test_parts_are_created_once(cw: Cw) -> None:
     with cw.session() as session:
         assert session.store is session.store
         assert session.indexes is session.indexes
@@ -52,7 +55,7 @@ def test_the_parts_are_made_once(cw):
         assert session.plain() is session.plain()
 
 
-def test_what_was_typed_is_kept_without_secrets(cw):
+def test_command_line_is_kept_without_secrets(cw: Cw) -> None:
     from commonwheel.session import Session
 
     words = [
@@ -66,8 +69,8 @@ def test_what_was_typed_is_kept_without_secrets(cw):
     assert line.startswith("cw pip install --index-url=https://me:****@index.example/simple")
 
 
-def test_rules_of_choice(cw):
-    given = {
+def test_rules_from_options(cw: Cw) -> None:
+    given: dict[str, Any] = {
         "no_binary": [":all:"], "only_binary": ["Two"], "exclude_newer": "2026-01-01", "exclude_newer_package": ["Three=false", "four=2026-02-01"],
         "refresh_package": ["Five"], "index_strategy": "unsafe-best-match", "resolution": "lowest",
     }  # fmt: skip
@@ -75,7 +78,10 @@ def test_rules_of_choice(cw):
         rules = session.rules()
         assert (rules.formats.wheels("one"), rules.formats.sdists("one")) == (False, True)
         assert rules.formats.sdists("two") is False
-        assert rules.newest < rules.newest_of["four"]
+        newest, newest_of_four = rules.newest, rules.newest_of["four"]
+        assert newest is not None
+        assert newest_of_four is not None
+        assert newest < newest_of_four
         assert rules.newest_of["three"] is None
         assert (rules.refreshes("five"), rules.refreshes("six")) == (True, False)
         assert (rules.strategy, rules.lowest) == ("unsafe-best-match", True)
@@ -93,13 +99,13 @@ def test_rules_of_choice(cw):
         ({"all_releases": [":all:"], "only_final": ["D"]}, "allow", {"d": "disallow"}),
     ],
 )
-def test_when_pre_releases_are_taken(cw, given, mode, modes):
+def test_prerelease_modes(cw: Cw, given: dict[str, Any], mode: str, modes: dict[str, str]) -> None:
     with cw.session(**given) as session:
         inputs = session.inputs(requirements=(), target=None)
         assert (inputs.prerelease, dict(inputs.prerelease_packages)) == (mode, modes)
 
 
-def test_upgrades_may_be_narrowed(cw):
+def test_upgrades_may_be_limited_to_packages(cw: Cw) -> None:
     with cw.session(upgrade_package=["A", "b<2"]) as session:
         inputs = session.inputs(requirements=(), target=None)
         assert inputs.upgrade_packages == {"a", "b"}
@@ -114,18 +120,20 @@ def test_upgrades_may_be_narrowed(cw):
         ({}, "", "{}.{}".format(*sys.version_info)),
     ],
 )
-def test_from_which_python_on_a_universal_resolution_holds(cw, given, requires_python, oldest):
+def test_oldest_python_of_a_universal_resolution(
+    cw: Cw, given: dict[str, Any], requires_python: str, oldest: str
+) -> None:
     cw("venv", "-p", sys.executable).ok()
     with cw.session("pip compile", **given) as session:
         assert session.oldest_python(requires_python) == oldest
 
 
-def test_a_directory_that_cannot_be_entered(cw):
+def test_missing_directory_option_is_an_error(cw: Cw) -> None:
     with pytest.raises(UsageError, match="nowhere"):
         cw.session(directory="nowhere").__enter__()
 
 
-def test_files_that_describe_requirements(cw):
+def test_requirement_files_errors(cw: Cw) -> None:
     with cw.session() as session:
         with pytest.raises(UsageError, match="cannot be read"):
             session.project("none.toml")
@@ -135,13 +143,13 @@ def test_files_that_describe_requirements(cw):
         with pytest.raises(UsageError, match="no block"):
             session.script_requirements("plain.py", cw.path("plain.py"))
         with pytest.raises(UsageError, match=r"pylock\.toml"):
-            session.locked_pins("pylock.toml", cw.path("pylock.toml"), None, (), ())
+            session.locked_pins("pylock.toml", cw.path("pylock.toml"), Target({}, ()), (), ())
 
 
-def test_what_was_opened_is_closed_even_when_a_command_fails(cw):
-    closed = []
+def test_failing_command_closes_everything(cw: Cw) -> None:
+    closed: list[int] = []
 
-    def fail():
+    def fail() -> None:
         with cw.session() as session:
             session._closing += [lambda: closed.append(1), lambda: closed.append(2)]
             raise ZeroDivisionError
@@ -151,7 +159,7 @@ def test_what_was_opened_is_closed_even_when_a_command_fails(cw):
     assert closed == [2, 1]
 
 
-def test_copies_that_rest_are_gone_and_the_work_is_done_without_them(tmp_path):
+def test_resting_workers_end_and_work_continues_without_them(tmp_path: Path) -> None:
     with Cw(tmp_path).session("pip install") as session:
         session.rest()  # there is none yet, and none is made for that
         copies = session.copies

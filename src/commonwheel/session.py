@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from commonwheel.commands.beginning import Begun
     from commonwheel.copies import Standing
     from commonwheel.events import Reporter
+    from commonwheel.fs.start import Start
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.index.configured import Index
     from commonwheel.index.defaults import PipConfiguration
@@ -86,8 +87,17 @@ class Session:
         self.words = tuple(words)
         self.reporter: Reporter = Silence()
         project = given.get("project")
-        start = os.path.join(self.cwd, project) if isinstance(project, str) else self.cwd
-        self.settings = Settings(given, self.environ, start, _read_toml, pip_interface=command.startswith("pip "))
+        # a link that the user names is taken at its word, and what lies above its target is above the project
+        start = os.path.realpath(project) if isinstance(project, str) else self.cwd
+        self.settings = Settings(
+            given,
+            self.environ,
+            start,
+            _read_toml,
+            pip_interface=command.startswith("pip "),
+            finder=_Finder(self, start),
+        )
+        self._unsaid: list[str] = []
         self.file_options: tuple[Option, ...] = ()
         self.config_settings: tuple[tuple[Requirement, str, str], ...] = ()
         self.build_constraints: tuple[Requirement, ...] = ()
@@ -107,7 +117,17 @@ class Session:
         self._early: Search | None = None
 
     def __enter__(self) -> "Self":
+        unsaid, self._unsaid = self._unsaid, []
+        for message in unsaid:
+            self.warn(message)
         return self
+
+    def warn(self, message: str) -> None:
+        """Warn the user; what is found out before there is a reporter is said when there is one."""
+        if isinstance(self.reporter, Silence):
+            self._unsaid.append(message)
+        else:
+            self.reporter.note("warning", message)
 
     def __exit__(
         self, kind: "type[BaseException] | None", error: "BaseException | None", trace: "TracebackType | None"
@@ -296,7 +316,17 @@ class Session:
         from commonwheel.python.discovery import Surroundings
 
         search = self.environ.get("CW_PYTHON_SEARCH_PATH") or self.environ.get("UV_PYTHON_SEARCH_PATH")
-        return Surroundings(self.environ, self.cwd, self, self._probe, search, self.reporter)
+        return Surroundings(self.environ, self.cwd, self, self._probe, search, self.reporter, self.start)
+
+    @property
+    def start(self) -> "Start":
+        """Return the directory that the user started in, to look upward from it."""
+        return self._once("start", self._make_start)  # type: ignore[no-any-return]
+
+    def _make_start(self) -> "Start":
+        from commonwheel.fs.start import Start
+
+        return Start(self.cwd, lambda owner: self.trust.extended((str(owner),)), self.warn)
 
     def _probe(self, argv: "Sequence[str]", *, timeout: float | None = None) -> "Finished":
         """Run an interpreter that nothing is remembered of: then pages are not either, and are asked for meanwhile."""
@@ -391,10 +421,8 @@ class Session:
             return pinned
         for place in discovery.upward(self.cwd):
             path = os.path.join(place, "pyproject.toml")
-            try:
-                with open(path, "rb") as stream:
-                    data = stream.read()
-            except OSError:
+            data = self.start.read(path, _names_python)
+            if data is None:
                 continue
             # a TOML parser costs more than the whole of `cw venv`
             return self.project(path).requires_python if b"requires-python" in data else ""
@@ -1198,6 +1226,46 @@ class _Plain:
 
         formats = Formats(frozenset(), self._session.forbidden_sdists())
         return self._session.rules(**({"formats": formats, "lowest": False} | changes))
+
+
+def _names_python(data: bytes) -> bool:
+    """Tell whether a pyproject.toml may say which Python it wants."""
+    return b"requires-python" in data
+
+
+class _Finder:
+    """Open configuration files for the settings: those of a project only if nobody else may have put them there."""
+
+    def __init__(self, session: Session, start: str) -> None:
+        self._session = session
+        self._path = start
+        self._start: Start | None = None
+
+    def project(self, path: str, trusted: "Sequence[str]", matters: "Callable[[bytes], bool]") -> bytes | None:
+        """Return the content of a file at or above the start, None if it is not there or does not count."""
+        if self._start is None:
+            from commonwheel.fs.start import Start
+            from commonwheel.store.trust import Trust
+
+            self._start = Start(self._path, lambda owner: Trust((*trusted, str(owner))), self._session.warn)
+        return self._start.read(path, matters)
+
+    def own(self, path: str) -> bytes | None:
+        """Return the content of a file of the user's or the system's configuration, None if it is not there.
+
+        It is found through variables, which are the user's word; but under `sudo -E` these name another user's home. So the file itself
+        must be mine or root's.
+        """
+        if not os.path.lexists(path):
+            return None
+        from commonwheel.fs.start import Start
+        from commonwheel.store.trust import Trust
+
+        return Start(os.path.dirname(path), lambda _: Trust(), self._session.warn).read(path)
+
+    def warn(self, message: str) -> None:
+        """Pass a warning on."""
+        self._session.warn(message)
 
 
 def _speech() -> "Callable[..., object]":

@@ -83,7 +83,9 @@ def forge(here: Commons, target: str, *intents: str, by: str = "mallory") -> str
     ["set-aside|STOLEN|SECRET", "bring-in|SECRET|STOLEN", "set-aside|SECRET|WORK/new/0"],
     ids=["put", "take", "back"],
 )
-def test_a_planted_journal_moves_nothing(offered: Commons, target: str, secret: Path, verb, intent) -> None:
+def test_a_planted_journal_moves_nothing(
+    offered: Commons, target: str, secret: Path, verb: tuple[str, ...], intent: str
+) -> None:
     stolen = os.path.join(offered["mallory"].home, f"stolen-{os.urandom(3).hex()}")
     Path(stolen).write_text("planted\n")
     work = forge(offered, target, intent.replace("STOLEN", stolen).replace("SECRET", str(secret)))
@@ -196,7 +198,9 @@ def test_a_journal_that_is_no_file_hangs_and_moves_nothing(
 
 @pytest.mark.parametrize("verb", VERBS, ids=ids)
 @pytest.mark.parametrize("name", [".cw", ".cw/history"])
-def test_a_linked_state_directory_is_not_followed(offered: Commons, target: str, secret: Path, verb, name: str) -> None:
+def test_a_linked_state_directory_is_not_followed(
+    offered: Commons, target: str, secret: Path, verb: tuple[str, ...], name: str
+) -> None:
     place = secret.parent
     (place / ".tmp-host-1-0").mkdir()
     (place / ".trash-host-1-0").mkdir()
@@ -235,6 +239,19 @@ def test_a_pipe_in_the_place_of_state_hangs_nothing(offered: Commons, target: st
         ran = offered.at("root")(*words(offered, VERBS[0], target), "--reinstall")
         assert "Traceback" not in ran.err
         os.unlink(path)
+
+
+@pytest.mark.parametrize(
+    "path", [".cw/history/000001", ".cw/.tmp-host-1-0/journal", ".CW/lock", "wrapped-1.0.data/data/.cw/history/000001"]
+)
+def test_a_wheel_that_brings_state_is_refused(offered: Commons, path: str) -> None:
+    here = offered
+    here.offer("wrapped", "1.0", {"wrapped.py": "", path: "commonwheel-history\t1\n"})
+    target = os.path.join(here["bob"].home, f"target-{os.urandom(3).hex()}")
+    ran = here.at("bob")("pip", "install", "-p", user_python(), "--target", target, "wrapped").failed(1)
+    assert "wrapped" in ran.err
+    assert not os.path.exists(os.path.join(target, "wrapped.py"))
+    assert not os.path.exists(os.path.join(target, ".cw", "history", "000001"))
 
 
 def test_a_record_of_a_stranger_answers_no_hash(offered: Commons) -> None:

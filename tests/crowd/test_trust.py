@@ -54,8 +54,9 @@ def demo(club: Commons) -> str:
 
 
 def fill(shell: Shell, store: str, place: str) -> None:
-    """Let a user bring the wheel into a store of that user's."""
-    env = {"CW_CACHE_DIR": store, "CW_LAYERS": ""}
+    """Let a user bring the wheel into a store of that user's, with all that is learnt about it."""
+    elsewhere = os.path.join(place, f"nothing is known here of {os.path.basename(store)}")
+    env = {"CW_CACHE_DIR": store, "CW_LAYERS": "", "XDG_CACHE_HOME": elsewhere}
     shell("pip", "install", "--target", os.path.join(place, f"filling {os.path.basename(store)}"), "demo", env=env).ok()
 
 
@@ -351,7 +352,17 @@ def test_a_layer_of_root_s_can_be_trusted_from_a_namespace_that_shows_no_root(cl
     club.environment("alice", environment)
     with open(config, "w", encoding="utf-8") as file:
         file.write("")
-    words = ("pip", "install", "-p", environment, "--offline", "--link-mode", "fold", "--reinstall", "demo")
+    words: tuple[str, ...] = (
+        "pip",
+        "install",
+        "-p",
+        environment,
+        "--offline",
+        "--link-mode",
+        "fold",
+        "--reinstall",
+        "demo",
+    )
     assert inside(club, *words, **env)[0] == 1
     status, said = inside(club, "doctor", "-p", environment, **env)
     assert "a user whom this user namespace does not show" in said

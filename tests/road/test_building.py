@@ -26,7 +26,7 @@ def parts(environ: dict[str, str] | None = None, **given: Any) -> Any:
     return SimpleNamespace(settings=settings, environ=environ or {}, **made)
 
 
-def test_settings_are_for_all_for_one_or_for_a_line() -> None:
+def test_config_settings_for_all_one_or_a_line() -> None:
     whole, single = building.settings(
         parts(
             config_settings=(
@@ -46,7 +46,7 @@ def test_settings_are_for_all_for_one_or_for_a_line() -> None:
     }
 
 
-def test_a_key_that_is_repeated_makes_a_list() -> None:
+def test_repeated_key_makes_a_list() -> None:
     made = parts()
     made.settings = Settings({"config-settings": ["a=1", "b=x", "a=2", "a=3", "flag"]}, {}, "/", lambda *_: {})
     assert building.settings(made)[0] == {"a": ["1", "2", "3"], "b": "x", "flag": ""}
@@ -66,7 +66,7 @@ def test_a_key_that_is_repeated_makes_a_list() -> None:
     ],
     ids=lambda changed: next(iter(changed)),
 )
-def test_what_a_wheel_depends_on_makes_another_key(changed: dict[str, Any]) -> None:
+def test_build_inputs_change_the_key(changed: dict[str, Any]) -> None:
     environ = changed.pop("environ", None)
     assert building.key(parts(environ, **changed), "demo") != building.key(parts(), "demo")
 
@@ -80,17 +80,17 @@ def test_what_a_wheel_depends_on_makes_another_key(changed: dict[str, Any]) -> N
     ],
     ids=lambda changed: next(iter(changed)),
 )
-def test_what_a_wheel_does_not_depend_on_makes_the_same(changed: dict[str, Any]) -> None:
+def test_irrelevant_inputs_keep_the_key(changed: dict[str, Any]) -> None:
     environ = changed.pop("environ", None)
     assert building.key(parts(environ, **changed), "demo") == building.key(parts(), "demo")
 
 
-def test_settings_of_a_place_are_for_that_place() -> None:
+def test_settings_of_a_source_apply_to_it_only() -> None:
     made = parts(config_settings=((Requirement("", source=PathSource("/p/demo")), "a", "1"),))
     assert building.key(made, "demo", "/p/demo") != building.key(made, "demo", "/p/other")
 
 
-def test_what_must_not_be_built_is_named_with_the_reason() -> None:
+def test_forbidden_build_is_named_with_the_reason() -> None:
     assert building.forbidden(parts(), "demo") is None
     assert "`--no-build`" in (building.forbidden(parts(no_build=True), "") or "")
     made = parts(no_build_package=["De.Mo"])
@@ -99,5 +99,5 @@ def test_what_must_not_be_built_is_named_with_the_reason() -> None:
     assert building.forbidden(made, "") is None
 
 
-def test_a_place_is_told_without_secrets() -> None:
+def test_source_is_shown_without_secrets() -> None:
     assert building.place_of(VcsSource("git", SafeUrl("https://me:x@host.example/r"))) == "https://host.example/r"
