@@ -275,7 +275,7 @@ def hash_not_looked_at(ground: Ground) -> str:
     lines = f"{ground.place}/pins.txt"
     Path(lines).write_text(f"demo==1.0 --hash=sha256:{'0' * 64}\n")
     done = ground.install(environment, "-r", lines, mode="copy")
-    return "exit 0, the hash is not looked at" if done.returncode == 0 else f"refused, exit {done.returncode}"
+    return "exit 0, hash not checked" if done.returncode == 0 else f"refused, exit {done.returncode}"
 
 
 def works(done: subprocess.CompletedProcess[str], state: str) -> str:
@@ -294,7 +294,7 @@ CASES: tuple[tuple[str, Case], ...] = (
     ("the disk is full during an upgrade", full_disk),
     ("a wheel with a wrong hash in its RECORD", wrong_record),
     ("killed in the middle of an upgrade", killed),
-    ("a hash in a requirements file, the environment seems to satisfy the line", hash_not_looked_at),
+    ("a hash in a requirements file; the installed version seems to satisfy the line", hash_not_looked_at),
 )
 
 
@@ -345,7 +345,7 @@ def main() -> int:
     page = [
         "# Reliability",
         "",
-        f"Written by `make reliability` on {time.strftime('%Y-%m-%d')}: each row drives the same case with each tool, on packages made for it.",
+        f"Written by `make reliability` on {time.strftime('%Y-%m-%d')}: each row runs the same case with each tool, on packages made for it.",
         "",
         f"| case | cw | uv {versions['uv']} | pip {versions['pip']} |",
         "|---|---|---|---|",
@@ -353,14 +353,14 @@ def main() -> int:
         "",
         "## Every step of every change",
         "",
-        "`make crash` lets each step of a transaction on the disk fail, kills the process there, and cuts the power there; after the next",
-        "command the environment must be exactly old or exactly new, by content, modes and listing. What it counted:",
+        "`make crash` makes each step of a transaction on the disk fail, kills the process there, and cuts the power there. After the next",
+        "command the environment must be exactly the old one or exactly the new one, by content, modes and listing. It counted:",
         "",
         "```",
         *crash_counts(),
         "```",
         "",
-        "What is shared, damaged, planted and crowded is in `tests/crowd/`: real users, mounts, namespaces, and a file system that fails on demand.",
+        "Cases of shared, damaged and planted files and of many processes are in `tests/crowd/`: real users, mounts, namespaces, and a file system that fails on demand.",
     ]
     (ROOT / "docs" / "reliability.md").write_text("\n".join(page) + "\n")
     return 0
