@@ -33,7 +33,7 @@ SHORT = {
     "resolve-airflow": "resolving some 340 packages again",
     "noop": "an install with nothing to do",
 }
-COLOURS = {"fold": "#8250df", "hardlink": "#1a7f64", "symlink": "#0969da", "copy": "#d1782c", "clone": "#bf3989"}
+COLORS = {"fold": "#8250df", "hardlink": "#1a7f64", "symlink": "#0969da", "copy": "#d1782c", "clone": "#bf3989"}
 VERBS = {"hardlink": "link", "symlink": "symlink", "copy": "open+write+close", "clone": "clone"}
 GROUNDS = {
     "tmpfs": "tmpfs",
@@ -130,7 +130,7 @@ class Page:
         )
 
     def _own_cpu(self) -> list[str]:
-        """Say what a no-op install needs above the bare interpreter."""
+        """Return, in words, what a no-op install needs above the bare interpreter."""
         noop, start = self.records.get("noop", {}), self._start("cpu")
         if "sides" not in noop or start is None:
             return []
@@ -300,7 +300,7 @@ class Page:
         return starts["python -I -S"][what] if starts else None
 
     def _cpu(self, row: Row) -> str:
-        """Say what the CPU time of cw goes on: the places that need most of it."""
+        """Return, in words, where the CPU time of cw goes: the places that need most of it."""
         kernel = f", {duration(row.ours['kernel'])} of it in the kernel" if "kernel" in row.ours else ""
         told = f"CPU time {duration(row.ours['cpu'])}{kernel}"
         profile = row.record.get("profile") or {}
@@ -336,14 +336,14 @@ class Page:
     def _lines(self, ground: str, what: str) -> Iterator[svg.Line]:
         rows = [row for row in self.of("scale") if row.case.ground == ground]
         for tool in ("cw", "uv"):
-            for mode, colour in COLOURS.items():
+            for mode, color in COLORS.items():
                 sides = {
                     row.record[what]: row.record["sides"][tool]["wall"] * 1000
                     for row in rows
                     if row.record["sides"][tool]["label"] == mode and (tool == "cw" or row.case.modes == (mode,))
                 }
                 if sides:
-                    yield svg.Line(f"{tool} {mode}", colour, tool == "uv", tuple(sides.items()))
+                    yield svg.Line(f"{tool} {mode}", color, tool == "uv", tuple(sides.items()))
 
     def short(self) -> str:
         """Return the README's table, with a sentence before it."""
@@ -359,7 +359,7 @@ class Page:
 
 
 def _look(record: dict[str, float] | None) -> str:
-    """Say what the look at every file costs whoever takes it."""
+    """Return what the look at every file costs any program, in words."""
     if not record:
         return ""
     files, wall = f"{record['files']:,.0f}", duration(record["wall"])

@@ -15,7 +15,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
-def test_actions_are_pinned_by_commit_with_their_version_beside_it(workflow: Path) -> None:
+def test_actions_are_pinned_by_commit(workflow: Path) -> None:
     uses = re.findall(r"uses: (.*)", workflow.read_text())
     assert uses
     for one in uses:

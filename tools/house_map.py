@@ -172,7 +172,7 @@ def arrow(place: dict[str, Point], room: str, used: str, *, by_name: bool) -> st
 
 
 def _meets(curve: tuple[Point, Point, Point, Point], box: Point) -> bool:
-    """Tell whether a curve passes through a box, or so near that it seems to."""
+    """Return whether a curve passes through a box, or so near that it seems to."""
     (ax, ay), (bx, by), (cx, cy), (dx, dy) = curve
     for step in range(1, 40):
         t, u = step / 40, 1 - step / 40

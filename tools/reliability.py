@@ -105,7 +105,7 @@ class Ground:
         return self.run(self.argv(environment, *words, mode=mode), user)
 
     def state(self, environment: str) -> str:
-        """Say what an environment holds of `demo`: what is listed, and whether its files are whole."""
+        """Return what an environment has of `demo`, in words: what is listed, and whether its files are complete."""
         site = next(Path(environment).glob("lib/python*/site-packages"))
         listed = sorted(
             path.name.removesuffix(".dist-info").partition("-")[2] for path in site.glob("demo-*.dist-info")
@@ -151,7 +151,7 @@ def read_only(ground: Ground) -> str:
 
 
 def edited(ground: Ground) -> str:
-    """Somebody edits a file of his environment; then another environment is made."""
+    """A user edits a file of an environment; then another environment is made."""
     first, second = ground.environment("first"), ground.environment("second")
     ground.install(first, "demo")
     path = next(Path(first).glob("lib/python*/site-packages/demo/__init__.py"))
@@ -237,7 +237,7 @@ def killed(ground: Ground) -> str:
             command.send_signal(signal.SIGKILL)
             command.wait()
             if ground.tool == "cw":
-                # the next command begins by mending; it is asked for what is there already
+                # the next command begins with the recovery; it is asked for what is there already
                 ground.run(
                     [
                         ground.python,
@@ -269,7 +269,7 @@ def killed(ground: Ground) -> str:
 
 
 def hash_not_looked_at(ground: Ground) -> str:
-    """A requirements file demands a hash, and the environment holds that version, from another file."""
+    """A requirements file has a hash, and the environment has that version, from another file."""
     environment = ground.environment("v")
     ground.install(environment, "demo==1.0", mode="copy")
     lines = f"{ground.place}/pins.txt"
@@ -279,7 +279,7 @@ def hash_not_looked_at(ground: Ground) -> str:
 
 
 def works(done: subprocess.CompletedProcess[str], state: str) -> str:
-    """Say how a command ended and what is there."""
+    """Return how a command ended and what is there, in words."""
     if done.returncode == 0:
         return "works" if state.endswith("whole") else f"exit 0, but: {state}"
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip() and "WARNING" not in line]

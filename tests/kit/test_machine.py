@@ -23,7 +23,7 @@ def test_nothing_that_is_done_there_is_seen_here() -> None:
         assert here.root not in mounts.read()
 
 
-def test_a_shell_keeps_directory_and_variables_and_tells_how_a_command_ended() -> None:
+def test_a_shell_keeps_its_directory_and_variables() -> None:
     with machine() as here:
         shell = here.shell()
         shell.run("cd /srv; export NAME=value")
