@@ -41,7 +41,7 @@ class Command:
         return any(line.startswith(("error:", "Error:")) for line in self.seen)
 
     def matches(self, output: str) -> bool:
-        """Return whether some output is what the page promises."""
+        """Return whether an output is what the page promises."""
         pattern = "".join(map(_line_pattern, self.seen))
         return not self.seen or re.fullmatch(pattern, output if output.endswith("\n") else output + "\n") is not None
 
