@@ -117,6 +117,74 @@ def test_only_the_disk_room_changes_the_disk() -> None:
     assert breaches(law, exempt=GUESTS) == {}
 
 
+# What an environment carries, and what is looked for on the way up: its names. Only `fs.found` opens these.
+FOUND_NAMES = {
+    ".cw", ".venv", ".python-version", "pyvenv.cfg", "cw.toml", "uv.toml", "journal", "history", "snapshots", "lock", "unsettled-",
+}  # fmt: skip
+# Where a file with such a name in its text opens another one by path: what the user named, or what cw itself has just made.
+OPENED_BY_NAME = {
+    "settings.py": {"_named"},  # --config-file
+    "session.py": {"read_text", "project", "hash_file", "_metadata_fields"},  # the words of a command, and an entry
+    "build/builder.py": {"_content"},  # what a build has made
+}
+
+
+def opening_functions(tree: ast.AST) -> set[str]:
+    """Return the functions that open a file or directory by its path, or read one through `pathlib`."""
+    found = set()
+
+    def look(node: ast.AST, function: str) -> None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            function = node.name
+        if isinstance(node, ast.Call):
+            called = node.func
+            if isinstance(called, ast.Name) and called.id == "open":
+                found.add(function)
+            if isinstance(called, ast.Attribute):
+                of = called.value.id if isinstance(called.value, ast.Name) else ""
+                if (called.attr == "open" and of in {"os", "io"}) or called.attr == "read_bytes":
+                    found.add(function)
+        for child in ast.iter_child_nodes(node):
+            look(child, function)
+
+    look(tree, "")
+    return found
+
+
+def names_in_text(tree: ast.AST) -> set[str]:
+    """Return the parts of paths in the string constants of a file, docstrings left out."""
+    docstrings = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    texts = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
+    ]
+    return {part for text in texts if " " not in text for part in text.split("/")}
+
+
+def discovers_by_path(file: SourceFile) -> set[str]:
+    if file.path.startswith("fs/") or not names_in_text(file.tree) & FOUND_NAMES:
+        return set()
+    return opening_functions(file.tree) - OPENED_BY_NAME.get(file.path, set())
+
+
+def test_discovered_files_are_opened_by_found_alone() -> None:
+    """State, configuration on the way up and environments may be another user's: `fs.found` asks for the owner."""
+    assert breaches(discovers_by_path, exempt=GUESTS) == {}
+
+
+def test_found_law_detects_an_opened_file() -> None:
+    for call in ("open(path)", "os.open(path, 0)", "Path(path).read_bytes()"):
+        tree = ast.parse(f'def bad(root):\n    """Read .venv."""\n    path = f"{{root}}/.cw/x"\n    return {call}\n')
+        assert opening_functions(tree) == {"bad"}
+        assert names_in_text(tree) & FOUND_NAMES == {".cw"}
+    tree = ast.parse('def good():\n    """Look at .venv"""\n    return self.open()\n')
+    assert opening_functions(tree) == set()
+    assert not names_in_text(tree) & FOUND_NAMES
+
+
 def test_only_process_spawns() -> None:
     def law(file: SourceFile) -> list[str]:
         return sorted((file.os_calls & SPAWN_CALLS) | (file.imports & {"subprocess", "multiprocessing", "pty"}))

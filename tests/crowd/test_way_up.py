@@ -199,7 +199,7 @@ def test_group_writable_project_is_reported_with_a_fix(here: Commons) -> None:
     os.chmod(path, 0o664)
     ran = place("config", "index-url").ok()
     assert "b.example" not in ran.out
-    assert f"chmod go-w {path}" in ran.warnings[0]
+    assert f"chmod go-w '{path}'" in ran.warnings[0]
 
 
 @pytest.mark.parametrize(
