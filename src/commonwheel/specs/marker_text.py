@@ -211,6 +211,10 @@ def _settled_anew(diagram: "Diagram", care: "Diagram") -> "Diagram":
 
 def _settled_child(i: int, pairs: "list[tuple[Diagram, Diagram]]", raw: "list[Diagram]") -> "Diagram":
     child, care = pairs[i]
+    if care == NEVER:
+        before = [place for place in range(i) if pairs[place][1] != NEVER]
+        behind = [place for place in range(i + 1, len(pairs)) if pairs[place][1] != NEVER]
+        return _settled_child(before[-1] if before else behind[0], pairs, raw)
     if raw.count(child) > 1:
         return child
     for candidate in dict.fromkeys(raw):
@@ -276,7 +280,8 @@ def _of_membership(variable: str, value: str, *, reversed: bool) -> "Diagram":  
         for version in versions:
             found = disjunction(found, _of_version(variable, "==", version))
         return found
-    return _truth((_CONTAINS if reversed else _IN, variable, value))
+    place = _PYTHON if variable == "python_version" else _LINES.index(variable)
+    return _truth((_CONTAINS if reversed else _IN, str(place), value))
 
 
 def _of_version(variable: str, operator: str, value: str) -> "Diagram":
@@ -319,6 +324,8 @@ def _of_minor(operator: str, value: str) -> "Diagram":
 
 def _half(variable: str, operator: str, at: "tuple[int, ...]") -> "Diagram":
     below = operator in ("<", "<=")
+    if at == (0,) and operator in ("<", ">="):
+        return NEVER if below else ALWAYS
     return _on_line(variable, ((at, int(operator in ("<=", ">"))),), (below, not below))
 
 
@@ -355,6 +362,89 @@ def of(marker: "markers.Marker") -> "Diagram":
     for part in marker.parts:
         found = together(found, of(part))
     return found
+
+
+# --- what goes without saying ------------------------------------------------------------------------------------------
+
+_restrictions: "dict[tuple[Diagram, Diagram], Diagram]" = {}
+
+
+def restricted(diagram: "Diagram", assumed: "Diagram") -> "Diagram":
+    """Return a diagram that agrees with another one wherever `assumed` is true, without what follows from that alone.
+
+    Of each line, what cannot be does as the first does that can (Coudert and Madre's `restrict`, for several edges).
+    """
+    if assumed in (ALWAYS, NEVER) or diagram in (ALWAYS, NEVER):
+        return diagram
+    known = _restrictions.get((diagram, assumed))
+    if known is None:
+        if _levels[assumed] < _levels[diagram]:
+            anywhere = NEVER
+            for child in _children[assumed]:
+                anywhere = _or(anywhere, child)
+            known = restricted(diagram, anywhere)
+        else:
+            level, cuts, pairs = _aligned(diagram, assumed)
+            found = [None if care == NEVER else restricted(child, care) for child, care in pairs]
+            first = next(child for child in found if child is not None)
+            known = _node(level, cuts, [first if child is None else child for child in found])
+        _restrictions[diagram, assumed] = known
+    return known
+
+
+def python_range(specifier: str) -> "Diagram":
+    """Return the Pythons between the bounds of a `requires-python`; what it leaves out in between counts as inside."""
+    found = ALWAYS
+    for clause in clauses(specifier):
+        bounds = _of_version("python_full_version", clause.operator, clause.version + ".*" * clause.wildcard)
+        if clause.operator != "!=":
+            found = _and(found, bounds)
+    return found
+
+
+_opened: "dict[tuple[Diagram, Diagram], Diagram]" = {}
+
+
+def opened(diagram: "Diagram", pythons: "Diagram") -> "Diagram":
+    """Return a diagram as it need be within a range of Pythons: what lies beyond does as the nearest Python inside."""
+    if pythons in (ALWAYS, NEVER) or diagram in (ALWAYS, NEVER) or _levels[diagram] > _levels[pythons]:
+        return diagram
+    known = _opened.get((diagram, pythons))
+    if known is None:
+        if _levels[diagram] < _levels[pythons]:
+            known = _node(_levels[diagram], _cuts[diagram], [opened(child, pythons) for child in _children[diagram]])
+        else:
+            level, cuts, pairs = _aligned(diagram, pythons)
+            inside = [i for i, (_, care) in enumerate(pairs) if care != NEVER]
+            children = [pairs[min(max(i, inside[0]), inside[-1])][0] for i in range(len(pairs))]
+            known = _node(level, cuts, children)
+        _opened[diagram, pythons] = known
+    return known
+
+
+# --- the order of markers ----------------------------------------------------------------------------------------------
+
+
+def order(diagram: "Diagram") -> "tuple[object, ...]":
+    """Return a key by which markers are sorted where a lock sorts them."""
+    if diagram in (ALWAYS, NEVER):
+        return (int(diagram == NEVER),)
+    level = _levels[diagram]
+    place = level[0]
+    kind = 6 if place == _EXTRA else 5 if place == _CONTAINS else 4 if place == _IN else 2 + (place < _PYTHON - 1)
+    return (kind, level, *((interval, order(child)) for interval, child in _edges(diagram)))
+
+
+def _edges(diagram: "Diagram") -> "Iterator[tuple[object, Diagram]]":
+    """Yield for each interval of a node a key of where it begins and ends, and its child; what is true comes first."""
+    cuts, children = _cuts[diagram], _children[diagram]
+    if _levels[diagram][0] >= _IN:
+        yield from ((0, child) for child in reversed(children))
+        return
+    for i, child in enumerate(children):
+        start = ((), 0) if not i else ((cuts[i - 1][0],), cuts[i - 1][1])
+        end = (0, cuts[i][0], cuts[i][1]) if i < len(cuts) else (1,)
+        yield (start, end), child
 
 
 # --- the cover ---------------------------------------------------------------------------------------------------------
@@ -454,9 +544,9 @@ def _alternatives(level: "Level", intervals: "Intervals") -> "Iterator[list[Term
         return
     if level[0] in (_IN, _CONTAINS):
         word = "in" if intervals[0][1] is None else "not in"
-        variable, value = level[1], f"'{level[2]}'"
+        variable, value = _LINES[int(level[1])], f"'{level[2]}'"
         said = f"{variable} {word} {value}" if level[0] == _IN else f"{value} {word} {variable}"
-        yield [(_PRINTED.index("python_full_version" if variable == "python_version" else variable), said)]
+        yield [(_PRINTED.index(variable), said)]
         return
     variable = _LINES[level[0]]
     place = _PRINTED.index(variable)
