@@ -402,6 +402,39 @@ def python_range(specifier: str) -> "Diagram":
     return found
 
 
+def lowest_python(diagram: "Diagram") -> "Cut":
+    """Return where the oldest Pythons begin for which a diagram can be true; an empty version where there is no bound."""
+    if _levels[diagram][0] > _PYTHON:
+        return (), 0
+    if _levels[diagram][0] < _PYTHON:
+        return min((lowest_python(child) for child in _children[diagram] if child != NEVER), default=((), 0))
+    return ((), 0) if _children[diagram][0] != NEVER else _cuts[diagram][0]
+
+
+def python_from(bound: "Cut") -> "Diagram":
+    """Return the Pythons from a bound on."""
+    return _on_line("python_full_version", (bound,), (False, True))
+
+
+_assumptions: "dict[tuple[Diagram, tuple[str, ...]], Diagram]" = {}
+
+
+def assuming_extras(diagram: "Diagram", extras: "tuple[str, ...]" = ()) -> "Diagram":
+    """Return what remains of a diagram once it is known which extras are asked for."""
+    if diagram in (ALWAYS, NEVER):
+        return diagram
+    known = _assumptions.get((diagram, extras))
+    if known is None:
+        children = [assuming_extras(child, extras) for child in _children[diagram]]
+        level = _levels[diagram]
+        if level[0] == _EXTRA:
+            known = children[level[1] in extras]
+        else:
+            known = _node(level, _cuts[diagram], children)
+        _assumptions[diagram, extras] = known
+    return known
+
+
 _opened: "dict[tuple[Diagram, Diagram], Diagram]" = {}
 
 
