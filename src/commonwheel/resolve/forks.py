@@ -70,9 +70,9 @@ class Part:
         """Return its diagram with the items as variables."""
         found = self.marker
         for item in self.included:
-            found = diagrams.conjunction(found, diagrams.extra(item.variable))
+            found = diagrams.conjunction(found, diagrams.chosen(item.variable))
         for item in self.excluded:
-            found = diagrams.without(found, diagrams.extra(item.variable))
+            found = diagrams.without(found, diagrams.chosen(item.variable))
         return found
 
 
@@ -116,16 +116,35 @@ class Question:
         self.items: Final = {item for items in conflicts for item in items}
         self.preferences: Final[Mapping[str, Sequence[Preference]]] = preferences or {}
         self.siblings: Final[dict[str, list[tuple[str, Diagram]]]] = {}
+        self.direct: Final[dict[str, list[Diagram]]] = {}
+        for extras, requirement in self._own():
+            marker = diagrams.assuming_extras(diagrams.diagram(requirement.marker), extras)
+            self.direct.setdefault(requirement.name, []).append(marker)
+
+    def _own(self) -> "Iterable[tuple[tuple[str, ...], Requirement]]":
+        """Yield what the user and the members ask for, each with the extras that count."""
+        for requirement in self.inputs.requirements:
+            yield (), requirement
+        for member in self.members.values():
+            for requirement in member.metadata.requires:
+                yield member.metadata.provides_extra, requirement
+            for requirements in member.groups.values():
+                for requirement in requirements:
+                    yield (), requirement
 
     def lowest(self, marker: "Diagram") -> "Cut":
         """Return where the Pythons of a marker begin, or of the whole world, whichever is newer."""
         return max(diagrams.lowest_python(marker), diagrams.lowest_python(self.pythons))
 
+    def opened(self, marker: "Diagram", part: "Part") -> "Diagram":
+        """Return a marker without what the bounds of a part's Pythons make certain."""
+        return diagrams.opened(marker, diagrams.conjunction(self.pythons, diagrams.python_bounds(part.marker)))
+
     def begin(self) -> list[Part]:
         """Return the parts to begin with, in the order in which they are put off."""
         if not self.environments:
             return [Part(diagrams.ALWAYS)]
-        parts = [Part(marker) for marker in self.environments]
+        parts = [Part(marker) for marker in reversed(self.environments)]
         return sorted(parts, key=lambda part: self.lowest(part.marker), reverse=self.fewest)
 
     def prefer(self, fork: "Fork") -> None:
@@ -263,7 +282,7 @@ class ForkProvider(CatalogueProvider):
         """Return the user's requirements. Raises Split, SourceConflict, and InvalidSpecifier for a broken one."""
         self._check_sources()
         needs = [(requirement, self.where(requirement.marker)) for requirement in self.rules.asked]
-        needs = self._divided(None, "", [need for need in needs if self._meets(need[1])])
+        needs = self._divided(None, "", self._here(needs))
         self._expect(requirement for requirement, _ in needs)
         return [dependency for requirement, _ in needs for dependency in self._demands(requirement)]
 
@@ -328,6 +347,7 @@ class ForkProvider(CatalogueProvider):
         return self.rules.rewritten(requires, universe.name, universe.version(position))
 
     def _here(self, needs: "Iterable[Need]") -> "list[Need]":
+        """Return what is asked for in this part."""
         return [need for need in needs if self._meets(need[1])]
 
     # --- versions -------------------------------------------------------------------------------------------------
@@ -342,8 +362,15 @@ class ForkProvider(CatalogueProvider):
         universe.preferred = ()  # they depend on the part, and the universe is shared by all
         return universe
 
+    def _is_lowest(self, name: str) -> bool:
+        """Tell whether the oldest version of a project is wanted here."""
+        if self._inputs.resolution != "lowest-direct":
+            return self._inputs.resolution == "lowest"
+        return any(self._meets(marker) for marker in self.question.direct.get(name, ()))
+
     def choose(self, universe: "Universe", states: int) -> int:
         """Return the version to try: one that an earlier lock or another part has, else as the modes say."""
+        universe.lowest = self._is_lowest(universe.name)
         preferred = self._preferred(universe, states)
         return preferred or super().choose(universe, states)
 
@@ -369,6 +396,7 @@ class ForkProvider(CatalogueProvider):
 
     def foresee(self, universe: "Universe", states: int) -> None:
         """Fetch the metadata of the version that will be tried first, as things stand now."""
+        universe.lowest = self._is_lowest(universe.name)
         preferred = self._preferred(universe, states)
         super().foresee(universe, 1 << preferred if preferred else states)
 
@@ -406,7 +434,7 @@ class ForkProvider(CatalogueProvider):
             for constraint in self.rules.constraints(requirement.name):
                 both = diagrams.conjunction(marker, self.where(constraint.marker))
                 if self.where(constraint.marker) != diagrams.ALWAYS and self._meets(both):
-                    yield constraint.replaced(extras=()), both
+                    yield constraint.replaced(extras=()), self.question.opened(both, self.part)
 
     def _ordered(self, branches: "list[_Branch]") -> "list[_Branch]":
         """Sort parts for solving from the end: the newest Python first, then those with the most upper bounds, then the last.

@@ -243,7 +243,7 @@ def _truth(level: "Level") -> "Diagram":
     return _node(level, (("", 1),), (NEVER, ALWAYS))
 
 
-def extra(name: str) -> "Diagram":
+def chosen(name: str) -> "Diagram":
     """Return where an extra is asked for, or what a lock writes as one (`extra-5-confl-a`)."""
     return _truth((_EXTRA, name, ""))
 
@@ -251,7 +251,7 @@ def extra(name: str) -> "Diagram":
 def _of_comparison(comparison: markers.Comparison) -> "Diagram":
     variable, operator, value = comparison.variable, comparison.operator, comparison.value
     if variable == "extra":
-        asked = extra(value)
+        asked = chosen(value)
         return negation(asked) if operator in ("!=", "not in") else asked
     if comparison.reversed:
         operator = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(operator, operator)
@@ -273,7 +273,7 @@ def _of_comparison(comparison: markers.Comparison) -> "Diagram":
 
 def _of_membership(variable: str, value: str, *, reversed: bool) -> "Diagram":  # noqa: A002 - as `Comparison` has it
     if variable in ("extras", "dependency_groups"):
-        return extra(value) if variable == "extras" else NEVER
+        return chosen(value) if variable == "extras" else NEVER
     versions = value.replace(",", " ").split()
     if not reversed and (variable == "python_version" or variable in _VERSIONS):
         found = NEVER
@@ -411,6 +411,24 @@ def lowest_python(diagram: "Diagram") -> "Cut":
     return ((), 0) if _children[diagram][0] != NEVER else _cuts[diagram][0]
 
 
+def python_bounds(diagram: "Diagram") -> "Diagram":
+    """Return the Pythons between the oldest and the newest for which a diagram can be true."""
+    newest = _newest_python(diagram)
+    found = python_from(lowest_python(diagram)) if lowest_python(diagram)[0] != () else ALWAYS
+    return found if newest is None else _and(found, negation(python_from(newest)))
+
+
+def _newest_python(diagram: "Diagram") -> "Cut | None":
+    """Return where the Pythons end for which a diagram can be true; None where there is no bound."""
+    if _levels[diagram][0] > _PYTHON:
+        return None
+    if _levels[diagram][0] < _PYTHON:
+        ends = [_newest_python(child) for child in _children[diagram] if child != NEVER]
+        bounded = [end for end in ends if end is not None]
+        return max(bounded) if len(bounded) == len(ends) else None
+    return None if _children[diagram][-1] != NEVER else _cuts[diagram][-1]
+
+
 def python_from(bound: "Cut") -> "Diagram":
     """Return the Pythons from a bound on."""
     return _on_line("python_full_version", (bound,), (False, True))
@@ -433,6 +451,19 @@ def assuming_extras(diagram: "Diagram", extras: "tuple[str, ...]" = ()) -> "Diag
             known = _node(level, _cuts[diagram], children)
         _assumptions[diagram, extras] = known
     return known
+
+
+def asks_extras(diagram: "Diagram") -> bool:
+    """Tell whether it matters to a diagram which extras are asked for."""
+    waiting, seen = [diagram], {diagram}
+    while waiting:
+        one = waiting.pop()
+        if _levels[one][0] == _EXTRA:
+            return True
+        more = [child for child in dict.fromkeys(_children[one]) if child not in seen]
+        seen.update(more)
+        waiting += more
+    return False
 
 
 _opened: "dict[tuple[Diagram, Diagram], Diagram]" = {}
