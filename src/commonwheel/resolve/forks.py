@@ -145,7 +145,7 @@ class Question:
         if not self.environments:
             return [Part(diagrams.ALWAYS)]
         parts = [Part(marker) for marker in reversed(self.environments)]
-        return sorted(parts, key=lambda part: self.lowest(part.marker), reverse=self.fewest)
+        return sorted(parts, key=lambda part: diagrams.lowest_python(part.marker), reverse=self.fewest)
 
     def prefer(self, fork: "Fork") -> None:
         """Let the parts to come prefer what was chosen in one."""
@@ -439,11 +439,11 @@ class ForkProvider(CatalogueProvider):
     def _ordered(self, branches: "list[_Branch]") -> "list[_Branch]":
         """Sort parts for solving from the end: the newest Python first, then those with the most upper bounds, then the last.
 
-        For the fewest versions the oldest Python is first.
+        For the fewest versions the oldest Python is first. What a marker says counts here, even if the project's own
+        range of Pythons makes it certain.
         """
-        lowest = self.question.lowest
         branches.sort(key=lambda one: one.capped())
-        branches.sort(key=lambda one: lowest(one.part.marker), reverse=self.question.fewest)
+        branches.sort(key=lambda one: diagrams.lowest_python(one.part.marker), reverse=self.question.fewest)
         return branches
 
 

@@ -453,17 +453,23 @@ def assuming_extras(diagram: "Diagram", extras: "tuple[str, ...]" = ()) -> "Diag
     return known
 
 
-def asks_extras(diagram: "Diagram") -> bool:
-    """Tell whether it matters to a diagram which extras are asked for."""
-    waiting, seen = [diagram], {diagram}
-    while waiting:
-        one = waiting.pop()
-        if _levels[one][0] == _EXTRA:
-            return True
-        more = [child for child in dict.fromkeys(_children[one]) if child not in seen]
-        seen.update(more)
-        waiting += more
-    return False
+def assuming(diagram: "Diagram", name: str, *, chosen: bool) -> "Diagram":
+    """Return what remains of a diagram once it is known whether one extra is asked for."""
+    level = _levels[diagram]
+    if level > (_EXTRA, name, ""):
+        return diagram
+    children = [assuming(child, name, chosen=chosen) for child in _children[diagram]]
+    return children[chosen] if level == (_EXTRA, name, "") else _node(level, _cuts[diagram], children)
+
+
+def with_any_extras(diagram: "Diagram") -> "Diagram":
+    """Return where a diagram is true for some choice of extras."""
+    if diagram in (ALWAYS, NEVER):
+        return diagram
+    children = [with_any_extras(child) for child in _children[diagram]]
+    if _levels[diagram][0] != _EXTRA:
+        return _node(_levels[diagram], _cuts[diagram], children)
+    return _or(children[0], children[1])
 
 
 _opened: "dict[tuple[Diagram, Diagram], Diagram]" = {}
