@@ -110,6 +110,7 @@ class Question:
         self.catalogue: Final = catalogue
         self.pythons: Final = diagrams.python_range(requires_python)
         self.environments: Final = tuple(environments)
+        self.divides_pythons: Final = fork_strategy != "fewest"
         self.fewest: Final = fork_strategy == "fewest" or inputs.resolution == "lowest"
         self.members: Final = {member.requirement.name: member for member in members}
         self.conflicts: Final = tuple(conflicts)
@@ -135,10 +136,6 @@ class Question:
     def lowest(self, marker: "Diagram") -> "Cut":
         """Return where the Pythons of a marker begin, or of the whole world, whichever is newer."""
         return max(diagrams.lowest_python(marker), diagrams.lowest_python(self.pythons))
-
-    def opened(self, marker: "Diagram", part: "Part") -> "Diagram":
-        """Return a marker without what the bounds of a part's Pythons make certain."""
-        return diagrams.opened(marker, diagrams.conjunction(self.pythons, diagrams.python_bounds(part.marker)))
 
     def begin(self) -> list[Part]:
         """Return the parts to begin with, in the order in which they are put off."""
@@ -409,7 +406,7 @@ class ForkProvider(CatalogueProvider):
             return
         newer = diagrams.python_from(bound)
         parts = [self.part.within(diagrams.negation(newer)), self.part.within(newer)]
-        if self.question.fewest or not all(self._inhabited(part) for part in parts):
+        if not self.question.divides_pythons or not all(self._inhabited(part) for part in parts):
             raise Unusable("requires-python", requires_python)
         raise Split(parts, None)
 
@@ -432,9 +429,10 @@ class ForkProvider(CatalogueProvider):
         """Yield the constraints with markers on what is asked for; they narrow it where both markers hold."""
         for requirement, marker in needs:
             for constraint in self.rules.constraints(requirement.name):
-                both = diagrams.conjunction(marker, self.where(constraint.marker))
-                if self.where(constraint.marker) != diagrams.ALWAYS and self._meets(both):
-                    yield constraint.replaced(extras=()), self.question.opened(both, self.part)
+                where = self.where(constraint.marker)
+                both = diagrams.conjunction(marker, where)
+                if constraint.specifier and where != diagrams.ALWAYS and self._meets(both):
+                    yield constraint.replaced(extras=()), both
 
     def _ordered(self, branches: "list[_Branch]") -> "list[_Branch]":
         """Sort parts for solving from the end: the newest Python first, then those with the most upper bounds, then the last.

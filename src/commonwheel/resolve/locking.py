@@ -202,9 +202,8 @@ class _Graph:
         needed = [target for target in self._edges[node] if target in self._reached]
         names = [name for (name, _, _), _ in needed]
         for key, extra in needed:
-            marker = self._edges[node][key, extra]
+            marker = self._opened(self._edges[node][key, extra])
             said = self._said(node, marker, several=names.count(key[0]) > 1)
-            said = diagrams.opened(said, self._question.pythons)
             found.setdefault((key, said), set()).update((extra,) if extra else ())
         entries = [(key, tuple(sorted(extras)), said) for (key, said), extras in found.items()]
         entries.sort(key=lambda entry: (*_order(entry[0]), entry[1], diagrams.order(entry[2])))
@@ -220,7 +219,7 @@ class _Graph:
         Which items of conflicts are chosen is left out where it does not matter, and where it is certain, since only one
         way leads to the dependent; unless there are `several` edges to the name, which uv tells apart by the items, too.
         """
-        environments = diagrams.with_any_extras(self._reached[node])
+        environments = self._opened(diagrams.with_any_extras(self._reached[node]))
         plain = diagrams.with_any_extras(marker)
         impossible = self._impossible
         if diagrams.disjunction(marker, impossible) == diagrams.disjunction(plain, impossible):
@@ -270,14 +269,18 @@ class _Graph:
         """Tell whether an extra brings in anything that is in the lock."""
         return any(target in self._reached for target in self._edges.get(node, ()))
 
+    def _opened(self, marker: "Diagram") -> "Diagram":
+        """Return a marker without what the range of Pythons makes certain."""
+        return diagrams.opened(marker, self._question.pythons)
+
     def _text(self, marker: "Diagram") -> str:
-        return diagrams.text(diagrams.opened(marker, self._question.pythons))
+        return diagrams.text(self._opened(marker))
 
     def _texts(self, parts: "Sequence[Diagram]", markers: "Sequence[Diagram]") -> "tuple[str, ...]":
         """Return the markers of forks: without conflicts where they are disjoint without them, and without what is always true."""
-        plain = list(dict.fromkeys(diagrams.opened(marker, self._question.pythons) for marker in markers))
+        plain = list(dict.fromkeys(self._opened(marker) for marker in markers))
         apart = all(diagrams.disjoint(one, other) for i, one in enumerate(plain) for other in plain[:i])
-        shown = plain if apart else [diagrams.opened(part, self._question.pythons) for part in parts]
+        shown = plain if apart else [self._opened(part) for part in parts]
         return tuple(diagrams.text(marker) for marker in shown if marker != diagrams.ALWAYS)
 
     def _warnings(self, nodes: "Sequence[Node]") -> "Iterable[str]":

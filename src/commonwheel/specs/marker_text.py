@@ -411,24 +411,6 @@ def lowest_python(diagram: "Diagram") -> "Cut":
     return ((), 0) if _children[diagram][0] != NEVER else _cuts[diagram][0]
 
 
-def python_bounds(diagram: "Diagram") -> "Diagram":
-    """Return the Pythons between the oldest and the newest for which a diagram can be true."""
-    newest = _newest_python(diagram)
-    found = python_from(lowest_python(diagram)) if lowest_python(diagram)[0] != () else ALWAYS
-    return found if newest is None else _and(found, negation(python_from(newest)))
-
-
-def _newest_python(diagram: "Diagram") -> "Cut | None":
-    """Return where the Pythons end for which a diagram can be true; None where there is no bound."""
-    if _levels[diagram][0] > _PYTHON:
-        return None
-    if _levels[diagram][0] < _PYTHON:
-        ends = [_newest_python(child) for child in _children[diagram] if child != NEVER]
-        bounded = [end for end in ends if end is not None]
-        return max(bounded) if len(bounded) == len(ends) else None
-    return None if _children[diagram][-1] != NEVER else _cuts[diagram][-1]
-
-
 def python_from(bound: "Cut") -> "Diagram":
     """Return the Pythons from a bound on."""
     return _on_line("python_full_version", (bound,), (False, True))
