@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import commonwheel
 from commonwheel.cli import COMMANDS, load
-from commonwheel.settings import OPTIONS
+from commonwheel.settings.options import OPTIONS
 
 PAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docs", "reference.md")
 

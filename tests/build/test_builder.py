@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from commonwheel import process
-from commonwheel.build import speech
+from commonwheel.build import hook_client
 from commonwheel.build.builder import Builder, BuildFailed, Options, Tree
 from commonwheel.build.static import NotAProject
-from commonwheel.road.children import Children
+from commonwheel.sources.subprocesses import Subprocesses
 from kit.sdists import BACKEND, PREPARES, files_of, pyproject, write_tree
 
 COUNTED = "with open(os.path.join(HERE, 'calls'), 'a') as stream: stream.write({!r})\n"
@@ -78,7 +78,7 @@ class Bench:
         environ = options.pop("environ", {"PATH": os.environ["PATH"]})
         chosen = Options(sys.executable, environ, **options)  # type: ignore[arg-type]
         made = Builder(
-            chosen, self.rooms, Children(2, lambda: speech.call), str(self.scratch), str(self.root), self.heard,
+            chosen, self.rooms, Subprocesses(2, lambda: hook_client.call), str(self.scratch), str(self.root), self.heard,
             lambda _: forbidden, patience=patience,
         )  # fmt: skip
         self.made.append(made)

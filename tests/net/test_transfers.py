@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from commonwheel.concurrency.future import Future
 from commonwheel.events import Silence
 from commonwheel.model import SafeUrl
-from commonwheel.net.pending import Pending
 from commonwheel.net.responses import BodyTooLarge, NetworkError, Response
 from commonwheel.net.transfers import BUFFER, PAUSE, PROGRESS, Download, Failure, Transfer
 
@@ -60,7 +60,7 @@ def answer(transfer: Transfer, status: int, *pieces: bytes, **headers: str) -> N
         assert transfer.take(piece) is None
 
 
-def failure(pending: Pending[Response]) -> NetworkError:
+def failure(pending: Future[Response]) -> NetworkError:
     with pytest.raises(NetworkError) as caught:
         pending.result()
     return caught.value

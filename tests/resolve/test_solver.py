@@ -8,11 +8,12 @@ import pytest
 
 from commonwheel.events import Silence
 from commonwheel.model import PathSource, Requirement, Target
-from commonwheel.resolve.inputs import Inputs
+from commonwheel.resolve.provider_protocol import Dependency, Unusable
 from commonwheel.resolve.report import NoSolution
+from commonwheel.resolve.request import Inputs
 from commonwheel.resolve.resolution import solve
-from commonwheel.resolve.solver import Dependency, Solver, Unsatisfiable, Unusable
-from commonwheel.resolve.universe import Universe
+from commonwheel.resolve.solver import Solver, Unsatisfiable
+from commonwheel.resolve.version_set import Universe
 from kit.fake_catalogue import LINUX, FakeCatalogue, described, requirement
 from resolve.instances import Instance
 

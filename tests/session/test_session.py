@@ -9,7 +9,7 @@ import pytest
 
 from commonwheel.errors import UsageError
 from commonwheel.model import Target
-from commonwheel.resolve.inputs import Inputs
+from commonwheel.resolve.request import Inputs
 from commonwheel.session import documents
 from kit.cli import Cw
 

@@ -15,7 +15,7 @@ from threading import Lock
 from commonwheel.build import static
 from commonwheel.build.backend import Backend, BuildFailed, Hooks
 from commonwheel.build.output import Output
-from commonwheel.fs import disk
+from commonwheel.fs import trees
 from commonwheel.model import Value
 from commonwheel.specs import core_metadata, versions, wheel_file
 
@@ -230,7 +230,7 @@ class Builder:
         """Have the backend tell the metadata; one that cannot has to build the wheel, which is kept."""
         with self._task(tree, " (metadata)") as attend:
             prepared = self._prepare(tree, kind, attend)
-            into = disk.staging(self._scratch)
+            into = trees.staging(self._scratch)
             prepared.metadata = prepared.hooks.metadata(kind, into, self._settings(tree))
             if prepared.metadata is None:
                 prepared.wheel = prepared.hooks.build(kind, into, self._settings(tree))
@@ -254,7 +254,7 @@ class Builder:
         isolated = self._options.isolated(tree.called)
         python, directory = self._options.python, ""
         if isolated:
-            directory = disk.staging(self._scratch)
+            directory = trees.staging(self._scratch)
             python = self._isolation.create(directory)
         output = Output(self._scratch, self._archive, os.path.basename(tree.label.rstrip("/")))
         environ = self._environ(python, isolated=isolated)

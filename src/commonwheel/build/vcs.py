@@ -12,7 +12,7 @@ import os
 
 from commonwheel.errors import CommonwheelError
 from commonwheel.events import Silence
-from commonwheel.fs import disk, facts
+from commonwheel.fs import facts, locks, trees
 from commonwheel.model import SafeUrl, VcsSource
 
 TYPE_CHECKING = False
@@ -126,19 +126,19 @@ class Repositories:
                 hint="have it removed, or choose another store with `--cache-dir`",
             )
         if found is None:
-            disk.make_directory(self._directory, parents=True)
-            staged = disk.staging(self._directory, 0o700)
+            trees.make_directory(self._directory, parents=True)
+            staged = trees.staging(self._directory, 0o700)
             try:
                 self._must(["init", "--quiet", "--bare", staged], self._directory, url)
-                disk.publish_tree(staged, bare)
+                trees.publish_tree(staged, bare)
             except BaseException:
-                disk.erase(staged)
+                trees.erase(staged)
                 raise
         return bare
 
     def _turn(self, bare: str, url: SafeUrl) -> "_Turn":
         return _Turn(
-            disk.lock(
+            locks.lock(
                 f"{bare}.lock",
                 timeout=_PATIENCE,
                 who=f"fetching {url}",
@@ -231,14 +231,14 @@ class Repositories:
 class _Turn:
     """Hold a lock that saves double work, and do without it when it takes too long."""
 
-    def __init__(self, lock: disk.Lock) -> None:
+    def __init__(self, lock: locks.Lock) -> None:
         self._lock = lock
         self._held = False
 
     def __enter__(self) -> None:
         try:
             self._held = self._lock.__enter__()
-        except disk.LockTimeout:
+        except locks.LockTimeout:
             self._held = False
 
     def __exit__(self, *_: object) -> None:

@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from commonwheel.cli.console import Console
     from commonwheel.commands.change_report import Changes
-    from commonwheel.settings import Settings
+    from commonwheel.settings.settings import Settings
 
 
 _ACTIONS = {"added": "installed", "removed": "uninstalled", "reinstalled": "reinstalled"}  # uv's words
@@ -17,7 +17,7 @@ def show(console: "Console", value: "Changes", settings: "Settings") -> int:
     if value.report:
         console.raw(value.report)
     if settings.flag("json") or settings.text("format") == "json":
-        load("as_json:show")(
+        load("json_output:show")(
             console,
             {
                 "schema": {"version": "1"},

@@ -9,12 +9,12 @@ import sys
 
 from commonwheel.errors import UsageError
 from commonwheel.model import Origin, PathSource, VcsSource
-from commonwheel.road.request import InstallRequest
+from commonwheel.operations.request import InstallRequest
 from commonwheel.session import documents
 from commonwheel.specs import requirement as specs_requirement
 from commonwheel.specs import requirements_txt, sources
-from commonwheel.specs.lock_name import is_lock_name
 from commonwheel.specs.names import normalize
+from commonwheel.specs.pylock_name import is_lock_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from commonwheel.model import Interpreter
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 
 class Found(Value):

@@ -14,9 +14,9 @@ from commonwheel.model import Value
 
 # the one place where the system is asked for; disk.py takes this choice too
 if sys.platform == "win32":
-    from commonwheel.fs import _windows as platform
+    from commonwheel.fs import _linux as platform
 elif sys.platform == "darwin":
-    from commonwheel.fs import _darwin as platform
+    from commonwheel.fs import _linux as platform
 else:
     from commonwheel.fs import _linux as platform
 

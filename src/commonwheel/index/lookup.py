@@ -13,25 +13,25 @@ from __future__ import annotations
 from _thread import allocate_lock
 from binascii import crc32
 
+from commonwheel.concurrency.futures import Chained
 from commonwheel.errors import MetadataUnavailable
-from commonwheel.index import bundle as bundles
-from commonwheel.index.chain import Chained
+from commonwheel.index import metadata_bundle as bundles
 from commonwheel.index.files import NoSuchFile
-from commonwheel.index.shelf import OutOfReach, check
-from commonwheel.index.union import Union
+from commonwheel.index.index_cache import OutOfReach, check
+from commonwheel.index.merged_listing import MergedListing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
+    from commonwheel.concurrency.future import Future
     from commonwheel.index.files import Files
-    from commonwheel.index.packed import Row
+    from commonwheel.index.merged_listing import Offer
+    from commonwheel.index.page_record import Row
     from commonwheel.index.rules import Terms
     from commonwheel.index.search import Project, Search
-    from commonwheel.index.union import Offer
     from commonwheel.model import Candidate, Listing, Metadata, Target
-    from commonwheel.net.pending import Pending
 
 
 class Lookup:
@@ -56,10 +56,10 @@ class Lookup:
         # what a build says may depend on where it ran
         self._builder = target.tags[0] if target.tags else "universal"
         self._views: dict[Terms, str] = {}
-        self._bundles: dict[tuple[str, str], bundles.Bundle] = {}
+        self._bundles: dict[tuple[str, str], bundles.MetadataBundle] = {}
         self._lock = allocate_lock()
 
-    def ask(self, project: Project, version: str) -> Pending[Metadata] | None:
+    def ask(self, project: Project, version: str) -> Future[Metadata] | None:
         """Begin to get metadata; None when it is known now, in `project.known`. Never waits; any thread."""
         if version in project.known:
             return None
@@ -89,7 +89,7 @@ class Lookup:
         self._request(project, version, offer, row, mine)
         return mine
 
-    def finish(self, project: Project, version: str, pending: Pending[Metadata]) -> None:
+    def finish(self, project: Project, version: str, pending: Future[Metadata]) -> None:
         """Wait for metadata that was asked for, and go to the whole file if that is what it takes."""
         try:
             pending.result()
@@ -108,7 +108,7 @@ class Lookup:
             return None
         offer = project.stale[-1]
         page = offer.page
-        union = Union(project.name, (offer,), self._files.judge, ())
+        union = MergedListing(project.name, (offer,), self._files.judge, ())
         version = pick(union.listing)
         at = union.position(offer, version) if version else None
         if at is None or not self._search.shelf(page.index).rows(page):
@@ -130,7 +130,7 @@ class Lookup:
 
     # --- what is remembered -------------------------------------------------------------------------------------------
 
-    def _bundle(self, identity: str, name: str) -> bundles.Bundle:
+    def _bundle(self, identity: str, name: str) -> bundles.MetadataBundle:
         known = self._bundles.get((identity, name))
         if known is None:
             read = self._search.shelf(identity).bundle(name)
@@ -198,7 +198,7 @@ class Lookup:
             return
         self.asked += 1
 
-        def arrived(pending: Pending[Metadata]) -> None:
+        def arrived(pending: Future[Metadata]) -> None:
             try:
                 mine.settle(self._accept(project, version, offer, row, pending.result()))
             except Exception as error:  # noqa: BLE001 - whoever waits gets it, whatever it is

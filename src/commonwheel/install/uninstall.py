@@ -12,7 +12,7 @@ from commonwheel.fs import facts
 from commonwheel.model import Value
 from commonwheel.specs import installed as specs_installed
 from commonwheel.specs import record
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs.parse_errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

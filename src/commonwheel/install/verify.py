@@ -12,7 +12,7 @@ from commonwheel.install.history import STATE
 from commonwheel.install.scripts import interpreter_in
 from commonwheel.model import Value
 from commonwheel.specs import record
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs.parse_errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Protocol
 
+    from commonwheel.concurrency.future import Future
     from commonwheel.model import SafeUrl
-    from commonwheel.net.pending import Pending
     from commonwheel.net.responses import Response
 
     class Getter(Protocol):
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
         rangeless: set[tuple[str, str, int]]
 
-        def get(self, url: SafeUrl, headers: Mapping[str, str] = ..., *, limit: int | None = None) -> Pending[Response]:
+        def get(self, url: SafeUrl, headers: Mapping[str, str] = ..., *, limit: int | None = None) -> Future[Response]:
             """Return an answer that is on its way."""
 
 

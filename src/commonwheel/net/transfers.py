@@ -10,9 +10,9 @@ from binascii import b2a_base64
 from collections import deque
 from time import time
 
+from commonwheel.concurrency.future import Future
 from commonwheel.model import SafeUrl
 from commonwheel.net.encoding import ACCEPTED, TooLarge, Unreadable, is_packed, unpacked
-from commonwheel.net.pending import Pending
 from commonwheel.net.responses import (
     FLEETING,
     REDIRECTS,
@@ -95,7 +95,7 @@ class Packed(Response):
         return self._transfer.open(self)
 
 
-class Transfer(Pending["Response"]):
+class Transfer(Future["Response"]):
     """A GET whose body is kept in memory.
 
     `lines` and `take` receive what arrives; `ended` and `broke` judge an attempt: None means that it is settled, a

@@ -16,10 +16,11 @@ what one part chose is preferred in the next, and the order is thereby part of t
 
 import copy
 
-from commonwheel.resolve.inputs import Inputs
+from commonwheel.resolve.candidate_rules import same_source
 from commonwheel.resolve.provider import CatalogueProvider, Sourced
-from commonwheel.resolve.rules import same_source
-from commonwheel.resolve.solver import Solver, Unsatisfiable, Unusable
+from commonwheel.resolve.provider_protocol import Unusable
+from commonwheel.resolve.request import Inputs
+from commonwheel.resolve.solver import Solver, Unsatisfiable
 from commonwheel.specs import marker_text as diagrams
 from commonwheel.specs.markers import InvalidMarker
 from commonwheel.specs.versions import InvalidSpecifier, clauses, is_prerelease, repaired, version_key
@@ -30,12 +31,12 @@ if TYPE_CHECKING:
     from typing import Final, TypeAlias
 
     from commonwheel.model import Metadata, Requirement
-    from commonwheel.resolve.inputs import Source
     from commonwheel.resolve.locked import Item, Member, Preference
-    from commonwheel.resolve.provider import Catalogue
     from commonwheel.resolve.packages import Package
-    from commonwheel.resolve.solver import Dependency
-    from commonwheel.resolve.universe import Universe
+    from commonwheel.resolve.provider import Catalogue
+    from commonwheel.resolve.provider_protocol import Dependency
+    from commonwheel.resolve.request import Source
+    from commonwheel.resolve.version_set import Universe
     from commonwheel.specs.marker_text import Cut, Diagram
 
     # what a package asks for, and where

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.model import Metadata, Requirement
-    from commonwheel.resolve.inputs import Source
+    from commonwheel.resolve.request import Source
 
 
 class Item(Value):

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from commonwheel.events import Reporter
     from commonwheel.model import Metadata, Requirement
     from commonwheel.resolve.forks import Fork
-    from commonwheel.resolve.inputs import Inputs, Source
     from commonwheel.resolve.locked import Scheme
     from commonwheel.resolve.provider import Catalogue
-    from commonwheel.resolve.universe import Universe
+    from commonwheel.resolve.request import Inputs, Source
+    from commonwheel.resolve.version_set import Universe
     from commonwheel.specs.marker_text import Diagram
 
     # a package of the lock, and with it one of its extras or groups ("" for the package alone)

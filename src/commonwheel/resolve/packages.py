@@ -7,14 +7,14 @@ package in its set. `a 1.0 depends on b>=2` is "not both: `a` is 1.0, and `b` is
 facts, told by `resolve.report` in their own words, or `Derived`: the conclusion from two others.
 """
 
-from commonwheel.resolve.universe import ABSENT
+from commonwheel.resolve.version_set import ABSENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final, TypeAlias
 
     from commonwheel.model import Requirement
-    from commonwheel.resolve.universe import Universe
+    from commonwheel.resolve.version_set import Universe
 
     Cause: TypeAlias = "Asked | Needs | Barred | Missing | Tied | Derived | Several"
 

@@ -6,17 +6,17 @@ version goes without saying. The parts of the sentences are in `phrases`.
 """
 
 from commonwheel.errors import CommonwheelError
-from commonwheel.resolve.core import essence, leaves
+from commonwheel.resolve.minimal_core import essence, leaves
 from commonwheel.resolve.packages import Asked, Barred, Derived, Incompatibility, Missing, Needs, Several, Tied
 from commonwheel.resolve.phrases import NEVER, Phrases, known_detail
-from commonwheel.resolve.universe import newest
+from commonwheel.resolve.version_set import newest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-    from commonwheel.resolve.inputs import Inputs
     from commonwheel.resolve.packages import Package
+    from commonwheel.resolve.request import Inputs
 
 # A proof from more facts or of more steps than this is not read by anybody: facts are listed instead, and not all.
 _MOST_FACTS = 40

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from commonwheel.process import Finished
     from commonwheel.python.discovery import Surroundings
     from commonwheel.session.lifetime import Lifetime
-    from commonwheel.settings import Settings
+    from commonwheel.settings.settings import Settings
     from commonwheel.store.records import Records
     from commonwheel.store.trust import Trust
 
@@ -178,7 +178,7 @@ class Environments:
             # a TOML parser costs more than the whole of `cw venv`
             if b"requires-python" not in data:
                 return ""
-            from commonwheel.road import projects
+            from commonwheel.sources import projects
 
             return projects.parse(data, path).requires_python
         return ""
@@ -218,7 +218,7 @@ def _names_python(data: bytes) -> bool:
 
 def _load_network() -> None:
     """Load what asks indexes, while an interpreter is asked."""
-    from commonwheel.index import registry  # noqa: F401 - loaded, and perhaps not used yet
+    from commonwheel.index import simple_api_client  # noqa: F401 - loaded, and perhaps not used yet
     from commonwheel.net import client  # noqa: F401
 
 

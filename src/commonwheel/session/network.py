@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Protocol, TypedDict
 
-    from commonwheel.copies import Standing
+    from commonwheel.concurrency.forked_workers import Standing
     from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue
-    from commonwheel.index.configured import Index
-    from commonwheel.index.defaults import PipConfiguration
-    from commonwheel.index.registry import Registry
+    from commonwheel.index.index_config import Index
+    from commonwheel.index.pip_config import PipConfiguration
     from commonwheel.index.rules import Rules
     from commonwheel.index.search import Search
+    from commonwheel.index.simple_api_client import Registry
     from commonwheel.model import Candidate, Metadata, SafeUrl, Target
     from commonwheel.net.client import Client
+    from commonwheel.operations.configured_indexes import Configured
     from commonwheel.process import Finished
-    from commonwheel.road.indexes import Configured
     from commonwheel.session.lifetime import Lifetime
-    from commonwheel.settings import Settings
+    from commonwheel.settings.settings import Settings
     from commonwheel.specs.requirements_txt import Option
     from commonwheel.store.records import Records
 
@@ -75,9 +75,9 @@ class Network:
     @once
     def configured(self) -> "Configured":
         """Return the indexes, the places of `--find-links`, and where each was named."""
-        from commonwheel.road import indexes
+        from commonwheel.operations import configured_indexes
 
-        return indexes.collect(self)
+        return configured_indexes.collect(self)
 
     @property
     def indexes(self) -> "tuple[Index, ...]":
@@ -92,31 +92,32 @@ class Network:
     @once
     def pip(self) -> "PipConfiguration":
         """Return what pip is configured with; nothing under `--no-config`."""
-        from commonwheel.index import defaults
+        from commonwheel.index import pip_config
 
         if self.settings.flag("no-config"):
-            return defaults.PipConfiguration()
-        return defaults.configured(self.environ, tuple(dict.fromkeys((sys.prefix, sys.base_prefix))))
+            return pip_config.PipConfiguration()
+        return pip_config.configured(self.environ, tuple(dict.fromkeys((sys.prefix, sys.base_prefix))))
 
     def built_in_index(self) -> "SafeUrl":
         """Return the index that an installed pip uses when nothing is configured."""
-        from commonwheel.index import defaults
+        from commonwheel.index import pip_config
 
-        return defaults.built_in(self._run.records, _run_briefly, (sys.executable,), self.environ)
+        return pip_config.built_in(self._run.records, _run_briefly, (sys.executable,), self.environ)
 
     def moment(self, text: str) -> float:
         """Return a time, a date or an age as seconds since the epoch; raises InvalidMoment."""
-        from commonwheel.specs import moments
+        from commonwheel.specs import dates
 
-        return moments.moment(text, time.time())
+        return dates.moment(text, time.time())
 
     # --- asking them --------------------------------------------------------------------------------------------------
 
     @once
     def client(self) -> "Client":
         """Return what transfers."""
-        from commonwheel.net.client import Client, ClientOptions
+        from commonwheel.net.client import Client
         from commonwheel.net.credentials import Credentials
+        from commonwheel.net.options import ClientOptions
 
         settings, pip = self.settings, self.pip
         credentials = Credentials(
@@ -198,7 +199,7 @@ class Network:
         """Return what asks indexes for pages and metadata."""
         # before the first request makes a thread, and before what only this process needs: each loads its part meanwhile
         copies = self._run.copies
-        from commonwheel.index.registry import Registry
+        from commonwheel.index.simple_api_client import Registry
         from commonwheel.session.workers import pressing
 
         client = self.client

@@ -5,23 +5,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from commonwheel.model import Environment, Installed, Plan, Target
-    from commonwheel.road.install_report import Reporting
-    from commonwheel.road.outdated import Newer
-    from commonwheel.road.resolving import Answer
-    from commonwheel.road.seeding import Seeding
+    from commonwheel.operations.install_report import Reporting
+    from commonwheel.operations.outdated import Newer
+    from commonwheel.operations.resolve import Answer
+    from commonwheel.operations.seed_pip import Seeding
     from commonwheel.session.job import Job
 
 
 def problems(installed: "Sequence[Installed]", environment: "Environment", target: "Target") -> "list[str]":
     """Return a sentence for each installed requirement that is missing or not met."""
-    from commonwheel.road import graph
+    from commonwheel.operations import installed_graph
 
-    return graph.problems(installed, environment, target)
+    return installed_graph.problems(installed, environment, target)
 
 
 def needed(installed: "Sequence[Installed]", environment: "Environment") -> "frozenset[str]":
     """Return the names that some of the installed distributions ask for."""
-    from commonwheel.road.graph import Graph
+    from commonwheel.operations.installed_graph import Graph
 
     graph = Graph(installed, environment)
     return frozenset([child for node in graph.nodes.values() for child, _ in node.needs])
@@ -29,7 +29,7 @@ def needed(installed: "Sequence[Installed]", environment: "Environment") -> "fro
 
 def outdated(job: "Job", installed: "Mapping[str, str]", target: "Target") -> "dict[str, Newer]":
     """Return the installed names of which the indexes have newer versions, and these."""
-    from commonwheel.road import outdated
+    from commonwheel.operations import outdated
 
     return outdated.newer(job, installed, target)
 
@@ -43,13 +43,13 @@ def direct_reference(text: str) -> str:
 
 def seed(parts: "Seeding", environment: "Environment") -> "tuple[str, ...]":
     """Install pip into a new environment; return what was installed."""
-    from commonwheel.road import seeding
+    from commonwheel.operations import seed_pip
 
-    return seeding.seed(parts, environment)
+    return seed_pip.seed(parts, environment)
 
 
 def report(parts: "Reporting", plan: "Plan", environment: "Environment", answered: "Answer | None" = None) -> str:
     """Return pip's installation report of a plan."""
-    from commonwheel.road import install_report
+    from commonwheel.operations import install_report
 
     return install_report.text(parts, plan, environment, answered)

@@ -21,7 +21,7 @@ from commonwheel.events import CountingReporter, Silence
 from commonwheel.session.configuration_files import Finder
 from commonwheel.session.environments import Environments
 from commonwheel.session.lifetime import Lifetime, is_made, once
-from commonwheel.settings import Settings
+from commonwheel.settings.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from commonwheel.copies import Standing
+    from commonwheel.concurrency.forked_workers import Standing
     from commonwheel.events import Reporter
     from commonwheel.fs.start import Start
     from commonwheel.install.recovery import Recovered
     from commonwheel.model import Environment, Installed, Target
-    from commonwheel.road.request import InstallRequest
+    from commonwheel.operations.request import InstallRequest
     from commonwheel.session.job import Job
     from commonwheel.store.records import Records
     from commonwheel.store.store import Store
@@ -65,7 +65,7 @@ def read_settings(given: "Mapping[str, object]", command: str = "") -> Settings:
 def _read_toml(text: str, path: str) -> "dict[str, object]":
     import tomllib
 
-    from commonwheel.settings import ConfigError
+    from commonwheel.settings.settings import ConfigError
 
     try:
         return tomllib.loads(text)
@@ -108,9 +108,9 @@ class Session:
     ) -> None:
         fetched = any(is_made(job, "material") for job in self._jobs)
         if error is None and fetched and not self.settings.flag("no-cache") and self._has_limit():
-            from commonwheel.road import tidying
+            from commonwheel.operations import auto_prune
 
-            tidying.tidy(self, time.time())
+            auto_prune.tidy(self, time.time())
         self.close()
 
     def close(self) -> None:
@@ -129,7 +129,7 @@ class Session:
         from commonwheel.session.job import Job
 
         if request is None:
-            from commonwheel.road.request import InstallRequest
+            from commonwheel.operations.request import InstallRequest
 
             request = InstallRequest()
         job = Job(self, request)

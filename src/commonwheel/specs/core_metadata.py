@@ -4,9 +4,9 @@ A later minor version is read like the last known one, a later major version ref
 """
 
 from commonwheel.model import Metadata, Requirement, Value
-from commonwheel.specs import headers, repairs, versions
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs import headers, legacy_specifiers, versions
 from commonwheel.specs.names import is_valid, normalize
+from commonwheel.specs.parse_errors import Malformed
 from commonwheel.specs.requirement import InvalidRequirement, parse_dependency
 
 TYPE_CHECKING = False
@@ -197,7 +197,7 @@ def _requirement(line: str, issues: list[str]) -> Requirement:
     try:
         found = parse_dependency(line)
     except InvalidRequirement as error:
-        mended = repairs.requirement(line)
+        mended = legacy_specifiers.requirement(line)
         try:
             found = parse_dependency(mended or "").replaced(text=line)
         except InvalidRequirement:
@@ -210,7 +210,7 @@ def _requirement(line: str, issues: list[str]) -> Requirement:
 def _specifier(text: str, issues: list[str]) -> str:
     found = _specifiers.get(text)
     if found is None:
-        found = repairs.specifier(text)
+        found = legacy_specifiers.specifier(text)
         if found is None:
             issues.append(f"`Requires-Python: {text}` is not a version specifier")
             return ""

@@ -6,7 +6,7 @@ hold the reader against `json`. Credentials are never written, except for the ac
 
 from commonwheel.model import Digest, PathSource, SafeUrl, UrlSource, VcsSource
 from commonwheel.specs import digests, file_url, sources
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs.parse_errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

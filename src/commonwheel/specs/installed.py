@@ -6,8 +6,8 @@ where the directory's name tells name and version.
 
 from commonwheel.model import Installed
 from commonwheel.specs import file_url, headers
-from commonwheel.specs.faults import Malformed
 from commonwheel.specs.names import is_valid, normalize
+from commonwheel.specs.parse_errors import Malformed
 
 DIST_INFO = ".dist-info"
 EGG_INFO = ".egg-info"

@@ -6,8 +6,8 @@ other. What a comparison means is decided in one place, `Comparison.holds`; nega
 on trees but on sets of worlds (`resolve.worlds`), where they are exact.
 """
 
-from commonwheel.specs.faults import Malformed, underline
 from commonwheel.specs.names import normalize
+from commonwheel.specs.parse_errors import Malformed, underline
 from commonwheel.specs.versions import contains, is_specifier
 
 TYPE_CHECKING = False

@@ -6,9 +6,9 @@ Everything faulty is told at once, each with its dotted path. What a build backe
 import tomllib
 
 from commonwheel.model import Metadata, Origin, Requirement, Value
-from commonwheel.specs import repairs, tool_sources, versions
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs import legacy_specifiers, tool_sources, versions
 from commonwheel.specs.names import is_valid, normalize
+from commonwheel.specs.parse_errors import Malformed
 from commonwheel.specs.requirement import InvalidRequirement, parse_dependency
 
 TYPE_CHECKING = False
@@ -327,7 +327,7 @@ class _Reading:
     def _requires_python(self, table: "Table") -> str:
         text = self.text(table, "requires-python", "project.requires-python")
         if versions.is_specifier(text):
-            return repairs.specifier(text) or ""
+            return legacy_specifiers.specifier(text) or ""
         self.issues.append(f"project.requires-python: `{text}` is not a version specifier")
         return ""
 

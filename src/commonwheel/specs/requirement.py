@@ -7,8 +7,8 @@ Where pip is more liberal than PEP 508 and means one thing, that is taken: `name
 
 from commonwheel.model import PathSource, Requirement, VcsSource
 from commonwheel.specs import markers, sources, versions
-from commonwheel.specs.faults import Malformed, underline
 from commonwheel.specs.names import normalize
+from commonwheel.specs.parse_errors import Malformed, underline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

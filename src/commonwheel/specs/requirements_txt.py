@@ -10,8 +10,8 @@ from posixpath import dirname, isabs, join, normpath
 
 from commonwheel.model import Origin, PathSource, Requirement, SafeUrl, Value, VcsSource
 from commonwheel.specs import digests, file_url, headers, requirement, sources, urls
-from commonwheel.specs.faults import Malformed
 from commonwheel.specs.names import normalize
+from commonwheel.specs.parse_errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

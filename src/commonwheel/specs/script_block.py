@@ -3,9 +3,9 @@
 import tomllib
 
 from commonwheel.model import Origin, Requirement, Value
-from commonwheel.specs import repairs, versions
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs import legacy_specifiers, versions
 from commonwheel.specs.headers import lines_of
+from commonwheel.specs.parse_errors import Malformed
 from commonwheel.specs.requirement import InvalidRequirement, parse_dependency
 
 TYPE_CHECKING = False
@@ -99,7 +99,7 @@ def read(text: str, path: str, *, base_directory: str = "") -> Script | None:
         issues.append("tool: a table is expected")
     if issues:
         raise InvalidScript(f"the metadata block of `{path}` (line {line}) is not valid", issues=issues)
-    return Script(dependencies, repairs.specifier(requires_python) or "", tools, line)
+    return Script(dependencies, legacy_specifiers.specifier(requires_python) or "", tools, line)
 
 
 def _dependencies(value: object, path: str, base_directory: str, issues: list[str]) -> tuple[Requirement, ...]:

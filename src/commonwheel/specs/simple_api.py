@@ -9,7 +9,7 @@ from datetime import datetime
 
 from commonwheel.model import Value
 from commonwheel.specs import simple_html, urls
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs.parse_errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ function against `packaging.version` and `packaging.specifiers`, which are the r
 # the functions themselves: `bisect` is a file around them, which every command would read
 from _bisect import bisect_left
 
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs.parse_errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

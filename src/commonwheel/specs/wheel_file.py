@@ -6,8 +6,8 @@ pass it over; to everybody who does not choose by variants it must be as if it w
 
 from commonwheel.model import Value
 from commonwheel.specs import headers
-from commonwheel.specs.faults import Malformed
 from commonwheel.specs.names import is_valid, normalize
+from commonwheel.specs.parse_errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import os
 
 from commonwheel.store import layout
 from commonwheel.store.layers import Untrusted
-from commonwheel.store.lines import unescape, unseal
+from commonwheel.store.sealed_records import unescape, unseal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

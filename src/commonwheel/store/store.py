@@ -15,14 +15,14 @@ import time
 
 from commonwheel.errors import CommonwheelError
 from commonwheel.events import Silence
-from commonwheel.fs import disk, facts
+from commonwheel.fs import disk, facts, files, trees
 from commonwheel.model import Entry
-from commonwheel.store import filelist, header, images, layout, soundness
+from commonwheel.store import header, images, integrity, layout, manifest
+from commonwheel.store.integrity import QuickCheck
 from commonwheel.store.layers import Layer, NotAFile, Place, Refused, Untrusted
-from commonwheel.store.lines import unseal
 from commonwheel.store.policy import GROUP
 from commonwheel.store.records import Records
-from commonwheel.store.soundness import Glance
+from commonwheel.store.sealed_records import unseal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from typing import Final, Protocol
 
     from commonwheel.events import Reporter
-    from commonwheel.fs.disk import NewFile
+    from commonwheel.fs.files import NewFile
     from commonwheel.model import Digest
-    from commonwheel.store.filelist import Row
     from commonwheel.store.header import Header
+    from commonwheel.store.manifest import Row
 
     class Admission(Protocol):
         """What a store needs beyond finding: `admission.Admission`, loaded when something is missing or in doubt."""
@@ -215,9 +215,9 @@ class Store(Records):
                 if fd >= 0:
                     os.close(fd)
 
-    def _glance(self, entry: Entry) -> "Glance | None":
+    def _glance(self, entry: Entry) -> "QuickCheck | None":
         listed = self.listed(entry)
-        return None if listed is None else Glance(entry.tree, *listed)
+        return None if listed is None else QuickCheck(entry.tree, *listed)
 
     def listed(self, entry: Entry) -> "tuple[list[str], int] | None":
         """Return the lines of the list of an entry's files, and when it was written (ns); None if it cannot be believed.
@@ -228,7 +228,7 @@ class Store(Records):
         if kept is None:
             return None
         try:
-            lines = unseal(filelist.KIND, _read_in_entry(kept, layout.FILES))
+            lines = unseal(manifest.KIND, _read_in_entry(kept, layout.FILES))
             if lines is None:
                 return None
             if not images.is_image(entry):
@@ -252,7 +252,7 @@ class Store(Records):
         rows = self._rows(entry)
         if rows is None:
             return [(layout.FILES, "is damaged")]
-        findings = soundness.examine(entry.tree, rows)
+        findings = integrity.examine(entry.tree, rows)
         faults = list(findings.faults)
         if findings.doubts and not faults:
             faults += self._cold().hash_faults(entry.tree, findings.doubts)
@@ -308,7 +308,7 @@ class Store(Records):
             return None
         if kept.rows is None:
             try:
-                kept.rows = filelist.decode(_read_in_entry(kept, layout.FILES))
+                kept.rows = manifest.decode(_read_in_entry(kept, layout.FILES))
             except (FileNotFoundError, Untrusted):
                 return None
         return kept.rows
@@ -330,7 +330,7 @@ class Store(Records):
             added = None if kept is None else images.bytecode(kept.layer, image)
         except OSError as error:
             raise EntryLost(image, _said(error)) from error
-        rows = None if added is None else filelist.rows(added[0])
+        rows = None if added is None else manifest.rows(added[0])
         if rows is None:
             raise EntryLost(image, "the list of its bytecode is gone")
         return rows
@@ -416,7 +416,7 @@ class Store(Records):
 
     def scratch(self) -> str:
         """Return a new empty directory for building, that nobody else can look into; the caller erases it."""
-        return disk.staging(self.private(layout.BUILDS), 0o700)
+        return trees.staging(self.private(layout.BUILDS), 0o700)
 
     def private(self, room: str) -> str:
         """Return a room in which nobody else can change a name: for what decides what is run, as git clones and builds.
@@ -558,7 +558,7 @@ class Store(Records):
         digest = layout.digest_of_entry(relative.rpartition("/")[2]) or ""
         self.forget(digest)
         try:
-            retired = disk.retire(path)
+            retired = trees.retire(path)
         except disk.DiskError as error:
             layer.note(error.message)
             self._spoiled.add(path)
@@ -594,7 +594,7 @@ class Store(Records):
     def settle(self, entry: Entry) -> None:
         """Note that the data of an entry is known to be on disk: beside it if it is mine, else among my own records."""
         try:
-            if entry.mine and disk.write(f"{entry.root}/{layout.SETTLED}", b"", layout.FILE_MODE, replace=False):
+            if entry.mine and files.write(f"{entry.root}/{layout.SETTLED}", b"", layout.FILE_MODE, replace=False):
                 return
         except disk.DiskError:
             pass

@@ -5,8 +5,8 @@ Laws of this file: pure (the texts of its dist-info in, values out), strict: wha
 
 from commonwheel.model import Value
 from commonwheel.specs import entry_points, headers, record, versions, wheel_file
-from commonwheel.specs.faults import Malformed
 from commonwheel.specs.names import normalize
+from commonwheel.specs.parse_errors import Malformed
 from commonwheel.store.archive import shown
 
 TYPE_CHECKING = False
