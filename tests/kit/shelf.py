@@ -22,7 +22,7 @@ Row = tuple[str, int, str, bool]
 
 
 class Shelf:
-    """A store of entries in a directory; the `Shelf` that `install.spread` asks."""
+    """A store of entries in a directory; the `Shelf` that `install.layout` asks."""
 
     def __init__(self, directory: str) -> None:
         self.directory = directory

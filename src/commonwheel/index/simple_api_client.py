@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
     class Pressing(Protocol):
-        """Make pages of bodies; the module `index.pressing` is the real one."""
+        """Make pages of bodies; the module `index.page_ingest` is the real one."""
 
         def parse(self, shown: str, project: str, body: bytes, url: str, content_type: str) -> "ProjectPage":
             """Parse what an index answered."""

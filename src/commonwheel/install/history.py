@@ -6,7 +6,7 @@
 A record holds the whole list of distributions after the change, by the sha256 of their wheels: to go back to any of
 them is a plan like every other, and needs no earlier record.
 
-Format: lines of fields separated by TAB (`store.lines` has the escapes), the first `commonwheel-history`, 1. Unknown words are
+Format: lines of fields separated by TAB (`store.sealed_records` has the escapes), the first `commonwheel-history`, 1. Unknown words are
 passed over; a file that does not begin so is no record.
 """
 

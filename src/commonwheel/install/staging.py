@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from commonwheel.model import Entry
 
     class Proof(Protocol):
-        """Know which entries have to be looked at before anything of them appears; `store.inspection.Inspection` is the real one."""
+        """Know which entries have to be looked at before anything of them appears; `store.recheck.Inspection` is the real one."""
 
         def due(self) -> "Sequence[Entry]":
             """Return those that are looked at by whoever places their files."""

@@ -2,7 +2,7 @@
 
 Only where somebody set a limit: `max-size` or `max-age` among the settings, for one's own store; or `max-size` in a store's own
 store.toml: nobody's settings make a store small that others share. Best effort: what cannot be removed stays, and no
-command fails for it. What environments live on is spared (`store.upkeep`).
+command fails for it. What environments live on is spared (`store.prune`).
 """
 
 from commonwheel.errors import CommonwheelError

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from commonwheel.store.store import Store
 
     class ImageMaker(Protocol):
-        """Make images: `road.compile_bytecode.Compiler`, loaded when one is missing."""
+        """Make images: `operations.compile_bytecode.Compiler`, loaded when one is missing."""
 
         def images(self, interpreter: Interpreter, entries: Sequence[Entry], tag: str) -> dict[str, Entry]:
             """Compile entries for an interpreter, and return those with the trees of their images, by digest."""

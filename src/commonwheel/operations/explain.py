@@ -27,7 +27,7 @@ _MOST = 6  # names in a list; more would not be read
 
 
 class Explainer:
-    """Answer the resolver's question for details: the `details` of `resolve.inputs.Inputs`."""
+    """Answer the resolver's question for details: the `details` of `resolve.request.Inputs`."""
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from commonwheel.operations.resolve import Answer
 
     class Fetcher(prepare.Fetcher, Protocol):
-        """Fetch what is missing: `road.material.Material`."""
+        """Fetch what is missing: `sources.acquire.Material`."""
 
         def wheel_file(self, pin: Pin) -> Entry:
             """Return the entry of one pin, fetched or built."""

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from commonwheel.model import Entry, Pin
-    from commonwheel.operations.prefetch import WheelPrefetch
     from commonwheel.settings.settings import Settings
     from commonwheel.sources.built_wheels import Recall
+    from commonwheel.sources.prefetch import WheelPrefetch
     from commonwheel.store.store import Store
 
     class Fetcher(Protocol):
-        """Fetch what is missing: `road.material.Material`."""
+        """Fetch what is missing: `sources.acquire.Material`."""
 
         def fetch(self, pins: Sequence[Pin]) -> dict[str, Entry]:
             """Bring the wheels of pins into the store, building what has to be built; return the entries by name."""

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
         UrlSource,
         VcsSource,
     )
-    from commonwheel.operations.prefetch import WheelPrefetch
     from commonwheel.settings.settings import Settings
     from commonwheel.sources.describe import Sources
+    from commonwheel.sources.prefetch import WheelPrefetch
     from commonwheel.store.records import Records
 
     Source = UrlSource | VcsSource | PathSource

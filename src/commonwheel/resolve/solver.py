@@ -3,7 +3,7 @@
 Theory of operation
 ===================
 The solver keeps, for each package, its *domain*: the set of states that are still possible, as the bits of one int.
-Bit 0 is "absent", bit i the i-th version (`resolve.universe`). All there is to do on a domain is `&`, `|` and `~`, which
+Bit 0 is "absent", bit i the i-th version (`resolve.version_set`). All there is to do on a domain is `&`, `|` and `~`, which
 for 2,500 versions takes a tenth of a microsecond. There are no intervals, and there is no special case for "not this
 version": a set with bit 0 in it allows the package to be absent, a set without demands that it is there.
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from commonwheel.index.rules import Rules
     from commonwheel.model import Candidate, Metadata, Requirement, Target
     from commonwheel.operations.compile_bytecode import Compiler
-    from commonwheel.operations.prefetch import WheelPrefetch
     from commonwheel.operations.request import InstallRequest
     from commonwheel.session.environments import Environments
     from commonwheel.session.lifetime import Lifetime
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from commonwheel.sources.build_inputs import BuildInputs
     from commonwheel.sources.built_wheels import Recall
     from commonwheel.sources.describe import Sources
+    from commonwheel.sources.prefetch import WheelPrefetch
     from commonwheel.sources.source_trees import SourceTrees
     from commonwheel.sources.subprocesses import Subprocesses
     from commonwheel.store.records import Records
@@ -223,7 +223,7 @@ class Job:
 
     def look_ahead(self) -> "WheelPrefetch":
         """Return what fetches wheels ahead of the resolution, made now: the pages of that come before wheels."""
-        from commonwheel.operations.prefetch import WheelPrefetch
+        from commonwheel.sources.prefetch import WheelPrefetch
 
         if self.ahead is None:
             material = self.material  # made in the main thread, which takes its signals, and closed after this

@@ -3,7 +3,7 @@
 The files of this room are the only ones whose functions import: laziness has a place here, and is a habit nowhere else. A
 warm command touches a few of these parts, and never the network, a TOML parser, a build backend or a process.
 
-Laws of this room: it makes and connects; what is done with the parts is written in `road` and `commands`.
+Laws of this room: it makes and connects; what is done with the parts is written in `operations`, `sources` and `commands`.
 
     session         one run of cw: settings, environment, store; and a job for each request
     job             one request: what it is resolved, fetched and built with

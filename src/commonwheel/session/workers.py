@@ -14,7 +14,7 @@ def start(records: "Records") -> "Standing | None":
     from commonwheel.concurrency import forked_workers
     from commonwheel.fs import disk
 
-    return None if disk.is_observed() else forked_workers.standing(lambda *words: _aside(records, *words), page_ingest)
+    return None if disk.is_observed() else forked_workers.standing(lambda *words: _aside(records, *words), parser)
 
 
 def _aside(records: "Records", kind: str, *words: "Any") -> object:
@@ -29,7 +29,7 @@ def _aside(records: "Records", kind: str, *words: "Any") -> object:
     return page_ingest.pressed(records, *words)
 
 
-def pressing() -> "Pressing":
+def parser() -> "Pressing":
     """Load what parses pages, which takes some time."""
     from commonwheel.index import page_ingest
 

@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from commonwheel.fs.files import NewFile
     from commonwheel.model import Candidate, Entry, Metadata, Requirement, SafeUrl
     from commonwheel.net.client import Client
-    from commonwheel.operations.prefetch import WheelPrefetch
     from commonwheel.settings.settings import Settings
     from commonwheel.sources.built_wheels import Recall
+    from commonwheel.sources.prefetch import WheelPrefetch
     from commonwheel.sources.source_trees import Ready, SourceTrees
     from commonwheel.sources.subprocesses import Subprocesses
     from commonwheel.store.store import Store

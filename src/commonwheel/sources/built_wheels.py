@@ -132,7 +132,7 @@ class Recall:
             if digest is None and not (pin.digests or candidate.digests):
                 path = file_url.to_path(candidate.url.secret)
                 digest = self.archive_digest(PathSource(path)) if path is not None else None
-            # found, and not looked at yet: whoever places its files looks at all of them (`store.inspection`), while others are found
+            # found, and not looked at yet: whoever places its files looks at all of them (`store.recheck`), while others are found
             return self._store.find(digest) if digest is not None else None
         if candidate is not None:
             found = None if self.refreshes(pin.name) else self.built(self.candidate_identity(pin), pin.name)

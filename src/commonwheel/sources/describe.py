@@ -12,25 +12,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Final, Protocol
 
-    from commonwheel.model import Metadata, PathSource, UrlSource, VcsSource
-    from commonwheel.operations.request import InstallRequest
+    from commonwheel.model import Metadata, Origin, PathSource, UrlSource, VcsSource
 
     Source = UrlSource | VcsSource | PathSource
 
     class Known(Protocol):
-        """What is remembered of sources: `road.recall.Recall`."""
+        """What is remembered of sources: `sources.built_wheels.Recall`."""
 
         def metadata(self, requirement: Requirement) -> tuple[Requirement, Metadata] | None:
             """Return the requirement with its source pinned down, and the metadata, as far as they are remembered."""
 
     class Maker(Protocol):
-        """Fetch and build: `road.material.Material`."""
+        """Fetch and build: `sources.acquire.Material`."""
 
         def metadata_of(self, requirements: Sequence[Requirement]) -> list[tuple[Requirement, Metadata]]:
             """Return the same for several, fetched or built side by side, in their order."""
 
         def settled(self, source: Source) -> Source:
             """Return a source with its commit, or the hash of its archive."""
+
+    class Request(Protocol):
+        """What is asked of an installation: `operations.request.InstallRequest`."""
+
+        @property
+        def requirements(self) -> Sequence[Requirement]:
+            """Return the requirements, as they were written."""
+
+        @property
+        def trees(self) -> Sequence[tuple[PathSource, tuple[str, ...], Origin]]:
+            """Return the source trees whose dependencies count as asked for, with the wanted extras and their lines."""
 
 
 class Description(Value):
@@ -98,7 +108,7 @@ def _key(requirement: Requirement) -> tuple[object, ...]:
     return requirement.name, requirement.source, requirement.digests
 
 
-def expanded(sources: Sources, request: "InstallRequest") -> "tuple[Requirement, ...]":
+def expanded(sources: Sources, request: "Request") -> "tuple[Requirement, ...]":
     """Return the requirements asked for, and the dependencies of the projects whose metadata only a build can tell.
 
     Markers of those that speak of extras are answered by the extras that are wanted.

@@ -3,7 +3,7 @@
 Laws of this file: pure, and lean (no `packaging`, `re` or `typing`), since every dependency of every package that a
 resolution meets passes through here. `packaging.markers` is the reference, and the tests hold the two against each
 other. What a comparison means is decided in one place, `Comparison.holds`; negation and disjointness are not done
-on trees but on sets of worlds (`resolve.worlds`), where they are exact.
+on trees but on sets of worlds (`resolve.marker_sets`), where they are exact.
 """
 
 from commonwheel.specs.names import normalize

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from commonwheel.model import Entry, Pin
 
     class Known(Protocol):
-        """What is remembered of pins: `road.recall.Recall`."""
+        """What is remembered of pins: `sources.built_wheels.Recall`."""
 
         def entry(self, pin: Pin) -> Entry | None:
             """Return the entry of a pin, if the store has it."""
 
     class Fetcher(Protocol):
-        """Fetch wheels: `road.material.Material`."""
+        """Fetch wheels: `sources.acquire.Material`."""
 
         def wheel_file(self, pin: Pin) -> Entry:
             """Return the entry of one pin, fetched or built."""
