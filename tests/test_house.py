@@ -81,6 +81,75 @@ def test_only_the_disk_room_changes_the_disk(path):
     assert not imported(path) & {"shutil", "tempfile", "fcntl"}
 
 
+# What an environment carries, and what is looked for on the way up: its names. Nobody opens these but through `fs.found`.
+FOUND_NAMES = {
+    ".cw", ".venv", ".python-version", "pyvenv.cfg", "cw.toml", "uv.toml", "journal", "history", "snapshots", "lock", "unsettled-",
+}  # fmt: skip
+# Where a file with such a name in its text opens another one by path: what the user named, or what cw itself has just made.
+OPENED_BY_NAME = {
+    "settings.py": {"_named"},  # --config-file
+    "session.py": {"read_text", "project", "hash_file", "_metadata_fields"},  # the words of a command, and an entry
+    "build/builder.py": {"_content"},  # what a build has made
+}
+
+
+def opening_functions(path: Path) -> set[str]:
+    """Return the functions of a file that open a file or directory by its path, or read one through `pathlib`."""
+    found = set()
+
+    def look(node: ast.AST, function: str) -> None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            function = node.name
+        if isinstance(node, ast.Call):
+            called = node.func
+            if isinstance(called, ast.Name) and called.id == "open":
+                found.add(function)
+            if isinstance(called, ast.Attribute):
+                of = called.value.id if isinstance(called.value, ast.Name) else ""
+                if (called.attr == "open" and of in {"os", "io"}) or called.attr == "read_bytes":
+                    found.add(function)
+        for child in ast.iter_child_nodes(node):
+            look(child, function)
+
+    look(tree(path), "")
+    return found
+
+
+def names_in_text(path: Path) -> set[str]:
+    """Return the parts of paths that stand in the texts of a file, docstrings left out."""
+    top = tree(path)
+    told = {
+        id(node.value) for node in ast.walk(top) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    texts = [
+        node.value
+        for node in ast.walk(top)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told
+    ]
+    return {part for text in texts if " " not in text for part in text.split("/")}
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_what_is_discovered_is_opened_by_found_alone(path):
+    """State, configuration on the way up and environments may be another user's: `fs.found` asks whose they are."""
+    if relative(path).startswith("fs/") or relative(path) in GUESTS:
+        return
+    if names_in_text(path) & FOUND_NAMES:
+        assert opening_functions(path) <= OPENED_BY_NAME.get(relative(path), set())
+
+
+def test_the_law_of_what_is_discovered_sees_an_opened_file(tmp_path):
+    """The law above has to see what it forbids."""
+    path = tmp_path / "bad.py"
+    for call in ("open(path)", "os.open(path, 0)", "Path(path).read_bytes()"):
+        path.write_text(f'def bad(root):\n    """Read .venv."""\n    path = f"{{root}}/.cw/x"\n    return {call}\n')
+        assert opening_functions(path) == {"bad"}
+        assert names_in_text(path) & FOUND_NAMES == {".cw"}
+    path.write_text('def good():\n    """Look at .venv"""\n    return self.open()\n')
+    assert opening_functions(path) == set()
+    assert not names_in_text(path) & FOUND_NAMES
+
+
 @pytest.mark.parametrize("path", FILES, ids=relative)
 def test_only_process_spawns(path):
     if relative(path) in GUESTS | {"process.py", "copies.py"}:

@@ -2,11 +2,11 @@
 
 import os
 import tomllib
-from pathlib import Path
 
 import pytest
 
 from commonwheel.settings import OPTIONS, PERSONAL, ConfigError, Settings
+from kit.finder import Finder
 
 
 @pytest.fixture
@@ -21,24 +21,6 @@ def write(home, name, text):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return str(path)
-
-
-class Finder:
-    """Open every file; remember what was warned of, and who was trusted when a project's file was opened."""
-
-    def __init__(self):
-        self.warnings = []
-        self.trusted: tuple[str, ...] = ()
-
-    def project(self, path, trusted, matters):
-        self.trusted = tuple(trusted)
-        return self.own(path)
-
-    def own(self, path):
-        return Path(path).read_bytes() if Path(path).is_file() else None
-
-    def warn(self, message):
-        self.warnings.append(message)
 
 
 def settings(home, given=None, environ=None, *, start="project", pip=True, finder=None):

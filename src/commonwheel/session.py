@@ -425,7 +425,7 @@ class Session:
             if data is None:
                 continue
             # a TOML parser costs more than the whole of `cw venv`
-            return self.project(path).requires_python if b"requires-python" in data else ""
+            return self._project(data, path).requires_python if b"requires-python" in data else ""
         return ""
 
     def script_python(self, name: str) -> str:
@@ -523,15 +523,21 @@ class Session:
 
     def project(self, path: str) -> "Project":
         """Return what a pyproject.toml says; raises UsageError when it cannot be read."""
-        from commonwheel.specs import pyproject
-
         self.texts_read[path] = ""
         try:
-            with open(path, encoding="utf-8") as stream:
-                return pyproject.read(stream.read(), path)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8"
-            raise UsageError(f"`{path}` cannot be read: {reason}", hint="check the path") from error
+            with open(path, "rb") as stream:
+                return self._project(stream.read(), path)
+        except OSError as error:
+            raise UsageError(f"`{path}` cannot be read: {error.strerror}", hint="check the path") from error
+
+    def _project(self, data: bytes, path: str) -> "Project":
+        from commonwheel.specs import pyproject
+
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            raise UsageError(f"`{path}` cannot be read: it is not UTF-8", hint="check the path") from error
+        return pyproject.read(text, path)
 
     def script_requirements(self, name: str, path: str) -> "tuple[Requirement, ...]":
         """Return the dependencies that a script declares (PEP 723)."""

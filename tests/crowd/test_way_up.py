@@ -198,7 +198,7 @@ def test_a_project_directory_that_a_group_may_write_is_told_with_the_command_tha
     os.chmod(path, 0o664)
     ran = place("config", "index-url").ok()
     assert "b.example" not in ran.out
-    assert f"chmod go-w {path}" in ran.warnings[0]
+    assert f"chmod go-w '{path}'" in ran.warnings[0]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from commonwheel.model import Origin, SafeUrl
 from commonwheel.road.indexes import InvalidIndex, collect
 from commonwheel.settings import Settings
 from commonwheel.specs.requirements_txt import Option
+from kit.finder import Finder
 
 A, B, C, PIP, BUILT_IN = (f"https://{name}.example/simple" for name in ("a", "b", "c", "pip", "built-in"))
 
@@ -32,7 +33,11 @@ class Asking:
         with open(f"{tmp_path}/cw.toml", "w", encoding="utf-8") as stream:
             stream.write(config)
         self.settings = Settings(
-            given or {}, {"HOME": "/nowhere", **(environ or {})}, self.cwd, lambda text, _: tomllib.loads(text)
+            given or {},
+            {"HOME": "/nowhere", **(environ or {})},
+            self.cwd,
+            lambda text, _: tomllib.loads(text),
+            finder=Finder(),
         )
         self.file_options = options
         self.pip = pip or PipConfiguration()

@@ -8,9 +8,10 @@ import os
 import sys
 
 from commonwheel.errors import CommonwheelError
-from commonwheel.fs import disk, facts, holder
+from commonwheel.fs import disk, facts, found, holder
 from commonwheel.install import history as histories
 from commonwheel.install import recovery
+from commonwheel.install import state as states
 from commonwheel.model import Value
 from commonwheel.store import init as inits
 from commonwheel.store import layout, survey
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from commonwheel.session import Session
     from commonwheel.settings import Parsed
     from commonwheel.store.layers import Layer
+    from commonwheel.store.trust import Trust
 
 OK, NOTE, WRONG = "ok", "note", "wrong"
 _LOW_SPACE = 1 << 30
@@ -90,7 +92,7 @@ def _of_environment(session: "Session", environment: "Environment") -> "Iterator
         advice = facts.advice(f"{site}/.", errno.EACCES) or "make an environment of your own: cw venv"
         yield Finding(about, NOTE, f"you may not change it: {site}", advice)
     yield from _room(site, about, "delete something there, or make the environment elsewhere: cw venv")
-    yield from _state(histories.state_directory(environment), about)
+    yield from _state(histories.state_directory(environment), about, session.trust)
     yield from (
         Finding(about, WRONG, scar, "cw verify --fix, or cw env relocate after a move")
         for scar in session.scars(environment)
@@ -99,9 +101,18 @@ def _of_environment(session: "Session", environment: "Environment") -> "Iterator
         yield Finding(about, WRONG, problem, "cw pip install what is missing, or cw pip check")
 
 
-def _state(state: str, about: str) -> "Iterator[Finding]":
+def _state(state: str, about: str, trust: "Trust") -> "Iterator[Finding]":
     """Tell what commands have left in an environment, and who is at work there."""
-    left = _listed(state)
+    try:
+        opened = states.opened(state, trust)
+    except states.ForeignState as error:
+        yield Finding(about, WRONG, f"{error.message}: {'; '.join(error.context)}", error.hint or "")
+        return
+    if opened is None:
+        return
+    with opened:
+        left = sorted(opened.names())
+        refusal = opened.refusal
     pending = [name for name in left if name.startswith(disk.TEMPORARY)]
     at_work = _holder(f"{state}/lock")
     if at_work:
@@ -109,6 +120,8 @@ def _state(state: str, about: str) -> "Iterator[Finding]":
     elif pending:
         how = "interrupted" if any(recovery.intents_of(f"{state}/{name}") for name in pending) else "left over"
         hint = "any cw command that changes this environment mends it first; `cw pip install` with nothing new does"
+        if refusal is not None:
+            hint = f"{refusal.hint}, since `{refusal.path}` is not yours"
         yield Finding(about, WRONG, f"{len(pending)} change(s) {how} in {state}", hint)
     boot = f"{_UNSETTLED}{facts.boot_id()}-"
     doubtful = [name for name in left if name.startswith(_UNSETTLED) and not name.startswith(boot)]
@@ -119,14 +132,11 @@ def _state(state: str, about: str) -> "Iterator[Finding]":
 
 def _holder(lock: str) -> str:
     """Return who holds a lock, "" for nobody: the file of one who was killed may still be there."""
-    try:
-        with open(lock, "rb") as file:
-            found = holder.parse(file.read(holder.LIMIT))
-    except OSError:
+    data = found.read(lock, found.ANYBODY, base=os.path.dirname(lock), limit=holder.LIMIT)
+    known = holder.parse(data) if isinstance(data, bytes) else None
+    if known is None or (known.boot == facts.boot_id() and not _runs(known.pid)):
         return ""
-    if found is None or (found.boot == facts.boot_id() and not _runs(found.pid)):
-        return ""
-    return str(found)
+    return str(known)
 
 
 def _runs(pid: int) -> bool:
@@ -323,7 +333,7 @@ def _trying_place(environment: "Environment") -> str:
     """Make a directory on the file system of the environment, "" if that cannot be done."""
     state = histories.state_directory(environment)
     for directory in (state, environment.paths["purelib"]):
-        if os.path.isdir(directory) and os.access(directory, os.W_OK):
+        if os.path.isdir(directory) and not os.path.islink(directory) and os.access(directory, os.W_OK):
             try:
                 return disk.staging(directory, 0o700)
             except disk.DiskError:

@@ -340,7 +340,7 @@ def _advice(path: str, met: os.stat_result, belief: "Belief") -> str:
     """Return what to type if a file or directory should count."""
     if not belief.owner(met.st_uid):
         return _trusting(facts.user_name(met.st_uid))
-    command = f"`chmod go-w {path}`"
+    command = f"`chmod go-w {facts.quoted(path)}`"
     return f"run {command}" if met.st_uid == facts.my_user() else f"ask {facts.user_name(met.st_uid)} to run {command}"
 
 
@@ -349,7 +349,7 @@ def _trusting(name: str) -> str:
 
 
 def _removal(path: str) -> str:
-    return f"remove `{path}`"
+    return f"remove `{facts.quoted(path)}`"
 
 
 def _kind(met: os.stat_result) -> str:
