@@ -42,10 +42,10 @@ def hash_fault(path: str, sha256: str, *, wary: bool = False) -> str:
             raise
         return "is not a file"
     try:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode):
+        facts = os.fstat(fd)
+        if not stat.S_ISREG(facts.st_mode):
             return "is not a file"
-        if wary and caution.has_holes(fd, found):
+        if wary and caution.has_holes(fd, facts):
             return "has holes"
         with open(fd, "rb", closefd=False) as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
