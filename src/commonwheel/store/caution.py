@@ -39,11 +39,16 @@ def read(path: str) -> tuple[bytes, float]:
 
 
 def has_holes(fd: int, found: os.stat_result) -> bool:
-    """Say whether parts of an open file are not on disk, as far as its file system tells (lseek(2), SEEK_HOLE)."""
+    """Say whether parts of an open file are not on disk, as far as its file system tells (lseek(2), SEEK_HOLE).
+
+    The file is read from its beginning then.
+    """
     try:
         return os.lseek(fd, 0, os.SEEK_HOLE) < found.st_size
     except (OSError, AttributeError):
         return False
+    finally:
+        os.lseek(fd, 0, os.SEEK_SET)
 
 
 class Held:
