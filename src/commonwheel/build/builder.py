@@ -15,7 +15,7 @@ from threading import Lock
 from commonwheel.build import static
 from commonwheel.build.backend import Backend, BuildFailed, Hooks
 from commonwheel.build.output import Output
-from commonwheel.fs import disk
+from commonwheel.fs import disk, facts
 from commonwheel.model import Value
 from commonwheel.specs import core_metadata, versions, wheel_file
 
@@ -282,6 +282,9 @@ class Builder:
         folder = os.path.dirname(python)
         environ["PATH"] = os.pathsep.join(item for item in (folder, environ.get("PATH", os.defpath)) if item)
         environ["PYTHONNOUSERSITE"] = "1"
+        if isolated and facts.my_user() == 0:
+            # modes keep others from writing bytecode into the store's trees, which the tools of a build are links to
+            environ["PYTHONDONTWRITEBYTECODE"] = "1"
         if isolated or os.path.exists(os.path.join(os.path.dirname(folder), "pyvenv.cfg")):
             environ["VIRTUAL_ENV"] = os.path.dirname(folder)
         return environ

@@ -400,7 +400,7 @@ class Material:
             entry = store.admit_file(path, candidate.filename, expected)
         else:
             fill = self._filler(candidate.url, candidate.filename, candidate.size, hashed=bool(expected))
-            entry = store.admit(fill, filename=candidate.filename, expected=expected)
+            entry = store.admit(fill, filename=candidate.filename, expected=expected, size=candidate.size)
         if sha256 is None:
             store.point(pointer, entry.digest)
         return entry

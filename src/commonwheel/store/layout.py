@@ -70,7 +70,7 @@ SETTLED = "settled"
 #: Inside an image, beside its tree.
 IMAGE = "image.txt"
 
-#: The one directory that may appear inside a published tree: a Python that may write there, such as root's, makes it.
+#: Where bytecode is: in images, where it is listed. A Python that may write there, such as root's, makes it in other trees too, and it is damage.
 BYTECODE = "__pycache__"
 
 TEMPORARY = ".tmp-"
@@ -124,6 +124,11 @@ def digest_of_entry(name: str) -> str | None:
 def image(digest: str, tag: str) -> str:
     """Return the directory of an entry's image: its tree once more, with the bytecode of the interpreter `tag`."""
     return f"{IMAGES}/{digest[:2]}/{digest}-{encoded(tag)}"
+
+
+def image_named(name: str) -> str:
+    """Return the directory of the image of this name."""
+    return f"{IMAGES}/{name[:2]}/{name}"
 
 
 def digest_of_image(name: str) -> str | None:
