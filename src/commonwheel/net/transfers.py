@@ -45,12 +45,17 @@ if TYPE_CHECKING:
         backoff: float
         patience: float
         redirects: int
+        #: takes the URLs that were asked, and led where `verifies` says no
+        unverified: set[str]
 
         def login(self, url: str) -> tuple[str, str] | None:
             """Return user and password for a URL, from what is known without asking anybody."""
 
         def tolerates(self, url: str) -> bool:
             """Tell whether the user lets this host go without TLS checks."""
+
+        def verifies(self, url: str) -> bool:
+            """Tell whether nobody but the host of a URL can answer."""
 
         def dice(self) -> float:
             """Return a number in [0, 1), another one each time."""
@@ -148,6 +153,8 @@ class Transfer(Pending["Response"]):
         self.safe = url
         self.url = wire(bare)
         self.origin = origin(self.url)
+        if not self.rules.verifies(self.url):
+            self.rules.unverified.add(self.asked.bare)
         login = None
         if user is None or password is None:
             login = self.rules.login(url.secret)

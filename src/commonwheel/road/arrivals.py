@@ -15,7 +15,7 @@ from commonwheel.model import Digest, PathSource, UrlSource, Value
 from commonwheel.net import freshness
 from commonwheel.road import recall
 from commonwheel.road.turns import Once
-from commonwheel.specs import file_url
+from commonwheel.specs import file_url, urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,12 +123,19 @@ class Arrivals:
 
     def _note(self, url: "SafeUrl", digest: str, answer: "Response", before: "recall.Record | None" = None) -> None:
         """Remember what is at a direct URL, and how long its server lets that be used."""
-        if not freshness.storable(answer.headers):
+        if not freshness.storable(answer.headers) or not self.remembers(url):
             return
         found = freshness.freshness(answer.headers, time.time(), 0.0)
         etag = found.etag or (before.etag if before is not None else "")
         modified = found.modified or (before.modified if before is not None else "")
         recall.write_record(self._parts, url, recall.Record(digest, found.until, etag, modified))
+
+    def remembers(self, url: "SafeUrl") -> bool:
+        """Tell whether it is remembered where a URL led: not if others may have answered for its host.
+
+        What is asked over plain http is remembered all the same, for the user who asks that way.
+        """
+        return urls.is_unprotected(url.bare) or url.bare not in self._client().unverified
 
     def _local(self, source: "PathSource") -> Fetched:
         return self._copied(source.path, os.path.basename(source.path), source.digests)

@@ -21,7 +21,7 @@ from commonwheel.road.arrivals import Arrivals, NoSuchSource, SourceMismatch, fi
 from commonwheel.road.recall import sha256_of
 from commonwheel.road.room import Room
 from commonwheel.road.turns import Turns
-from commonwheel.specs import core_metadata, file_url, markers, tool_sources, wheel_file
+from commonwheel.specs import core_metadata, file_url, markers, tool_sources, urls, wheel_file
 from commonwheel.specs.names import normalize
 from commonwheel.specs.sources import file_is_wheel
 from commonwheel.specs.versions import same_version
@@ -333,6 +333,8 @@ class Material:
         """Return the source of a pin, ready to be built."""
         if pin.candidate is not None:
             ready = self._trees().of_candidate(pin.candidate, pin.digests)
+            if not self.arrivals.remembers(pin.candidate.url):
+                return ready  # known by its own hash, not by where it came from
             return ready.replaced(identity=recall.candidate_identity(self._parts, pin) or ready.identity)
         assert pin.source is not None
         return self._ready_source(recall.with_digests(pin.source, pin.digests), pin.name)
@@ -383,8 +385,8 @@ class Material:
         else:
             fill = self._filler(candidate.url, candidate.filename, candidate.size, hashed=bool(expected))
             entry = store.admit(fill, filename=candidate.filename, expected=expected)
-        if sha256 is None:
-            store.point(pointer, entry.digest)
+        if sha256 is None and (path is not None or self.arrivals.remembers(candidate.url)):
+            store.point(pointer, entry.digest, private=urls.is_unprotected(candidate.url.bare))
         return entry
 
     def _filler(

@@ -12,7 +12,7 @@ import time
 
 from commonwheel.model import Digest, PathSource, UrlSource, VcsSource
 from commonwheel.road import building
-from commonwheel.specs import core_metadata, file_url
+from commonwheel.specs import core_metadata, file_url, urls
 from commonwheel.specs.fingerprint import sha256_of as hashed
 from commonwheel.specs.names import normalize
 from commonwheel.specs.sources import file_is_wheel
@@ -126,9 +126,14 @@ class Record:
         self.modified = modified
 
 
+def _room(url: "SafeUrl") -> str:
+    """Return where the record of a direct URL is kept: for this user alone where anybody on the way may have answered."""
+    return "private-pages" if urls.is_unprotected(url.bare) else "pages"
+
+
 def read_record(parts: "Parts", url: "SafeUrl") -> Record | None:
     """Return what is known of a direct URL."""
-    data = parts.store.get("pages", record_key(url))
+    data = parts.store.get(_room(url), record_key(url))
     found = None if data is None else lines.unseal(_DIRECT, data)
     if not found or len(found) != 1:
         return None
@@ -141,7 +146,7 @@ def read_record(parts: "Parts", url: "SafeUrl") -> Record | None:
 def write_record(parts: "Parts", url: "SafeUrl", record: Record) -> None:
     """Keep what is known of a direct URL."""
     line = lines.joined(url.bare, record.digest, str(int(record.until)), record.etag, record.modified)
-    parts.store.put("pages", record_key(url), lines.seal(_DIRECT, [line]))
+    parts.store.put(_room(url), record_key(url), lines.seal(_DIRECT, [line]))
 
 
 def made_of(parts: "Parts", path: str) -> str:
