@@ -553,7 +553,7 @@ class Session:
 
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def direct_reference(self, text: str) -> str:
@@ -1262,19 +1262,18 @@ def _shown(path: str, cwd: str) -> str:
 
 
 def _toml(text: str) -> "dict[str, object]":
-    import tomllib
+    from commonwheel.specs import toml
 
-    return tomllib.loads(text)
+    return toml.loads(text)
 
 
 def _read_toml(text: str, path: str) -> "dict[str, object]":
-    import tomllib
-
     from commonwheel.settings import ConfigError
+    from commonwheel.specs import toml
 
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return toml.loads(text)
+    except toml.InvalidToml as error:
         raise ConfigError(f"the configuration file `{path}` is not valid TOML: {error}") from error
 
 

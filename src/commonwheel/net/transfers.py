@@ -30,6 +30,7 @@ from commonwheel.net.responses import (
 )
 from commonwheel.net.retries import backoff, retry_after
 from commonwheel.net.urls import origin, redirected, shown, split, take_login, wire
+from commonwheel.specs.numbers import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -491,8 +492,7 @@ class Download(Transfer):
 
     def _whole(self, headers: "dict[str, str]") -> None:
         """Begin a body from its first byte, though some of it may be there from an earlier attempt."""
-        length = headers.get("content-length", "")
-        total = int(length) if length.isdigit() else None
+        total = whole(headers.get("content-length", ""))
         validator = strong_validator(headers)
         if self.position:
             same = self.immutable or (validator.startswith('"') and validator == self.validator)

@@ -10,6 +10,7 @@ from datetime import datetime
 from commonwheel.model import Value
 from commonwheel.specs import simple_html, urls
 from commonwheel.specs.faults import Malformed
+from commonwheel.specs.numbers import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -207,10 +208,11 @@ def _api_version(value: object, url: str) -> tuple[tuple[int, int], tuple[str, .
     """Check the version of the API (PEP 629); an index that says none speaks the first."""
     if value is None:
         return (1, 0), ()
-    major, _, minor = str(value).partition(".")
-    if not (major.isdecimal() and minor.isdecimal()):
-        raise _no_page(url, f"it has the API version `{value}`, which is no version")
-    version = int(major), int(minor)
+    first, _, second = str(value).partition(".")
+    major, minor = whole(first), whole(second)
+    if major is None or minor is None:
+        raise _no_page(url, f"it has the API version `{str(value)[:40]}`, which is no version")
+    version = major, minor
     if version[0] > NEWEST[0]:
         raise UnsupportedIndexVersion(
             f"the index speaks version {value} of the simple API, and version 1 is what is understood",
