@@ -557,10 +557,14 @@ class Session:
             return None
 
     def direct_reference(self, text: str) -> str:
-        """Return the URL that brings a direct_url.json back, as `freeze` writes it."""
+        """Return the URL that brings a direct_url.json back, as `freeze` writes it; "" with a warning where it tells none."""
         from commonwheel.specs import direct_url
 
-        return direct_url.requirement_url(text)
+        try:
+            return direct_url.requirement_url(text)
+        except direct_url.InvalidDirectUrl as error:
+            self.reporter.note("warning", error.message)
+            return ""
 
     # --- the network and the indexes ----------------------------------------------------------------------------------
 

@@ -41,8 +41,8 @@ _LARGE = {
 
 
 @pytest.mark.parametrize("code", _LARGE.values(), ids=_LARGE)
-def test_a_large_text_is_read_in_the_time_of_its_length(code):
-    def limited():
+def test_a_large_text_is_read_in_the_time_of_its_length(code: str) -> None:
+    def limited() -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
 
     wrapped = f"try:\n    {code.replace(chr(10), chr(10) + '    ')}\nexcept ValueError: pass\nexcept Exception as e:\n    assert type(e).__module__.startswith('commonwheel.')"

@@ -197,7 +197,7 @@ def _run(words: "list[str]", console: Console) -> int:
                 if value is None:
                     value = load(one, "commands")(session, parsed)
     for text in session.outputs:
-        console.raw(text)
+        console.data(text)
     return int(shower(console, value, settings))
 
 

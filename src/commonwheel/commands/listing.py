@@ -82,9 +82,9 @@ def frozen(session: "Session", one: "Installed") -> str:
     """Return the requirement that brings an installed distribution back, as pip and uv freeze it."""
     if one.editable:
         return f"-e {file_url.from_path(one.editable)}"
-    url = specs_installed.url_of(one.direct_url)
+    url = session.direct_reference(one.direct_url) if specs_installed.url_of(one.direct_url) else ""
     if url:
-        return f"{one.name} @ {session.direct_reference(one.direct_url)}"
+        return f"{one.name} @ {url}"
     return f"{one.name}=={one.version}"
 
 

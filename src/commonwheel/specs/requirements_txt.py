@@ -495,6 +495,8 @@ def _is_editable(found: Requirement) -> bool:
 def _place(value: str, line: _Line) -> str:
     """Return the URL or the absolute path of an index or a place of links."""
     if sources.scheme_of(value):
+        if odd := sources.control_in(value):
+            raise line.fault(f"a URL cannot hold {odd!r}", "write special characters as percent escapes")
         return value
     if sources.scheme_of(line.file.base):
         return urls.join(line.file.base, value)

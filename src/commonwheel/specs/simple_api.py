@@ -132,6 +132,8 @@ def _row(file: "dict[str, object]", base: str, hours: dict[str, float], heads: d
     filename, url = file["filename"], file["url"]
     if not isinstance(filename, str) or not isinstance(url, str) or not _is_file_name(filename):
         return None
+    if not url.isprintable():
+        return None
     if url[:8] != "https://" or "#" in url:
         url = _absolute(url.partition("#")[0], base, heads)
     hashes = get("hashes")
@@ -246,7 +248,7 @@ def parse_html(data: bytes | str, url: str) -> ProjectPage:
                 rows.append(row)
         elif tag == "meta":
             meta[attributes.get("name", "").lower()] = attributes.get("content", "")
-        elif first_base and "href" in attributes:
+        elif first_base and attributes.get("href", "\0").strip().isprintable():
             base, first_base = urls.join(url, attributes["href"].strip()), False
     api_version, notes = _api_version(meta.get("pypi:repository-version"), url)
     status, reason = _status(
@@ -259,7 +261,7 @@ def _anchor(attributes: dict[str, str], base: str) -> "Row | None":
     href = attributes.get("href", "").strip()
     url, _, fragment = href.partition("#")
     filename = simple_html.file_name(url)
-    if not _is_file_name(filename) or "." not in filename:
+    if not _is_file_name(filename) or "." not in filename or not url.isprintable():
         return None
     yanked = attributes.get("data-yanked")
     metadata = attributes.get("data-core-metadata")
