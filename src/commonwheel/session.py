@@ -103,6 +103,8 @@ class Session:
         #: files of requirements that were read, with their stamps; "" for what has none, or means more than its text
         self.texts_read: dict[str, str] = {}
         self._expected: tuple[str, ...] = ()
+        #: URLs that the user wrote, beside those of indexes
+        self._named: set[str] = set()
         self._early: Search | None = None
 
     def __enter__(self) -> "Self":
@@ -297,7 +299,10 @@ class Session:
 
     def expect(self, requirements: "Iterable[Requirement]") -> None:
         """Take note of what is asked for, whatever the target is: its pages need not wait until an interpreter has answered."""
+        requirements = tuple(requirements)
         self._expected = tuple(one.name for one in requirements if one.name and one.source is None and not one.marker)
+        urls = (getattr(one.source, "url", None) for one in requirements)
+        self._named.update(url.secret for url in urls if url is not None)
 
     def _begin_asking(self) -> None:
         """Load what asks indexes, and ask for the pages that are expected: the first catalogue goes on with that."""
@@ -466,6 +471,7 @@ class Session:
             from commonwheel.model import SafeUrl
 
             self.texts_read[place] = ""
+            self._named.add(place)
             response = self.client.get(SafeUrl(place)).result()
             if response.status != 200:  # noqa: PLR2004 - HTTP
                 raise UsageError(f"`{SafeUrl(place)}` cannot be read: the server answers {response.status}")
@@ -614,6 +620,7 @@ class Session:
             indexes={place.name: place.url.secret for place in indexes if place.name},
             keyring=_keyring if settings.text("keyring-provider") == "subprocess" else None,
             note=self.reporter.note,
+            named=self._named,
         )
         environ = dict(self.environ)
         if settings.flag("no-proxy-env"):

@@ -12,7 +12,7 @@ time, as GNU Stow does it.
 from commonwheel.errors import CommonwheelError
 from commonwheel.install import distinfo, scripts
 from commonwheel.install.ground import DIRECTORY, FILE, LINK, NOTHING
-from commonwheel.install.uninstall import CACHE, folded_links
+from commonwheel.install.uninstall import CACHE, GUARDED, folded_links
 from commonwheel.model import Value
 from commonwheel.specs import entry_points
 from commonwheel.specs.fingerprint import sha256_of
@@ -62,8 +62,6 @@ if TYPE_CHECKING:
 
 
 SCHEMES = {"purelib": "purelib", "platlib": "platlib", "scripts": "scripts", "data": "data", "headers": "include"}
-# Files of an environment that make it one; a wheel that brings them takes it over.
-_GUARDED = ("pyvenv.cfg", ".cw", "conda-meta")
 
 
 class ClashError(CommonwheelError):
@@ -351,7 +349,7 @@ class _Spreading:
         if path.startswith(f"{self._paths['scripts']}/") and entry_points.is_interpreter(name):
             self._forbid(path, "an interpreter of the environment", entry.name)
             return ""
-        if path.startswith(f"{root}/") and path[len(root) + 1 :].partition("/")[0] in _GUARDED:
+        if path.startswith(f"{root}/") and path[len(root) + 1 :].partition("/")[0] in GUARDED:
             self._forbid(path, "keeps the environment itself", entry.name)
             return ""
         if kind in {"data", "headers"}:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.fs.disk import NewFile
-    from commonwheel.model import SafeUrl
+    from commonwheel.model import Candidate, SafeUrl
     from commonwheel.net.client import Client
     from commonwheel.net.responses import Response
     from commonwheel.net.transfers import Download
@@ -45,6 +45,12 @@ class NoSuchSource(CommonwheelError):
 
     code = "no-such-source"
     exit_status = 1
+
+
+class UnprotectedLink(CommonwheelError):
+    """A page of https links to a file over plain http, without a hash."""
+
+    code = "unprotected-link"
 
 
 class Fetched(Value):
@@ -82,6 +88,22 @@ class Arrivals:
     def archive(self, source: "UrlSource | PathSource") -> Fetched:
         """Return a copy of the archive of a direct source in scratch space, after its hashes were checked."""
         return self._direct(source) if isinstance(source, UrlSource) else self._local(source)
+
+    def check_link(self, candidate: "Candidate", digests: "tuple[Digest, ...]") -> None:
+        """Raise UnprotectedLink for a file without a hash that a page of https links to over plain http.
+
+        Anybody on the way could replace it, though the index was asked so that nobody can.
+        """
+        url = candidate.url
+        if digests or not urls.is_unprotected(url.bare) or not candidate.index.startswith("https:"):
+            return
+        if not self._client().tolerates(url):
+            host = urls.split_root(url.bare)[0].partition("://")[2]
+            raise UnprotectedLink(
+                f"`{candidate.index}` links to `{candidate.filename}` over plain http, and without a hash to check it by",
+                context=[f"the link: {url}"],
+                hint=f"tell whoever runs the index; if you trust the network in between, `--allow-insecure-host {host}`",
+            )
 
     def fetched(self, url: "SafeUrl", filename: str, digests: "tuple[Digest, ...]") -> Fetched:
         """Return a copy of a file in scratch space, after its hashes were checked. Raises NoSuchSource, SourceMismatch."""

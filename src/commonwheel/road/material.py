@@ -370,6 +370,7 @@ class Material:
         candidate = pin.candidate
         assert candidate is not None
         expected = pin.digests or candidate.digests
+        self.arrivals.check_link(candidate, expected)
         store = self._parts.store
         sha256 = sha256_of(expected)
         pointer = recall.url_key(candidate.url)
@@ -444,6 +445,7 @@ class Material:
             return path, os.path.basename(path)
         if pin.candidate is not None:
             url, filename, digests = pin.candidate.url, pin.candidate.filename, pin.digests or pin.candidate.digests
+            self.arrivals.check_link(pin.candidate, digests)
             sha256 = sha256_of(digests)
             kept = self._parts.store.wheel_of(sha256) if sha256 else None
             return kept or self.arrivals.fetched(url, filename, digests).path, filename
@@ -458,6 +460,7 @@ class Material:
         """
         if pin.candidate is not None:
             candidate = pin.candidate
+            self.arrivals.check_link(candidate, pin.digests or candidate.digests)
             fetched = self.arrivals.fetched(candidate.url, candidate.filename, pin.digests or candidate.digests)
             return fetched.path, candidate.filename
         if isinstance(pin.source, UrlSource) or (

@@ -136,6 +136,8 @@ def _row(file: "dict[str, object]", base: str, hours: dict[str, float], heads: d
         return None
     if url[:8] != "https://" or "#" in url:
         url = _absolute(url.partition("#")[0], base, heads)
+        if _leaves_the_network(url, base):
+            return None
     hashes = get("hashes")
     metadata = get("core-metadata")
     if metadata is None:  # the name that PEP 658 had, and PEP 714 replaced
@@ -164,6 +166,11 @@ def _absolute(url: str, base: str, heads: dict[str, str]) -> str:
     if head is None:
         head = heads[url[:at]] = urls.join(base, url[:at])
     return head + url[at:]
+
+
+def _leaves_the_network(url: str, base: str) -> bool:
+    """Tell whether a page of the network links to what its author cannot know: files of this machine, and other schemes."""
+    return base[:5].lower() != "file:" and url[:7].lower() != "http://" and url[:8].lower() != "https://"
 
 
 def _is_file_name(text: str) -> bool:
@@ -241,7 +248,7 @@ def parse_html(data: bytes | str, url: str) -> ProjectPage:
     meta: dict[str, str] = {}
     for tag, attributes in simple_html.tags(text):
         if tag == "a":
-            row = _anchor(attributes, base)
+            row = _anchor(attributes, base, url)
             if row is None:
                 skipped += 1
             else:
@@ -257,11 +264,14 @@ def parse_html(data: bytes | str, url: str) -> ProjectPage:
     return ProjectPage("", rows, status, reason, (), api_version, skipped, notes)
 
 
-def _anchor(attributes: dict[str, str], base: str) -> "Row | None":
+def _anchor(attributes: dict[str, str], base: str, page: str) -> "Row | None":
     href = attributes.get("href", "").strip()
     url, _, fragment = href.partition("#")
     filename = simple_html.file_name(url)
     if not _is_file_name(filename) or "." not in filename or not url.isprintable():
+        return None
+    url = urls.join(base, url)
+    if _leaves_the_network(url, page):
         return None
     yanked = attributes.get("data-yanked")
     metadata = attributes.get("data-core-metadata")
@@ -270,7 +280,7 @@ def _anchor(attributes: dict[str, str], base: str) -> "Row | None":
     digests = [member.replace("=", ":", 1).lower() for member in fragment.split("&") if _is_hash(member)]
     return (
         filename,
-        urls.join(base, url),
+        url,
         attributes.get("data-requires-python", ""),
         yanked,
         None,

@@ -13,6 +13,7 @@ import struct
 from calendar import timegm
 
 from commonwheel.model import Value
+from commonwheel.specs.controls import BIDI
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -363,8 +364,8 @@ def name_fault(name: str) -> str:
     """Return why a member must not have this name (without the `/` at the end of a directory's), or ""."""
     if not name:
         return "has no name"
-    if not name.isprintable() and any(letter < " " or "\x7f" <= letter <= "\x9f" for letter in name):
-        return "has control characters in its name"
+    if not name.isprintable() and (fault := _letter_fault(name)):
+        return fault
     if "\\" in name:
         return "has a backslash in its name"
     if name[0] == "/":
@@ -378,6 +379,14 @@ def name_fault(name: str) -> str:
             return "is not a plain path"
         if len(part) > _LONGEST_NAME // 4 and len(part.encode()) > _LONGEST_NAME:
             return f"has a part of more than {_LONGEST_NAME} bytes"
+    return ""
+
+
+def _letter_fault(name: str) -> str:
+    if any(letter < " " or "\x7f" <= letter <= "\x9f" for letter in name):
+        return "has control characters in its name"
+    if any(letter in BIDI for letter in name):
+        return "has characters in its name that turn the direction of writing"
     return ""
 
 
