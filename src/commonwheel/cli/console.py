@@ -8,8 +8,6 @@ wrote reaches no terminal as a control: only styles that are made here do.
 import os
 import sys
 
-from commonwheel.specs.controls import BIDI
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +15,10 @@ if TYPE_CHECKING:
     from commonwheel.errors import CommonwheelError
 
 # C0, DEL and C1 but for tabs and line ends, line separators, and what turns the direction of writing (UAX 9)
-_CONTROLS = (*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *map(ord, BIDI))
+_CONTROLS = (
+    *range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0), 0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F),
+    *range(0x2066, 0x206A),
+)  # fmt: skip
 _SHOWN = {code: chr(code).encode("unicode_escape").decode() for code in _CONTROLS}
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 

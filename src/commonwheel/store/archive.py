@@ -13,7 +13,6 @@ import struct
 from calendar import timegm
 
 from commonwheel.model import Value
-from commonwheel.specs.controls import BIDI
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,6 +57,8 @@ _DOS_EPOCH = timegm((1980, 1, 1, 0, 0, 0))
 #: An honest wheel stays far below: the largest known have 40,000 files, and shrink to a fiftieth.
 MOST_MEMBERS = 500_000
 HIGHEST_RATIO = 200
+# what turns the direction of writing (UAX 9): a name that holds one is shown as another
+_BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 #: Below this the ratio does not matter.
 HARMLESS = 256 << 20
 
@@ -385,7 +386,7 @@ def name_fault(name: str) -> str:
 def _letter_fault(name: str) -> str:
     if any(letter < " " or "\x7f" <= letter <= "\x9f" for letter in name):
         return "has control characters in its name"
-    if any(letter in BIDI for letter in name):
+    if any(letter in _BIDI for letter in name):
         return "has characters in its name that turn the direction of writing"
     return ""
 
