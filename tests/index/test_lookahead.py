@@ -14,7 +14,7 @@ from commonwheel.index.packed import Page, Row
 from commonwheel.index.registry import Registry
 from commonwheel.index.rules import Rules
 from commonwheel.index.shelf import Reply
-from commonwheel.model import Metadata, Requirement
+from commonwheel.model import Metadata, Requirement, SafeUrl
 from commonwheel.net.pending import Pending
 from kit.catalogue_fixture import CatalogueFixture
 from kit.index_server import Always, Hold, IndexServer, Status
@@ -87,6 +87,12 @@ class Reluctant:
 
     def links_page(self, index: Index, known: Links | None) -> Pending[Links]:
         return self.registry.links_page(index, known)
+
+    def keeps(self, index: Index, url: SafeUrl) -> bool:
+        return self.registry.keeps(index, url)
+
+    def learns(self, index: Index, project: str, row: Row, *, whole: bool = False) -> bool:
+        return self.registry.learns(index, project, row, whole=whole)
 
     def metadata(self, project: str, version: str, row: Row) -> Pending[Metadata]:
         self.asked.append(version)

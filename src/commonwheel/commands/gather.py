@@ -60,7 +60,7 @@ class _Gatherer:
     def __init__(self, session: "Session", target: "Callable[[], Target]") -> None:
         self._session = session
         self._target = target
-        self._texts = documents.Texts(lambda: session.job().network.client)
+        self._texts = documents.Texts(lambda url: session.job().network.client_for(url))  # noqa: PLW0108 - made where a URL is read
         self._stdin = False
         self._with_sources = not session.settings.flag("no-sources")
         self._sourceless = {normalize(name) for name in session.settings.many("no-sources-package")}

@@ -45,7 +45,7 @@ class Shelf:
         self._pages = pages
         self._identity = index.identity
         self._key = index.key
-        self._private = "private-" if index.private else ""
+        self._private = "private-" if index.personal else ""
         self._held: list[packed.Page] = []
         self._lock = allocate_lock()
 

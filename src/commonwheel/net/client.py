@@ -37,6 +37,7 @@ from commonwheel.net.responses import (
 )
 from commonwheel.net.transfers import Download, Failure, Transfer
 from commonwheel.net.urls import Proxies, file_path, host_listed, origin, shown
+from commonwheel.specs.urls import is_loopback
 
 # pycurl 7.49 imports asyncio's needs (inspect, dataclasses: 35 of 60 ms) for a class that we have no use for.
 sys.modules.setdefault("pycurl.async_multi", type(sys)("pycurl.async_multi")).__dict__.setdefault(
@@ -110,7 +111,7 @@ class ClientOptions(Value):
 class _Rules:
     """What transfers obey (`transfers.Rules`), from the options and the environment."""
 
-    __slots__ = ("_login", "_tolerated", "backoff", "patience", "proxies", "redirects", "retries")
+    __slots__ = ("_login", "_tolerated", "backoff", "patience", "proxies", "redirects", "retries", "unverified")
 
     def __init__(self, options: ClientOptions) -> None:
         self.retries = options.retries
@@ -120,6 +121,7 @@ class _Rules:
         self.proxies = Proxies(options.environ)
         self._login = options.login
         self._tolerated = options.insecure_hosts
+        self.unverified: set[str] = set()
 
     def login(self, url: str) -> "tuple[str, str] | None":
         """Return user and password for a URL, or None."""
@@ -128,6 +130,12 @@ class _Rules:
     def tolerates(self, url: str) -> bool:
         """Tell whether the host of a URL may go without TLS checks."""
         return host_listed(url, self._tolerated)
+
+    def verifies(self, url: str) -> bool:
+        """Tell whether nobody but the host of a URL can answer: TLS that is checked, or no network in between."""
+        if url[:6].lower() == "https:":
+            return not self.tolerates(url)
+        return is_loopback(origin(url)[1]) and not self.route(url)
 
     def dice(self) -> float:
         """Return a number in [0, 1); `random` costs 5 ms to import, this nothing."""
@@ -235,6 +243,8 @@ class Client:
         self.rangeless: set[tuple[str, str, int]] = set()  # origins that give no ranges (`objects`)
         self._reporter = reporter or Silence()
         self._rules = _Rules(self.options)
+        #: URLs, as they were asked, that led over a host whom others can pose as: what came is believed, and not remembered
+        self.unverified = self._rules.unverified
         self._inbox: deque[tuple[str, Transfer | None]] = deque()
         self._thread: Thread | None = None
         self._starting = allocate_lock()
@@ -247,6 +257,10 @@ class Client:
         self._door_lock = allocate_lock()
 
     # ------------------------------------------------------------------ what callers use
+
+    def tolerates(self, url: SafeUrl) -> bool:
+        """Tell whether the user lets the host of a URL go without checks."""
+        return self._rules.tolerates(url.secret)
 
     def get(
         self,

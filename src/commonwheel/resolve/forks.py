@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from commonwheel.model import Metadata, Requirement
     from commonwheel.resolve.inputs import Source
     from commonwheel.resolve.locked import Item, Member, Preference
-    from commonwheel.resolve.provider import Catalogue
     from commonwheel.resolve.packages import Package
+    from commonwheel.resolve.provider import Catalogue
     from commonwheel.resolve.solver import Dependency
     from commonwheel.resolve.universe import Universe
     from commonwheel.specs.marker_text import Cut, Diagram

@@ -21,7 +21,7 @@ from commonwheel.road.arrivals import Arrivals, NoSuchSource, SourceMismatch, fi
 from commonwheel.road.recall import sha256_of
 from commonwheel.road.room import Room
 from commonwheel.road.turns import Turns
-from commonwheel.specs import core_metadata, file_url, markers, tool_sources, wheel_file
+from commonwheel.specs import core_metadata, file_url, markers, tool_sources, urls, wheel_file
 from commonwheel.specs.names import normalize
 from commonwheel.specs.sources import file_is_wheel
 from commonwheel.specs.versions import same_version
@@ -351,6 +351,8 @@ class Material:
         """Return the source of a pin, ready to be built."""
         if pin.candidate is not None:
             ready = self._trees().of_candidate(pin.candidate, pin.digests)
+            if not self.arrivals.remembers(pin.candidate.url):
+                return ready  # known by its own hash, not by where it came from
             return ready.replaced(identity=self._known.candidate_identity(pin) or ready.identity)
         assert pin.source is not None
         return self._ready_source(recall.with_digests(pin.source, pin.digests), pin.name)
@@ -386,6 +388,7 @@ class Material:
         candidate = pin.candidate
         assert candidate is not None
         expected = pin.digests or candidate.digests
+        self.arrivals.check_link(candidate, expected)
         store = self._store
         sha256 = sha256_of(expected)
         pointer = recall.url_key(candidate.url)
@@ -401,8 +404,8 @@ class Material:
         else:
             fill = self._filler(candidate.url, candidate.filename, candidate.size, hashed=bool(expected))
             entry = store.admit(fill, filename=candidate.filename, expected=expected, size=candidate.size)
-        if sha256 is None:
-            store.point(pointer, entry.digest)
+        if sha256 is None and (path is not None or self.arrivals.remembers(candidate.url)):
+            store.point(pointer, entry.digest, private=urls.is_unprotected(candidate.url.bare))
         return entry
 
     def _filler(
@@ -460,6 +463,7 @@ class Material:
             return path, os.path.basename(path)
         if pin.candidate is not None:
             url, filename, digests = pin.candidate.url, pin.candidate.filename, pin.digests or pin.candidate.digests
+            self.arrivals.check_link(pin.candidate, digests)
             sha256 = sha256_of(digests)
             kept = self._store.wheel_of(sha256) if sha256 else None
             return kept or self.arrivals.fetched(url, filename, digests).path, filename
@@ -474,6 +478,7 @@ class Material:
         """
         if pin.candidate is not None:
             candidate = pin.candidate
+            self.arrivals.check_link(candidate, pin.digests or candidate.digests)
             fetched = self.arrivals.fetched(candidate.url, candidate.filename, pin.digests or candidate.digests)
             return fetched.path, candidate.filename
         if isinstance(pin.source, UrlSource) or (

@@ -131,7 +131,8 @@ class Job:
         """Return what asks the indexes."""
         from commonwheel.session.network import Network
 
-        return Network(self._run, self.request.options)
+        urls = (getattr(one.source, "url", None) for one in self.request.requirements)
+        return Network(self._run, self.request.options, [url.secret for url in urls if url is not None])
 
     def expect(self, requirements: "Iterable[Requirement]") -> None:
         """Ask for the pages of what is asked for whatever the target is: they need not wait until an interpreter has answered."""

@@ -4,6 +4,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from commonwheel.events import Reporter
     from commonwheel.model import Environment, Installed, Plan, Target
     from commonwheel.road.install_report import Reporting
     from commonwheel.road.outdated import Newer
@@ -34,11 +35,15 @@ def outdated(job: "Job", installed: "Mapping[str, str]", target: "Target") -> "d
     return outdated.newer(job, installed, target)
 
 
-def direct_reference(text: str) -> str:
-    """Return the URL that brings a direct_url.json back, as `freeze` writes it."""
+def direct_reference(reporter: "Reporter", text: str) -> str:
+    """Return the URL that brings a direct_url.json back, as `freeze` writes it; "" with a warning if it has none."""
     from commonwheel.specs import direct_url
 
-    return direct_url.requirement_url(text)
+    try:
+        return direct_url.requirement_url(text)
+    except direct_url.InvalidDirectUrl as error:
+        reporter.note("warning", error.message)
+        return ""
 
 
 def seed(parts: "Seeding", environment: "Environment") -> "tuple[str, ...]":

@@ -63,13 +63,12 @@ def read_settings(given: "Mapping[str, object]", command: str = "") -> Settings:
 
 
 def _read_toml(text: str, path: str) -> "dict[str, object]":
-    import tomllib
-
     from commonwheel.settings import ConfigError
+    from commonwheel.specs import toml
 
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return toml.loads(text)
+    except toml.InvalidToml as error:
         raise ConfigError(f"the configuration file `{path}` is not valid TOML: {error}") from error
 
 

@@ -33,7 +33,7 @@ def seconds(text: str) -> float | None:
     stripped = text.strip()
     iso = _ISO.fullmatch(stripped)
     if iso and len(stripped) > 1 and any(iso.groupdict().values()):
-        return float(sum(int(number) * _UNITS[unit] for unit, number in iso.groupdict().items() if number))
+        return float(sum(float(number) * _UNITS[unit] for unit, number in iso.groupdict().items() if number))
     total, at = 0.0, 0
     for match in _AGE.finditer(stripped):
         word = match[2].lower()

@@ -9,6 +9,7 @@ from commonwheel.model import PathSource, Requirement, VcsSource
 from commonwheel.specs import markers, sources, versions
 from commonwheel.specs.faults import Malformed, underline
 from commonwheel.specs.names import normalize
+from commonwheel.specs.numbers import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def _bad_clause(part: str, text: str) -> _Fault:
             None
             if "." in version
             else f"write `>={version},<{int(version) + 1}` or `~={version}.0`"
-            if version.isdecimal()
+            if whole(version) is not None
             else None
         )
         return _Fault(f"`~=` does not go with `{version}`", start, end, hint)

@@ -55,7 +55,7 @@ LEASES = f"{VERSION}/leases"
 SPACES = {
     "pages": False, "metadata": False, "interpreters": True, "defaults": True, "settled": True,
     "answers": True,
-    # of indexes that are asked with credentials: what they tell one user is not told to others
+    # of indexes that are asked with credentials, or over plain http: what they tell one user is not told to others
     "private-pages": True, "private-metadata": True,
 }  # fmt: skip
 
@@ -252,7 +252,7 @@ SHAPE = (
     (
         1,
         "private-pages/…  private-metadata/…",
-        "answers of an index to a user with credentials; only in a personal store",
+        "answers of an index to a user with credentials, or over plain http; only in a personal store",
     ),
     (1, "pointers/ab/<url or source>", "which entry a URL or a source led to"),
     (1, "builds/<source>/  git/<repository>/", "where sources are built; private"),
