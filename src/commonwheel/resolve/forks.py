@@ -17,6 +17,7 @@ what one part chose is preferred in the next, and the order is thereby part of t
 import copy
 
 from commonwheel.resolve.inputs import Inputs
+from commonwheel.resolve.locked import Preference
 from commonwheel.resolve.provider import CatalogueProvider, Sourced
 from commonwheel.resolve.rules import same_source
 from commonwheel.resolve.solver import Solver, Unsatisfiable, Unusable
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from commonwheel.model import Metadata, Requirement
     from commonwheel.resolve.inputs import Source
-    from commonwheel.resolve.locked import Item, Member, Preference
+    from commonwheel.resolve.locked import Item, Member
     from commonwheel.resolve.provider import Catalogue
     from commonwheel.resolve.solver import Dependency, Package
     from commonwheel.resolve.universe import Universe
@@ -133,6 +134,11 @@ class Question:
                 for requirement in requirements:
                     yield (), requirement
 
+    def preferred(self, name: str) -> "Sequence[Preference]":
+        """Return the versions of a project to try first, of an earlier lock or of an output file."""
+        known = self.preferences.get(name)
+        return [Preference(version) for version in self.inputs.preferred(name)] if known is None else known
+
     def lowest(self, marker: "Diagram") -> "Cut":
         """Return where the Pythons of a marker begin, or of the whole world, whichever is newer."""
         return max(diagrams.lowest_python(marker), diagrams.lowest_python(self.pythons))
@@ -227,14 +233,18 @@ class ForkProvider(CatalogueProvider):
     def copied(self, part: Part) -> "ForkProvider":
         """Return a provider that goes on in one part of this one's, and knows what this one knows."""
         other = copy.copy(self)
-        other.part = part
-        other.edges = dict(self.edges)
-        other._universes = dict(self._universes)
-        other._ready = dict(self._ready)
-        other._holds = {"": True}
-        other._sources = {name: known for name, known in self._sources.items() if name in self._universes}
-        other._sources = {**other._given_sources(), **self._found, **other._sources}
+        other._become(part)  # noqa: SLF001 - it is one of ours
         return other
+
+    def _become(self, part: Part) -> None:
+        """Take a part for one's own, and share with the provider before only what holds in both."""
+        self.part = part
+        self.edges = dict(self.edges)
+        self._universes = dict(self._universes)
+        self._ready = dict(self._ready)
+        self._holds = {"": True}
+        used = {name: known for name, known in self._sources.items() if name in self._universes}
+        self._sources = {**self._given_sources(), **self._found, **used}
 
     def _given_sources(self) -> "dict[str, tuple[Source, Metadata]]":
         """Return the sources that the user names here: another part may take another one, or the index."""
@@ -278,8 +288,8 @@ class ForkProvider(CatalogueProvider):
     def asked(self) -> "Sequence[Dependency]":
         """Return the user's requirements. Raises Split, SourceConflict, and InvalidSpecifier for a broken one."""
         self._check_sources()
-        needs = [(requirement, self.where(requirement.marker)) for requirement in self.rules.asked]
-        needs = self._divided(None, "", self._here(needs))
+        asked = [(requirement, self.where(requirement.marker)) for requirement in self.rules.asked]
+        needs = self._divided(None, "", self._here(asked))
         self._expect(requirement for requirement, _ in needs)
         return [dependency for requirement, _ in needs for dependency in self._demands(requirement)]
 
@@ -290,8 +300,8 @@ class ForkProvider(CatalogueProvider):
         metadata = self._known_metadata(universe, position)
         self._check_python(metadata.requires_python)
         try:
-            needs = self._needs(universe, metadata, extra, position)
-            needs = self._divided((universe.name, position), extra, needs)
+            asked = self._needs(universe, metadata, extra, position)
+            needs = self._divided((universe.name, position), extra, asked)
             self._expect(requirement for requirement, _ in needs)
             found: list[Dependency] = []
             for requirement, _ in needs:
@@ -373,18 +383,16 @@ class ForkProvider(CatalogueProvider):
 
     def _preferred(self, universe: "Universe", states: int) -> int:
         name = universe.name
-        if universe.source is not None or self._inputs.upgrades(name):
-            known: list[tuple[bool, int, str]] = []
-        else:
-            known = [(False, 0, version) for version in self._inputs.preferred(name)]
-            for one in self.question.preferences.get(name, ()):
+        known: list[tuple[bool, bool, str]] = []
+        if universe.source is None and not self._inputs.upgrades(name):
+            for one in self.question.preferred(name):
                 fits = not one.markers or any(self._meets(self.where(marker)) for marker in one.markers)
-                known.append((not fits, 1, one.version))
+                known.append((not fits, False, one.version))
         for version, marker in self.question.siblings.get(name, ()):
             if not (universe.prereleases_last and is_prerelease(version)):
-                known.append((diagrams.disjoint(marker, self.part.marker), 2, version))
+                known.append((diagrams.disjoint(marker, self.part.marker), True, version))
         known.sort(key=lambda one: version_key(one[2]), reverse=True)
-        known.sort(key=lambda one: (one[0], min(one[1], 1)))
+        known.sort(key=lambda one: one[:2])
         for _, _, version in known:
             for position in universe.variants(version):
                 if states >> position & 1:
@@ -472,7 +480,7 @@ class _Dividing:
         for name in sorted(by_name):
             group = by_name[name]
             for need in group:
-                if self._divides(group) and diagrams.ALWAYS != need[1]:
+                if self._divides(group) and need[1] != diagrams.ALWAYS:
                     found = self._split(found, need)
                 else:
                     found = [self._with(branch, need) for branch in found]
