@@ -424,8 +424,7 @@ class ForkProvider(CatalogueProvider):
     def _divided(self, parent: "tuple[str, int] | None", extra: str, needs: "Sequence[Need]") -> "Sequence[Need]":
         """Return what is asked for in this part, and take note of it. Raises Split where it does not do as one."""
         name, position = parent or (None, 0)
-        constrained = [*needs, *self._constraints_on(needs)]
-        branches = _Dividing(self.question, self.part).branches(constrained)
+        branches = _Dividing(self.question, self.part).branches(list(self._constrained(needs)))
         if len(branches) > 1:
             parts = [branch.part for branch in self._ordered(branches)]
             raise Split(parts, None if name is None else (name, extra, position))
@@ -433,13 +432,13 @@ class ForkProvider(CatalogueProvider):
         self.edges[name, extra, position] = found
         return found
 
-    def _constraints_on(self, needs: "Sequence[Need]") -> "Iterable[Need]":
-        """Yield the constraints with markers on what is asked for; they narrow it where both markers hold."""
+    def _constrained(self, needs: "Sequence[Need]") -> "Iterable[Need]":
+        """Yield what is asked for, each with the constraints on it, which narrow it where both markers hold."""
         for requirement, marker in needs:
+            yield requirement, marker
             for constraint in self.rules.constraints(requirement.name):
-                where = self.where(constraint.marker)
-                both = diagrams.conjunction(marker, where)
-                if constraint.specifier and where != diagrams.ALWAYS and self._meets(both):
+                both = diagrams.conjunction(marker, self.where(constraint.marker))
+                if constraint.specifier and self._meets(both):
                     yield constraint.replaced(extras=()), both
 
     def _ordered(self, branches: "list[_Branch]") -> "list[_Branch]":
