@@ -117,7 +117,8 @@ class Question:
         self.conflicts: Final = tuple(conflicts)
         self.items: Final = {item for items in conflicts for item in items}
         self.preferences: Final[Mapping[str, Sequence[Preference]]] = preferences or {}
-        self.siblings: Final[dict[str, list[tuple[str, Diagram]]]] = {}
+        # name -> version -> where parts before chose it
+        self.siblings: Final[dict[str, dict[str, Diagram]]] = {}
         self.direct: Final[dict[str, list[Diagram]]] = {}
         for extras, requirement in self._own():
             marker = diagrams.assuming_extras(diagrams.diagram(requirement.marker), extras)
@@ -157,7 +158,8 @@ class Question:
         for (name, extra), package in fork.chosen.items():
             if not extra and package.universe.source is None:
                 version = package.universe.version(package.decided)
-                self.siblings.setdefault(name, []).append((version, fork.part.marker))
+                known = self.siblings.setdefault(name, {})
+                known[version] = diagrams.disjunction(known.get(version, diagrams.NEVER), fork.part.marker)
 
 
 class Fork:
@@ -388,7 +390,7 @@ class ForkProvider(CatalogueProvider):
             for one in self.question.preferred(name):
                 fits = not one.markers or any(self._meets(self.where(marker)) for marker in one.markers)
                 known.append((not fits, False, one.version))
-        for version, marker in self.question.siblings.get(name, ()):
+        for version, marker in self.question.siblings.get(name, {}).items():
             if not (universe.prereleases_last and is_prerelease(version)):
                 known.append((diagrams.disjoint(marker, self.part.marker), True, version))
         known.sort(key=lambda one: version_key(one[2]), reverse=True)
