@@ -201,14 +201,15 @@ def _wheels(index: Index) -> Iterable[tuple[str, bytes, str | None]]:
             data = wheel_bytes(
                 name, version, requires=table["requires"], extras=extras, requires_python=python or ""
             )  # fmt: skip
-            yield wheel_filename(name, version), data, python
+            for tag in table.get("tags", ("py3-none-any",)):
+                yield wheel_filename(name, version, tag), data, python
 
 
 def _seen_in_lock(lock: dict[str, Any]) -> Seen:
     def entries(table: Iterable[dict[str, Any]]) -> list[tuple[object, ...]]:
         return [(e["name"], e.get("version", ""), tuple(e.get("extra", ())), e.get("marker", "")) for e in table]
 
-    seen: Seen = {key: lock.get(key, []) for key in ("resolution-markers", "supported-markers")}
+    seen: Seen = {key: lock.get(key, []) for key in ("resolution-markers", "supported-markers", "required-markers")}
     for package in lock["package"]:
         seen[f"{package['name']} {package['version']}"] = {
             "forks": package.get("resolution-markers", []),
@@ -225,7 +226,8 @@ def _seen_in_lock(lock: dict[str, Any]) -> Seen:
 def our_lock(text: str, index: Index) -> Seen | str:
     """Return what our resolver makes of the same project, or what it says when there is no solution."""
     try:
-        lock = solve_lock(*asked(text), Offers({name: dict(known) for name, known in index.items()}, "99"), Silence())
+        offers = Offers({name: dict(known) for name, known in index.items()}, "99")
+        lock = solve_lock(*asked(text), offers, Silence(), lambda name, version: _coverage(index[name][version]))
     except NoSolution as failure:
         return "\n".join(failure.context)
     names = [package.name for package in lock.packages]
@@ -234,6 +236,7 @@ def our_lock(text: str, index: Index) -> Seen | str:
         return [(e.name, e.version if names.count(e.name) > 1 else "", e.extras, e.marker) for e in edges]
 
     seen: Seen = {"resolution-markers": list(lock.forks), "supported-markers": list(lock.supported)}
+    seen["required-markers"] = list(lock.required)
     for package in lock.packages:
         seen[f"{package.name} {package.version}"] = {
             "forks": list(package.forks),
@@ -242,6 +245,26 @@ def our_lock(text: str, index: Index) -> Seen | str:
             "groups": {k: entries(v) for k, v in package.groups.items()},
         }
     return seen
+
+
+_PLATFORMS = {
+    "manylinux": "os_name == 'posix' and sys_platform == 'linux'",
+    "win": "os_name == 'nt' and sys_platform == 'win32'",
+    "macosx": "os_name == 'posix' and sys_platform == 'darwin'",
+}
+# each system has one name for a machine
+_MACHINES = {"x86_64": "x86_64", "amd64": "AMD64", "arm64": "arm64"}
+
+
+def _coverage(what: Any) -> str:
+    """Return the marker of where the wheels of a version can be installed."""
+    tags = what.get("tags", ()) if isinstance(what, dict) else ()
+    found = []
+    for tag in tags:
+        platform = tag.split("-")[2]
+        machine = next(name for end, name in _MACHINES.items() if platform.endswith(end))
+        found.append(f"({_PLATFORMS[platform.partition('_')[0]]} and platform_machine == '{machine}')")
+    return " or ".join(found)
 
 
 def asked(text: str) -> tuple[Inputs, Scheme]:
@@ -276,6 +299,7 @@ def asked(text: str) -> tuple[Inputs, Scheme]:
         tuple(members),
         groups={} if own else groups,
         environments=tuple(settings.get("environments", ())),
+        required_environments=tuple(settings.get("required-environments", ())),
         conflicts=tuple(map(tuple, conflicts)),
         fork_strategy=settings.get("fork-strategy", "requires-python"),
     )

@@ -26,9 +26,30 @@ INDEX: dict[str, dict[str, Any]] = {
     },
     "x": {"1": ["six ; extra == 'e'"]},
     "c": {"1": ["b ; sys_platform == 'linux'"]},
+    "linux": {
+        "1": [],
+        "2": {"requires": [], "tags": ["py3-none-manylinux_2_17_x86_64"]},
+        "3": {"requires": [], "tags": ["py3-none-manylinux_2_17_x86_64", "py3-none-macosx_11_0_arm64"]},
+    },
+    "desktop": {
+        "1": [],
+        "2": {
+            "requires": [],
+            "tags": ["py3-none-manylinux_2_17_x86_64", "py3-none-win_amd64", "py3-none-macosx_11_0_arm64"],
+        },
+    },
+    "binary": {"2": {"requires": [], "tags": ["py3-none-manylinux_2_17_x86_64"]}},
+    "d": {"1": ["linux"]},
 }
 WINDOWS, LINUX = "sys_platform == 'win32'", "sys_platform == 'linux'"
 OLD, NEW = "python_version < '3.10'", "python_version >= '3.10'"
+ARM_LINUX = "sys_platform == 'linux' and platform_machine == 'aarch64'"
+
+
+def requiring(*environments: str) -> str:
+    return f"required-environments = {list(environments)}\n"
+
+
 A_OR_B = 'conflicts = [[{ extra = "a" }, { extra = "b" }]]\n'
 
 SCENARIOS = {
@@ -67,6 +88,17 @@ SCENARIOS = {
     ),
     "what a conflicting extra asks for with an extra": project([], extras={"a": [f"x[e] ; {WINDOWS}"], "b": ["six"]}, settings=A_OR_B),
     "the lowest of what is asked for": project([f"six>1 ; {WINDOWS}", "c"], settings='resolution = "lowest-direct"\n'),
+    "a required environment without a wheel": project(["linux"], settings=requiring(WINDOWS)),
+    "a required machine": project(["linux"], settings=requiring(f"{WINDOWS} and platform_machine == 'AMD64'")),
+    "a required Python": project(["linux"], settings=requiring(f"{WINDOWS} and {NEW}")),
+    "another machine of a system that has wheels": project(["linux"], settings=requiring(ARM_LINUX)),
+    "another machine of Windows": project(["desktop"], settings=requiring(f"{WINDOWS} and platform_machine == 'ARM64'")),
+    "a machine of a system that has wheels for another": project(
+        ["linux"], settings=requiring("sys_platform == 'darwin' and platform_machine == 'x86_64'")
+    ),
+    "two required environments": project(["d", "b"], settings=requiring(WINDOWS, ARM_LINUX)),
+    "a required environment where nothing is needed": project([f"linux ; {LINUX}"], settings=requiring(WINDOWS)),
+    "a required environment that has wheels": project(["desktop"], settings=requiring(WINDOWS)),
     "a constraint with a marker": project(["six"], settings=f'constraint-dependencies = ["six<2 ; {WINDOWS}"]\n'),
 }  # fmt: skip
 
@@ -143,6 +175,13 @@ def test_a_member_without_a_version_has_none_in_the_lock() -> None:
     dynamic = member.replaced(metadata=member.metadata.replaced(version=""))
     lock = solve_lock(inputs, scheme.replaced(members=(dynamic,)), Offers(INDEX, "99"), Silence())
     assert [package.version for package in lock.packages] == ["", "3"]
+
+
+def test_a_required_environment_that_no_version_has() -> None:
+    told = our_lock(project(["binary"], settings=requiring(WINDOWS)), INDEX)
+    assert isinstance(told, str)
+    assert told.startswith('Where sys_platform == "win32":')
+    assert "binary==2 has no wheel for `sys_platform == 'win32'`, and no source distribution" in told
 
 
 def test_no_solution_names_the_part() -> None:

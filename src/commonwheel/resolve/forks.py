@@ -7,6 +7,7 @@ one for each environment that was asked for), and a part is divided
 - where one package, or the user, asks several things of one project under different markers;
 - where one of its markers wants a newer Python than the oldest of the part;
 - where a version supports only newer Pythons than that (strategy `requires-python`);
+- where a version has no file for an environment that is required;
 - where items of a conflict are asked for: one part without all of them, one for each.
 
 What was decided before stays decided in every part: the solver's state is copied. So does what follows from markers that
@@ -27,7 +28,7 @@ from commonwheel.specs.versions import InvalidSpecifier, clauses, is_prerelease,
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Final, TypeAlias
 
     from commonwheel.model import Metadata, Requirement
@@ -92,10 +93,11 @@ class Split(Exception):
 class Question:
     """What all parts share: what is asked, of which catalogue, and what was chosen in the parts before.
 
-    `pythons` is where the world begins (and ends); `roots` are what is asked for first.
+    `pythons` is where the world begins (and ends). `coverage` tells (name, version) -> the marker of the environments for
+    which a version has a file, "" for all; it is asked where environments are `required`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one question has this many sides
         self,
         inputs: Inputs,
         catalogue: "Catalogue",
@@ -106,7 +108,11 @@ class Question:
         members: "Sequence[Member]" = (),
         conflicts: "Sequence[Sequence[Item]]" = (),
         preferences: "Mapping[str, Sequence[Preference]] | None" = None,
+        required: "Sequence[Diagram]" = (),
+        coverage: "Callable[[str, str], str] | None" = None,
     ) -> None:
+        self.required: Final = tuple(required) if coverage is not None else ()
+        self.coverage: Final = coverage
         self.inputs: Final = inputs
         self.catalogue: Final = catalogue
         self.pythons: Final = diagrams.python_range(requires_python)
@@ -201,7 +207,7 @@ def _solve_all(question: Question, found: "dict[str, tuple[Source, Metadata]]") 
     waiting: list[tuple[ForkProvider, Solver]] = []
     for part in question.begin():
         provider = ForkProvider(question, part, found)
-        waiting.append((provider, Solver(provider)))
+        waiting.append((provider, _solver(provider)))
     forks: list[Fork] = []
     while waiting:
         provider, solver = waiting.pop()
@@ -210,7 +216,7 @@ def _solve_all(question: Question, found: "dict[str, tuple[Source, Metadata]]") 
         except Split as split:
             for part in split.parts:
                 copied = provider.copied(part)
-                waiting.append((copied, solver.copied(copied, split.resolved)))
+                waiting.append((copied, _solver(copied, solver.copied(copied, split.resolved))))
             continue
         except Unsatisfiable as failure:
             raise Failed(provider.part, failure) from None
@@ -219,12 +225,19 @@ def _solve_all(question: Question, found: "dict[str, tuple[Source, Metadata]]") 
     return forks
 
 
+def _solver(provider: "ForkProvider", solver: Solver | None = None) -> Solver:
+    """Return the solver of a provider, which may ask it what is decided."""
+    provider.solver = solver or Solver(provider)
+    return provider.solver
+
+
 class ForkProvider(CatalogueProvider):
     """Be the solver's `Provider` in one part of the world: a marker applies if it is true anywhere in it."""
 
     def __init__(self, question: Question, part: Part, found: "dict[str, tuple[Source, Metadata]]") -> None:
         self.question: Final = question
         self.part = part
+        self.solver: Solver | None = None
         self._found = found
         # (name, extra, position) -> what is asked for, with the markers; (None, "", 0) is the user
         self.edges: dict[tuple[str | None, str, int], Sequence[Need]] = {}
@@ -301,6 +314,8 @@ class ForkProvider(CatalogueProvider):
             return ()
         metadata = self._known_metadata(universe, position)
         self._check_python(metadata.requires_python)
+        if universe.source is None and not extra:
+            self._check_required(universe, position)
         try:
             asked = self._needs(universe, metadata, extra, position)
             needs = self._divided((universe.name, position), extra, asked)
@@ -419,6 +434,42 @@ class ForkProvider(CatalogueProvider):
         if not self.question.divides_pythons or not all(self._inhabited(part) for part in parts):
             raise Unusable("requires-python", requires_python)
         raise Split(parts, None)
+
+    def _check_required(self, universe: "Universe", position: int) -> None:
+        """Divide where a version has no file for a required environment in which it is needed. Raises Unusable, Split."""
+        coverage = self.question.coverage
+        if coverage is None:
+            return
+        for required in self.question.required:
+            here = diagrams.conjunction(self.part.marker, required)
+            if diagrams.disjoint(here, self.question.pythons):
+                continue
+            covered = diagrams.diagram(coverage(universe.name, universe.version(position)))
+            if not diagrams.disjoint(covered, required) or diagrams.disjoint(here, self._needed(universe.name)):
+                continue
+            # as wide as may be without touching what is covered
+            lacking = diagrams.restricted(required, diagrams.disjunction(required, covered))
+            parts = [self.part.within(lacking), self.part.within(diagrams.negation(lacking))]
+            if not all(self._inhabited(part) for part in parts):
+                raise Unusable("required-environment", diagrams.text(required))
+            raise Split(parts, None)
+
+    def _needed(self, name: str) -> "Diagram":
+        """Return where a project is needed, as far as that is decided now."""
+        decided = self.solver.decided() if self.solver is not None else {}
+        reached: dict[tuple[str, str], Diagram] = {}
+        waiting: list[tuple[str | None, str]] = [(None, "")]
+        while waiting:
+            parent, extra = waiting.pop()
+            here = diagrams.ALWAYS if parent is None else reached[parent, extra]
+            for requirement, marker in self.edges.get((parent, extra, decided.get((parent or "", extra), 0)), ()):
+                where = diagrams.conjunction(here, marker)
+                for target in ((requirement.name, wanted) for wanted in ("", *requirement.extras)):
+                    known = reached.get(target, diagrams.NEVER)
+                    if not diagrams.disjoint(where, diagrams.negation(known)):
+                        reached[target] = diagrams.disjunction(known, where)
+                        waiting.append(target)
+        return reached.get((name, ""), diagrams.ALWAYS)
 
     def _inhabited(self, part: Part) -> bool:
         return not diagrams.disjoint(part.marker, self.question.pythons)
