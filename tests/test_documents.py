@@ -14,7 +14,7 @@ def test_reference_is_current() -> None:
     assert done.returncode == 0, "run tools/reference.py"
 
 
-def test_the_picture_of_the_house_is_current() -> None:
+def test_house_picture_is_current() -> None:
     done = subprocess.run([sys.executable, str(ROOT / "tools" / "house_map.py"), "--check"], check=False)
     assert done.returncode == 0, "run tools/house_map.py"
 

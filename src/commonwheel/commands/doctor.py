@@ -7,12 +7,14 @@ import errno
 import os
 import sys
 
+from commonwheel import __version__
 from commonwheel.errors import CommonwheelError
 from commonwheel.fs import disk, facts, found, holder
 from commonwheel.install import history as histories
-from commonwheel.install import recovery
+from commonwheel.install import recovery, verify
 from commonwheel.install import state as states
 from commonwheel.model import Value
+from commonwheel.road.graph import problems
 from commonwheel.store import init as inits
 from commonwheel.store import layout, survey
 from commonwheel.store.policy import GROUP
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.model import Environment
-    from commonwheel.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.session.session import Session
     from commonwheel.store.layers import Layer
     from commonwheel.store.trust import Trust
 
@@ -49,10 +50,10 @@ class Finding(Value):
         self.hint: Final = hint
 
 
-def doctor(session: "Session", parsed: "Parsed") -> "tuple[Finding, ...]":
+def doctor(session: "Session") -> "tuple[Finding, ...]":
     """Return everything that is known of the surroundings of cw, and what is wrong with them."""
     environment, trouble = _environment(session)
-    findings = [*_of_cw(session)]
+    findings = [*_of_cw()]
     if environment is None:
         findings.append(Finding("environment", NOTE, trouble, "cw venv"))
     else:
@@ -72,12 +73,12 @@ def _environment(session: "Session") -> "tuple[Environment | None, str]":
         return None, error.message
 
 
-def _of_cw(session: "Session") -> "Iterator[Finding]":
+def _of_cw() -> "Iterator[Finding]":
     python = ".".join(map(str, sys.version_info[:3]))
     groups = ", ".join(map(facts.group_name, facts.my_groups()))
     user = facts.my_user()
     who = f"as {facts.user_name(user)} (uid {user}, groups {groups}) on {facts.host()}"
-    yield Finding("cw", OK, f"version {session.version} with Python {python}, {who}")
+    yield Finding("cw", OK, f"version {__version__} with Python {python}, {who}")
 
 
 # --- the environment ------------------------------------------------------------------------------------------------
@@ -95,9 +96,9 @@ def _of_environment(session: "Session", environment: "Environment") -> "Iterator
     yield from _state(histories.state_directory(environment), about, session.trust)
     yield from (
         Finding(about, WRONG, scar, "cw verify --fix, or cw env relocate after a move")
-        for scar in session.scars(environment)
+        for scar in verify.scars(environment)
     )
-    for problem in session.problems(environment):
+    for problem in problems(session.installed(environment), environment, session.target(environment)):
         yield Finding(about, WRONG, problem, "cw pip install what is missing, or cw pip check")
 
 
