@@ -1,4 +1,7 @@
-"""Find the environment that a command is about, and interpreters; bring an environment back in order."""
+"""Find the environment that a command is about, and interpreters; bring an environment back in order.
+
+What few commands ask of an environment is loaded when they do.
+"""
 
 import os
 import sys
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
 
     from commonwheel.events import Reporter
     from commonwheel.install.recovery import Recovered
-    from commonwheel.model import Environment, Interpreter, Target
+    from commonwheel.model import Environment, Installed, Interpreter, Target
     from commonwheel.process import Finished
     from commonwheel.python.discovery import Surroundings
     from commonwheel.session.lifetime import Lifetime
@@ -195,6 +198,28 @@ class Environments:
         return recovery.recover(
             environment, _is_sound, self._reporter, lock_timeout=300.0 if timeout is None else timeout
         )
+
+
+def problems(installed: "Sequence[Installed]", environment: "Environment", target: "Target") -> "list[str]":
+    """Return a sentence for each installed requirement that is missing or not met."""
+    from commonwheel.road import graph
+
+    return graph.problems(installed, environment, target)
+
+
+def needed(installed: "Sequence[Installed]", environment: "Environment") -> "frozenset[str]":
+    """Return the names that some of the installed distributions ask for."""
+    from commonwheel.road.graph import Graph
+
+    graph = Graph(installed, environment)
+    return frozenset([child for node in graph.nodes.values() for child, _ in node.needs])
+
+
+def direct_reference(one: "Installed") -> str:
+    """Return the URL that brings a distribution of a direct source back, as `freeze` writes it."""
+    from commonwheel.specs import direct_url
+
+    return direct_url.requirement_url(one.direct_url)
 
 
 def _load_network() -> None:

@@ -9,7 +9,6 @@ Laws of this room: it makes and connects; what is done with the parts is written
     job             one request: what it is resolved, fetched and built with
     stores, environments, network, policies, builds, solving, workers    how the parts are made
     documents       files of requirements, whatever they are written in
-    on_demand       what few commands need of rooms that others do without
 """
 
 import os
