@@ -79,7 +79,7 @@ class Job:
         self.request = request
         self.lifetime = run.lifetime
         self.settings = run.settings
-        self.reporter = run.reporter
+        self.reporter: Reporter = run.reporter
         self.environ = run.environ
         self.cwd = run.cwd
         #: what fetches wheels ahead of the resolution, None while nothing does
