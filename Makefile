@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test quick lint types layers crash reliability bench bench-page clean
+.PHONY: demo zipapp test quick lint types layers docs changes crash reliability bench bench-page clean
 
 $(READY): pyproject.toml
 	$(PYTHON) tools/setup.py $(VENV)
@@ -12,6 +12,10 @@ $(READY): pyproject.toml
 
 demo:
 	$(PYTHON) tools/demo.py
+
+# cw.pyz: one file with everything, for this Python and platform
+zipapp:
+	$(PYTHON) tools/zipapp.py
 
 test: $(READY)
 	$(BIN)/python tools/run_tests.py
@@ -22,12 +26,21 @@ quick: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/typos
 
 types: $(READY)
 	$(BIN)/mypy src tests
 
 layers: $(READY)
 	$(BIN)/lint-imports
+
+# the site, strictly: .site/site/index.html
+docs: $(READY)
+	$(BIN)/python tools/build_site.py
+
+# the changelog of the next version, as the files in changes/ make it
+changes: $(READY)
+	$(BIN)/towncrier build --draft --version next
 
 crash: $(READY)
 	$(BIN)/pytest tests/crash -s
@@ -43,4 +56,4 @@ bench-page: $(READY)
 	$(BIN)/python bench/page.py
 
 clean:
-	rm -rf $(VENV) .demo .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .demo .bench .site cw.pyz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

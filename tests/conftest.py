@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 
@@ -13,6 +14,11 @@ from kit import users as kit_users
 # a slow machine is no failure
 hypothesis.settings.register_profile("project", deadline=None)
 hypothesis.settings.load_profile("project")
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C as a terminal sends it: a job in the background inherits an ignored SIGINT, and hands it on to every child."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -31,9 +37,9 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture
 def place() -> Iterator[str]:
-    """Give a directory with a space and a letter beyond ASCII in its path, writable and reachable by every user."""
+    """Give a directory with a space and a letter beyond ASCII in its path, writable and reachable by every user, sticky as /tmp is."""
     root = tempfile.mkdtemp(prefix="cw test é ")
-    os.chmod(root, 0o777)
+    os.chmod(root, 0o1777)
     try:
         yield root
     finally:

@@ -1,4 +1,4 @@
-"""copies.py: pieces of work are done once each, whoever does them, and a copy that dies or is left behind does no harm."""
+"""Pieces of work are done once each, by any process, and a copy that dies or is left behind does no harm."""
 
 import os
 import signal
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from commonwheel import copies
+from kit.processes import until_gone
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
 
@@ -26,15 +27,31 @@ HEAD = """
 import os, signal, sys, time
 from commonwheel import copies
 me = os.getpid()
+starts, start = os.pipe()
+goes, go = os.pipe()
+met = False
+def meet(copies):
+    # Wait, once in each process, until the origin and so many copies are at work.
+    global met
+    if met:
+        return
+    met = True
+    if os.getpid() == me:
+        for _ in range(copies):
+            os.read(starts, 1)
+        os.write(go, b"x" * copies)
+    else:
+        os.write(start, b"x")
+        os.read(goes, 1)
 """
 
 
-def test_every_piece_is_done_once_and_copies_do_their_share() -> None:
+def test_every_piece_is_done_once_and_workers_take_part() -> None:
     said = run(
         HEAD
         + """
 def do(number):
-    time.sleep(0.002)
+    meet(2)
     return b"%d %d" % (number, os.getpid())
 with copies.Shared(200, do, 2) as shared:
     answers = [answer.split() for answer in shared.finish()]
@@ -45,7 +62,7 @@ print(len({pid for _, pid in answers}), me in {int(pid) for _, pid in answers})
     assert said == "3 True\n"
 
 
-def test_long_answers_arrive_whole() -> None:
+def test_long_answers_arrive_complete() -> None:
     said = run(
         HEAD
         + """
@@ -56,14 +73,14 @@ with copies.Shared(8, lambda n: bytes([n]) * 300_000, 1) as shared:
     assert said == "True\n"
 
 
-def test_a_copy_that_dies_leaves_its_pieces_without_answers() -> None:
+def test_killed_worker_leaves_its_pieces_unanswered() -> None:
     said = run(
         HEAD
         + """
 def do(number):
+    meet(1)
     if os.getpid() != me:
         os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(0.01)
     return b"done"
 with copies.Shared(40, do, 1) as shared:
     print(shared.finish().count(None))
@@ -72,14 +89,14 @@ with copies.Shared(40, do, 1) as shared:
     assert said == "1\n"
 
 
-def test_a_copy_that_raises_leaves_its_piece_to_others_and_says_nothing() -> None:
+def test_raising_worker_leaves_its_piece_silently() -> None:
     said = run(
         HEAD
         + """
 def do(number):
+    meet(1)
     if os.getpid() != me:
         raise ValueError
-    time.sleep(0.01)
     return b"done"
 with copies.Shared(40, do, 1) as shared:
     print(shared.finish().count(None))
@@ -88,7 +105,7 @@ with copies.Shared(40, do, 1) as shared:
     assert said == "1\n"
 
 
-def test_an_error_ends_the_copies_before_it_is_passed_on() -> None:
+def test_error_ends_the_workers_before_it_propagates() -> None:
     said = run(
         HEAD
         + """
@@ -111,7 +128,7 @@ except KeyError:
     assert said == "none left\n"
 
 
-def test_a_copy_ends_with_its_parent(tmp_path: Path) -> None:
+def test_worker_ends_with_its_parent(tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     run(
         HEAD
@@ -132,7 +149,7 @@ os._exit(0)
     assert size < 500
 
 
-def test_no_copy_is_made_beside_threads() -> None:
+def test_no_fork_beside_threads() -> None:
     gate = threading.Event()
     other = threading.Thread(target=gate.wait)
     other.start()
@@ -145,15 +162,15 @@ def test_no_copy_is_made_beside_threads() -> None:
         other.join()
 
 
-def test_signals_mean_to_a_copy_what_they_mean_to_most() -> None:
+def test_workers_have_default_signal_handlers() -> None:
     said = run(
         HEAD
         + """
 signal.signal(signal.SIGTERM, lambda *_: None)
 def do(number):
+    meet(1)
     if os.getpid() != me:
         os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(0.01)
     return b"done"
 with copies.Shared(40, do, 1) as shared:
     print(shared.finish().count(None))
@@ -163,7 +180,7 @@ with copies.Shared(40, do, 1) as shared:
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def test_without_copies_all_is_done_here() -> None:
+def test_without_workers_everything_runs_here() -> None:
     with copies.Shared(5, lambda number: b"%d" % number, 0) as shared:
         shared.stop()
         assert shared.finish() == [None] * 5
@@ -172,18 +189,6 @@ def test_without_copies_all_is_done_here() -> None:
 
 
 # --- copies that stand by ----------------------------------------------------------------------------------------------
-
-
-def until_gone(pid: int) -> bool:
-    """Wait until a process has ended; somebody else may have to wait for it, so its number may stay a little longer."""
-    for _ in range(500):
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def served(kind: str, *words: object) -> object:
@@ -203,7 +208,7 @@ def stand_by() -> copies.Standing:
     return copies.Standing(2, served)
 
 
-def test_copies_answer_with_values() -> None:
+def test_workers_answer_with_values() -> None:
     known = stand_by()
     try:
         words = ("text", b"bytes" * 100_000, 1, None, ("a", {"b": 2.5}))
@@ -213,7 +218,7 @@ def test_copies_answer_with_values() -> None:
         known.close()
 
 
-def test_what_is_done_in_turn_leaves_a_copy_to_others_if_that_was_spared() -> None:
+def test_queued_requests_leave_a_reserved_worker_free() -> None:
     known = stand_by()
     threads = [threading.Thread(target=known.ask_in_turn, args=("sleep",)) for _ in range(2)]
     try:
@@ -229,7 +234,7 @@ def test_what_is_done_in_turn_leaves_a_copy_to_others_if_that_was_spared() -> No
             thread.join()
 
 
-def test_a_copy_that_was_spared_can_be_shared_again() -> None:
+def test_reserved_worker_can_be_shared_again() -> None:
     known = stand_by()
     try:
         known.spare()
@@ -239,7 +244,7 @@ def test_a_copy_that_was_spared_can_be_shared_again() -> None:
         known.close()
 
 
-def test_who_asks_after_the_end_gets_no_answer() -> None:
+def test_request_after_close_has_no_answer() -> None:
     known = stand_by()
     known.close()
     assert known.ask("echo", 1) is None
@@ -247,7 +252,7 @@ def test_who_asks_after_the_end_gets_no_answer() -> None:
     known.close()  # and there is nobody left to be ended, who might have the number of one of them
 
 
-def test_copies_work_side_by_side_for_several_threads() -> None:
+def test_workers_serve_several_threads_in_parallel() -> None:
     known = stand_by()
     answers: list[object] = []
     try:
@@ -263,7 +268,7 @@ def test_copies_work_side_by_side_for_several_threads() -> None:
 
 
 @pytest.mark.parametrize("kind", ["raise", "strange", "die"])
-def test_what_a_copy_cannot_do_has_no_answer(kind: str) -> None:
+def test_failed_request_has_no_answer(kind: str) -> None:
     known = stand_by()
     try:
         for _ in range(4):
@@ -274,7 +279,7 @@ def test_what_a_copy_cannot_do_has_no_answer(kind: str) -> None:
         known.close()
 
 
-def test_closing_ends_copies_whatever_they_are_at() -> None:
+def test_close_ends_busy_workers() -> None:
     known = stand_by()
     pids = [pid for pid in (known.ask("pid"), known.ask("pid")) if isinstance(pid, int)]
     waiting = threading.Thread(target=known.ask, args=("sleep",))
@@ -286,7 +291,7 @@ def test_closing_ends_copies_whatever_they_are_at() -> None:
     assert all(map(until_gone, pids))
 
 
-def test_nobody_is_copied_beside_another_thread() -> None:
+def test_no_fork_beside_another_thread() -> None:
     go = threading.Event()
     thread = threading.Thread(target=go.wait)
     thread.start()
@@ -297,7 +302,7 @@ def test_nobody_is_copied_beside_another_thread() -> None:
         thread.join()
 
 
-def test_there_are_copies_for_processors() -> None:
+def test_one_worker_per_processor() -> None:
     said = run(
         HEAD
         + """
@@ -312,7 +317,7 @@ for count in (1, 2, 4):
     assert said.split() == ["None", "2", "4"]
 
 
-def test_copies_end_with_their_origin() -> None:
+def test_workers_end_with_their_origin() -> None:
     script = (
         HEAD
         + """
@@ -331,7 +336,7 @@ time.sleep(60)
     assert all(map(until_gone, pids))
 
 
-def test_ctrl_c_concerns_the_origin_alone() -> None:
+def test_ctrl_c_affects_the_origin_only() -> None:
     known = stand_by()
     try:
         pids = [known.ask("pid") for _ in range(2)]
@@ -343,7 +348,7 @@ def test_ctrl_c_concerns_the_origin_alone() -> None:
         known.close()
 
 
-def test_copies_prepare_themselves_while_the_origin_goes_on() -> None:
+def test_workers_prepare_in_the_background() -> None:
     said = run(
         HEAD
         + """
@@ -361,7 +366,7 @@ known.close()
     assert said.splitlines() == ["[]", "True []"]
 
 
-def test_a_copy_that_cannot_prepare_itself_has_no_answer() -> None:
+def test_worker_with_failed_preparation_has_no_answer() -> None:
     said = run(
         HEAD
         + """

@@ -64,18 +64,18 @@ def rows(page: str, heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
-def test_builds_of_source_distributions_have_a_part_of_their_own(written: Writer) -> None:
+def test_sdist_builds_have_their_own_section(written: Writer) -> None:
     page = written(record("source-again-flit", [0.2], [0.4]))
     assert rows(page, "Building source distributions")[0][0] == "idna (flit), build tools in the store"
 
 
-def test_a_case_shows_medians_extremes_ratio_and_target(written: Writer) -> None:
+def test_case_shows_medians_extremes_ratio_and_target(written: Writer) -> None:
     page = written(record("noop", [0.05, 0.06, 0.08], [0.02, 0.04, 0.05]))
     (row,) = rows(page, "Small commands")
     assert row[1:] == ["60 ms (50 ms - 80 ms)", "40 ms (20 ms - 50 ms)", "**1.50**", "1.50 - 2.50", "2", "reached", ""]
 
 
-def test_a_missed_target_is_told_with_what_is_missing(written: Writer) -> None:
+def test_missed_target_shows_the_gap(written: Writer) -> None:
     page = written(record("venv", [0.09], [0.03]), record("list", [0.03], [0.03]))
     assert "Of 2 figures with a target 1 reach it, 1 do not" in page
     assert [row[6] for row in rows(page, "Small commands")] == ["**1.5 times the target**", "reached"]
@@ -84,7 +84,7 @@ def test_a_missed_target_is_told_with_what_is_missing(written: Writer) -> None:
     assert "`list`" not in missed.partition("\n## ")[0]
 
 
-def test_a_missed_target_is_told_with_a_profile_and_a_note(written: Writer) -> None:
+def test_missed_target_has_a_profile_and_a_note(written: Writer) -> None:
     one = record("noop", [0.3], [0.1], profile={"start": 0.01, "imports": 0.03, "fs/disk.py": 0.0599, "rest": 0.0001})
     one["sides"]["cw"]["kernel"] = 0.05
     missed = written(one).partition("## Where targets are missed\n")[2].partition("\n## ")[0]
@@ -92,7 +92,7 @@ def test_a_missed_target_is_told_with_a_profile_and_a_note(written: Writer) -> N
     assert f"{profile} Half of it is the start.\n" in missed
 
 
-def test_the_notes_of_the_bench_are_of_its_cases() -> None:
+def test_bench_notes_belong_to_existing_cases() -> None:
     notes = tomllib.loads((ROOT / "bench" / "notes.toml").read_text())
     listed = subprocess.run([sys.executable, str(ROOT / "bench" / "run.py"), "--list"], capture_output=True, check=True)
     names = [line.split()[0].decode() for line in listed.stdout.splitlines()]
@@ -100,7 +100,7 @@ def test_the_notes_of_the_bench_are_of_its_cases() -> None:
     assert all(note.strip() for note in notes.values())
 
 
-def test_the_machine_says_what_the_work_costs_at_least(written: Writer) -> None:
+def test_machine_section_shows_minimum_costs(written: Writer) -> None:
     calls = {"mkdir": 10.0, "link": 5.0, "symlink": 7.0, "open+write+close": 50.0}
     work: Record = {"files": 30000, "directories": 3000, "packages": 100}
     hardlink = record("hardlink-tmpfs", [1.0], [1.0], **work)
@@ -125,13 +125,13 @@ def test_the_machine_says_what_the_work_costs_at_least(written: Writer) -> None:
     assert rows(page, "The machine's limits") == [["tmpfs", "10", "5.0", "7.0", "50"]]
 
 
-def test_the_cpu_time_of_a_noop_is_compared_with_the_bare_interpreter(written: Writer) -> None:
+def test_noop_cpu_time_is_compared_with_the_interpreter(written: Writer) -> None:
     starts = {"python -I -S": {"wall": 0.012, "cpu": 0.010}}
     page = written(record("noop", [0.14], [0.1]), {"case": "limit-start", "starts": starts, **TAKEN})
     assert "above the bare interpreter: 60 ms; wanted: at most 30 ms: **2.0 times that**" in page
 
 
-def test_what_was_not_measured_is_named(written: Writer) -> None:
+def test_unmeasured_cases_are_named(written: Writer) -> None:
     page = written(record("noop", [1.0], [1.0]), {"case": "clone-xfs", "failed": "mounting needs root"})
     told = page.partition("## Not measured\n")[2]
     assert "(`clone-xfs`): mounting needs root" in told
@@ -140,7 +140,7 @@ def test_what_was_not_measured_is_named(written: Writer) -> None:
     assert "Not measured yet." in page.partition("## Against pip")[2]
 
 
-def test_no_results_are_a_page_too(written: Writer) -> None:
+def test_page_without_results(written: Writer) -> None:
     assert "Nothing has been measured yet" in written()
 
 
@@ -163,7 +163,7 @@ def test_records_of_an_older_bench_are_read(written: Writer) -> None:
     assert "**0.50**" in written(old, record("gone-from-the-bench", [1.0], [1.0]))
 
 
-def test_pip_is_told_by_how_much_faster_and_when_it_was_stopped(written: Writer) -> None:
+def test_pip_comparison_shows_factor_and_timeout(written: Writer) -> None:
     stopped = record("pip-resolve-boto3", [0.5], [60.0], "pip")
     stopped["sides"]["pip"]["stopped"] = True
     page = written(record("pip-noop", [0.1], [0.4], "pip"), stopped)
@@ -181,7 +181,7 @@ def test_memory_above_the_target_is_named(written: Writer) -> None:
     assert "No case holds more than 150 MB." in written(record("noop", [1.0], [1.0]), imports)
 
 
-def test_more_metadata_than_uv_asks_for_is_told(written: Writer) -> None:
+def test_more_metadata_requests_than_uv_are_reported(written: Writer) -> None:
     cases = []
     for work, ours in (("W2", 100), ("airflow", 1300)):
         one = record(f"resolve-cold-{work}", [1.0], [1.0])
@@ -193,7 +193,7 @@ def test_more_metadata_than_uv_asks_for_is_told(written: Writer) -> None:
     assert table[0][1:3] == ["7 pages, 100 metadata, 0 files", "2.5 MB"]
 
 
-def test_pictures_show_every_point(written: Writer, tmp_path: Path) -> None:
+def test_charts_show_every_point(written: Writer, tmp_path: Path) -> None:
     points = []
     for mode, packages in (("fold", 1), ("fold", 12), ("copy", 1), ("copy", 12)):
         one = record(f"scale-tmpfs-{mode}-{packages}", [0.02 * packages], [0.1], files=packages * 90, packages=packages)
@@ -211,7 +211,7 @@ def test_pictures_show_every_point(written: Writer, tmp_path: Path) -> None:
     assert "performance-growth.svg" not in written(record("noop", [1.0], [4.0]))
 
 
-def test_the_table_of_the_readme_is_replaced_and_nothing_else(written: Writer, tmp_path: Path) -> None:
+def test_only_the_readme_table_is_replaced(written: Writer, tmp_path: Path) -> None:
     begin, end = "<!-- written by `make bench` -->\n", "<!-- until here -->\n"
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{begin}| old |\n{end}after\n")
@@ -225,14 +225,14 @@ def test_the_table_of_the_readme_is_replaced_and_nothing_else(written: Writer, t
     assert readme.read_text() == "no place\n"
 
 
-def test_what_the_look_at_every_file_costs_is_told_where_a_target_is_missed(written: Writer) -> None:
+def test_cost_of_checking_files_is_shown_with_missed_targets(written: Writer) -> None:
     look = {"wall": 0.101, "files": 29598}
     page = written(record("fold-tmpfs", [0.2], [0.2], look=look))
     assert "GNU find alone takes 101 ms to ask for size and time of the 29,598 files" in page
     assert "GNU find" not in written(record("fold-tmpfs", [0.2], [0.2], look=None))
 
 
-def test_memory_that_is_not_the_installers_is_told_apart(written: Writer) -> None:
+def test_memory_of_other_processes_is_separate(written: Writer) -> None:
     sides = {"cw": side([1.0], peak=378.0), "uv": side([2.0], peak=400.0)}
     page = written(record("import-ext4", [1.0], [2.0]) | {"sides": sides}, record("noop", [1.0], [2.0]))
     assert "No case holds more than 150 MB. Not counted" in page

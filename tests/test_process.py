@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from commonwheel import process
+from kit.processes import alive, until, until_gone
 
 PYTHON = sys.executable
 
@@ -19,61 +20,43 @@ def python(code: str, *words: str) -> list[str]:
     return [PYTHON, "-I", "-S", "-c", textwrap.dedent(code), *words]
 
 
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # a process that has ended and was not waited for yet still has its number
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-
-
-def until_gone(pid: int) -> bool:
-    end = time.monotonic() + 5
-    while alive(pid):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
-
-
-def test_an_exit_status_is_a_value_and_outputs_are_kept_apart() -> None:
+def test_exit_status_is_a_value_and_outputs_are_separate() -> None:
     finished = process.run(["sh", "-c", "printf out; printf err >&2; exit 3"])
     assert finished == process.Finished(3, b"out", b"err")
 
 
-def test_a_signal_shows_as_a_negative_code() -> None:
+def test_signal_is_a_negative_code() -> None:
     assert process.run(["sh", "-c", "kill -9 $$"]).code == -signal.SIGKILL
 
 
-def test_input_and_output_larger_than_any_pipe_do_not_block_each_other() -> None:
+def test_large_input_and_output_do_not_block_each_other() -> None:
     data = os.urandom(300_000)
     assert process.run(["cat"], input=data).stdout == data
 
 
-def test_a_child_that_does_not_read_its_input_is_no_error() -> None:
+def test_child_that_ignores_its_input_is_no_error() -> None:
     assert process.run(["true"], input=b"x" * 300_000).code == 0
 
 
-def test_without_input_a_child_reads_nothing() -> None:
+def test_without_input_the_child_reads_nothing() -> None:
     assert process.run(["cat"], timeout=10) == process.Finished(0, b"", b"")
 
 
-def test_the_environment_and_directory_are_those_that_were_given(place: str) -> None:
+def test_environment_and_directory_are_passed(place: str) -> None:
     finished = process.run(["/bin/sh", "-c", "pwd; echo $ONLY; env | wc -l"], cwd=place, env={"ONLY": "this"})
     where, only, _ = finished.stdout.decode().splitlines()
     assert (where, only) == (os.path.realpath(place), "this")
     assert b"HOME" not in process.run(["/usr/bin/env"], env={"ONLY": "this"}).stdout
 
 
-def test_output_is_passed_on_line_by_line_from_both_streams() -> None:
+def test_output_lines_of_both_streams_are_passed_on() -> None:
     lines: list[bytes] = []
     finished = process.run(["sh", "-c", "echo one; echo two >&2; printf three"], on_output=lines.append)
     assert sorted(lines) == [b"one\n", b"three", b"two\n"]
     assert finished.stdout == b"one\nthree"
 
 
-def test_a_program_that_is_missing_is_named_with_a_hint() -> None:
+def test_missing_program_is_named_with_a_hint() -> None:
     with pytest.raises(process.ProcessError, match="could not run `no-such-program`") as caught:
         process.run(["no-such-program", "--flag", "a b"])
     assert caught.value.code == "process"
@@ -81,7 +64,7 @@ def test_a_program_that_is_missing_is_named_with_a_hint() -> None:
     assert "PATH" in str(caught.value.hint)
 
 
-def test_a_program_without_the_right_to_run_it_is_named(place: str) -> None:
+def test_unexecutable_program_is_named(place: str) -> None:
     path = os.path.join(place, "plain")
     Path(path).write_text("#!/bin/sh\n")
     with pytest.raises(process.ProcessError, match="Permission denied") as caught:
@@ -89,35 +72,29 @@ def test_a_program_without_the_right_to_run_it_is_named(place: str) -> None:
     assert "noexec" in str(caught.value.hint)
 
 
-def test_a_timeout_ends_the_child_and_all_that_it_started() -> None:
-    code = """
-        import os, subprocess, sys, time
-        child = subprocess.Popen(["sleep", "100"])
-        print(os.getpid(), child.pid, flush=True)
-        time.sleep(100)
-    """
+def test_timeout_ends_the_child_and_its_children() -> None:
     with pytest.raises(process.ProcessTimeout) as caught:
-        process.run(python(code), timeout=1.0)
+        process.run(["sh", "-c", "sleep 100 & echo $$ $!; wait"], timeout=2.0)
     own, below = map(int, caught.value.stdout.split())
     assert until_gone(own)
     assert until_gone(below)
 
 
-def test_a_child_that_ignores_the_polite_signal_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_child_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "GRACE", 0.05)
     with pytest.raises(process.ProcessTimeout) as caught:
         process.run(["sh", "-c", "trap '' TERM; echo $$; while :; do sleep 0.1; done"], timeout=0.5)
     assert until_gone(int(caught.value.stdout))
 
 
-def test_a_timeout_keeps_what_was_said_till_then() -> None:
+def test_timeout_keeps_earlier_output() -> None:
     with pytest.raises(process.ProcessTimeout, match=r"did not finish within 0\.5 seconds") as caught:
         process.run(["sh", "-c", "echo why >&2; sleep 100"], timeout=0.5)
     assert caught.value.stderr == b"why\n"
     assert caught.value.context[-1] == "why"
 
 
-def test_an_exception_of_the_listener_ends_the_child() -> None:
+def test_exception_in_the_callback_ends_the_child() -> None:
     seen: list[int] = []
 
     def listen(line: bytes) -> None:
@@ -129,7 +106,7 @@ def test_an_exception_of_the_listener_ends_the_child() -> None:
     assert until_gone(seen[0])
 
 
-def test_ctrl_c_ends_the_child_and_what_it_started() -> None:
+def test_ctrl_c_ends_the_child_and_its_children() -> None:
     # the parent gets the signal alone, as children lead sessions of their own
     code = f"""
         import sys
@@ -148,20 +125,20 @@ def test_ctrl_c_ends_the_child_and_what_it_started() -> None:
     assert until_gone(below)
 
 
-def test_somebody_left_behind_with_the_pipes_does_not_hold_us() -> None:
+def test_background_process_with_open_pipes_does_not_block() -> None:
     start = time.monotonic()
     finished = process.run(["sh", "-c", "sleep 30 & echo $!"])
     assert time.monotonic() - start < 20
     os.kill(int(finished.stdout), signal.SIGKILL)
 
 
-def test_an_interactive_child_stays_in_our_session() -> None:
+def test_interactive_child_stays_in_our_session() -> None:
     code = "import os; print(os.getsid(0))"
     assert int(process.run(python(code), interactive=True).stdout) == os.getsid(0)
     assert int(process.run(python(code)).stdout) != os.getsid(0)
 
 
-def test_replace_leaves_nothing_of_us() -> None:
+def test_replace_leaves_nothing_of_this_process() -> None:
     code = f"""
         import os, sys
         sys.path.insert(0, {str(Path(process.__file__).parents[1])!r})
@@ -174,12 +151,12 @@ def test_replace_leaves_nothing_of_us() -> None:
     assert (before, word, finished.code) == (after, b"env", 7)
 
 
-def test_replace_names_what_is_missing() -> None:
+def test_replace_names_a_missing_program() -> None:
     with pytest.raises(process.ProcessError, match="`no-such-program`"):
         process.replace(["no-such-program"])
 
 
-def test_whoever_is_asked_while_waiting_can_end_the_child_and_all_that_it_started() -> None:
+def test_wait_callback_can_end_the_child_and_its_children() -> None:
     started: list[int] = []
 
     class Enough(Exception):
@@ -196,7 +173,7 @@ def test_whoever_is_asked_while_waiting_can_end_the_child_and_all_that_it_starte
     assert until_gone(started[0])
 
 
-def test_a_silent_child_that_closed_its_outputs_can_be_ended_too() -> None:
+def test_silent_child_with_closed_outputs_can_be_ended() -> None:
     asked: list[int] = []
 
     def enough() -> None:
@@ -209,7 +186,7 @@ def test_a_silent_child_that_closed_its_outputs_can_be_ended_too() -> None:
 
 
 @pytest.mark.parametrize("sweep", [False, True])
-def test_what_a_child_leaves_running_is_swept_when_that_is_wanted(sweep: bool) -> None:
+def test_sweep_ends_background_processes(sweep: bool) -> None:
     done = process.run(["sh", "-c", "sleep 3 >/dev/null 2>&1 & echo $!"], sweep=sweep)
     left = int(done.stdout)
     try:
@@ -228,7 +205,7 @@ ECHO = """
 """
 
 
-def test_workers_answer_line_by_line_until_they_are_told_to_finish() -> None:
+def test_workers_answer_line_by_line_until_finished() -> None:
     first, second = process.workers(2, python(ECHO))
     with first, second:
         first.send(b"one")
@@ -237,44 +214,43 @@ def test_workers_answer_line_by_line_until_they_are_told_to_finish() -> None:
         assert first.finish() == process.Finished(0, b"bye\n", b"")
 
 
-def test_a_worker_that_dies_says_so() -> None:
+def test_dead_worker_is_reported() -> None:
     with process.Worker(python("import sys; sys.stderr.write('why'); sys.exit(4)")) as worker:
         assert worker.receive() is None
         assert worker.finish() == process.Finished(4, b"", b"why")
 
 
-def test_leaving_a_worker_ends_it_with_what_it_started() -> None:
+def test_leaving_a_worker_ends_it_and_its_children() -> None:
     with process.Worker(["sh", "-c", "sleep 100 & echo $!; wait"]) as worker:
         below = int(worker.receive() or b"0")
         assert alive(below)
     assert until_gone(below)
 
 
-def test_workers_are_all_or_none() -> None:
+def test_workers_start_all_or_none() -> None:
     with pytest.raises(process.ProcessError):
         process.workers(2, ["no-such-program"])
 
 
-def test_a_command_line_is_shown_as_one_would_type_it() -> None:
+def test_command_line_is_shown_as_typed_in_a_shell() -> None:
     assert process.shown(["a", "b c", "d'e", ""]) == "a 'b c' 'd'\\''e' ''"
 
 
 # --- meanwhile -------------------------------------------------------------------------------------------------------
 
 
-def test_something_is_done_while_a_child_works() -> None:
+def test_meanwhile_runs_beside_a_child() -> None:
     seen: list[str] = []
     done = process.run(python("print('done')"), meanwhile=lambda: seen.append("meanwhile"))
     assert done.stdout == b"done\n"
     assert seen == ["meanwhile"]
 
 
-def test_a_child_ends_when_that_fails(tmp_path: Path) -> None:
+def test_failing_meanwhile_ends_the_child(tmp_path: Path) -> None:
     note = tmp_path / "pid"
 
     def fail() -> None:
-        while not (note.exists() and note.read_text()):
-            time.sleep(0.01)
+        assert until(lambda: note.exists() and note.read_text())
         raise ValueError
 
     with pytest.raises(ValueError):

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.mark.index
 @pytest.mark.parametrize("installer", ["pip", "cw"])
-def test_the_script_runs_in_an_environment_whose_path_has_a_space(tmp_path: Path, installer: str) -> None:
+def test_script_runs_from_a_path_with_a_space(tmp_path: Path, installer: str) -> None:
     """pip takes the script of a wheel as it is and puts the bare path into its first line; that of an entry point it writes."""
     there = tmp_path / "an env é"
     environ = {**os.environ, "CW_CACHE_DIR": str(tmp_path / "store"), "CW_NO_PROGRESS": "1"}

@@ -21,7 +21,7 @@ numpy
 
 
 def step(text: str) -> None:
-    """Say what comes next."""
+    """Print what comes next."""
     print(f"\n== {text}", flush=True)
 
 
@@ -68,7 +68,7 @@ def main() -> int:
     step("The same again: nothing to do")
     run(cw, "pip", "install", "--python", "first", "-r", "requirements.txt")
 
-    step("A second environment, folded: a link per package, from the store, in a blink")
+    step("A second environment, folded: a link per package, from the store")
     run(cw, "venv", "second", "--python", sys.executable)
     run(cw, "pip", "install", "--python", "second", "--link-mode", "fold", "--offline", "-r", "requirements.txt")
     run(
@@ -90,6 +90,11 @@ def main() -> int:
     run(cw, "env", "log", "--python", "second")
     run(cw, "cache", "size", "--human")
     print("\nThe demonstration went through. It lies in .demo/; remove that folder when you are done.")
+    print("To keep this cw, install it for yourself with one of these:")
+    print("    pipx install .")
+    print("    uv tool install .")
+    print(f"    mkdir -p ~/.local/bin && ln -sf {cw} ~/.local/bin/cw    # works as long as .demo/ is there")
+    print("More ways: docs/install.md")
     return 0
 
 

@@ -1,65 +1,79 @@
-"""Write docs/errors.md from the docstrings of the error classes.
+"""Write docs/errors.md from the table `commonwheel.cli.error_codes` and the error classes.
 
-Usage: .venv/bin/python tools/errors.py. A sentence in the page comes from where the error is raised; the room is its folder.
+Usage: .venv/bin/python tools/errors.py [--check]. With `--check` the page is not written; exit status 1 if it is out of date. Exit status and room come from the class that has the code.
 """
 
-import ast
+import importlib
 import os
+import pkgutil
+import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SOURCE = os.path.join(ROOT, "src", "commonwheel")
+sys.path.insert(0, os.path.join(ROOT, "src"))
+
+import commonwheel  # noqa: E402 - after the line above
+from commonwheel.cli.error_codes import CODES  # noqa: E402
+from commonwheel.errors import CommonwheelError  # noqa: E402
+
+PAGE = os.path.join(ROOT, "docs", "errors.md")
+# these run inside other interpreters, or start when they are imported
+NOT_IMPORTED = (
+    "commonwheel.__main__",
+    "commonwheel.build.hook_server",
+    "commonwheel.install.compile_worker",
+    "commonwheel.python.probe",
+)
+HEAD = """\
+# Errors
+
+Every error has a stable code (`--json` shows it), a message, context and, where there is one, a hint. Exit status 1: the command failed;
+2: wrong usage or surroundings; 70: a bug in cw. Written by `tools/errors.py` from `src/commonwheel/cli/error_codes.py`.
+"""
 
 
-def classes() -> list[tuple[str, str, str, int]]:
-    """Return (code, sentence, room, exit status) of every error class with a code of its own."""
-    found = {}
-    for folder, _, files in sorted(os.walk(SOURCE)):
-        for name in sorted(files):
-            if name.endswith(".py"):
-                path = os.path.join(folder, name)
-                with open(path, encoding="utf-8") as stream:
-                    tree = ast.parse(stream.read())
-                for node in ast.walk(tree):
-                    if isinstance(node, ast.ClassDef):
-                        code = constant(node, "code")
-                        if isinstance(code, str):
-                            text = " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
-                            status = constant(node, "exit_status")
-                            bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
-                            default = 2 if "UsageError" in bases or "InterpreterError" in bases else 1
-                            room = os.path.relpath(path, SOURCE).split(os.sep)[0].removesuffix(".py")
-                            found.setdefault(code, (code, text, room, status if isinstance(status, int) else default))
-    return sorted(found.values())
+def classes() -> dict[str, list[type[CommonwheelError]]]:
+    """Return the error classes that give themselves a code, by code."""
+    for module in pkgutil.walk_packages(commonwheel.__path__, "commonwheel."):
+        if module.name not in NOT_IMPORTED and not module.name.startswith("commonwheel.fs._"):
+            importlib.import_module(module.name)
+    found: dict[str, list[type[CommonwheelError]]] = {}
+    waiting: list[type[CommonwheelError]] = [CommonwheelError]
+    seen = set()
+    while waiting:
+        one = waiting.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        waiting.extend(one.__subclasses__())
+        if "code" in vars(one) and one is not CommonwheelError and one.__module__.startswith("commonwheel."):
+            found.setdefault(one.code, []).append(one)
+    return found
 
 
-def constant(node: ast.ClassDef, name: str) -> object:
-    """Return the constant that a class body assigns to a name, None if it does not."""
-    for statement in node.body:
-        target = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
-        value = getattr(statement, "value", None)
-        if isinstance(target, ast.Name) and target.id == name and isinstance(value, ast.Constant):
-            return value.value
-    return None
+def page() -> str:
+    """Return the text of the page."""
+    text = HEAD
+    for code, (one, *_) in sorted(classes().items()):
+        meaning, cause, remedy = CODES[code]
+        room = one.__module__.split(".")[1]
+        text += f"\n## `{code}`\n\n{meaning}\n\n- Usual cause: {_lower(cause)}\n- What to do: {_lower(remedy)}\n- Exit status {one.exit_status}, room `{room}`.\n"
+    return text
 
 
-def main() -> None:
-    """Write the page."""
-    lines = [
-        "# Errors",
-        "",
-        "Every error has a stable code (`--json` shows it), a message, context and, where there is one, a hint at what to do. Written by",
-        "`tools/errors.py` from the classes that are raised. Exit status 1: could not; 2: usage or surroundings; 70: a fault of cw itself.",
-        "",
-        "| code | what it says | room | status |",
-        "|---|---|---|---|",
-    ]
-    lines += [
-        f"| `{code}` | {text.replace('|', chr(92) + '|')} | {room} | {status} |"
-        for code, text, room, status in classes()
-    ]
-    with open(os.path.join(ROOT, "docs", "errors.md"), "w", encoding="utf-8") as stream:
-        stream.write("\n".join(lines) + "\n")
+def _lower(sentence: str) -> str:
+    """Return a sentence as it continues a line; names in capitals stay as they are."""
+    return sentence if sentence[:2].isupper() and sentence[1] != " " else sentence[0].lower() + sentence[1:]
+
+
+def main() -> int:
+    """Write the page, or compare it with what would be written."""
+    if "--check" in sys.argv:
+        with open(PAGE, encoding="utf-8") as stream:
+            return stream.read() != page()
+    with open(PAGE, "w", encoding="utf-8") as stream:
+        stream.write(page())
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -8,8 +8,12 @@ the cache directory: `uv cache clean` must never empty our store); the project's
 same directory's `uv.toml` or `[tool.uv]` for the keys marked so; the user's file; the system's file. Scalars: the first
 wins. Lists from files are joined, project first.
 
+A project says what to install and from where. It does not say whom to trust, which stores to use, or what not to verify (`PERSONAL`):
+that is for the user, the system, a variable or the command line, and ignored with a warning in a project's files. Files that another
+user left on the way up are passed over (`fs.start`).
+
 Laws of this file: it parses no TOML itself (a reader is handed in, because `tomllib` costs as much as a whole no-op
-install), and it opens only configuration files.
+install), and it opens only configuration files, through a finder that is handed in.
 """
 
 import os
@@ -20,9 +24,21 @@ from commonwheel.model import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import Final
+    from typing import Final, Protocol
 
     Reader = Callable[[str, str], dict[str, object]]
+
+    class Finder(Protocol):
+        """Open configuration files (`session.Finder` is the real one)."""
+
+        def project(self, path: str, trusted: Sequence[str], matters: Callable[[bytes], bool]) -> bytes | None:
+            """Return the content of a file at or above the directory that the user started in, None if it is not there or does not count."""
+
+        def own(self, path: str) -> bytes | None:
+            """Return the content of a file of the user's or the system's configuration, None if it is not there or does not count."""
+
+        def warn(self, message: str) -> None:
+            """Hear what is ignored."""
 
 
 class Option(Value):
@@ -101,7 +117,7 @@ _TABLE = (
     # The store.
     Option("cache-dir", "--cache-dir", "path", "The personal store", metavar="DIR", variables="CACHE_DIR", uv=False, config="cache-dir"),
     Option("layers", "--layer", "paths", "A further store, read first; may be repeated", metavar="DIR", variables="LAYERS", separators=":", uv=False, config="layers"),
-    Option("trust", "--trust", "list", "A user whose entries may be used as they are; may be repeated", metavar="USER", variables="TRUST", uv=False, config="trust"),
+    Option("trust", "--trust", "list", "Use the entries of this user (or `@GROUP`, or the owner of a store) as they are; may be repeated", metavar="USER", variables="TRUST", uv=False, config="trust"),
     Option("no-cache", "-n --no-cache --no-cache-dir", "flag", "Use a temporary store and drop it afterwards", variables="NO_CACHE", config="no-cache"),
     Option("read-only-cache", "--read-only-cache --frozen-cache", "flag", "Fail up front when something is missing from the store", variables="READ_ONLY_CACHE", uv=False, config="read-only-cache"),
     Option("refresh", "--refresh", "flag", "Ask the index again, whatever is remembered", off="--no-refresh"),
@@ -277,6 +293,8 @@ _TABLE = (
 )  # fmt: skip
 
 OPTIONS = {option.key: option for option in _TABLE}
+#: What no project's configuration decides: whom to trust, where the stores are, and what is not verified.
+PERSONAL = ("trust", "layers", "cache-dir", "no-verify-hashes", "no-verify-record", "allow-insecure-host")
 
 _TRUE = frozenset({"1", "true", "yes", "on", "t", "y"})
 _FALSE = frozenset({"0", "false", "no", "off", "f", "n", ""})
@@ -308,49 +326,53 @@ class Parsed(Value):
         self.given: Final = given
 
 
-def configuration_files(environ: "Mapping[str, str]", start: str) -> "tuple[tuple[str, str], ...]":
-    """Return the candidate files, highest precedence first, as (scope, path); they need not exist.
-
-    The project's are those of the nearest directory at or above `start` that says anything: a pyproject.toml without a table
-    of ours or of uv's says nothing.
-    """
-    found: list[tuple[str, str]] = []
-    directory = start
-    while True:
-        here = [
-            (scope, os.path.join(directory, name))
-            for scope, name in (("project", "cw.toml"), ("project", "pyproject.toml"), ("project", "uv.toml"))
-        ]
-        present = [(scope, path) for scope, path in here if _speaks(path)]
-        if present:
-            found += present
-            break
-        parent = os.path.dirname(directory)
-        if parent == directory:
-            break
-        directory = parent
+def outer_files(environ: "Mapping[str, str]") -> "tuple[str, ...]":
+    """Return the candidate files of the user and of the system, highest precedence first; they need not exist."""
     home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME", "/"), ".config")
-    found += [("user", os.path.join(home, "cw", "cw.toml")), ("user", os.path.join(home, "uv", "uv.toml"))]
+    found = [os.path.join(home, "cw", "cw.toml"), os.path.join(home, "uv", "uv.toml")]
     system = [folder for folder in environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":") if folder]
     for tool in ("cw", "uv"):
-        found += [("system", os.path.join(folder, tool, f"{tool}.toml")) for folder in system]
-        found.append(("system", f"/etc/{tool}/{tool}.toml"))
+        found += [os.path.join(folder, tool, f"{tool}.toml") for folder in system]
+        found.append(f"/etc/{tool}/{tool}.toml")
     return tuple(found)
 
 
-def _speaks(path: str) -> bool:
+def project_files(start: str, read: "Callable[[str], bytes | None]") -> "list[tuple[str, bytes]]":
+    """Return the files of the nearest directory at or above `start` that says anything, highest precedence first, with their content.
+
+    A pyproject.toml without a table of ours or of uv's says nothing.
+    """
+    directory = start
+    while True:
+        here = [os.path.join(directory, name) for name in ("cw.toml", "pyproject.toml", "uv.toml")]
+        contents = [(path, read(path)) for path in here]
+        present = [(path, data) for path, data in contents if data is not None and _speaks(path, data)]
+        parent = os.path.dirname(directory)
+        if present or parent == directory:
+            return present
+        directory = parent
+
+
+def _speaks(path: str, data: bytes) -> bool:
     """Tell whether a file of a project may hold settings, without a TOML parser: a word that looks like our table is enough."""
-    try:
-        with open(path, "rb") as stream:
-            return not path.endswith("pyproject.toml") or _has_tables(stream.read())
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return os.path.isfile(path)
+    return not path.endswith("pyproject.toml") or _has_tables(data)
 
 
 def _has_tables(data: bytes) -> bool:
     return b"tool.cw" in data or b"tool.uv" in data
+
+
+class _Nothing:
+    """Find no configuration files: for settings that stand alone."""
+
+    def project(self, path: str, trusted: "Sequence[str]", matters: "Callable[[bytes], bool]") -> bytes | None:
+        """Find nothing."""
+
+    def own(self, path: str) -> bytes | None:
+        """Find nothing."""
+
+    def warn(self, message: str) -> None:
+        """Pass a warning over."""
 
 
 class Settings:
@@ -364,7 +386,9 @@ class Settings:
         read_toml: "Reader",
         *,
         pip_interface: bool = False,
+        finder: "Finder | None" = None,
     ) -> None:
+        self.finder = finder or _Nothing()
         self.environ: Final = environ
         self.cwd: Final = cwd
         self._given = given
@@ -469,42 +493,66 @@ class Settings:
         )
         if isinstance(given, str):
             path = os.path.join(self.cwd, given)
-            return list(self._tables(path, self._content(path, must_exist=True) or {}))
+            beside = os.path.join(os.path.dirname(path), "uv.toml")
+            return list(self._tables(path, self._named(path), silenced=os.path.isfile(beside)))
         if self._given.get("no-config") or _switched(
             self.environ.get("CW_NO_CONFIG") or self.environ.get("UV_NO_CONFIG")
         ):
             return []
-        files: list[tuple[str, dict[str, object], bool]] = []
-        for _, path in configuration_files(self.environ, self.cwd):
-            content = self._content(path)
-            if content is not None:
-                files += self._tables(path, content)
-        return files
+        outer: list[tuple[str, dict[str, object], bool]] = []
+        for path in outer_files(self.environ):
+            data = self.finder.own(path)
+            if data is not None:
+                outer += self._tables(path, self._parsed(path, data))
+        # whom the user trusts has to be known before a file of a project is opened
+        self._files = outer
+        trusted = self._look_up(OPTIONS["trust"]).value
+        names = [str(name) for name in trusted] if isinstance(trusted, (list, tuple)) else []
+        inner: list[tuple[str, dict[str, object], bool]] = []
+        present = project_files(
+            self.cwd, lambda path: self.finder.project(path, names, lambda data: _speaks(path, data))
+        )
+        silenced = any(path.endswith("uv.toml") for path, _ in present)
+        for path, data in present:
+            inner += self._tables(path, self._parsed(path, data), silenced=silenced)
+        for path, content, is_uv in inner:
+            self._leave_out(path, content, is_uv=is_uv)
+        return inner + outer
 
-    def _tables(self, path: str, content: "dict[str, object]") -> "Iterator[tuple[str, dict[str, object], bool]]":
-        """Yield what a file says for us, and what it says for uv."""
+    def _leave_out(self, path: str, content: "dict[str, object]", *, is_uv: bool) -> None:
+        """Drop from what a project's file says what is not for a project to decide."""
+        for key in PERSONAL:
+            option = OPTIONS[key]
+            name = option.from_uv if is_uv else option.config
+            if name and content.pop(name, None) is not None:
+                self.finder.warn(
+                    f"`{name}` in `{path}` is ignored: a project does not decide that (set it in the user's cw.toml, with a variable, "
+                    f"or pass `{option.flags[0]}`)"
+                )
+
+    def _tables(
+        self, path: str, content: "dict[str, object]", *, silenced: bool = False
+    ) -> "Iterator[tuple[str, dict[str, object], bool]]":
+        """Yield what a file says for us, and what it says for uv; as in uv, a uv.toml beside it silences the table of the project file."""
         if not path.endswith("pyproject.toml"):
             yield path, self._flattened(content), os.path.basename(path) == "uv.toml"
             return
         tool = content.get("tool")
         tool = tool if isinstance(tool, dict) else {}
-        # As in uv, a uv.toml beside it silences the table of the project file.
-        names = ("cw",) if os.path.isfile(os.path.join(os.path.dirname(path), "uv.toml")) else ("cw", "uv")
-        for name in names:
+        for name in ("cw",) if silenced else ("cw", "uv"):
             if isinstance(tool.get(name), dict):
                 yield path, self._flattened(tool[name]), name == "uv"
 
-    def _content(self, path: str, *, must_exist: bool = False) -> "dict[str, object] | None":
+    def _named(self, path: str) -> "dict[str, object]":
+        """Return what a file says that the user named."""
         try:
             with open(path, "rb") as stream:
                 data = stream.read()
         except OSError as error:
-            if must_exist:
-                raise ConfigError(f"the configuration file `{path}` cannot be read: {error.strerror}") from error
-            return None
-        # A project file without our tables is the common case: it must not cost the import of a TOML parser.
-        if path.endswith("pyproject.toml") and not must_exist and not _has_tables(data):
-            return None
+            raise ConfigError(f"the configuration file `{path}` cannot be read: {error.strerror}") from error
+        return self._parsed(path, data)
+
+    def _parsed(self, path: str, data: bytes) -> "dict[str, object]":
         try:
             return self._read_toml(data.decode(), path)
         except UnicodeDecodeError as error:
@@ -515,7 +563,7 @@ class Settings:
         pip = content.get("pip")
         if self._pip_interface and isinstance(pip, dict):
             return {**content, **pip}
-        return content
+        return dict(content)
 
 
 def _switched(text: str | None) -> bool:

@@ -39,7 +39,7 @@ def zip_of(members: dict[str, bytes], attributes: dict[str, int] | None = None) 
 TOP = (member("demo-1.0/pyproject.toml"), b"[project]\n")
 
 
-def test_files_modes_times_and_links_are_those_of_the_archive(tmp_path: Path) -> None:
+def test_files_modes_times_and_links_match_the_archive(tmp_path: Path) -> None:
     tree = unpacked(
         tmp_path,
         tar_of(
@@ -65,12 +65,12 @@ def test_files_modes_times_and_links_are_those_of_the_archive(tmp_path: Path) ->
     assert os.readlink(tree / "dangling") == "a/nowhere"
 
 
-def test_a_time_before_there_were_zip_archives_is_brought_forward(tmp_path: Path) -> None:
+def test_times_before_1980_are_raised(tmp_path: Path) -> None:
     tree = unpacked(tmp_path, tar_of(TOP, (member("demo-1.0/old.py", when=1), b"")))
     assert (tree / "old.py").stat().st_mtime > 315_532_800
 
 
-def test_a_large_file_comes_whole(tmp_path: Path) -> None:
+def test_large_file_is_complete(tmp_path: Path) -> None:
     data = os.urandom(3 << 20)
     tree = unpacked(tmp_path, tar_of(TOP, (member("demo-1.0/large", mode=0o755), data)))
     assert (tree / "large").read_bytes() == data
@@ -78,7 +78,7 @@ def test_a_large_file_comes_whole(tmp_path: Path) -> None:
     assert (tree / "large").stat().st_mtime == 1_600_000_000
 
 
-def test_of_two_files_of_one_name_the_later_counts(tmp_path: Path) -> None:
+def test_later_file_of_one_name_wins(tmp_path: Path) -> None:
     tree = unpacked(tmp_path, tar_of(TOP, (member("demo-1.0/x"), b"first"), (member("./demo-1.0/./x"), b"last")))
     assert (tree / "x").read_bytes() == b"last"
 
@@ -101,7 +101,7 @@ def test_of_two_files_of_one_name_the_later_counts(tmp_path: Path) -> None:
     ],
     ids=lambda bad: f"{bad[0].name} {bad[0].linkname}".strip(),
 )
-def test_an_archive_that_leads_out_is_refused_whole(tmp_path: Path, bad: tuple[tarfile.TarInfo, bytes]) -> None:
+def test_escaping_archive_is_refused_whole(tmp_path: Path, bad: tuple[tarfile.TarInfo, bytes]) -> None:
     before = sorted(path.name for path in tmp_path.parent.iterdir())
     with pytest.raises(BadSource) as caught:
         unpacked(tmp_path, tar_of(TOP, bad))
@@ -110,7 +110,7 @@ def test_an_archive_that_leads_out_is_refused_whole(tmp_path: Path, bad: tuple[t
     assert sorted(path.name for path in tmp_path.parent.iterdir()) == before
 
 
-def test_links_that_lead_out_only_together_are_refused(tmp_path: Path) -> None:
+def test_links_escaping_in_combination_are_refused(tmp_path: Path) -> None:
     """Each of them stays inside by its letters: `top` is the top, and `out` goes one up from there."""
     members = (
         (member("demo-1.0/d/top", tarfile.SYMTYPE, target="../.."), b""),
@@ -122,7 +122,7 @@ def test_links_that_lead_out_only_together_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "evil").exists()
 
 
-def test_a_link_to_a_link_that_leads_out_is_refused(tmp_path: Path) -> None:
+def test_chained_escaping_link_is_refused(tmp_path: Path) -> None:
     members = (
         (member("demo-1.0/d/top", tarfile.SYMTYPE, target="../.."), b""),
         (member("demo-1.0/out", tarfile.SYMTYPE, target="d/top/.."), b""),
@@ -141,7 +141,7 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
         unpacked(tmp_path, tar_of(TOP, *members))
 
 
-def test_a_zip_is_unpacked_by_the_same_rules(tmp_path: Path) -> None:
+def test_zip_follows_the_same_rules(tmp_path: Path) -> None:
     data = zip_of(
         {"demo-1.0/setup.py": b"x", "demo-1.0/d/": b"", "demo-1.0/run": b"y", "demo-1.0/link": b"run"},
         {"demo-1.0/run": 0o100755, "demo-1.0/link": 0o120777},
@@ -158,19 +158,19 @@ def test_a_zip_is_unpacked_by_the_same_rules(tmp_path: Path) -> None:
     ("name", "mode"),
     [("../evil", 0), ("/evil", 0), ("demo-1.0/link", 0o120777)],
 )
-def test_a_zip_that_leads_out_is_refused(tmp_path: Path, name: str, mode: int) -> None:
+def test_escaping_zip_is_refused(tmp_path: Path, name: str, mode: int) -> None:
     with pytest.raises(BadSource):
         unpacked(tmp_path, zip_of({"demo-1.0/setup.py": b"", name: b"../../x"}, {name: mode}), "demo-1.0.zip")
 
 
 @pytest.mark.parametrize("size", [0, 10, 200, -20])
-def test_a_damaged_archive_is_told(tmp_path: Path, size: int) -> None:
+def test_damaged_archive_is_refused(tmp_path: Path, size: int) -> None:
     whole = tar_of(TOP, (member("demo-1.0/data"), os.urandom(5000)))
     with pytest.raises(BadSource, match="cannot be unpacked"):
         unpacked(tmp_path, whole[:size])
 
 
-def test_a_damaged_zip_is_told(tmp_path: Path) -> None:
+def test_damaged_zip_is_refused(tmp_path: Path) -> None:
     data = bytearray(zip_of({"demo-1.0/setup.py": os.urandom(300)}))
     data[60] ^= 255
     with pytest.raises(BadSource, match="cannot be unpacked"):
@@ -178,17 +178,17 @@ def test_a_damaged_zip_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["demo-1.0.tar.bz2", "demo-1.0.tgz", "demo-1.0.tar", "demo-1.0.whl"])
-def test_other_formats_are_refused_by_name(tmp_path: Path, name: str) -> None:
+def test_unsupported_formats_are_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadSource, match="not in a format"):
         unpacked(tmp_path, tar_of(TOP), name)
 
 
-def test_a_project_may_lie_at_the_top(tmp_path: Path) -> None:
+def test_project_may_lie_at_the_top(tmp_path: Path) -> None:
     tree = unpacked(tmp_path, tar_of((member("setup.py"), b""), (member("pkg/__init__.py"), b"")))
     assert (tree / "setup.py").exists()
 
 
-def test_an_archive_of_several_folders_is_no_project(tmp_path: Path) -> None:
+def test_archive_with_several_directories_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadSource, match="no single project") as caught:
         unpacked(tmp_path, tar_of((member("a/x"), b""), (member("b/x"), b"")))
     assert caught.value.context == ("at its top: a, b",)

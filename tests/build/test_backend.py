@@ -42,35 +42,35 @@ def failure(call: Callable[[], object]) -> BuildFailed:
     return caught.value
 
 
-def test_a_wheel_is_built_with_settings(make: Callable[..., Hooks], tmp_path: Path) -> None:
+def test_wheel_is_built_with_config_settings(make: Callable[..., Hooks], tmp_path: Path) -> None:
     path = make().build("wheel", str(tmp_path), {"a": ["1", "2"]})
     assert os.path.basename(path) == "demo-1.0-py3-none-any.whl"
     assert b"'a': ['1', '2']" in Path(path).read_bytes()
 
 
-def test_a_source_distribution_and_an_editable_wheel_are_built(make: Callable[..., Hooks], tmp_path: Path) -> None:
+def test_sdist_and_editable_wheel_are_built(make: Callable[..., Hooks], tmp_path: Path) -> None:
     assert make().build("sdist", str(tmp_path), {}).endswith("demo-1.0.tar.gz")
     assert make().build("editable", str(tmp_path), {}).endswith(".whl")
 
 
-def test_metadata_is_told_by_who_can(make: Callable[..., Hooks], tmp_path: Path) -> None:
+def test_metadata_hook_of_capable_backends(make: Callable[..., Hooks], tmp_path: Path) -> None:
     path = make(PREPARES).metadata("wheel", str(tmp_path), {})
     assert path is not None
     assert "Name: demo" in Path(path, "METADATA").read_text()
 
 
-def test_a_backend_need_not_tell_metadata_or_needs(make: Callable[..., Hooks], tmp_path: Path) -> None:
+def test_metadata_and_requires_hooks_are_optional(make: Callable[..., Hooks], tmp_path: Path) -> None:
     hooks = make()
     assert hooks.metadata("wheel", str(tmp_path), {}) is None
     assert hooks.requires("wheel", {}) == ()
 
 
-def test_what_a_backend_needs_besides_is_told(make: Callable[..., Hooks]) -> None:
+def test_dynamic_build_requirements_are_returned(make: Callable[..., Hooks]) -> None:
     text = BACKEND + "\n\ndef get_requires_for_build_wheel(config_settings=None):\n    return ['x', 'y>=1']\n"
     assert make(text).requires("wheel", {}) == ("x", "y>=1")
 
 
-def test_the_backend_runs_in_the_tree_with_the_given_variables(make: Callable[..., Hooks], tmp_path: Path) -> None:
+def test_backend_runs_in_the_tree_with_given_variables(make: Callable[..., Hooks], tmp_path: Path) -> None:
     text = BACKEND.replace(
         "def build_wheel(",
         "def get_requires_for_build_wheel(c=None):\n    return [os.getcwd(), *os.environ]\n\n\ndef build_wheel(",
@@ -80,7 +80,7 @@ def test_the_backend_runs_in_the_tree_with_the_given_variables(make: Callable[..
     assert not [name for name in variables if name.startswith(("CW_", "PYTHON", "VIRTUAL"))]
 
 
-def test_a_failing_build_shows_its_last_lines_and_keeps_all_of_them(make: Callable[..., Hooks], tmp_path: Path) -> None:
+def test_failed_build_shows_last_lines_and_keeps_the_log(make: Callable[..., Hooks], tmp_path: Path) -> None:
     text = "for number in range(100):\n    print('line', number)\nraise SystemExit('no luck')\n"
     error = failure(lambda: make(text).build("wheel", str(tmp_path), {}))
     assert "`build_wheel` failed" in error.message
@@ -103,26 +103,26 @@ def test_a_failing_build_shows_its_last_lines_and_keeps_all_of_them(make: Callab
         ("raise SystemExit('error: cannot find Rust compiler'.replace('cannot', \"can't\"))", "a Rust compiler"),
     ],
 )
-def test_what_everybody_meets_gets_a_hint(make: Callable[..., Hooks], tmp_path: Path, says: str, hint: str) -> None:
+def test_common_failures_have_a_hint(make: Callable[..., Hooks], tmp_path: Path, says: str, hint: str) -> None:
     text = f"def build_wheel(*a):\n    {says}\n"
     assert hint in (failure(lambda: make(text).build("wheel", str(tmp_path), {})).hint or "")
 
 
-def test_no_clue_gives_no_hint() -> None:
+def test_unknown_failure_has_no_hint() -> None:
     assert backend.diagnosis(["all is well"]) is None
 
 
-def test_a_killed_backend_is_told_with_its_signal(make: Callable[..., Hooks], tmp_path: Path) -> None:
+def test_killed_backend_is_reported_with_its_signal(make: Callable[..., Hooks], tmp_path: Path) -> None:
     text = "import os\nos.kill(os.getpid(), 9)\n"
     assert failure(lambda: make(text).build("wheel", str(tmp_path), {})).context[0].endswith("signal 9")
 
 
-def test_a_backend_that_leaves_without_an_answer_is_told(make: Callable[..., Hooks], tmp_path: Path) -> None:
+def test_backend_exit_without_answer_is_reported(make: Callable[..., Hooks], tmp_path: Path) -> None:
     text = "import os\ndef build_wheel(*a):\n    os._exit(0)\n"
     assert "without an answer" in failure(lambda: make(text).build("wheel", str(tmp_path), {})).context[0]
 
 
-def test_a_backend_that_is_not_there_is_told(make: Callable[..., Hooks], tmp_path: Path) -> None:
+def test_missing_backend_is_reported(make: Callable[..., Hooks], tmp_path: Path) -> None:
     files = {"pyproject.toml": pyproject(requires=["other"], backend="nowhere.api", path=())}
     error = failure(lambda: make(**files).requires("wheel", {}))
     assert "`nowhere.api` cannot be imported" in error.context[0]
@@ -132,19 +132,19 @@ def test_a_backend_that_is_not_there_is_told(make: Callable[..., Hooks], tmp_pat
     assert "install other there" in (error.hint or "")
 
 
-def test_a_wrong_backend_path_is_told(make: Callable[..., Hooks], tmp_path: Path) -> None:
+def test_wrong_backend_path_is_reported(make: Callable[..., Hooks], tmp_path: Path) -> None:
     (tmp_path / "demo" / "sub").mkdir(parents=True)
     error = failure(lambda: make(**{"pyproject.toml": pyproject(path=["sub"])}).build("wheel", str(tmp_path), {}))
     assert "cannot be imported" in error.context[0]
     assert "backend-path" in (error.hint or "")
 
 
-def test_an_unsupported_operation_is_told(make: Callable[..., Hooks], tmp_path: Path) -> None:
+def test_unsupported_operation_is_reported(make: Callable[..., Hooks], tmp_path: Path) -> None:
     text = "class UnsupportedOperation(Exception): pass\n\ndef build_sdist(*a):\n    raise UnsupportedOperation('no tags')\n"
     assert "cannot do this here" in failure(lambda: make(text).build("sdist", str(tmp_path), {})).context[0]
 
 
-def test_a_backend_without_editables_is_told(make: Callable[..., Hooks], tmp_path: Path) -> None:
+def test_backend_without_editable_support_is_reported(make: Callable[..., Hooks], tmp_path: Path) -> None:
     error = failure(
         lambda: make(BACKEND.replace("def build_editable", "def other")).build("editable", str(tmp_path), {})
     )
@@ -164,7 +164,7 @@ def test_a_backend_without_editables_is_told(make: Callable[..., Hooks], tmp_pat
         ("build_wheel", "'nothing.whl'"),
     ],
 )
-def test_a_broken_backend_is_named_as_such(make: Callable[..., Hooks], tmp_path: Path, hook: str, answer: str) -> None:
+def test_broken_backend_is_named(make: Callable[..., Hooks], tmp_path: Path, hook: str, answer: str) -> None:
     hooks = make(f"def {hook}(*a):\n    return {answer}\n")
     call = {
         "get_requires_for_build_wheel": lambda: hooks.requires("wheel", {}),
@@ -176,12 +176,12 @@ def test_a_broken_backend_is_named_as_such(make: Callable[..., Hooks], tmp_path:
     assert f"`{hook}`" in error.context[0]
 
 
-def test_an_answer_that_is_no_json_is_told(make: Callable[..., Hooks], tmp_path: Path) -> None:
+def test_non_json_answer_is_reported(make: Callable[..., Hooks], tmp_path: Path) -> None:
     text = "def build_wheel(*a):\n    return object()\n"
     assert "status 1" in failure(lambda: make(text).build("wheel", str(tmp_path), {})).context[0]
 
 
-def test_nothing_is_left_where_answers_are_exchanged(
+def test_exchange_directory_is_removed(
     make: Callable[..., Hooks], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import tempfile
@@ -192,7 +192,7 @@ def test_nothing_is_left_where_answers_are_exchanged(
     assert os.listdir(tmp_path / "exchange") == []
 
 
-def test_what_backends_warn_of_stays_in_their_log(make: Callable[..., Hooks], tmp_path: Path) -> None:
+def test_backend_warnings_stay_in_the_log(make: Callable[..., Hooks], tmp_path: Path) -> None:
     hooks = make(
         BACKEND.replace(
             "    found = sources()\n", "    import warnings\n    warnings.warn('careful')\n    found = sources()\n"

@@ -113,13 +113,13 @@ def counted(text: str) -> str:
     return text
 
 
-def test_static_metadata_takes_no_backend(bench: Bench) -> None:
+def test_static_metadata_needs_no_backend(bench: Bench) -> None:
     tree = bench.tree(pyproject__toml=pyproject("demo", needs=["other"]))
     assert [one.name for one in bench.builder().metadata(tree).requires] == ["other"]
     assert bench.rooms.wanted == []
 
 
-def test_the_backend_tells_what_files_do_not_and_builds_in_the_same_place(bench: Bench) -> None:
+def test_metadata_and_wheel_are_built_in_one_place(bench: Bench) -> None:
     tree = bench.tree(backend=counted(PREPARES), pyproject__toml=pyproject(requires=["flit"]))
     builder = bench.builder()
     assert builder.metadata(tree).version == "1.0"
@@ -128,7 +128,7 @@ def test_the_backend_tells_what_files_do_not_and_builds_in_the_same_place(bench:
     assert bench.calls() == "mw"
 
 
-def test_the_metadata_that_a_backend_told_is_handed_back_to_it(bench: Bench) -> None:
+def test_prepared_metadata_is_passed_to_the_build(bench: Bench) -> None:
     backend = PREPARES.replace(
         "    found = sources()\n", "    found = {'seen.py': repr(sorted(os.listdir(metadata_directory)))}\n"
     )
@@ -137,14 +137,14 @@ def test_the_metadata_that_a_backend_told_is_handed_back_to_it(bench: Bench) -> 
     assert b"METADATA" in Path(builder.wheel(tree, bench.out)).read_bytes()
 
 
-def test_a_wheel_that_had_to_be_built_for_its_metadata_is_not_built_again(bench: Bench) -> None:
+def test_wheel_built_for_metadata_is_reused(bench: Bench) -> None:
     tree, builder = bench.tree(backend=counted(BACKEND)), bench.builder()
     assert builder.metadata(tree).name == "demo"
     assert os.path.isfile(builder.wheel(tree, bench.out))
     assert bench.calls() == "w"
 
 
-def test_what_a_backend_asks_for_besides_is_added(bench: Bench) -> None:
+def test_dynamic_build_requirements_are_installed(bench: Bench) -> None:
     more = "\n\ndef get_requires_for_build_wheel(c=None):\n    return ['ninja']\n"
     bench.builder().wheel(bench.tree(backend=BACKEND + more, pyproject__toml=pyproject(requires=["a"])), bench.out)
     assert (bench.rooms.made, bench.rooms.wanted) == (1, [("a",), ("a", "ninja")])
@@ -152,7 +152,7 @@ def test_what_a_backend_asks_for_besides_is_added(bench: Bench) -> None:
 
 @pytest.mark.skipif(not process.FORKS, reason="each hook is a process of its own here")
 @pytest.mark.parametrize("lacked", [True, False])
-def test_the_backend_is_started_anew_only_after_something_was_added(bench: Bench, lacked: bool) -> None:
+def test_backend_restarts_only_after_new_requirements(bench: Bench, lacked: bool) -> None:
     bench.rooms.lacked = lacked
     tells = (
         "    with open(os.path.join(HERE, 'calls'), 'a') as stream:\n        stream.write(str(os.getppid()) + '\\n')\n"
@@ -164,7 +164,7 @@ def test_the_backend_is_started_anew_only_after_something_was_added(bench: Bench
     assert (asked != built) == lacked
 
 
-def test_editables_have_a_build_of_their_own(bench: Bench) -> None:
+def test_editables_have_a_separate_build(bench: Bench) -> None:
     tree, builder = bench.tree(backend=counted(PREPARES)), bench.builder()
     builder.wheel(tree, bench.out)
     builder.metadata(tree, editable=True)
@@ -172,7 +172,7 @@ def test_editables_have_a_build_of_their_own(bench: Bench) -> None:
     assert bench.calls() == "wme"
 
 
-def test_builds_without_isolation_use_the_interpreter_as_it_is(bench: Bench) -> None:
+def test_no_isolation_uses_the_interpreter_unchanged(bench: Bench) -> None:
     more = "\n\ndef get_requires_for_build_wheel(c=None):\n    raise SystemExit('not asked')\n"
     tree = bench.tree("demo", backend=BACKEND + more)
     assert bench.builder(open_to_all=True).wheel(tree, bench.out)
@@ -182,7 +182,7 @@ def test_builds_without_isolation_use_the_interpreter_as_it_is(bench: Bench) -> 
         bench.builder(open_packages=frozenset({"other"})).wheel(tree, bench.out)
 
 
-def test_a_guessed_name_is_good_for_options_and_not_for_more(bench: Bench) -> None:
+def test_guessed_name_is_used_for_options_only(bench: Bench) -> None:
     tree = bench.tree().replaced(guess="guessed", place="/there")
     single = {"guessed": {"b": "2"}, "/there": {"c": "3"}, "other": {"d": "4"}}
     builder = bench.builder(open_packages=frozenset({"guessed"}), settings={"a": "1"}, settings_of=single)
@@ -191,7 +191,7 @@ def test_a_guessed_name_is_good_for_options_and_not_for_more(bench: Bench) -> No
     assert bench.rooms.wanted == []
 
 
-def test_the_shell_of_the_user_does_not_leak_in(bench: Bench) -> None:
+def test_user_shell_variables_do_not_leak(bench: Bench) -> None:
     backend = BACKEND.replace(
         "    found = sources()\n",
         "    import sys\n    found = {'seen.py': repr({n: v for n, v in os.environ.items() if n in "
@@ -214,9 +214,7 @@ def test_the_shell_of_the_user_does_not_leak_in(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("name", "version", "said"), [("other", "", "calls it `demo`"), ("demo", "2.0", "says 1.0")])
 @pytest.mark.parametrize("static", [True, False])
-def test_another_project_or_version_than_was_asked_for_is_told(
-    bench: Bench, name: str, version: str, said: str, static: bool
-) -> None:
+def test_wrong_project_or_version_is_reported(bench: Bench, name: str, version: str, said: str, static: bool) -> None:
     files = {"pyproject__toml": pyproject("demo")} if static else {}
     with pytest.raises(BuildFailed, match=said):
         bench.builder().metadata(bench.tree(name, version, **files))
@@ -227,7 +225,7 @@ def test_another_project_or_version_than_was_asked_for_is_told(
 @pytest.mark.parametrize(
     ("tag", "fits"), [("cp311-cp311-linux_x86_64", True), ("py3-none-any", True), ("cp38-cp38-win_amd64", False)]
 )
-def test_a_wheel_for_somebody_else_is_told(bench: Bench, tag: str, fits: bool) -> None:
+def test_wheel_for_another_platform_is_reported(bench: Bench, tag: str, fits: bool) -> None:
     tree = bench.tree(backend=BACKEND.replace('tag="py3-none-any"', f'tag="{tag}"'))
     builder = bench.builder(tags=("cp311-cp311-linux_x86_64", "py3-none-any"))
     if fits:
@@ -238,7 +236,7 @@ def test_a_wheel_for_somebody_else_is_told(bench: Bench, tag: str, fits: bool) -
     assert "cp38-cp38-win_amd64" in caught.value.context[0]
 
 
-def test_what_is_no_wheel_by_its_name_is_told(bench: Bench) -> None:
+def test_wheel_with_invalid_name_is_reported(bench: Bench) -> None:
     backend = (
         BACKEND + "\n\ndef build_wheel(d, *a):\n    open(os.path.join(d, 'x.whl'), 'w').close()\n    return 'x.whl'\n"
     )
@@ -247,13 +245,13 @@ def test_what_is_no_wheel_by_its_name_is_told(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "Metadata-Version: 2.1\n", "Metadata-Version: 2.1\nName: demo\nVersion: x y\n"])
-def test_metadata_that_cannot_be_read_is_told(bench: Bench, text: str) -> None:
+def test_unreadable_metadata_is_reported(bench: Bench, text: str) -> None:
     backend = PREPARES + f"\n\ndef metadata():\n    return {text!r}\n"
     with pytest.raises(BuildFailed, match="metadata that its build backend wrote"):
         bench.builder().metadata(bench.tree(backend=backend))
 
 
-def test_a_wheel_that_is_none_is_told(bench: Bench) -> None:
+def test_invalid_wheel_is_reported(bench: Bench) -> None:
     backend = (
         BACKEND
         + "\n\ndef build_wheel(d, *a):\n    n = 'demo-1.0-py3-none-any.whl'\n    open(os.path.join(d, n), 'w').close()\n    return n\n"
@@ -262,21 +260,21 @@ def test_a_wheel_that_is_none_is_told(bench: Bench) -> None:
         bench.builder().metadata(bench.tree(backend=backend))
 
 
-def test_what_is_forbidden_is_not_built_but_may_be_worked_on(bench: Bench) -> None:
+def test_forbidden_build_fails_and_editable_is_allowed(bench: Bench) -> None:
     builder = bench.builder(forbidden="`--no-build` forbids it")
     with pytest.raises(BuildFailed, match=r"would have to be built, but `--no-build` forbids it"):
         builder.wheel(bench.tree(), bench.out)
     assert builder.wheel(bench.tree(), bench.out, editable=True)
 
 
-def test_a_directory_without_a_project_is_told(bench: Bench, tmp_path: Path) -> None:
+def test_directory_without_project_is_reported(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(NotAProject):
         bench.builder().wheel(Tree(str(tmp_path / "empty"), "empty"), bench.out)
     assert bench.heard.running == 0
 
 
-def test_a_build_that_takes_long_is_named_again_and_again(bench: Bench) -> None:
+def test_long_build_is_named_repeatedly(bench: Bench) -> None:
     slow = BACKEND.replace(
         "    found = sources()\n",
         "    import time\n    print('working', flush=True)\n    time.sleep(0.7)\n    found = sources()\n",
@@ -290,7 +288,7 @@ def test_a_build_that_takes_long_is_named_again_and_again(bench: Bench) -> None:
     assert "working" in Path(told[-1].rpartition(": ")[2]).read_text()
 
 
-def test_a_source_distribution_is_built(bench: Bench) -> None:
+def test_sdist_is_built(bench: Bench) -> None:
     path = bench.builder().sdist(bench.tree(), bench.out)
     assert os.path.basename(path) == "demo-1.0.tar.gz"
     assert bench.heard.tasks == ["build demo (sdist)"]

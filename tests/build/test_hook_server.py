@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from commonwheel.build import hook_server, speech
 from commonwheel.road.children import Children, Server
 from commonwheel.road.side_by_side import Halted
 from kit import pythons
+from kit.processes import until, until_gone
 
 if not process.FORKS:  # pragma: no cover - elsewhere each hook is a process of its own
     pytest.skip("hooks are served by copies of a process on Linux alone", allow_module_level=True)
@@ -71,7 +71,7 @@ print(json.dumps({
 """
 
 
-def test_a_call_is_what_a_script_would_be(place: Place) -> None:
+def test_hook_runs_like_a_script(place: Place) -> None:
     import json
 
     words = ["a b", "é", ""]
@@ -111,7 +111,7 @@ def test_a_call_is_what_a_script_would_be(place: Place) -> None:
         ("import os, time; print('begun', flush=True)\nif not os.fork(): os.setsid(); time.sleep(0.5)", 0, "begun"),
     ],
 )
-def test_every_way_to_end_is_told(place: Place, text: str, status: int, said: str) -> None:
+def test_every_exit_is_reported(place: Place, text: str, status: int, said: str) -> None:
     server = place.start()
     found, output = place.call(server, text)
     assert found == status
@@ -119,7 +119,7 @@ def test_every_way_to_end_is_told(place: Place, text: str, status: int, said: st
     assert place.call(server, "print('and on')") == (0, "and on\n")
 
 
-def test_the_backend_is_imported_once(place: Place) -> None:
+def test_backend_is_imported_once(place: Place) -> None:
     (place.root / "modules" / "backend.py").write_text(
         "import os\nprint('imported by', os.getpid(), flush=True)\nstate = []\n"
     )
@@ -131,7 +131,7 @@ def test_the_backend_is_imported_once(place: Place) -> None:
     assert place.log.read_text().count("imported by") == 1
 
 
-def test_what_an_import_changes_stays_for_the_calls(place: Place) -> None:
+def test_import_side_effects_stay_for_calls(place: Place) -> None:
     """setuptools adds the directory of what it brings along to `sys.path`."""
     (place.root / "more").mkdir()
     (place.root / "more" / "brought.py").write_text("")
@@ -139,7 +139,7 @@ def test_what_an_import_changes_stays_for_the_calls(place: Place) -> None:
     assert place.call(place.start("backend"), "import backend, brought")[0] == 0
 
 
-def test_where_an_import_goes_the_calls_find_themselves(place: Place) -> None:
+def test_calls_run_in_the_directory_left_by_the_import(place: Place) -> None:
     (place.root / "elsewhere").mkdir()
     (place.root / "modules" / "backend.py").write_text("import os\nos.chdir('elsewhere')\nos.umask(0o027)\n")
     text = "import backend, os; print(os.getcwd(), oct(os.umask(0)))"
@@ -148,8 +148,8 @@ def test_where_an_import_goes_the_calls_find_themselves(place: Place) -> None:
         assert place.call(server, text) == (0, f"{place.root / 'elsewhere'} 0o27\n")
 
 
-def test_a_backend_with_threads_is_started_for_each_call(place: Place) -> None:
-    """In a copy its threads would be missing, and whoever waits for one of them would wait for ever."""
+def test_threaded_backend_starts_for_each_call(place: Place) -> None:
+    """A forked copy has no threads, and a caller that waits for one of them would wait forever."""
     (place.root / "modules" / "backend.py").write_text(
         "import queue, threading\nasked, answers = queue.Queue(), queue.Queue()\n"
         "def serve():\n    while True:\n        answers.put(asked.get() + 1)\n"
@@ -162,7 +162,7 @@ def test_a_backend_with_threads_is_started_for_each_call(place: Place) -> None:
 
 
 @pytest.mark.parametrize("text", ["raise ImportError('no')", "raise SystemExit(5)", "import nothing_here", "1 / 0"])
-def test_an_import_that_fails_is_the_calls_affair(place: Place, text: str) -> None:
+def test_failed_import_is_reported_by_the_call(place: Place, text: str) -> None:
     (place.root / "modules" / "backend.py").write_text(f"import sys\nsys.path.append('left')\n{text}\n")
     server = place.start("backend")
     status, said = place.call(
@@ -172,11 +172,11 @@ def test_an_import_that_fails_is_the_calls_affair(place: Place, text: str) -> No
     assert "AssertionError" not in said
 
 
-def test_a_module_that_is_not_there_is_no_fault_of_the_server(place: Place) -> None:
+def test_missing_module_is_no_server_fault(place: Place) -> None:
     assert place.call(place.start("nowhere.at_all"), "print('fine')") == (0, "fine\n")
 
 
-def test_what_one_call_does_to_itself_no_other_finds(place: Place) -> None:
+def test_changes_by_one_call_do_not_reach_the_next(place: Place) -> None:
     server = place.start()
     changes = (
         "import os, sys; os.chdir('/'); os.environ['X'] = 'y'; sys.path.clear(); import builtins; builtins.print = None"
@@ -185,14 +185,14 @@ def test_what_one_call_does_to_itself_no_other_finds(place: Place) -> None:
     assert place.call(server, "import os; print(os.getcwd(), os.environ.get('X'))") == (0, f"{place.root} None\n")
 
 
-def test_a_module_that_appears_between_calls_is_found(place: Place) -> None:
+def test_module_added_between_calls_is_found(place: Place) -> None:
     server = place.start()
     assert place.call(server, "import later")[0] == 1
     (place.root / "modules" / "later.py").write_text("")
     assert place.call(server, "import later")[0] == 0
 
 
-def test_whoever_waits_can_end_a_call_with_all_that_it_started(place: Place) -> None:
+def test_waiting_caller_can_end_a_call_and_its_children(place: Place) -> None:
     server = place.start()
     script = place.script(
         "import subprocess, time\nprint(subprocess.Popen(['sleep', '60']).pid, flush=True)\ntime.sleep(60)\n"
@@ -207,49 +207,39 @@ def test_whoever_waits_can_end_a_call_with_all_that_it_started(place: Place) -> 
 
     thread = threading.Thread(target=work)
     thread.start()
-    while not place.log.read_text():
-        time.sleep(0.01)
+    assert until(place.log.read_text)
     place.children.halt()
-    thread.join(10)
+    thread.join(60)
     assert len(caught) == 1
     server.close()
-    assert is_gone(int(place.log.read_text()))
+    assert until_gone(int(place.log.read_text()))
 
 
-def is_gone(pid: int) -> bool:
-    """Wait a moment for a process to go, and say whether it went."""
-    for _ in range(100):
-        if not Path(f"/proc/{pid}").exists():
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def test_what_a_call_leaves_running_ends_with_the_server(place: Place) -> None:
+def test_processes_left_by_a_call_end_with_the_server(place: Place) -> None:
     server = place.start()
     status, said = place.call(server, "import subprocess; print(subprocess.Popen(['sleep', '60']).pid)")
     assert status == 0
     server.close()
-    assert is_gone(int(said))
+    assert until_gone(int(said))
 
 
-def test_a_server_that_heeds_no_signal_leaves_by_itself(place: Place) -> None:
+def test_signal_resistant_server_exits_by_itself(place: Place) -> None:
     (place.root / "modules" / "backend.py").write_text("import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n")
     server = place.start("backend")
     status, said = place.call(server, "import os; print(os.getppid())")
     assert status == 0
     server.close()
     assert server._worker._child.returncode == 0  # and was not killed
-    assert is_gone(int(said))
+    assert until_gone(int(said))
 
 
-def test_a_server_that_was_killed_is_a_call_that_failed(place: Place) -> None:
+def test_killed_server_is_a_failed_call(place: Place) -> None:
     server = place.start()
     status, _ = place.call(server, "import os, signal; os.kill(os.getppid(), signal.SIGKILL)")
     assert status == -signal.SIGKILL
 
 
-def test_an_interpreter_that_does_not_start_is_a_call_that_failed(place: Place) -> None:
+def test_interpreter_that_does_not_start_is_a_failed_call(place: Place) -> None:
     broken = place.root / "python"
     broken.write_text("#!/bin/sh\necho no home >&2\nexit 3\n")
     broken.chmod(0o755)
@@ -259,7 +249,7 @@ def test_an_interpreter_that_does_not_start_is_a_call_that_failed(place: Place) 
 
 
 @pytest.mark.parametrize("python", sorted(pythons.pythons().values()))
-def test_every_python_that_can_be_a_target_serves(place: Place, python: str) -> None:
+def test_every_target_python_can_serve(place: Place, python: str) -> None:
     server = place.start("json", python)
     text = "import sys; print(sys.version_info[:2], 'json' in sys.modules, __name__)"
     status, said = place.call(server, text)
@@ -267,14 +257,14 @@ def test_every_python_that_can_be_a_target_serves(place: Place, python: str) -> 
     assert said.endswith("True __main__\n")
 
 
-def test_it_names_nothing_of_ours(place: Place) -> None:
+def test_server_imports_nothing_of_commonwheel(place: Place) -> None:
     folder = os.path.dirname(hook_server.__file__)
     status, said = place.call(place.start(), "import sys; print('\\n'.join(sys.path)); import builder")
     assert status == 1
     assert folder not in said.splitlines()
 
 
-def test_a_call_has_variables_of_its_own(place: Place) -> None:
+def test_each_call_has_its_own_variables(place: Place) -> None:
     server = place.start()
     tells = place.script("import os; print(os.environ.get('A'), os.environ.get('B'))")
     for environ in ({"A": "1=2 é", "B": ""}, {}):
@@ -285,8 +275,7 @@ def test_a_call_has_variables_of_its_own(place: Place) -> None:
 def wait_until_it_waits(server: Server) -> None:
     """Return when a server has started, and reads what it is to load: nothing is there yet that it could find."""
     process = server._worker._child.pid
-    while os.readlink(f"/proc/{process}/fd/0") != os.devnull:
-        time.sleep(0.01)
+    assert until(lambda: os.readlink(f"/proc/{process}/fd/0") == os.devnull)
 
 
 @pytest.fixture
@@ -297,7 +286,7 @@ def built(tmp_path: Path) -> Path:
     return found
 
 
-def test_what_is_installed_after_the_start_is_there_as_if_it_had_been_before(place: Place, built: Path) -> None:
+def test_packages_installed_after_the_start_are_visible(place: Place, built: Path) -> None:
     """The interpreter is started while its environment is filled: `.pth` files, too, count as they do at any start."""
     import json
 
@@ -325,7 +314,7 @@ def test_what_is_installed_after_the_start_is_there_as_if_it_had_been_before(pla
     assert mine == theirs
 
 
-def test_what_was_there_at_the_start_is_not_done_again(place: Place, built: Path) -> None:
+def test_startup_work_is_not_repeated(place: Place, built: Path) -> None:
     (built / "shim.py").write_text("")
     (built / "a.pth").write_text("import sys; sys.shims = getattr(sys, 'shims', 0) + 1\n")
     python, text = str(place.root / "env" / "bin" / "python"), "import sys; print(sys.shims)"

@@ -15,7 +15,7 @@ def output(tmp_path: Path) -> Output:
     return Output(str(tmp_path / "scratch"), str(tmp_path), "demo-1.0.tar.gz")
 
 
-def test_lines_can_be_read_while_the_build_runs(output: Output) -> None:
+def test_lines_are_readable_during_the_build(output: Output) -> None:
     assert output.path == ""
     output.begin("build_wheel")
     output.add(b"one\n")
@@ -25,7 +25,7 @@ def test_lines_can_be_read_while_the_build_runs(output: Output) -> None:
     assert os.stat(output.path).st_mode & 0o777 == 0o600
 
 
-def test_each_call_has_its_own_tail_and_the_file_has_all(output: Output) -> None:
+def test_each_call_has_its_tail_and_the_file_has_all(output: Output) -> None:
     output.begin("first")
     output.add(b"before\n")
     output.begin("second")
@@ -35,7 +35,7 @@ def test_each_call_has_its_own_tail_and_the_file_has_all(output: Output) -> None
     assert b"before" in Path(output.path).read_bytes()
 
 
-def test_the_tail_of_much_is_short_and_the_memory_small(output: Output) -> None:
+def test_tail_of_large_output_is_short(output: Output) -> None:
     output.begin("x")
     for number in range(5000):
         output.add(b"%d\n" % number)
@@ -45,7 +45,7 @@ def test_the_tail_of_much_is_short_and_the_memory_small(output: Output) -> None:
     assert Path(output.path).read_bytes().count(b"\n") == 5001
 
 
-def test_a_kept_log_outlives_the_scratch_space(output: Output, tmp_path: Path) -> None:
+def test_kept_log_outlives_the_scratch_space(output: Output, tmp_path: Path) -> None:
     output.begin("x")
     path = output.keep()
     output.add(b"later\n")
@@ -56,7 +56,7 @@ def test_a_kept_log_outlives_the_scratch_space(output: Output, tmp_path: Path) -
     assert "demo-1.0" in path
 
 
-def test_a_closed_file_stays_and_what_follows_goes_to_another(output: Output) -> None:
+def test_closed_file_stays_and_next_output_uses_another(output: Output) -> None:
     output.begin("first")
     first = output.path
     states = [output.is_open]
@@ -80,7 +80,7 @@ def test_only_the_newest_logs_stay(output: Output, tmp_path: Path) -> None:
     assert (tmp_path / "other").exists()
 
 
-def test_without_a_place_to_write_the_last_lines_are_still_known(tmp_path: Path) -> None:
+def test_last_lines_are_known_without_a_writable_place(tmp_path: Path) -> None:
     output = Output(str(tmp_path / "missing"), str(tmp_path), "x")
     output.begin("x")
     output.add(b"said\n")

@@ -18,7 +18,7 @@ def tree(tmp_path: Path, **files: str | bytes) -> str:
     return write_tree(tmp_path, {name.replace("_", "."): text for name, text in files.items()})
 
 
-def test_a_static_project_is_known_without_a_build(tmp_path: Path) -> None:
+def test_static_project_needs_no_build(tmp_path: Path) -> None:
     found = static.metadata_of(tree(tmp_path, pyproject_toml=STATIC))
     assert found is not None
     assert (found.name, found.version, [str(one) for one in found.requires]) == ("demo-project", "1.0", ["other>=2"])
@@ -34,11 +34,11 @@ def test_a_static_project_is_known_without_a_build(tmp_path: Path) -> None:
         '[project]\nname = 3\nversion = "1"\n',
     ],
 )
-def test_what_only_a_build_knows_is_left_to_it(tmp_path: Path, text: str) -> None:
+def test_dynamic_values_are_left_to_the_build(tmp_path: Path, text: str) -> None:
     assert static.metadata_of(tree(tmp_path, pyproject_toml=text)) is None
 
 
-def test_an_empty_directory_says_nothing(tmp_path: Path) -> None:
+def test_empty_directory_has_nothing(tmp_path: Path) -> None:
     assert static.metadata_of(str(tmp_path)) is None
     assert static.name_of(str(tmp_path)) == ""
 
@@ -56,7 +56,7 @@ PKG_INFO = "Metadata-Version: {}\nName: demo\nVersion: 2.0\nRequires-Dist: other
         ("2.3", "Dynamic: version", False),
     ],
 )
-def test_the_metadata_of_an_sdist_counts_from_2_2_on(tmp_path: Path, version: str, more: str, counts: bool) -> None:
+def test_sdist_metadata_is_static_from_2_2_on(tmp_path: Path, version: str, more: str, counts: bool) -> None:
     path = write_tree(tmp_path, {"PKG-INFO": PKG_INFO.format(version, more), "pyproject.toml": DYNAMIC})
     found = static.metadata_of(path, archived=True)
     assert (found is not None) is counts
@@ -64,12 +64,12 @@ def test_the_metadata_of_an_sdist_counts_from_2_2_on(tmp_path: Path, version: st
         assert [one.name for one in found.requires] == ["other"]
 
 
-def test_a_pkg_info_in_a_working_directory_may_be_old(tmp_path: Path) -> None:
+def test_pkg_info_in_a_working_directory_is_ignored(tmp_path: Path) -> None:
     path = write_tree(tmp_path, {"PKG-INFO": PKG_INFO.format("2.2", ""), "pyproject.toml": DYNAMIC})
     assert static.metadata_of(path, archived=False) is None
 
 
-def test_a_broken_pkg_info_is_passed_over(tmp_path: Path) -> None:
+def test_broken_pkg_info_is_skipped(tmp_path: Path) -> None:
     path = write_tree(tmp_path, {"PKG-INFO": b"\xff\xfe", "pyproject.toml": STATIC})
     found = static.metadata_of(path, archived=True)
     assert found is not None
@@ -88,11 +88,11 @@ def test_a_broken_pkg_info_is_passed_over(tmp_path: Path) -> None:
         ({"setup.py": ""}, ""),
     ],
 )
-def test_a_name_is_found_where_projects_write_it(tmp_path: Path, files: dict[str, str], name: str) -> None:
+def test_name_is_found_in_project_files(tmp_path: Path, files: dict[str, str], name: str) -> None:
     assert static.name_of(write_tree(tmp_path, files)) == name
 
 
-def test_the_backend_is_what_the_project_says(tmp_path: Path) -> None:
+def test_backend_from_pyproject(tmp_path: Path) -> None:
     text = '[build-system]\nrequires = ["a"]\nbuild-backend = "a.b:c"\nbackend-path = ["x"]\n[project]\nname = 3\n'
     found = static.backend_of(tree(tmp_path, pyproject_toml="\ufeff" + text))
     assert (found.name, found.requires, found.path, found.declared) == ("a.b:c", ("a",), ("x",), True)
@@ -108,26 +108,24 @@ def test_the_backend_is_what_the_project_says(tmp_path: Path) -> None:
         ({"pyproject.toml": "[build-system]\nrequires = []\n"}, LEGACY.requires),
     ],
 )
-def test_without_a_word_about_it_the_backend_is_setuptools_as_of_old(
-    tmp_path: Path, files: dict[str, str], requires: tuple[str, ...]
-) -> None:
+def test_default_backend_is_legacy_setuptools(tmp_path: Path, files: dict[str, str], requires: tuple[str, ...]) -> None:
     found = static.backend_of(write_tree(tmp_path, files))
     assert (found.name, found.requires, found.declared) == (LEGACY.name, requires, False)
 
 
-def test_a_directory_without_a_project_is_told(tmp_path: Path) -> None:
+def test_directory_without_project_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(NotAProject, match="does not look like a Python project") as caught:
         static.backend_of(str(tmp_path))
     assert caught.value.exit_status == 1
 
 
 @pytest.mark.parametrize("text", ["[build-system]\n", '[build-system]\nrequires = ["a b"]\n', "[build-system\n"])
-def test_a_broken_build_system_is_told(tmp_path: Path, text: str) -> None:
+def test_invalid_build_system_is_an_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(InvalidPyproject):
         static.backend_of(tree(tmp_path, pyproject_toml=text))
 
 
-def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+def test_undecodable_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(NotAProject, match="not UTF-8"):
         static.backend_of(tree(tmp_path, pyproject_toml=b"\xff"))
     (tmp_path / "pyproject.toml").unlink()

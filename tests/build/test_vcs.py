@@ -74,8 +74,8 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def test_a_repository_behind_ssh(place: Place) -> None:
-    """By the user's own ssh, with what he tells git of it."""
+def test_ssh_repository(place: Place) -> None:
+    """The user's own ssh is used, with the options that the user sets in git."""
     asked = place.root / "asked"
     ssh = place.root / "ssh"
     ssh.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >> "{asked}"\nfor word; do :; done\nexec sh -c "$word"\n')
@@ -88,7 +88,7 @@ def test_a_repository_behind_ssh(place: Place) -> None:
     assert "git@host.example" in asked.read_text().splitlines()
 
 
-def test_a_repository_behind_https(place: Place) -> None:
+def test_https_repository(place: Place) -> None:
     git(place.path, "update-server-info")
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(place.root / "ca.pem"))
@@ -125,7 +125,7 @@ def test_a_repository_behind_https(place: Place) -> None:
         ("refs/tags/v1.1", "first", "1"),
     ],
 )
-def test_a_name_leads_to_its_commit(place: Place, revision: str | None, expected: str, content: str) -> None:
+def test_name_resolves_to_its_commit(place: Place, revision: str | None, expected: str, content: str) -> None:
     found = place.repositories().resolve(place.source(revision))
     assert found.commit == getattr(place, expected)
     assert found.revision == revision
@@ -136,11 +136,11 @@ def test_a_name_leads_to_its_commit(place: Place, revision: str | None, expected
 
 
 @pytest.mark.parametrize("length", [40, 12, 7])
-def test_a_commit_is_found_by_its_hash_or_the_start_of_it(place: Place, length: int) -> None:
+def test_commit_is_found_by_hash_or_prefix(place: Place, length: int) -> None:
     assert place.repositories().resolve(place.source(place.first[:length])).commit == place.first
 
 
-def test_a_commit_that_no_branch_holds_any_more_is_fetched_by_its_hash(place: Place) -> None:
+def test_unreachable_commit_is_fetched_by_hash(place: Place) -> None:
     git(place.path, "checkout", "--quiet", "--detach", "main")
     lost = commit(place.path, {"x.txt": "lost"})
     git(place.path, "checkout", "--quiet", "main")
@@ -148,14 +148,14 @@ def test_a_commit_that_no_branch_holds_any_more_is_fetched_by_its_hash(place: Pl
     assert (place.work_tree(found) / "x.txt").read_text() == "lost"
 
 
-def test_a_full_hash_that_is_there_is_not_asked_for_again(place: Place) -> None:
+def test_known_full_hash_needs_no_fetch(place: Place) -> None:
     place.repositories().resolve(place.source(place.first))
     before = place.calls.fetches()
     place.repositories().resolve(place.source(place.first))
     assert place.calls.fetches() == before
 
 
-def test_a_branch_is_followed_by_the_next_command_and_not_within_one(place: Place) -> None:
+def test_branch_is_updated_per_command(place: Place) -> None:
     repositories = place.repositories()
     assert repositories.resolve(place.source("main")).commit == place.second
     third = commit(place.path, {"x.txt": "3"})
@@ -164,14 +164,14 @@ def test_a_branch_is_followed_by_the_next_command_and_not_within_one(place: Plac
     assert place.repositories().resolve(place.source()).commit == third
 
 
-def test_a_branch_that_was_rewritten_or_replaced_is_followed(place: Place) -> None:
+def test_rewritten_or_replaced_branch_is_followed(place: Place) -> None:
     place.repositories().resolve(place.source("feature/one"))
     git(place.path, "branch", "-D", "feature/one")
     git(place.path, "branch", "feature")
     assert place.repositories().resolve(place.source("feature")).commit == place.second
 
 
-def test_the_clone_is_shared_by_spellings_and_logins(place: Place) -> None:
+def test_spellings_and_logins_share_a_clone(place: Place) -> None:
     place.repositories().resolve(place.source())
     spelled = VcsSource("git", SafeUrl(place.url.secret + "/"))
     place.repositories().resolve(spelled)
@@ -181,13 +181,13 @@ def test_the_clone_is_shared_by_spellings_and_logins(place: Place) -> None:
     assert os.stat(place.root / "store" / "git" / clones[0]).st_mode & 0o777 == 0o700
 
 
-def test_tags_come_with_a_work_tree(place: Place) -> None:
+def test_work_tree_has_tags(place: Place) -> None:
     """Versions are made of them (setuptools-scm and others ask `git describe`)."""
     tree = place.work_tree(place.repositories().resolve(place.source()))
     assert git(tree, "describe", "--tags").startswith("v1.1-1-g")
 
 
-def test_submodules_come_with_a_work_tree(place: Place) -> None:
+def test_work_tree_has_submodules(place: Place) -> None:
     inner = place.root / "inner"
     repository(inner, {"inner.txt": "inner"})
     git(place.path, "submodule", "add", "--quiet", f"file://{inner}", "deep/inner")
@@ -197,7 +197,7 @@ def test_submodules_come_with_a_work_tree(place: Place) -> None:
     assert (tree / "deep/inner/inner.txt").read_text() == "inner"
 
 
-def test_a_submodule_that_cannot_be_had_is_told(place: Place) -> None:
+def test_unavailable_submodule_is_reported(place: Place) -> None:
     inner = place.root / "inner"
     repository(inner, {"inner.txt": "inner"})
     git(place.path, "submodule", "add", "--quiet", f"file://{inner}", "inner")
@@ -208,7 +208,7 @@ def test_a_submodule_that_cannot_be_had_is_told(place: Place) -> None:
         place.work_tree(source, environ=LOCAL)
 
 
-def test_hooks_of_the_user_do_not_run(place: Place) -> None:
+def test_user_hooks_do_not_run(place: Place) -> None:
     templates = place.root / "templates" / "hooks"
     templates.mkdir(parents=True)
     (templates / "post-checkout").write_text(f"#!/bin/sh\ntouch {place.root}/ran\n")
@@ -222,7 +222,7 @@ def test_hooks_of_the_user_do_not_run(place: Place) -> None:
     assert not (place.root / "ran").exists()
 
 
-def test_a_git_hook_around_us_does_not_lead_astray(place: Place) -> None:
+def test_surrounding_git_hook_variables_are_ignored(place: Place) -> None:
     other = place.root / "other"
     repository(other, {"z": "z"})
     environ = {"GIT_DIR": str(other / ".git"), "GIT_WORK_TREE": str(other), "GIT_INDEX_FILE": str(other / "index")}
@@ -233,7 +233,7 @@ def test_a_git_hook_around_us_does_not_lead_astray(place: Place) -> None:
 
 
 @pytest.mark.parametrize("revision", ["nowhere", "v9.9", "0" * 40, "abcdef1", "refs/heads/nowhere"])
-def test_a_revision_that_does_not_exist_is_told(place: Place, revision: str) -> None:
+def test_missing_revision_is_reported(place: Place, revision: str) -> None:
     with pytest.raises(GitFailed) as caught:
         place.repositories().resolve(place.source(revision))
     assert "a%20repository" in caught.value.message
@@ -241,7 +241,7 @@ def test_a_revision_that_does_not_exist_is_told(place: Place, revision: str) -> 
     assert caught.value.hint
 
 
-def test_what_is_called_alike_is_told(place: Place) -> None:
+def test_similar_revisions_are_suggested(place: Place) -> None:
     with pytest.raises(GitFailed, match=r"has no revision `1\.2`") as caught:
         place.repositories().resolve(place.source("1.2"))
     assert caught.value.context == ()
@@ -250,7 +250,7 @@ def test_what_is_called_alike_is_told(place: Place) -> None:
     assert caught.value.context == ("it has: v1.0, v1.1",)
 
 
-def test_a_repository_that_does_not_exist_is_told_without_its_password(place: Place) -> None:
+def test_missing_repository_is_reported_without_password(place: Place) -> None:
     shutil.rmtree(place.path)
     with pytest.raises(GitFailed, match="`git fetch` failed") as caught:
         place.repositories().resolve(place.source())
@@ -262,13 +262,13 @@ def test_a_repository_that_does_not_exist_is_told_without_its_password(place: Pl
 
 
 @pytest.mark.parametrize(("kind", "url"), [("hg", "https://x.example/r"), ("git", "ftp://x.example/r")])
-def test_other_kinds_and_schemes_are_refused(place: Place, kind: str, url: str) -> None:
+def test_other_vcs_and_schemes_are_refused(place: Place, kind: str, url: str) -> None:
     with pytest.raises(GitFailed):
         place.repositories().resolve(VcsSource(kind, SafeUrl(url)))
     assert place.calls.made == []
 
 
-def test_offline_a_branch_is_what_it_was(place: Place) -> None:
+def test_offline_branch_stays_at_the_known_commit(place: Place) -> None:
     with pytest.raises(GitFailed, match="`--offline` forbids"):
         place.repositories(offline="--offline").resolve(place.source("main"))
     place.repositories().resolve(place.source("main"))
@@ -287,7 +287,7 @@ def test_nothing_unfinished_is_left(place: Place) -> None:
 
 
 @pytest.mark.root
-def test_the_clone_of_somebody_else_is_not_used(place: Place) -> None:
+def test_clone_of_another_user_is_not_used(place: Place) -> None:
     place.repositories().resolve(place.source())
     store = place.root / "store" / "git"
     [clone] = [name for name in os.listdir(store) if not name.endswith(".lock")]

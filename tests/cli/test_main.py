@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,12 +15,12 @@ from kit.cli import Cw
 
 
 @pytest.fixture
-def cw(tmp_path):
+def cw(tmp_path: Path) -> Cw:
     return Cw(tmp_path)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_row_leads_somewhere_and_has_help(cw, name):
+def test_every_command_is_importable_and_has_help(cw: Cw, name: str) -> None:
     arguments, functions, shower, summary = COMMANDS[name]
     assert all(key in OPTIONS for key in load(arguments).names())
     assert all(callable(load(function, "commands")) for function in functions.split())
@@ -31,7 +32,7 @@ def test_every_row_leads_somewhere_and_has_help(cw, name):
     assert summary in cw("help").ok().out
 
 
-def test_the_version(cw):
+def test_version(cw: Cw) -> None:
     for words in (["--version"], ["-V"], ["self", "version"]):
         assert cw(*words).ok().out == f"cw {__version__}\n"
     assert cw("self", "version", "--short").ok().out == f"{__version__}\n"
@@ -60,13 +61,13 @@ def ended(before: str) -> subprocess.CompletedProcess[bytes]:
     ],
     ids=["nothing", "registered", "thread", "full"],
 )
-def test_the_process_ends_at_once_and_forgets_nothing(before, last, status):
+def test_process_exits_at_once_and_flushes(before: str, last: bytes, status: int) -> None:
     done = ended(before)
     assert (done.stdout, done.returncode) == (f"cw {__version__}\n".encode() + last, status), done.stderr
 
 
 @pytest.mark.parametrize("words", ["--version", "help", "cache dir", "self version --json"])
-def test_an_output_that_takes_nothing_is_told_without_a_traceback(words):
+def test_closed_output_is_reported_without_traceback(words: str) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "commonwheel", *words.split()],
@@ -81,7 +82,7 @@ def test_an_output_that_takes_nothing_is_told_without_a_traceback(words):
     assert "Traceback" not in done.stderr
 
 
-def test_the_process_does_not_take_the_interpreter_apart():
+def test_process_skips_interpreter_shutdown() -> None:
     cleared = "class Last:\n    def __del__(self): os.write(1, b'cleared')\nlast = Last(); last.me = last"
     assert ended(cleared).stdout == f"cw {__version__}\n".encode()
 
@@ -96,7 +97,7 @@ def test_the_process_does_not_take_the_interpreter_apart():
         "cache dir --color=never",
     ],
 )
-def test_options_may_stand_anywhere(cw, line):
+def test_options_may_stand_anywhere(cw: Cw, line: str) -> None:
     assert cw(*line.split()).ok().out == cw.store + "\n"
 
 
@@ -116,7 +117,7 @@ def test_options_may_stand_anywhere(cw, line):
         ("help nonsense", 0, "Usage: cw <COMMAND>"),
     ],
 )
-def test_overviews(cw, line, code, said):
+def test_overviews(cw: Cw, line: str, code: int, said: str) -> None:
     ran = cw(*line.split())
     assert (ran.code, ran.err) == (code, "")
     assert said in ran.out
@@ -133,24 +134,24 @@ def test_overviews(cw, line, code, said):
         ("--nonsense", "--nonsense"),
     ],
 )
-def test_words_that_mean_nothing(cw, line, said):
+def test_unknown_commands_get_suggestions(cw: Cw, line: str, said: str | None) -> None:
     ran = cw(*line.split()).failed(2)
     if said is not None:
         assert said in ran.err
         assert ran.out == ""
 
 
-def test_other_names(cw):
+def test_command_aliases(cw: Cw) -> None:
     cw("venv").ok()
     for name, meant in ALIASES.items():
         assert f"Usage: cw {meant}" in cw(*name.split(), "--help").ok().out
     assert cw("pip", "ls").ok().out == cw("pip", "list").ok().out
 
 
-def test_a_fault_of_ours_is_told_as_such(cw, monkeypatch):
+def test_internal_error_is_reported_as_a_bug(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
     from commonwheel.commands import cache
 
-    def broken(session):
+    def broken(session: object) -> None:
         raise ZeroDivisionError("of all things")
 
     monkeypatch.setattr(cache, "directory", broken)
@@ -160,10 +161,10 @@ def test_a_fault_of_ours_is_told_as_such(cw, monkeypatch):
     assert "fault of Commonwheel" in ran.err
 
 
-def test_an_interruption_has_its_own_status(cw, monkeypatch):
+def test_interruption_has_its_own_status(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
     from commonwheel.commands import cache
 
-    def interrupted(session):
+    def interrupted(session: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cache, "directory", interrupted)
@@ -171,7 +172,7 @@ def test_an_interruption_has_its_own_status(cw, monkeypatch):
     assert (ran.code, ran.err) == (130, "interrupted\n")
 
 
-def test_a_reader_that_has_seen_enough(tmp_path):
+def test_closed_pipe_is_silent(tmp_path: Path) -> None:
     """`cw help | head -1` is no failure and says nothing."""
     environ = {**os.environ, "CW_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     read, write = os.pipe()
@@ -187,16 +188,15 @@ def test_a_reader_that_has_seen_enough(tmp_path):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_another_directory(cw):
+def test_directory_option(cw: Cw) -> None:
     os.mkdir(cw.path("deep"))
-    cw.write("deep/cw.toml", 'cache-dir = "elsewhere"\n')
-    cw.environ.pop("CW_CACHE_DIR")
-    assert cw("--directory", "deep", "cache", "dir").ok().out == cw.path("deep", "elsewhere") + "\n"
-    assert cw("--project", "deep", "cache", "dir").ok().out == cw.path("deep", "elsewhere") + "\n"
+    cw.write("deep/cw.toml", 'cert = "elsewhere"\n')
+    for words in (("--directory", "deep"), ("--project", "deep")):
+        assert cw.path("deep", "elsewhere") in cw(*words, "config", "cert").ok().out
     assert "`nowhere`" in cw("--directory", "nowhere", "cache", "dir").failed(2).err
 
 
-# --- colour ---------------------------------------------------------------------------------------------------------------
+# --- color ----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_another_directory(cw):
         (["--color", "auto"], {"FORCE_COLOR": "1"}, True),
     ],
 )
-def test_who_decides_about_colour(cw, words, environ, coloured):
+def test_color_precedence(cw: Cw, words: list[str], environ: dict[str, str], coloured: bool) -> None:
     ran = cw("venv", "v", *words, environ=environ).ok()
     assert ("\x1b[" in ran.err) is coloured
 
@@ -220,14 +220,14 @@ def test_who_decides_about_colour(cw, words, environ, coloured):
 # --- errors as data ----------------------------------------------------------------------------------------------------------
 
 
-def test_quiet_twice_hides_errors_too(cw):
+def test_quiet_twice_hides_errors_too(cw: Cw) -> None:
     assert "error:" in cw("pip", "list", "-p", "/nowhere/python").failed(2).err
     assert "error:" in cw("pip", "list", "-p", "/nowhere/python", "-q").failed(2).err
     assert cw("pip", "list", "-p", "/nowhere/python", "-qq").failed(2).err == ""
 
 
 @pytest.mark.parametrize("words", [["--json"], ["--format", "json"], ["--output-format=json"]])
-def test_an_error_is_data_for_who_asks_for_data(cw, words):
+def test_errors_are_json_on_request(cw: Cw, words: list[str]) -> None:
     ran = cw("pip", "list", "-p", "/nowhere/python", *words).failed(2)
     told = json.loads(ran.out)
     assert set(told["error"]) == {"code", "message", "context", "hint"}
@@ -246,7 +246,7 @@ def test_an_error_is_data_for_who_asks_for_data(cw, words):
         ("cw pip install --upg", {"--upgrade", "--upgrade-package", "--upgrade-group"}),
     ],
 )
-def test_bash_completes_commands_and_options(cw, line, expected):
+def test_bash_completes_commands_and_options(cw: Cw, line: str, expected: set[str]) -> None:
     script = cw("generate-shell-completion", "bash").ok().out
     words = line.split()
     ask = f'{script}\nCOMP_WORDS=({" ".join(words)})\nCOMP_CWORD={len(words) - 1}\n_cw\nprintf "%s\\n" "${{COMPREPLY[@]}}"'
@@ -255,6 +255,6 @@ def test_bash_completes_commands_and_options(cw, line, expected):
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_have_a_script(cw, shell):
+def test_other_shells_have_a_script(cw: Cw, shell: str) -> None:
     assert "pip install" in cw("generate-shell-completion", shell).ok().out
     assert "bash, zsh and fish" in cw("generate-shell-completion", "csh").failed(2).err

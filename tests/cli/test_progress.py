@@ -32,11 +32,11 @@ def drawn(kind: str, label: str, total: int | None, done: int) -> str:
         ("download", 4096, 1024, "1.0/4.0 KiB"),
     ],
 )
-def test_how_far_a_task_is(kind: str, total: int | None, done: int, said: str) -> None:
+def test_progress_of_a_task(kind: str, total: int | None, done: int, said: str) -> None:
     line = drawn(kind, "it", total, done)
     assert said in line
     assert ("B" in line.partition("it")[2]) is (kind == "download")
 
 
-def test_what_is_not_counted_says_nothing() -> None:
+def test_uncounted_progress_is_silent() -> None:
     assert "0" not in drawn("download", "repository", None, 0)

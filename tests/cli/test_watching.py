@@ -6,38 +6,47 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from commonwheel.cli import console as consoles
 from commonwheel.cli import load
 from commonwheel.cli.watching import Watcher
+from commonwheel.settings import Settings
 from kit.cli import Cw
 from kit.index_server import Crawl, IndexServer
 from kit.wheels import wheel_bytes, wheel_filename
 
 
-class Off:
-    def flag(self, key):
+class Off(Settings):
+    """Settings that switch nothing on."""
+
+    def __init__(self) -> None:
+        super().__init__({}, {}, "/", lambda _text, _path: {})
+
+    def flag(self, key: str) -> bool:
         return False
 
 
 class Screen(io.StringIO):
     """A terminal that remembers, or something that is none."""
 
-    def __init__(self, tty=True):
+    def __init__(self, tty: bool = True) -> None:
         super().__init__()
         self.tty = tty
 
-    def isatty(self):
+    def isatty(self) -> bool:
         return self.tty
 
 
-def watcher(load_bars=load, **options):
+def watcher(load_bars: Callable[[str], Any] = load, **options: Any) -> Watcher:
     return Watcher(consoles.Console(**options), Off(), load_bars)
 
 
-def test_remarks_by_their_level():
+def test_remarks_by_level() -> None:
     with contextlib.redirect_stderr(Screen(tty=False)) as screen, watcher(verbose=1) as one:
         one.note("info", "done")
         one.note("warning", "odd")
@@ -49,7 +58,7 @@ def test_remarks_by_their_level():
     assert screen.getvalue() == ""
 
 
-def test_a_warning_that_two_parts_give_is_shown_once():
+def test_repeated_warning_is_shown_once() -> None:
     with contextlib.redirect_stderr(Screen()) as screen, watcher() as one:
         one.note("warning", "odd")
         one.note("warning", "odd")
@@ -62,35 +71,35 @@ class Bars:
     made = 0
     last: "Bars"
 
-    def __init__(self, color):
+    def __init__(self, color: bool) -> None:
         Bars.made += 1
-        self.log = []
+        self.log: list[tuple[object, ...]] = []
         Bars.last = self
 
-    def begin(self, number, kind, label, total):
+    def begin(self, number: int, kind: str, label: str, total: int | None) -> None:
         self.log.append(("begin", kind, label, total))
 
-    def advance(self, number, amount):
+    def advance(self, number: int, amount: int) -> None:
         self.log.append(("advance", amount))
 
-    def end(self, number):
+    def end(self, number: int) -> None:
         self.log.append(("end",))
 
-    def hide(self):
+    def hide(self) -> None:
         self.log.append(("hide",))
 
-    def show(self):
+    def show(self) -> None:
         self.log.append(("show",))
 
 
-def run_task(one):
+def run_task(one: Watcher) -> None:
     task = one.begin("download", "lib.whl", 100)
     one.advance(task, 40)
     one.end(task)
 
 
 @pytest.mark.parametrize("tty", [True, False])
-def test_bars_are_for_those_who_wait_at_a_terminal(monkeypatch, tty):
+def test_bars_appear_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, tty: bool) -> None:
     Bars.made = 0
     with contextlib.redirect_stderr(Screen(tty)), watcher(lambda name: Bars) as one:
         run_task(one)  # quick work shows nothing
@@ -104,7 +113,7 @@ def test_bars_are_for_those_who_wait_at_a_terminal(monkeypatch, tty):
         assert Bars.last.log == [begun, ("advance", 40), ("end",), ("hide",), ("show",), ("hide",)]
 
 
-def test_nobody_who_wants_no_progress_gets_any(monkeypatch):
+def test_no_progress_option_hides_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("commonwheel.cli.watching._PATIENCE", -1.0)
     Bars.made = 0
     with contextlib.redirect_stderr(Screen()), watcher(lambda name: Bars, quiet=1) as one:
@@ -112,7 +121,7 @@ def test_nobody_who_wants_no_progress_gets_any(monkeypatch):
     assert Bars.made == 0
 
 
-def test_a_slow_download_is_drawn_on_a_real_terminal_and_cleared_away(tmp_path):
+def test_slow_download_bar_is_drawn_and_cleared(tmp_path: Path) -> None:
     """In a process of its own, on a pseudo terminal: the bar is there while it takes, and not in what remains."""
     with IndexServer() as index:
         data = wheel_bytes("slow", "1.0", {"slow.py": os.urandom(3000).hex()})

@@ -36,7 +36,7 @@ SOME = Arguments(
         ("-p -U", "", {"python": "-U"}),
     ],
 )
-def test_reading(line, positional, given):
+def test_parse_arguments(line: str, positional: str, given: dict[str, object]) -> None:
     parsed = parse(SOME, line.split())
     assert (parsed.positional, parsed.given) == (tuple(positional.split()), given)
 
@@ -56,13 +56,13 @@ def test_reading(line, positional, given):
         ("--up", "`--up`"),  # no abbreviations: a new option must not change what a script means
     ],
 )
-def test_what_is_wrong_is_told_with_what_may_have_been_meant(line, said):
+def test_invalid_arguments_get_suggestions(line: str, said: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse(SOME, line.split())
     assert said in f"{caught.value} {caught.value.hint}"
 
 
-def test_positional_words_are_counted_unless_help_is_wanted():
+def test_positional_arguments_are_counted_unless_help() -> None:
     one = Arguments("Try", "FILE", 1, 1, (("", "help"),))
     for line in ([], ["a", "b"]):
         with pytest.raises(UsageError):
@@ -71,18 +71,18 @@ def test_positional_words_are_counted_unless_help_is_wanted():
 
 
 @pytest.mark.parametrize("spelling", ["--user", "--root", "--platform", "--require-build-hashes"])
-def test_what_pip_has_and_we_have_not_says_what_to_do(spelling):
+def test_unsupported_pip_options_have_a_hint(spelling: str) -> None:
     with pytest.raises(UnknownOption) as caught:
         parse(load(COMMANDS["pip install"][0]), [spelling, "x"])
-    assert "`" in caught.value.hint
+    assert "`" in str(caught.value.hint)
 
 
-def test_options_before_the_command():
+def test_options_before_the_command() -> None:
     given, taken = leading(SOME, ["-q", "--python", "3", "pip", "-U"])
     assert (given, taken) == ({"quiet": 1, "python": "3"}, 3)
 
 
-def test_no_two_options_of_a_command_share_a_spelling_by_accident():
+def test_options_of_a_command_have_distinct_spellings() -> None:
     """An earlier one keeps a contested spelling; where that happens it is on purpose."""
     known = {
         "pip uninstall": set(), "pip list": {"-e", "--editable"}, "pip compile": set(),
@@ -126,6 +126,6 @@ UV = {
 
 
 @pytest.mark.parametrize("name", UV)
-def test_the_options_of_uv_are_there(name):
+def test_options_of_uv_exist(name: str) -> None:
     spellings = load(COMMANDS[name][0]).spellings()
     assert [option for option in UV[name].split() if option not in spellings] == []

@@ -91,7 +91,7 @@ def in_child(work: Callable[[], None]) -> int:
 
 
 def check(world: World, label: str) -> str:
-    """Recover, and hold the environment against its two states; return which one it is, laying the old one anew."""
+    """Recover, compare the environment with its two states, restore the old one, and return which one it was."""
     world.recover()
     outcome = world.outcome()
     assert outcome in {"old", "new"}, label
@@ -111,7 +111,7 @@ def test_each_step_fails_once(room: str, mode: str, kind: str, change: str) -> N
 
 @pytest.mark.root
 @pytest.mark.parametrize("change", ["upgrade", "sync"])
-def test_each_step_fails_and_kills_where_files_are_cloned(room: str, change: str) -> None:
+def test_each_step_fails_and_kills_with_clones(room: str, change: str) -> None:
     with mounts.image(f"{room}/xfs", "xfs") as place:
         world = World(place, "venv", "clone", change)
         fail_each_step(world, f"clone venv {change}", every=False)
@@ -146,7 +146,7 @@ def fail_each_step(world: World, name: str, *, every: bool) -> None:
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize(("mode", "kind"), PLACES)
-def test_killed_at_each_step(room: str, mode: str, kind: str, change: str) -> None:
+def test_kill_at_each_step(room: str, mode: str, kind: str, change: str) -> None:
     kill_at_each_step(World(room, kind, mode, change), f"{mode} {kind} {change}")
 
 
@@ -170,7 +170,7 @@ def kill_at_each_step(world: World, name: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["hardlink", "fold"])
-def test_recovery_is_killed_at_each_step_too(room: str, mode: str) -> None:
+def test_kill_at_each_step_of_recovery(room: str, mode: str) -> None:
     world = World(room, "venv", mode, "upgrade")
     steps = count_steps(world)
     ruins = f"{room}/ruins"
@@ -241,9 +241,7 @@ class PowerCut(Steps):
 
 
 @pytest.mark.parametrize(("mode", "change"), [("copy", "sync"), ("hardlink", "upgrade"), ("fold", "install")])
-def test_power_cut_loses_what_was_not_synced(
-    room: str, mode: str, change: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_power_cut_loses_unsynced_data(room: str, mode: str, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(room, "venv", mode, change)
     steps = count_steps(world)
     mended = 0
@@ -267,12 +265,12 @@ def test_power_cut_loses_what_was_not_synced(
             assert world.recover().damaged == (), label
         assert world.outcome() in {"old", "new"}, label
         world.restore()
-    print(f"{mode} {change}: {steps} power cuts, {mended} mended")
+    print(f"{mode} {change}: {steps} power cuts, {mended} repaired")
     # INSTALLER and RECORD are written in every mode, so some data is always there to be lost
     assert mended > 0
 
 
-def test_synced_change_loses_nothing(room: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_synced_change_survives_a_power_cut(room: str, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(room, "venv", "copy", "upgrade", durability="sync")
     world.run()
     monkeypatch.setattr(facts, "_boot", "the next boot")

@@ -72,7 +72,7 @@ class World:
         self._change()
 
     def restore(self) -> None:
-        """Lay the old state anew. Its files are hard links to the saved ones: whoever wrote into them would be seen."""
+        """Restore the old state. Its files are hard links to the saved ones, so that a write into them is seen."""
         shutil.rmtree(self.root)
         copy_tree(self._saved, self.root)
 
@@ -117,7 +117,7 @@ class World:
         )  # fmt: skip
 
     def _install(self) -> None:
-        # `ns` is there already, as a directory that others own too; `gamma` gets a neighbour inside: it unfolds
+        # `ns` is there already, as a directory that others own too; another package joins `gamma` there: it unfolds
         delta = self.shelf.add(
             "delta", "1.0", {"delta/__init__.py": "one", "ns/delta.py": "one", "gamma/delta/plugin.py": ""},
             console=[("de", "delta:main")], foldable=("delta",),
@@ -129,7 +129,7 @@ class World:
         self.apply(plan.make(installed(self.environment), pins(entry)), [entry])
 
     def _reinstall(self) -> None:
-        # `alpha` as it was, over files that somebody changed or lost
+        # `alpha` as it was, over files that were changed or lost
         entry = self._alpha()
         wanted = plan.make(installed(self.environment), pins(entry, requested=True), plan.Wishes(reinstall_all=True))
         self.apply(wanted, [entry])

@@ -33,7 +33,7 @@ def it_is(root: str, module: str) -> str:
     return f"{root}/lib/python3.11/site-packages/{module.replace('.', '/')}/__init__.py"
 
 
-def test_what_one_compiled_all_import(stocked: Commons, place: str) -> None:
+def test_bytecode_compiled_by_one_user_is_used_by_all(stocked: Commons, place: str) -> None:
     here = stocked
     store = here.share(os.path.join(place, "store"))
     roots = {name: os.path.join(here[name].home, "an env") for name in ("alice", "bob")}
@@ -53,14 +53,14 @@ def test_what_one_compiled_all_import(stocked: Commons, place: str) -> None:
     assert snapshot(os.path.join(store, "v1", "images")).keys() == before.keys()
 
 
-def test_without_an_image_nothing_is_compiled_and_all_is_linked_to_the_entry(stocked: Commons, place: str) -> None:
+def test_without_image_nothing_is_compiled_and_all_is_linked(stocked: Commons, place: str) -> None:
     here = stocked
     store, root = os.path.join(here["carol"].home, "own"), os.path.join(here["carol"].home, "env")
     here.environment("carol", root)
     here.at("carol")(*WORDS, "-p", root, "lib", env={"CW_CACHE_DIR": store}).ok()
     assert "/v1/entries/" in os.path.realpath(it_is(root, "lib"))
     assert not os.path.lexists(f"{store}/v1/images")
-    # asked for later, it is made for what is installed anew
+    # asked for later, it is made for newly installed packages
     words = (*WORDS, "--compile-bytecode", "--reinstall", "-p", root, "lib")
     here.at("carol")(*words, env={"CW_CACHE_DIR": store}).ok()
     assert "/v1/images/" in os.path.realpath(it_is(root, "lib"))
@@ -68,7 +68,7 @@ def test_without_an_image_nothing_is_compiled_and_all_is_linked_to_the_entry(sto
 
 
 @pytest.mark.parametrize("mode", ["hardlink", "copy"])
-def test_what_another_compiled_is_copied_into_files_of_my_own(stocked: Commons, place: str, mode: str) -> None:
+def test_image_of_another_user_is_copied(stocked: Commons, place: str, mode: str) -> None:
     here = stocked
     store = here.share(os.path.join(place, "store"))
     roots = {name: os.path.join(here[name].home, f"env {mode}") for name in ("alice", "bob")}
@@ -90,7 +90,7 @@ def test_what_another_compiled_is_copied_into_files_of_my_own(stocked: Commons, 
         assert owners == {here[name].uid}
 
 
-def test_nobody_reads_what_a_stranger_compiled(stocked: Commons, place: str) -> None:
+def test_untrusted_bytecode_is_not_read(stocked: Commons, place: str) -> None:
     here = stocked
     store, root = os.path.join(place, "open"), os.path.join(here["bob"].home, "env four")
     os.mkdir(store, 0o777)
@@ -106,7 +106,7 @@ def test_nobody_reads_what_a_stranger_compiled(stocked: Commons, place: str) -> 
     assert owners == {here["alice"].uid}
 
 
-def test_packages_that_share_a_directory_come_from_their_images_too(stocked: Commons, place: str) -> None:
+def test_packages_sharing_a_directory_use_their_images(stocked: Commons, place: str) -> None:
     here = stocked
     store, root = os.path.join(here["bob"].home, "own"), os.path.join(here["bob"].home, "env two")
     here.environment("bob", root)
@@ -124,7 +124,7 @@ def test_packages_that_share_a_directory_come_from_their_images_too(stocked: Com
     assert not os.path.lexists(os.path.dirname(os.path.dirname(it_is(root, "space.two"))))
 
 
-def test_a_damaged_image_is_told_once_and_done_without(stocked: Commons, place: str) -> None:
+def test_damaged_image_is_reported_once_and_not_used(stocked: Commons, place: str) -> None:
     here = stocked
     store, root = os.path.join(here["alice"].home, "own"), os.path.join(here["alice"].home, "env three")
     here.environment("alice", root)

@@ -1,7 +1,7 @@
 """The report that this project grew out of (DESIGN.md §1): users who install into conda environments on shared ground.
 
-conda hard-links its package cache into environments. A file there is one inode with the cache of whoever filled it, and
-with every other environment: whoever opens it for writing has changed all of them before a refused chmod tells him.
+conda hard-links its package cache into environments. A file there shares its inode with the cache of another user, and
+with every other environment: opening it for writing changes all of them, before a refused chmod shows the owner.
 """
 
 import os
@@ -162,7 +162,7 @@ def project(place: str, user_id: int) -> str:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("filled_by", ["me", "another"])
-def test_what_conda_linked_from_anothers_cache_is_replaced_and_never_touched(
+def test_files_linked_from_conda_cache_are_replaced_not_changed(
     offered: Commons, place: str, base: str, mode: str, filled_by: str
 ) -> None:
     """uv 0.3.3 left `distutils-precedence.pth` empty, here and in the other user's cache (uv#6648)."""
@@ -186,7 +186,7 @@ def test_what_conda_linked_from_anothers_cache_is_replaced_and_never_touched(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_editable_project_in_such_an_environment(offered: Commons, place: str, base: str, mode: str) -> None:
+def test_editable_project_in_a_conda_environment(offered: Commons, place: str, base: str, mode: str) -> None:
     """The very command of the report: `pip install -e .` with a shared cache and `--link-mode copy`."""
     here = offered
     conda = Conda(here, place, base, owner="carol", user="alice", mode=mode)

@@ -50,7 +50,7 @@ def sound(here: Commons, store: str, environments: list[str]) -> None:
     assert writable_by_all(store) == []
 
 
-def test_processes_of_all_users_on_a_cold_store(stocked: Commons, place: str) -> None:
+def test_users_in_parallel_on_a_cold_store(stocked: Commons, place: str) -> None:
     """Everybody gets everything; what is common is downloaded once, or nearly."""
     here, store = stocked, stocked.share(os.path.join(place, "store"))
     asked = {name: here.downloads(name, "2.0") for name in ("shared", *PACKAGES)}
@@ -75,7 +75,7 @@ def test_processes_of_all_users_on_a_cold_store(stocked: Commons, place: str) ->
     assert temporary(store) == []
 
 
-def test_processes_of_one_user_on_one_environment(stocked: Commons, place: str) -> None:
+def test_processes_in_parallel_on_one_environment(stocked: Commons, place: str) -> None:
     """Each installs something else into the same environment at once: all of it is there in the end."""
     here, root = stocked, os.path.join(place, "v")
     alice = here.at("alice")
@@ -91,7 +91,7 @@ def test_processes_of_one_user_on_one_environment(stocked: Commons, place: str) 
     sound(here, env["CW_CACHE_DIR"], [root])
 
 
-def test_two_hosts_whose_process_numbers_collide(stocked: Commons, place: str) -> None:
+def test_two_hosts_with_equal_process_numbers(stocked: Commons, place: str) -> None:
     """Containers with one store: other names (or the same), and everybody is process 5."""
     here, store = stocked, stocked.share(os.path.join(place, "store"))
     for hosts in (("node1", "node2"), ("same", "same")):
@@ -122,7 +122,7 @@ def test_two_hosts_whose_process_numbers_collide(stocked: Commons, place: str) -
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_clearing_up_meanwhile_breaks_nothing(stocked: Commons, place: str, mode: str) -> None:
+def test_parallel_prune_breaks_nothing(stocked: Commons, place: str, mode: str) -> None:
     """Installs, upgrades and removals, while others prune, clean, verify, repair and init the same store."""
     here, store = stocked, stocked.share(os.path.join(place, "store"))
     people = ("alice", "bob")

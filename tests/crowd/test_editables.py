@@ -1,6 +1,6 @@
 """Three people's projects, installed to be worked on: into a virtual environment, and into one of conda's that is linked from another user's cache.
 
-Everything is done by an ordinary user. What the environment shares with the cache of somebody else loses its name there and
+Everything is done by an ordinary user. What the environment shares with the cache of another user loses its name there and
 nothing more; what was edited is what is imported; and what goes, goes whole.
 """
 
@@ -66,7 +66,7 @@ def given(root: str, user: User) -> None:
 
 
 def conda(place: str, alice: User, carol: User) -> tuple[str, str]:
-    """Lay out an environment as conda does: alice's directories, and files that are carol's, linked from her cache."""
+    """Lay out an environment as conda does: alice's directories, and files that are carol's, linked from carol's cache."""
     root, cache = os.path.join(place, "envs", "work"), os.path.join(place, "pkgs", "three-0.9")
     site = f"{root}/lib/{_NAME}/site-packages"
     for directory in (f"{root}/bin", f"{root}/conda-meta", site):
@@ -94,7 +94,7 @@ def conda(place: str, alice: User, carol: User) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("kind", ["venv", "conda"])
-def test_three_projects_are_installed_edited_and_removed(
+def test_three_editable_projects_installed_edited_and_removed(
     place: str, projects: str, people: tuple[User, User], kind: str
 ) -> None:
     alice, carol = people

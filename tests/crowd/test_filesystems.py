@@ -78,7 +78,7 @@ class World:
         return listed
 
     def is_sound(self, *stores: str) -> bool:
-        """Say whether all that these stores offer is whole."""
+        """Return whether all that these stores offer is complete."""
         return self.cw("cache", "verify", CW_LAYERS=os.pathsep.join(stores)).code == 0
 
 
@@ -135,7 +135,7 @@ READING = ("open", "read", "readdir", "getattr")
 
 @pytest.mark.parametrize("number", ERRORS, ids=NAMES.values())
 @pytest.mark.parametrize("operation", WRITING)
-def test_a_layer_that_fails_while_it_is_written_costs_nothing_but_itself(
+def test_failing_writable_layer_affects_nothing_else(
     world: World, disk: FaultFS, elsewhere: str, operation: str, number: int
 ) -> None:
     """Once at the third operation of its kind, and then at all of them; late errors of close among them (flush)."""
@@ -155,9 +155,7 @@ def test_a_layer_that_fails_while_it_is_written_costs_nothing_but_itself(
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE], ids=("EIO", "ESTALE"))
 @pytest.mark.parametrize("operation", READING)
-def test_a_layer_that_cannot_be_read_is_passed_over(
-    world: World, disk: FaultFS, elsewhere: str, operation: str, number: int
-) -> None:
+def test_unreadable_layer_is_skipped(world: World, disk: FaultFS, elsewhere: str, operation: str, number: int) -> None:
     store = os.path.join(disk.point, "read")
     if not os.path.isdir(store):
         world.cw("pip", "install", "-p", elsewhere, "--reinstall", "demo==2.0", CW_LAYERS=store).ok()
@@ -176,9 +174,7 @@ def test_a_layer_that_cannot_be_read_is_passed_over(
 
 
 @pytest.mark.parametrize("operation", ["create", "write", "flush", "mkdir"])
-def test_when_the_only_store_fails_the_command_does_without(
-    world: World, disk: FaultFS, elsewhere: str, operation: str
-) -> None:
+def test_failing_only_store_is_bypassed(world: World, disk: FaultFS, elsewhere: str, operation: str) -> None:
     """What cannot be kept is fetched for this once, and said."""
     store = world.new(disk.point, "store")
     disk.fail(operation, errno.EIO, times=None)
@@ -196,10 +192,10 @@ def test_when_the_only_store_fails_the_command_does_without(
 
 @pytest.mark.parametrize("number", ERRORS, ids=NAMES.values())
 @pytest.mark.parametrize("operation", ["create", "write", "flush", "mkdir", "rename", "fsync"])
-def test_an_environment_that_fails_is_as_it_was_and_the_error_says_why(
+def test_failing_environment_is_unchanged_and_error_has_a_reason(
     world: World, disk: FaultFS, there: str, operation: str, number: int
 ) -> None:
-    """The second upgrade, after the disk has been mended, succeeds: nothing is in the way."""
+    """The second upgrade, after the disk works again, succeeds: nothing is in the way."""
     before = snapshot(there, without=(".cw",))
     disk.fail(operation, number, nth=2, times=None, path="/v/.cw" if operation == "flush" else "/v/")
     ran = world.cw("pip", "install", "-p", there, "--link-mode", "copy", "demo==2.0").failed(1)
@@ -219,7 +215,7 @@ def test_an_environment_that_fails_is_as_it_was_and_the_error_says_why(
 
 @pytest.mark.parametrize("operation", ["write", "rename", "create"])
 @pytest.mark.parametrize("nth", [1, 5, 12])
-def test_one_failure_at_any_point_leaves_old_or_new(
+def test_single_failure_anywhere_leaves_old_or_new(
     world: World, disk: FaultFS, there: str, operation: str, nth: int
 ) -> None:
     disk.fail(operation, errno.EIO, nth=nth)
@@ -257,7 +253,7 @@ LACKS = {
 
 
 @pytest.mark.parametrize("lack", LACKS.values(), ids=LACKS)
-def test_a_store_and_an_environment_on_a_file_system_that_lacks_something(
+def test_limited_file_system_holds_store_and_environment(
     world: World, disk: FaultFS, there: str, lack: Callable[[FaultFS], object]
 ) -> None:
     """Everything works: with other links, without locks, with the modes that there are."""
@@ -273,9 +269,7 @@ def test_a_store_and_an_environment_on_a_file_system_that_lacks_something(
 
 
 @pytest.mark.parametrize("store", ["there", "elsewhere"])
-def test_a_wheel_whose_files_differ_in_case_alone_where_case_is_ignored(
-    world: World, disk: FaultFS, there: str, store: str
-) -> None:
+def test_wheel_with_case_variants_where_case_is_ignored(world: World, disk: FaultFS, there: str, store: str) -> None:
     """One of the two would silently be the other: it is refused, and nothing is changed."""
     if not os.path.exists(f"{world.wheels}/twins-1.0-py3-none-any.whl"):
         make_wheel(world.wheels, "twins", "1.0", {"twins/Name.py": "one = 1\n", "twins/name.py": "two = 2\n"})
@@ -290,9 +284,7 @@ def test_a_wheel_whose_files_differ_in_case_alone_where_case_is_ignored(
 
 
 @pytest.mark.parametrize("ahead", [7 * 86_400, -7 * 86_400], ids=["ahead", "behind"])
-def test_what_a_file_server_dates_by_another_clock_is_neither_new_nor_old_for_that(
-    world: World, disk: FaultFS, there: str, ahead: int
-) -> None:
+def test_server_clock_does_not_make_files_new_or_old(world: World, disk: FaultFS, there: str, ahead: int) -> None:
     """What is used stays, and so does the work of another host; the rests of one that died last year go."""
     store = world.new(disk.point, "store")
     disk.skew_clock(ahead)
@@ -310,7 +302,7 @@ def test_what_a_file_server_dates_by_another_clock_is_neither_new_nor_old_for_th
     os.rmdir(at_work)
 
 
-def test_a_store_whose_directories_list_what_was_there_a_while_ago(world: World, disk: FaultFS, elsewhere: str) -> None:
+def test_stale_listings_on_a_store(world: World, disk: FaultFS, elsewhere: str) -> None:
     """As on another client of a file server: what was published since is found by its name all the same."""
     store = world.new(disk.point, "store")
     words = ("pip", "install", "-p", elsewhere, "--reinstall", "--link-mode")
@@ -385,7 +377,7 @@ def test_store_and_environment_on_different_file_systems(world: World, elsewhere
         assert any("they are different file systems" in one["text"] for one in told)
 
 
-def test_a_lower_layer_of_an_overlay_holds_store_and_environment(world: World) -> None:
+def test_overlay_lower_layer_holds_store_and_environment(world: World) -> None:
     """As in an image: both were made in the layer below; directories there cannot be renamed (EXDEV)."""
     lower = world.new(world.place, "lower")
     os.mkdir(lower)
@@ -401,7 +393,7 @@ def test_a_lower_layer_of_an_overlay_holds_store_and_environment(world: World) -
     assert world.version(f"{lower}/v") == "1.0"
 
 
-def test_a_store_from_which_nothing_may_be_executed(world: World, elsewhere: str) -> None:
+def test_store_on_a_noexec_mount(world: World, elsewhere: str) -> None:
     """A library is mapped as code from where it lies: a link to one there cannot be imported, so it is copied."""
     name = f"ext/native{sysconfig.get_config_var('EXT_SUFFIX')}"
     with mounts.image(world.new(world.place, "noexec"), "ext4", options="noexec") as point:
@@ -433,7 +425,7 @@ def link_often(path: str, names: str) -> None:
         os.link(path, f"{names}/{number}")
 
 
-def test_a_file_with_as_many_names_as_the_file_system_allows(world: World) -> None:
+def test_file_at_the_hard_link_limit(world: World) -> None:
     """ext4 has 65,000 for one inode; the next environment gets a file of its own."""
     with mounts.image(world.new(world.place, "ext4"), "ext4", 96 << 20) as point:
         root, store = world.environment(os.path.join(point, "v")), os.path.join(point, "store")
@@ -454,7 +446,7 @@ def test_a_file_with_as_many_names_as_the_file_system_allows(world: World) -> No
 
 
 @pytest.mark.parametrize("what", ["bytes", "inodes"])
-def test_a_disk_that_is_full_during_an_upgrade(world: World, what: str) -> None:
+def test_full_disk_during_an_upgrade(world: World, what: str) -> None:
     """uv 0.13.9 leaves half of the new version there, listed as installed."""
     limits = ("3m", 0) if what == "bytes" else ("64m", 700)
     with mounts.tmpfs(world.new(world.place, "small"), *limits) as point:

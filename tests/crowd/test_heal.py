@@ -1,4 +1,4 @@
-"""Damage to a store is noticed, told in one line, and mended by the very command that met it; online, and offline where it can be.
+"""Damage to a store is detected, reported in one line, and repaired by the command that met it; online, and offline where it can be.
 
 uv 0.13.9 installs an emptied file as it is, exit status 0, and goes on doing so until the cache is cleaned by hand.
 """
@@ -65,7 +65,7 @@ def warnings(ran: Ran) -> list[str]:
 
 
 @HARM
-def test_a_damaged_entry_is_replaced_by_the_command_that_meets_it(world: World, harm: Harm) -> None:
+def test_damaged_entry_is_replaced_on_use(world: World, harm: Harm) -> None:
     harm(world.entry)
     ran = world.install()
     (line,) = warnings(ran)
@@ -78,7 +78,7 @@ def test_a_damaged_entry_is_replaced_by_the_command_that_meets_it(world: World, 
 
 
 @pytest.mark.parametrize("harm", KEEPING.values(), ids=KEEPING)
-def test_offline_the_wheel_that_was_kept_is_enough(place: str, harm: Harm) -> None:
+def test_kept_wheel_replaces_damage_offline(place: str, harm: Harm) -> None:
     with IndexServer() as index:
         cw = Cw(place)
         cw("cache", "init", "--private", "--keep-archives", cw.store).ok()
@@ -92,7 +92,7 @@ def test_offline_the_wheel_that_was_kept_is_enough(place: str, harm: Harm) -> No
 
 
 @HARM
-def test_offline_another_layer_is_enough(world: World, harm: Harm) -> None:
+def test_another_layer_replaces_damage_offline(world: World, harm: Harm) -> None:
     """The damaged layer comes first; the command goes on with the next one that has the wheel."""
     first = world.cw.path("first")
     world.cw("cache", "init", "--private", first).ok()
@@ -111,7 +111,7 @@ def test_offline_another_layer_is_enough(world: World, harm: Harm) -> None:
 
 
 @pytest.mark.parametrize("mode", ["hardlink", "copy", "symlink", "fold"])
-def test_damage_is_mended_in_every_link_mode(world: World, mode: str) -> None:
+def test_damage_is_repaired_in_every_link_mode(world: World, mode: str) -> None:
     DAMAGE["truncated file"](world.entry)
     DAMAGE["missing file"](world.entry)
     world.install("--link-mode", mode)
@@ -119,7 +119,7 @@ def test_damage_is_mended_in_every_link_mode(world: World, mode: str) -> None:
     assert os.path.getsize(module) == 500
 
 
-def test_offline_and_nothing_at_hand_is_an_error_that_says_so_and_changes_nothing(world: World) -> None:
+def test_unrepairable_offline_is_an_error_and_changes_nothing(world: World) -> None:
     before = snapshot(world.cw.path("v"), without=(".cw",))
     DAMAGE["missing file"](world.entry)
     ran = world.cw("pip", "install", "-p", "v", "--no-deps", "--reinstall", "--offline", "demo").failed(2)
@@ -140,7 +140,7 @@ def forge(entry: str) -> None:
     os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
-def test_verify_finds_what_only_hashing_can_find_and_names_who_holds_it(world: World) -> None:
+def test_verify_hashes_and_names_affected_environments(world: World) -> None:
     world.install("--link-mode", "hardlink")
     forge(world.entry)
     ran = world.cw("cache", "verify").failed(1)
@@ -157,7 +157,7 @@ def test_verify_finds_what_only_hashing_can_find_and_names_who_holds_it(world: W
     assert world.downloads() == 2
 
 
-def test_repair_takes_the_wheel_that_was_kept(place: str) -> None:
+def test_repair_uses_the_kept_wheel(place: str) -> None:
     with IndexServer() as index:
         cw = Cw(place)
         cw("cache", "init", "--private", "--keep-archives", cw.store).ok()
@@ -170,14 +170,14 @@ def test_repair_takes_the_wheel_that_was_kept(place: str) -> None:
         assert world.content() == world.sound
 
 
-def test_verify_of_one_package_leaves_the_others_alone(world: World) -> None:
+def test_verify_of_one_package_ignores_the_others(world: World) -> None:
     world.cw("pip", "install", "-p", "v", "other").ok()
     forge(world.entry)
     assert "Checked 1 entry: all are sound" in world.cw("cache", "verify", "other").ok().err
     world.cw("cache", "verify", "demo").failed(1)
 
 
-def test_after_a_repair_the_rest_of_the_bad_entry_goes_with_prune(world: World) -> None:
+def test_prune_removes_the_rest_of_a_repaired_entry(world: World) -> None:
     DAMAGE["truncated file"](world.entry)
     world.install()
     world.cw("cache", "prune").ok()

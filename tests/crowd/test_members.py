@@ -1,4 +1,4 @@
-"""Accidents of one member of a group, in his own environment: nobody else's environment, and no later install, sees them.
+"""Accidents of a group member in an environment of one user reach no other environment and no later install.
 
 With uv 0.13.9 an edit in one's own environment is, in its default mode on most file systems, an edit of the cache: every
 later install of that package delivers it, with `--require-hashes` too, exit status 0.
@@ -63,9 +63,7 @@ def content(path: str) -> str:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("culprit", ["alice", "bob"])
-def test_what_a_member_does_in_his_environment_stays_there(
-    stocked: Commons, place: str, mode: str, culprit: str
-) -> None:
+def test_changes_in_own_environment_stay_there(stocked: Commons, place: str, mode: str, culprit: str) -> None:
     """Alice has added the package and owns its files; bob uses it. Either may be the clumsy one."""
     here = stocked
     store = here.share(os.path.join(place, "store"))
@@ -86,7 +84,7 @@ def test_what_a_member_does_in_his_environment_stays_there(
 
 
 def notice(here: Commons, place: str, store: str, mode: str) -> None:
-    """Let somebody notice what a folded installation does not look at: the single files behind its links.
+    """Find what a folded installation does not look at: the single files behind its links.
 
     Any installation that places files does, or `cw cache verify`; with that, all who fold have sound files again.
     """
@@ -96,9 +94,7 @@ def notice(here: Commons, place: str, store: str, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_with_force_the_owner_of_an_entry_still_misleads_no_later_install(
-    stocked: Commons, place: str, mode: str
-) -> None:
+def test_entry_changed_by_its_owner_misleads_no_later_install(stocked: Commons, place: str, mode: str) -> None:
     """chmod first, then write: an entry's owner can do that. The next install notices, says so, and has the right bytes."""
     here = stocked
     store = here.share(os.path.join(place, "store"))
@@ -115,9 +111,7 @@ def test_with_force_the_owner_of_an_entry_still_misleads_no_later_install(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_root_is_kept_out_by_no_mode_and_misleads_no_later_install_either(
-    stocked: Commons, place: str, mode: str
-) -> None:
+def test_entry_changed_by_root_misleads_no_later_install(stocked: Commons, place: str, mode: str) -> None:
     """As in most containers: everything is root's, and one careless edit would be in the store at once."""
     here = stocked
     store = os.path.join(place, "store")

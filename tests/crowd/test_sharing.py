@@ -75,7 +75,7 @@ def assert_unchanged(before: dict[str, tuple[object, ...]], root: str, *, but: s
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(OWN)), ids="-".join)
-def test_users_of_any_umask_add_and_use_in_any_order(
+def test_users_with_any_umask_add_and_use_in_any_order(
     stocked: Commons, mounts: tuple[str, str], order: tuple[str, ...]
 ) -> None:
     here, (stores, environments) = stocked, mounts
@@ -112,7 +112,7 @@ def test_users_of_any_umask_add_and_use_in_any_order(
 @pytest.mark.parametrize(
     ("umask", "file", "program"), [(0o022, 0o644, 0o755), (0o002, 0o664, 0o775), (0o077, 0o600, 0o700)]
 )
-def test_copies_have_the_modes_of_whoever_installs(
+def test_copies_have_the_modes_of_the_installing_user(
     stocked: Commons, mounts: tuple[str, str], umask: int, file: int, program: int
 ) -> None:
     here, (stores, environments) = stocked, mounts
@@ -160,7 +160,7 @@ HOW = ("mounted read-only", "without the right to write", "belongs to somebody e
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_a_layer_that_takes_nothing_gives_all_the_same(stocked: Commons, place: str, filled: str, how: str) -> None:
+def test_refusing_layer_still_serves_its_entries(stocked: Commons, place: str, filled: str, how: str) -> None:
     """Hits come out of it and change nothing there; misses go to the personal store; the command does not mind."""
     here = stocked
     store = filled
@@ -224,7 +224,7 @@ def stuff(top: str) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("--link-mode", "fold"), ("--link-mode", "copy")], ids=["auto", "fold", "copy"])
-def test_a_personal_store_that_is_read_only_is_enough_when_it_holds_all(
+def test_complete_read_only_personal_store_suffices(
     stocked: Commons, place: str, filled: str, words: tuple[str, ...]
 ) -> None:
     """Images, sandboxes, CVMFS: uv 0.13.9 cannot make a temporary file there, and gives up."""
@@ -233,14 +233,14 @@ def test_a_personal_store_that_is_read_only_is_enough_when_it_holds_all(
         asked = here.downloads("common", "2.0")
         install(here, "alice", os.path.join(place, "v"), *words, "common", "tool", CW_CACHE_DIR=store)
         assert here.downloads("common", "2.0") == asked
-        # what it does not hold goes where she would keep it if nothing had been named
+        # what it does not hold goes where alice's packages go if no store is named
         asked = here.downloads("of-bob", "2.0")
         for name in ("second", "third"):
             install(here, "alice", os.path.join(place, name), *words, "of-bob", CW_CACHE_DIR=store)
         assert here.downloads("of-bob", "2.0") <= asked + 1
 
 
-def test_my_own_store_mounted_read_only_says_so_when_something_is_missing(stocked: Commons, place: str) -> None:
+def test_own_read_only_mounted_store_reports_missing_entries(stocked: Commons, place: str) -> None:
     here = stocked
     store, root = os.path.join(here["alice"].home, "own"), os.path.join(place, "v")
     install(here, "alice", os.path.join(place, "first"), "common", CW_CACHE_DIR=store)
@@ -252,10 +252,8 @@ def test_my_own_store_mounted_read_only_says_so_when_something_is_missing(stocke
         assert "of-bob==2.0" in here.at("alice")("pip", "freeze", "-p", root).ok().out
 
 
-def test_a_full_hit_writes_nothing_in_that_layer_as_the_system_sees_it(
-    stocked: Commons, place: str, filled: str
-) -> None:
-    """Traced: no call that could change anything is made below the layer's root, not even in vain."""
+def test_full_hit_writes_nothing_as_seen_by_the_kernel(stocked: Commons, place: str, filled: str) -> None:
+    """Traced: no call that could change anything is made below the layer's root, not even one that fails."""
     here = stocked
     alice = here.at("alice")
     root, trace = os.path.join(place, "v"), os.path.join(place, "trace")
@@ -294,7 +292,7 @@ def test_a_full_hit_writes_nothing_in_that_layer_as_the_system_sees_it(
     assert guilty == []
 
 
-def test_a_frozen_store_fails_up_front_with_all_that_is_missing(stocked: Commons, place: str, filled: str) -> None:
+def test_frozen_store_fails_first_and_lists_all_missing(stocked: Commons, place: str, filled: str) -> None:
     here = stocked
     alice, root = here.at("alice"), os.path.join(place, "v")
     env = {"CW_LAYERS": filled, "CW_CACHE_DIR": f"{here['alice'].home}/frozen"}
@@ -311,9 +309,7 @@ def test_a_frozen_store_fails_up_front_with_all_that_is_missing(stocked: Commons
 # --- images ----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_store_that_was_copied_and_mounted_elsewhere_works_for_a_user_without_a_name(
-    stocked: Commons, place: str, filled: str
-) -> None:
+def test_copied_store_works_elsewhere_for_an_unnamed_user(stocked: Commons, place: str, filled: str) -> None:
     """Containers run as any number, with a store that the build of the image has filled."""
     here = stocked
     copied = os.path.join(place, "image", "cache")
@@ -334,9 +330,7 @@ def test_a_store_that_was_copied_and_mounted_elsewhere_works_for_a_user_without_
     assert here.downloads("common", "2.0") == asked
 
 
-def test_a_private_store_of_another_user_serves_whom_the_reader_trusts_and_hurts_nobody(
-    stocked: Commons, place: str
-) -> None:
+def test_foreign_private_store_serves_those_who_trust_it(stocked: Commons, place: str) -> None:
     """The first row of the table in DESIGN.md §1: a cache filled with the default umask, and a second user."""
     here = stocked
     store = os.path.join(here["alice"].home, "default")
@@ -353,7 +347,7 @@ def test_a_private_store_of_another_user_serves_whom_the_reader_trusts_and_hurts
     assert snapshot(store) == before
 
 
-def test_an_entry_has_its_header(stocked: Commons, filled: str) -> None:
+def test_entry_has_a_header(stocked: Commons, filled: str) -> None:
     """Hold the tests above: what they find in the layer is really there."""
     sha256 = next(file.sha256 for file in stocked.index.files["common"] if "2.0" in file.filename)
     assert sorted(os.listdir(entry_in(filled, sha256))) == ["entry.txt", "files.txt", "tree", "wheel"]

@@ -50,7 +50,7 @@ def leftovers(directory: str) -> list[str]:
 # --- names
 
 
-def test_a_temporary_name_tells_its_maker_and_is_never_made_twice(place: str) -> None:
+def test_temporary_name_has_its_process_and_is_unique(place: str) -> None:
     found = {disk.temporary(place) for _ in range(1000)}
     assert len(found) == 1000
     assert {disk.maker(os.path.basename(path)) for path in found} == {(os.uname().nodename, os.getpid())}
@@ -62,14 +62,14 @@ def test_other_names_have_no_maker(name: str) -> None:
     assert disk.maker(name) is None
 
 
-def test_a_host_name_with_dashes_is_told_from_the_numbers() -> None:
+def test_host_name_with_dashes_is_parsed() -> None:
     assert disk.maker(".trash-node-12-a-77-0123456789abcdef") == ("node-12-a", 77)
 
 
 # --- write
 
 
-def test_write_makes_a_file_as_the_umask_says(place: str, umask: int) -> None:
+def test_write_applies_the_umask(place: str, umask: int) -> None:
     path = os.path.join(place, "file")
     assert disk.write(path, NEW) is True
     assert (content(path), mode_of(path)) == (NEW, 0o666 & ~umask)
@@ -77,13 +77,13 @@ def test_write_makes_a_file_as_the_umask_says(place: str, umask: int) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o444, 0o600, 0o664, 0o755])
-def test_a_literal_mode_is_set_whatever_the_umask_is(place: str, umask: int, mode: int) -> None:
+def test_literal_mode_ignores_the_umask(place: str, umask: int, mode: int) -> None:
     path = os.path.join(place, "file")
     disk.write(path, NEW, mode)
     assert mode_of(path) == mode, umask
 
 
-def test_write_replaces_the_name_and_leaves_the_old_file_to_its_other_names(place: str) -> None:
+def test_write_replaces_the_name_and_keeps_other_hard_links(place: str) -> None:
     path, other = os.path.join(place, "file"), os.path.join(place, "other name")
     Path(path).write_bytes(OLD)
     os.chmod(path, 0o444)
@@ -94,7 +94,7 @@ def test_write_replaces_the_name_and_leaves_the_old_file_to_its_other_names(plac
     assert (content(path), content(other), mode_of(other)) == (NEW, OLD, 0o444)
 
 
-def test_write_replaces_a_link_and_not_what_it_leads_to(place: str) -> None:
+def test_write_replaces_a_symlink_not_its_target(place: str) -> None:
     path, target = os.path.join(place, "link"), os.path.join(place, "target")
     Path(target).write_bytes(OLD)
     os.symlink(target, path)
@@ -103,7 +103,7 @@ def test_write_replaces_a_link_and_not_what_it_leads_to(place: str) -> None:
     assert (content(path), content(target)) == (NEW, OLD)
 
 
-def test_of_two_first_writers_one_wins(place: str) -> None:
+def test_second_exclusive_write_fails(place: str) -> None:
     path = os.path.join(place, "file")
     assert disk.write(path, OLD, replace=False) is True
     assert disk.write(path, NEW, replace=False) is False
@@ -111,7 +111,7 @@ def test_of_two_first_writers_one_wins(place: str) -> None:
     assert names(place) == ["file"]
 
 
-def test_of_many_first_writers_at_once_exactly_one_wins(place: str) -> None:
+def test_parallel_exclusive_writes_have_one_winner(place: str) -> None:
     path = os.path.join(place, "file")
     barrier = threading.Barrier(8)
     won: list[int] = []
@@ -129,7 +129,7 @@ def test_of_many_first_writers_at_once_exactly_one_wins(place: str) -> None:
     assert [content(path)] == [b"%d" % number for number in won]
 
 
-def test_a_lost_reply_to_the_link_is_no_loss(place: str) -> None:
+def test_lost_reply_to_link_is_success(place: str) -> None:
     """NFS repeats a request whose reply was lost, and then finds its own work in the way."""
     path = os.path.join(place, "file")
 
@@ -143,7 +143,7 @@ def test_a_lost_reply_to_the_link_is_no_loss(place: str) -> None:
     assert names(place) == ["file"]
 
 
-def test_a_lost_reply_to_the_rename_is_no_loss(place: str) -> None:
+def test_lost_reply_to_rename_is_success(place: str) -> None:
     path = os.path.join(place, "file")
 
     def rename_before(operation: str, _path: str) -> None:
@@ -166,7 +166,7 @@ def test_a_lost_reply_to_the_rename_is_no_loss(place: str) -> None:
     assert content(path) == OLD
 
 
-def test_a_reader_never_sees_a_part(place: str) -> None:
+def test_readers_never_see_a_partial_file(place: str) -> None:
     path = os.path.join(place, "file")
     versions = [b"%d" % number * 100_000 for number in range(2)]
     disk.write(path, versions[0])
@@ -186,7 +186,7 @@ def test_a_reader_never_sees_a_part(place: str) -> None:
     assert seen <= set(versions)
 
 
-def test_write_speaks_of_the_final_name_in_its_errors(place: str) -> None:
+def test_write_errors_name_the_final_path(place: str) -> None:
     path = os.path.join(place, "missing", "file")
     with pytest.raises(disk.DiskError, match="could not write") as caught:
         disk.write(path, NEW)
@@ -203,7 +203,7 @@ def test_write_refuses_to_replace_a_directory(place: str) -> None:
     assert names(place) == ["directory"]
 
 
-def test_durable_syncs_the_data_before_the_name_and_the_directory_after(place: str) -> None:
+def test_durable_write_syncs_data_then_name_then_directory(place: str) -> None:
     seen: list[tuple[str, str]] = []
     disk.observe(lambda operation, path: seen.append((operation, os.path.basename(path))))
     disk.write(os.path.join(place, "file"), NEW, durable=True)
@@ -212,7 +212,7 @@ def test_durable_syncs_the_data_before_the_name_and_the_directory_after(place: s
     assert seen[-1] == ("sync", os.path.basename(place))
 
 
-def test_names_that_are_no_text_are_names(place: str) -> None:
+def test_undecodable_names_are_accepted(place: str) -> None:
     path = os.path.join(place, os.fsdecode(b"\xff\xfe\n\t"))
     disk.write(path, NEW)
     assert content(path) == NEW
@@ -227,7 +227,7 @@ def test_names_that_are_no_text_are_names(place: str) -> None:
 # --- write_new and NewFile
 
 
-def test_write_new_keeps_mode_and_time_and_takes_no_existing_name(place: str, umask: int) -> None:
+def test_write_new_keeps_mode_and_time_and_refuses_existing_name(place: str, umask: int) -> None:
     path = os.path.join(place, "file")
     disk.write_new(path, NEW, 0o555, MTIME)
     facts = os.stat(path)
@@ -238,7 +238,7 @@ def test_write_new_keeps_mode_and_time_and_takes_no_existing_name(place: str, um
     assert content(path) == NEW
 
 
-def test_write_new_does_not_write_through_a_link(place: str) -> None:
+def test_write_new_does_not_follow_a_symlink(place: str) -> None:
     path, target = os.path.join(place, "link"), os.path.join(place, "target")
     os.symlink(target, path)
     with pytest.raises(disk.DiskError):
@@ -246,14 +246,14 @@ def test_write_new_does_not_write_through_a_link(place: str) -> None:
     assert not os.path.exists(target)
 
 
-def test_an_empty_file_costs_no_write(place: str) -> None:
+def test_empty_file_needs_no_write_call(place: str) -> None:
     seen: list[str] = []
     disk.observe(lambda operation, _path: seen.append(operation))
     disk.write_new(os.path.join(place, "empty"), b"")
     assert seen == ["create", "close"]
 
 
-def test_a_directory_is_filled_with_files_that_have_their_modes_and_closed(place: str, umask: int) -> None:
+def test_fill_writes_files_with_modes_and_closes_the_directory(place: str, umask: int) -> None:
     path = os.path.join(place, "tree")
     disk.make_directory(path)
     with disk.fill(path, 0o555, MTIME) as filling:
@@ -272,7 +272,7 @@ def test_a_directory_is_filled_with_files_that_have_their_modes_and_closed(place
     assert os.stat(path).st_mtime_ns == MTIME
 
 
-def test_filling_does_not_write_through_a_link_and_a_failure_leaves_the_directory_open(place: str) -> None:
+def test_fill_refuses_symlinks_and_failure_keeps_directory_open(place: str) -> None:
     os.symlink(os.path.join(place, "target"), os.path.join(place, "link"))
     with pytest.raises(disk.DiskError), disk.fill(place, 0o555) as filling:
         filling.write("link", NEW, 0o444, MTIME)
@@ -283,7 +283,7 @@ def test_filling_does_not_write_through_a_link_and_a_failure_leaves_the_director
     assert caught.value.errno == errno.ENOENT
 
 
-def test_the_mode_of_files_of_one_directory_is_looked_at_once(place: str, umask: int) -> None:
+def test_default_file_mode_of_a_directory_is_read_once(place: str, umask: int) -> None:
     seen: list[str] = []
     disk.observe(lambda operation, _path: seen.append(operation))
     with disk.fill(place, mode_of(place)) as filling:
@@ -293,7 +293,7 @@ def test_the_mode_of_files_of_one_directory_is_looked_at_once(place: str, umask:
     assert seen == ["create", "write", *change, "utime", "close"] * 2
 
 
-def test_a_new_file_is_written_in_parts_and_published(place: str) -> None:
+def test_new_file_is_written_in_parts_and_published(place: str) -> None:
     final = os.path.join(place, "final")
     with disk.create(place, 0o444) as file:
         file.write(b"one ")
@@ -316,7 +316,7 @@ def test_a_new_file_is_written_in_parts_and_published(place: str) -> None:
 
 
 @pytest.mark.parametrize("close", [False, True])
-def test_a_new_file_that_is_not_published_is_gone(place: str, close: bool) -> None:
+def test_unpublished_new_file_is_removed(place: str, close: bool) -> None:
     def write_and_fail() -> None:
         with disk.create(place) as file:
             file.write(NEW)
@@ -329,7 +329,7 @@ def test_a_new_file_that_is_not_published_is_gone(place: str, close: bool) -> No
     assert names(place) == []
 
 
-def test_a_new_file_can_stay_at_its_own_name(place: str) -> None:
+def test_new_file_can_keep_its_own_name(place: str) -> None:
     path = os.path.join(place, "file")
     with disk.create_new(path, 0o640) as file:
         file.write(NEW)
@@ -349,7 +349,7 @@ def source(place: str) -> str:
     return path
 
 
-def test_copies_are_files_of_their_own_with_the_time_of_the_source(place: str, source: str, umask: int) -> None:
+def test_copies_are_independent_and_keep_the_source_time(place: str, source: str, umask: int) -> None:
     path = os.path.join(place, "copy")
     disk.copy(source, path)
     facts = os.stat(path)
@@ -365,7 +365,7 @@ def test_copies_of_every_size(place: str, size: int) -> None:
     assert (content(path), mode_of(path)) == (data, 0o755)
 
 
-def test_a_source_that_became_shorter_is_an_error_and_leaves_nothing(place: str) -> None:
+def test_shrinking_source_is_an_error_and_leaves_nothing(place: str) -> None:
     source, path = os.path.join(place, "source"), os.path.join(place, "copy")
     disk.write_new(source, b"x" * 200_000)
 
@@ -389,7 +389,7 @@ def test_only_regular_files_are_copied(place: str, source: str, kind: str) -> No
 
 
 @pytest.mark.parametrize("way", ["copy", "hardlink", "symlink"])
-def test_no_way_takes_an_existing_name(place: str, source: str, way: str) -> None:
+def test_no_link_mode_replaces_an_existing_name(place: str, source: str, way: str) -> None:
     path = os.path.join(place, "there")
     Path(path).write_bytes(OLD)
     with pytest.raises(disk.DiskError) as caught:
@@ -398,14 +398,14 @@ def test_no_way_takes_an_existing_name(place: str, source: str, way: str) -> Non
     assert content(path) == OLD
 
 
-def test_a_hard_link_that_is_there_already_is_what_was_asked_for(place: str, source: str) -> None:
+def test_existing_hard_link_to_the_source_is_success(place: str, source: str) -> None:
     path = os.path.join(place, "link")
     disk.hard_link(source, path)
     disk.hard_link(source, path)
     assert os.path.samefile(source, path)
 
 
-def test_a_missing_source_is_named_and_never_becomes_a_dangling_link(place: str) -> None:
+def test_missing_source_is_an_error_and_no_dangling_symlink(place: str) -> None:
     missing = os.path.join(place, "missing")
     with pytest.raises(disk.DiskError) as caught:
         disk.place(missing, os.path.join(place, "path"), ("clone", "copy", "symlink"))
@@ -413,7 +413,7 @@ def test_a_missing_source_is_named_and_never_becomes_a_dangling_link(place: str)
     assert names(place) == []
 
 
-def test_place_takes_the_first_way_that_works(place: str, source: str) -> None:
+def test_place_uses_the_first_mode_that_works(place: str, source: str) -> None:
     made = os.path.join(place, "made")
     assert disk.place(source, made, ("hardlink", "copy")) == "hardlink"
     assert disk.place(source, made + "2", ("symlink",)) == "symlink"
@@ -434,7 +434,7 @@ def many(place: str, source: str, count: int) -> tuple[str, str, list[str]]:
 
 
 @pytest.mark.parametrize("way", ["hardlink", "symlink", "copy"])
-def test_place_in_counts_the_ways(place: str, source: str, way: str) -> None:
+def test_place_in_counts_the_modes(place: str, source: str, way: str) -> None:
     full, empty, names = many(place, source, 3)
     seen: list[tuple[str, str]] = []
     disk.observe(lambda operation, path: seen.append((operation, path)))
@@ -449,7 +449,7 @@ def test_place_in_counts_the_ways(place: str, source: str, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["hardlink", "symlink", "copy"])
-def test_place_in_takes_a_directory_that_is_open(place: str, source: str, way: str) -> None:
+def test_place_in_accepts_an_open_directory(place: str, source: str, way: str) -> None:
     """Links are made from what was opened, whatever stands at the path by now."""
     full, empty, names = many(place, source, 3)
     fd = os.open(full, os.O_RDONLY | os.O_DIRECTORY)
@@ -461,20 +461,20 @@ def test_place_in_takes_a_directory_that_is_open(place: str, source: str, way: s
     assert bool(os.stat(os.path.join(empty, "1")).st_mode & 0o100) == (way == "copy")
 
 
-def test_place_in_links_a_symbolic_link_itself(place: str, source: str) -> None:
+def test_place_in_links_a_symlink_itself(place: str, source: str) -> None:
     full, empty, _ = many(place, source, 0)
     os.symlink(source, os.path.join(full, "link"))
     assert disk.place_in(full, empty, ["link"], ("hardlink",)) == {"hardlink": 1}
     assert os.readlink(os.path.join(empty, "link")) == source
 
 
-def test_place_in_takes_what_a_lost_reply_left(place: str, source: str) -> None:
+def test_place_in_accepts_the_result_of_a_lost_reply(place: str, source: str) -> None:
     full, empty, names = many(place, source, 2)
     os.link(source, os.path.join(empty, "1"))
     assert disk.place_in(full, empty, names, ("hardlink", "copy")) == {"hardlink": 2}
 
 
-def test_place_in_says_what_it_could_not_place(place: str, source: str) -> None:
+def test_place_in_reports_unplaced_files(place: str, source: str) -> None:
     full, empty, names = many(place, source, 1)
     with pytest.raises(disk.DiskError, match="missing"):
         disk.place_in(full, empty, [*names, "missing"], ("hardlink", "copy"))
@@ -482,7 +482,7 @@ def test_place_in_says_what_it_could_not_place(place: str, source: str) -> None:
         disk.place_in(full, os.path.join(place, "nowhere"), names, ("hardlink", "copy"))
 
 
-def test_one_file_that_cannot_be_linked_is_copied_alone(place: str, source: str) -> None:
+def test_single_unlinkable_file_is_copied(place: str, source: str) -> None:
     def too_many(operation: str, path: str) -> None:
         if operation == "link" and path.endswith("1"):
             raise OSError(errno.EMLINK, "Too many links")
@@ -495,7 +495,7 @@ def test_one_file_that_cannot_be_linked_is_copied_alone(place: str, source: str)
 @pytest.mark.parametrize(
     "number", [errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.EOPNOTSUPP, errno.EDQUOT]
 )
-def test_whatever_a_link_answers_a_copy_is_tried(place: str, source: str, number: int) -> None:
+def test_any_link_error_falls_back_to_copy(place: str, source: str, number: int) -> None:
     def refuse(operation: str, _path: str) -> None:
         if operation == "link":
             raise OSError(number, os.strerror(number))
@@ -504,7 +504,7 @@ def test_whatever_a_link_answers_a_copy_is_tried(place: str, source: str, number
     assert disk.place(source, os.path.join(place, "path"), ("hardlink", "copy")) == "copy"
 
 
-def test_what_a_file_system_never_does_is_tried_once(place: str, source: str) -> None:
+def test_unsupported_mode_is_tried_once_per_file_system(place: str, source: str) -> None:
     tried: list[str] = []
 
     def refuse(operation: str, path: str) -> None:
@@ -518,7 +518,7 @@ def test_what_a_file_system_never_does_is_tried_once(place: str, source: str) ->
     assert len(tried) == 1
 
 
-def test_what_one_file_answers_is_not_held_against_the_next(place: str, source: str) -> None:
+def test_error_of_one_file_does_not_affect_the_next(place: str, source: str) -> None:
     tried: list[str] = []
 
     def refuse(operation: str, path: str) -> None:
@@ -532,7 +532,7 @@ def test_what_one_file_answers_is_not_held_against_the_next(place: str, source: 
     assert len({*tried}) == 5
 
 
-def test_a_stale_handle_is_opened_again(place: str, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stale_handle_is_reopened(place: str, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [OSError(errno.ESTALE, "Stale file handle", source)] * 2
     real = os.open
 
@@ -549,7 +549,7 @@ def test_a_stale_handle_is_opened_again(place: str, source: str, monkeypatch: py
 # --- directories and trees
 
 
-def test_make_directory_is_content_with_what_is_there(place: str, umask: int) -> None:
+def test_make_directory_accepts_an_existing_one(place: str, umask: int) -> None:
     path = os.path.join(place, "one", "two")
     with pytest.raises(disk.DiskError):
         disk.make_directory(path)
@@ -564,7 +564,7 @@ def test_make_directory_is_content_with_what_is_there(place: str, umask: int) ->
 
 
 @pytest.mark.root
-def test_a_setgid_directory_hands_its_group_on(place: str, umask: int) -> None:
+def test_setgid_directory_passes_its_group_on(place: str, umask: int) -> None:
     shared = os.path.join(place, "shared")
     disk.make_directory(shared, 0o2775)
     os.chown(shared, -1, 4242)
@@ -584,7 +584,7 @@ def staged_tree(place: str) -> str:
     return staged
 
 
-def test_a_tree_appears_whole_and_the_second_gives_way(place: str) -> None:
+def test_tree_appears_atomically_and_second_rename_fails(place: str) -> None:
     final = os.path.join(place, "entry")
     assert disk.publish_tree(staged_tree(place), final) is True
     inode = os.stat(final).st_ino
@@ -592,7 +592,7 @@ def test_a_tree_appears_whole_and_the_second_gives_way(place: str) -> None:
     assert (os.stat(final).st_ino, names(place)) == (inode, ["entry"])
 
 
-def test_a_tree_does_not_replace_a_file(place: str) -> None:
+def test_tree_does_not_replace_a_file(place: str) -> None:
     final = os.path.join(place, "entry")
     Path(final).write_bytes(OLD)
     with pytest.raises(disk.DiskError):
@@ -600,7 +600,7 @@ def test_a_tree_does_not_replace_a_file(place: str) -> None:
     assert content(final) == OLD
 
 
-def test_a_tree_that_is_missing_is_an_error(place: str) -> None:
+def test_missing_tree_is_an_error(place: str) -> None:
     with pytest.raises(disk.DiskError):
         disk.publish_tree(os.path.join(place, ".tmp-x"), os.path.join(place, "entry"))
 
@@ -608,7 +608,7 @@ def test_a_tree_that_is_missing_is_an_error(place: str) -> None:
 # --- names of what exists
 
 
-def test_rename_of_two_names_of_one_file_leaves_one(place: str) -> None:
+def test_rename_of_two_hard_links_leaves_one(place: str) -> None:
     one, two = os.path.join(place, "one"), os.path.join(place, "two")
     Path(one).write_bytes(NEW)
     os.link(one, two)
@@ -616,7 +616,7 @@ def test_rename_of_two_names_of_one_file_leaves_one(place: str) -> None:
     assert names(place) == ["two"]
 
 
-def test_rename_keeps_the_other_names_of_what_it_moves(place: str) -> None:
+def test_rename_keeps_other_hard_links_of_the_target(place: str) -> None:
     one, two, three = (os.path.join(place, name) for name in ("one", "two", "three"))
     Path(one).write_bytes(NEW)
     os.link(one, two)
@@ -624,7 +624,7 @@ def test_rename_keeps_the_other_names_of_what_it_moves(place: str) -> None:
     assert names(place) == ["three", "two"]
 
 
-def test_rename_names_what_is_missing(place: str) -> None:
+def test_rename_error_names_the_missing_path(place: str) -> None:
     with pytest.raises(disk.DiskError) as caught:
         disk.rename(os.path.join(place, "missing"), os.path.join(place, "there"))
     assert caught.value.path == os.path.join(place, "missing")
@@ -638,7 +638,7 @@ def test_swap_link_replaces_a_link_or_file(place: str) -> None:
     assert names(place) == ["link"]
 
 
-def test_retired_things_keep_their_readers_and_free_their_name(place: str) -> None:
+def test_retired_files_stay_open_and_free_their_name(place: str) -> None:
     path = os.path.join(place, "tree")
     os.mkdir(path)
     Path(path, "file").write_bytes(OLD)
@@ -650,7 +650,7 @@ def test_retired_things_keep_their_readers_and_free_their_name(place: str) -> No
     assert disk.retire(path) is None
 
 
-def test_retiring_into_another_directory_falls_back_to_the_parent(place: str) -> None:
+def test_retire_into_other_directory_falls_back_to_the_parent(place: str) -> None:
     path, trash = os.path.join(place, "file"), os.path.join(place, "trash")
     Path(path).write_bytes(OLD)
     retired = disk.retire(path, trash)
@@ -664,7 +664,7 @@ def test_retiring_into_another_directory_falls_back_to_the_parent(place: str) ->
     assert disk.retire(path, trash) is None
 
 
-def test_remove_says_whether_something_was_there(place: str) -> None:
+def test_remove_reports_whether_the_file_existed(place: str) -> None:
     path = os.path.join(place, "file")
     Path(path).write_bytes(b"")
     assert disk.remove(path) is True
@@ -675,7 +675,7 @@ def test_remove_says_whether_something_was_there(place: str) -> None:
         disk.remove(place)
 
 
-def test_remove_directory_leaves_what_is_not_empty(place: str) -> None:
+def test_remove_directory_keeps_a_non_empty_one(place: str) -> None:
     path = os.path.join(place, "directory")
     assert disk.remove_directory(path) is False
     os.mkdir(path)
@@ -688,7 +688,7 @@ def test_remove_directory_leaves_what_is_not_empty(place: str) -> None:
         disk.remove_directory(path)
 
 
-def test_erase_deletes_trees_however_deep_and_follows_no_link(place: str) -> None:
+def test_erase_removes_deep_trees_and_follows_no_symlink(place: str) -> None:
     outside = os.path.join(place, "outside")
     os.mkdir(outside)
     Path(outside, "precious").write_bytes(OLD)
@@ -707,7 +707,7 @@ def test_erase_deletes_trees_however_deep_and_follows_no_link(place: str) -> Non
     assert disk.erase(tree) is True
 
 
-def test_erase_of_a_link_removes_the_link(place: str) -> None:
+def test_erase_of_a_symlink_removes_the_symlink(place: str) -> None:
     target = os.path.join(place, "target")
     os.mkdir(target)
     os.symlink(target, os.path.join(place, "link"))
@@ -715,8 +715,8 @@ def test_erase_of_a_link_removes_the_link(place: str) -> None:
     assert names(place) == ["target"]
 
 
-def test_erase_is_not_led_astray_by_a_link_that_appears_meanwhile(place: str) -> None:
-    """Somebody replaces a directory by a link to a precious one between the listing and the deleting."""
+def test_erase_ignores_a_symlink_planted_meanwhile(place: str) -> None:
+    """Another user replaces a directory by a link to a precious one between the listing and the deletion."""
     outside, tree = os.path.join(place, "outside"), os.path.join(place, ".trash-tree")
     os.mkdir(outside)
     Path(outside, "precious").write_bytes(OLD)
@@ -739,7 +739,7 @@ def test_erase_is_not_led_astray_by_a_link_that_appears_meanwhile(place: str) ->
     assert names(outside) == ["precious"]
 
 
-def test_a_mount_inside_a_tree_stays_as_trash(place: str) -> None:
+def test_mount_inside_a_tree_stays_as_trash(place: str) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root")
     tree = os.path.join(place, "tree")
@@ -758,7 +758,7 @@ def test_a_mount_inside_a_tree_stays_as_trash(place: str) -> None:
 # --- modes and times
 
 
-def test_modes_of_what_has_other_names_are_refused(place: str, source: str) -> None:
+def test_chmod_of_files_with_other_hard_links_is_refused(place: str, source: str) -> None:
     assert disk.set_mode(source, 0o640) is True
     os.link(source, os.path.join(place, "other"))
     with pytest.raises(disk.DiskError, match="further names"):
@@ -772,7 +772,7 @@ def test_modes_of_what_has_other_names_are_refused(place: str, source: str) -> N
     assert mode_of(os.path.join(place, "directory")) == 0o2750
 
 
-def test_times_of_links_are_their_own(place: str, source: str) -> None:
+def test_symlinks_have_their_own_times(place: str, source: str) -> None:
     link = os.path.join(place, "link")
     os.symlink(source, link)
     assert disk.set_times(link, 5_000_000_000) is True
@@ -780,7 +780,7 @@ def test_times_of_links_are_their_own(place: str, source: str) -> None:
 
 
 @pytest.mark.parametrize("operation", ["chmod", "utime"])
-def test_a_file_system_without_modes_or_times_is_no_error(place: str, source: str, operation: str) -> None:
+def test_file_system_without_modes_or_times_is_no_error(place: str, source: str, operation: str) -> None:
     def refuse(found: str, _path: str) -> None:
         if found == operation:
             raise OSError(errno.EPERM, os.strerror(errno.EPERM))
@@ -800,7 +800,7 @@ def test_a_file_system_without_modes_or_times_is_no_error(place: str, source: st
 # --- durability
 
 
-def test_syncs_reach_files_directories_and_file_systems(place: str, source: str) -> None:
+def test_sync_of_files_directories_and_file_systems(place: str, source: str) -> None:
     disk.sync_file(source)
     disk.sync_directory(place)
     disk.sync_filesystem(place)
@@ -932,7 +932,7 @@ def test_every_step_can_fail(place: str, scene: Callable[[str], None]) -> None:
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__[6:])
-def test_ctrl_c_at_any_step_leaves_temporary_names_at_most(place: str, scene: Callable[[str], None]) -> None:
+def test_ctrl_c_at_any_step_leaves_at_most_temporary_names(place: str, scene: Callable[[str], None]) -> None:
     for number in range(1, steps_of(scene, place) + 1):
         prepare(place)
         at_step(number, lambda: signal.raise_signal(signal.SIGINT))
@@ -945,7 +945,7 @@ def test_ctrl_c_at_any_step_leaves_temporary_names_at_most(place: str, scene: Ca
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__[6:])
-def test_a_kill_at_any_step_leaves_old_or_new(place: str, scene: Callable[[str], None]) -> None:
+def test_kill_at_any_step_leaves_old_or_new(place: str, scene: Callable[[str], None]) -> None:
     for number in range(1, steps_of(scene, place) + 1):
         prepare(place)
         child = os.fork()
@@ -959,7 +959,7 @@ def test_a_kill_at_any_step_leaves_old_or_new(place: str, scene: Callable[[str],
             assert disk.erase(os.path.join(place, name))
 
 
-def test_no_descriptor_is_left_open_by_failures(place: str) -> None:
+def test_failures_leave_no_open_descriptors(place: str) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for scene in SCENES:
         for number in range(1, steps_of(scene, place) + 1):
@@ -980,7 +980,7 @@ def test_no_descriptor_is_left_open_by_failures(place: str) -> None:
 
 
 @pytest.mark.root
-def test_a_full_disk_is_told_with_a_remedy_and_leaves_the_old_file(place: str) -> None:
+def test_full_disk_error_has_a_hint_and_keeps_the_old_file(place: str) -> None:
     with tmpfs(os.path.join(place, "small"), "64k") as small:
         path = os.path.join(small, "file")
         disk.write(path, OLD)
@@ -999,7 +999,7 @@ def test_a_full_disk_is_told_with_a_remedy_and_leaves_the_old_file(place: str) -
 
 
 @pytest.mark.root
-def test_a_disk_without_inodes_is_told_as_such(place: str) -> None:
+def test_exhausted_inodes_are_named_in_the_error(place: str) -> None:
     with tmpfs(os.path.join(place, "small"), "1m", inodes=4) as small:
         for number in range(3):
             disk.write(os.path.join(small, str(number)), b"")
@@ -1010,7 +1010,7 @@ def test_a_disk_without_inodes_is_told_as_such(place: str) -> None:
 
 
 @pytest.mark.root
-def test_a_read_only_mount_is_told_as_such_and_existing_directories_are_fine(place: str) -> None:
+def test_read_only_mount_error_keeps_existing_directories(place: str) -> None:
     os.makedirs(os.path.join(place, "real", "inner"))
     with bind(os.path.join(place, "real"), os.path.join(place, "bound"), read_only=True) as bound:
         assert disk.make_directory(os.path.join(bound, "inner")) is False
@@ -1036,7 +1036,7 @@ def test_links_across_file_systems_become_copies(place: str, source: str) -> Non
 
 
 @pytest.mark.root
-def test_two_mounts_of_one_file_system_do_not_link_either(place: str, source: str) -> None:
+def test_two_mounts_of_one_file_system_do_not_link(place: str, source: str) -> None:
     real = os.path.join(place, "real")
     os.mkdir(real)
     with bind(real, os.path.join(place, "bound")) as bound:
@@ -1047,7 +1047,7 @@ def test_two_mounts_of_one_file_system_do_not_link_either(place: str, source: st
 
 @pytest.mark.root
 @pytest.mark.parametrize("kind", ["btrfs", "xfs"])
-def test_clones_share_blocks_and_have_modes_and_times_of_their_own(place: str, kind: str, umask: int) -> None:
+def test_clones_share_blocks_and_have_own_modes_and_times(place: str, kind: str, umask: int) -> None:
     with image(os.path.join(place, kind), kind) as mounted:
         source = os.path.join(mounted, "source")
         disk.write_new(source, os.urandom(3_000_000), 0o444, MTIME)
@@ -1071,7 +1071,7 @@ def test_clones_share_blocks_and_have_modes_and_times_of_their_own(place: str, k
 
 
 @pytest.mark.root
-def test_a_clone_that_is_refused_leaves_nothing(place: str) -> None:
+def test_refused_clone_leaves_nothing(place: str) -> None:
     with image(os.path.join(place, "ext4"), "ext4") as mounted:
         source = os.path.join(mounted, "source")
         disk.write_new(source, NEW)
@@ -1081,7 +1081,7 @@ def test_a_clone_that_is_refused_leaves_nothing(place: str) -> None:
 
 
 @pytest.mark.root
-def test_the_last_hard_link_of_a_file_system_is_followed_by_copies(place: str) -> None:
+def test_copies_follow_after_the_hard_link_limit(place: str) -> None:
     with image(os.path.join(place, "ext4"), "ext4") as mounted:
         source, made = os.path.join(mounted, "source"), os.path.join(mounted, "d")
         disk.write_new(source, NEW)
@@ -1093,7 +1093,7 @@ def test_the_last_hard_link_of_a_file_system_is_followed_by_copies(place: str) -
         assert disk.write(os.path.join(mounted, "first"), NEW, replace=False)
 
 
-def test_a_copy_that_failed_says_which_of_its_files_it_was(place: str) -> None:
+def test_failed_copy_names_the_file(place: str) -> None:
     source, path = os.path.join(place, "source"), os.path.join(place, "copy")
     disk.write(source, b"x" * 100)
     with pytest.raises(disk.DiskError) as caught:
@@ -1120,7 +1120,7 @@ def test_a_copy_that_failed_says_which_of_its_files_it_was(place: str) -> None:
     assert not os.path.exists(f"{path}-second")
 
 
-def test_the_clock_of_a_directory_is_that_of_what_is_made_there(place: str) -> None:
+def test_directory_clock_matches_new_files(place: str) -> None:
     now = disk.clock(place)
     assert now is not None
     assert abs(now - os.stat(place).st_mtime) < 60

@@ -10,7 +10,7 @@ from commonwheel.fs import disk, facts
 from commonwheel.fs.holder import parse
 
 
-def test_a_lock_is_held_by_one_and_leaves_no_trace(place: str) -> None:
+def test_lock_has_one_holder_and_leaves_no_file(place: str) -> None:
     path = os.path.join(place, "lock")
     with disk.lock(path, timeout=1, who="one") as held:
         assert held is True
@@ -25,7 +25,7 @@ def test_a_lock_is_held_by_one_and_leaves_no_trace(place: str) -> None:
     assert os.listdir(place) == []
 
 
-def test_sharers_share_and_exclude_the_exclusive(place: str) -> None:
+def test_shared_locks_coexist_and_exclude_exclusive_ones(place: str) -> None:
     path = os.path.join(place, "lock")
     with disk.lock(path, timeout=0, who="one", shared=True) as one:
         with disk.lock(path, timeout=0, who="two", shared=True) as two:
@@ -37,7 +37,7 @@ def test_sharers_share_and_exclude_the_exclusive(place: str) -> None:
     assert os.listdir(place) == []
 
 
-def test_the_lock_goes_with_an_exception(place: str) -> None:
+def test_exception_releases_the_lock(place: str) -> None:
     path = os.path.join(place, "lock")
 
     def fail() -> None:
@@ -50,7 +50,7 @@ def test_the_lock_goes_with_an_exception(place: str) -> None:
         assert held
 
 
-def test_waiting_is_told_once(place: str) -> None:
+def test_waiting_is_reported_once(place: str) -> None:
     path = os.path.join(place, "lock")
     heard: list[str] = []
     with (
@@ -63,13 +63,13 @@ def test_waiting_is_told_once(place: str) -> None:
     assert heard[0].endswith("installing into /x)")
 
 
-def test_a_place_that_is_missing_has_no_locks(place: str) -> None:
+def test_missing_directory_has_no_locks(place: str) -> None:
     with disk.lock(os.path.join(place, "missing", "lock"), timeout=9, who="one") as held:
         assert held is False
 
 
 @pytest.mark.parametrize("kind", ["foreign text", "large", "directory", "link", "pipe", "second name"])
-def test_what_does_not_look_like_a_lock_file_is_left_alone(place: str, kind: str) -> None:
+def test_foreign_file_at_the_lock_path_is_kept(place: str, kind: str) -> None:
     path, other = os.path.join(place, "lock"), os.path.join(place, "other")
     Path(other).write_bytes(b"")
     if kind == "foreign text":
@@ -93,9 +93,7 @@ def test_what_does_not_look_like_a_lock_file_is_left_alone(place: str, kind: str
 
 
 @pytest.mark.parametrize(("directory", "expected"), [(0o777, 0o664), (0o2775, 0o664), (0o755, 0o644), (0o700, 0o600)])
-def test_a_lock_file_has_the_rights_of_its_directory_but_is_not_the_worlds(
-    place: str, directory: int, expected: int
-) -> None:
+def test_lock_file_mode_follows_directory_without_world_access(place: str, directory: int, expected: int) -> None:
     inner = os.path.join(place, "inner")
     os.mkdir(inner)
     os.chmod(inner, directory)
@@ -104,7 +102,7 @@ def test_a_lock_file_has_the_rights_of_its_directory_but_is_not_the_worlds(
         assert os.stat(path).st_mode & 0o7777 == expected
 
 
-def test_many_processes_hold_it_one_at_a_time(place: str) -> None:
+def test_processes_hold_the_lock_one_at_a_time(place: str) -> None:
     """Each removes the file when it lets go: nobody may hold a file that another one has removed."""
     path, counter = os.path.join(place, "lock"), os.path.join(place, "counter")
     Path(counter).write_text("0")
@@ -129,7 +127,7 @@ def test_many_processes_hold_it_one_at_a_time(place: str) -> None:
     assert os.listdir(place) == ["counter"]
 
 
-def test_the_dead_hold_nothing(place: str) -> None:
+def test_dead_process_holds_no_lock(place: str) -> None:
     path = os.path.join(place, "lock")
     reader, writer = os.pipe()
     child = os.fork()
@@ -149,7 +147,7 @@ def test_the_dead_hold_nothing(place: str) -> None:
     assert os.listdir(place) == []
 
 
-def test_a_child_that_was_forked_meanwhile_holds_nothing(place: str) -> None:
+def test_forked_child_holds_no_lock(place: str) -> None:
     """The descriptor is inherited, and would keep the lock for as long as the child lives."""
     path = os.path.join(place, "lock")
     with disk.lock(path, timeout=1, who="one"):
@@ -165,7 +163,7 @@ def test_a_child_that_was_forked_meanwhile_holds_nothing(place: str) -> None:
         os.waitpid(child, 0)
 
 
-def test_a_lock_is_a_step(place: str) -> None:
+def test_locking_is_a_step(place: str) -> None:
     def refuse(operation: str, _path: str) -> None:
         if operation == "lock":
             raise OSError(524, "Unknown error 524")  # what NFS without lockd has leaked

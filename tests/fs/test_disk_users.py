@@ -33,12 +33,10 @@ def shared(place: str, people: tuple[User, User, User]) -> str:
     return path
 
 
-def test_a_foreign_file_with_names_elsewhere_loses_its_name_and_nothing_else(
-    place: str, people: tuple[User, User, User]
-) -> None:
+def test_foreign_hard_linked_file_loses_one_name_only(place: str, people: tuple[User, User, User]) -> None:
     """The report that began it all: conda hard-links its cache, another user's, into an environment.
 
-    Whoever opened the file there with O_TRUNC emptied the cache for everybody, and then failed to chmod it.
+    Opening the file there with O_TRUNC emptied the cache for everybody, and the chmod that followed failed.
     """
     alice, bob, _ = people
     cache, environment = os.path.join(place, "conda cache"), os.path.join(place, "environment")
@@ -66,9 +64,7 @@ def test_a_foreign_file_with_names_elsewhere_loses_its_name_and_nothing_else(
         os.link(cached, installed)
 
 
-def test_whose_umask_it_is_does_not_decide_who_can_read_a_shared_store(
-    shared: str, people: tuple[User, User, User]
-) -> None:
+def test_umask_does_not_limit_readers_of_a_shared_store(shared: str, people: tuple[User, User, User]) -> None:
     alice, bob, _ = people
     publish = HEAD + (
         "staged = disk.staging(sys.argv[1], 0o2775)\n"
@@ -86,7 +82,7 @@ def test_whose_umask_it_is_does_not_decide_who_can_read_a_shared_store(
     assert not [name for name in os.listdir(shared) if name.startswith(".")]
 
 
-def test_a_foreign_file_is_copied_where_it_cannot_be_linked(shared: str, people: tuple[User, User, User]) -> None:
+def test_foreign_file_that_cannot_be_linked_is_copied(shared: str, people: tuple[User, User, User]) -> None:
     """With fs.protected_hardlinks a foreign file is linked only for who may write it: each file decides for itself."""
     alice, bob, _ = people
     for name, mode in (("read-only", 0o444), ("group's", 0o664)):
@@ -105,7 +101,7 @@ def test_a_foreign_file_is_copied_where_it_cannot_be_linked(shared: str, people:
     assert bob.python(code, os.path.join(shared, "group's"), target + "2").ok().strip() == "hardlink"
 
 
-def test_modes_and_times_of_foreign_files_are_not_touched(shared: str, people: tuple[User, User, User]) -> None:
+def test_modes_and_times_of_foreign_files_stay(shared: str, people: tuple[User, User, User]) -> None:
     alice, bob, _ = people
     path = os.path.join(shared, "file")
     Path(path).write_bytes(b"x")
@@ -130,7 +126,7 @@ FAIL = HEAD + (
 )
 
 
-def test_permission_denied_says_whose_it_is_and_what_would_help(shared: str, people: tuple[User, User, User]) -> None:
+def test_permission_error_names_owner_and_remedy(shared: str, people: tuple[User, User, User]) -> None:
     alice, bob, carol = people
     team = subprocess.run(
         ["stat", "-c", "%G", shared], capture_output=True, text=True, check=True
@@ -157,7 +153,7 @@ def test_permission_denied_says_whose_it_is_and_what_would_help(shared: str, peo
     assert told.endswith(f"hint: ask {alice.name} for write access to `{shared}`, or choose a place of your own\n")
 
 
-def test_a_sticky_directory_is_named_as_the_reason(place: str, people: tuple[User, User, User]) -> None:
+def test_sticky_directory_is_named_as_the_reason(place: str, people: tuple[User, User, User]) -> None:
     alice, bob, _ = people
     sticky = os.path.join(place, "sticky")
     os.mkdir(sticky)
@@ -170,14 +166,14 @@ def test_a_sticky_directory_is_named_as_the_reason(place: str, people: tuple[Use
     assert os.listdir(sticky) == ["file"]
 
 
-def test_an_access_list_is_shown(shared: str, people: tuple[User, User, User]) -> None:
+def test_access_list_is_shown(shared: str, people: tuple[User, User, User]) -> None:
     _, _, carol = people
     subprocess.run(["setfacl", "-m", f"u:{carol.uid}:rx", shared], check=True)
     told = carol.python(FAIL, os.path.join(shared, "file")).ok()
     assert f"directory: {shared}  mode 2775 +acl owner" in told
 
 
-def test_a_default_access_list_stands_in_for_the_umask(shared: str, people: tuple[User, User, User]) -> None:
+def test_default_access_list_replaces_the_umask(shared: str, people: tuple[User, User, User]) -> None:
     alice, bob, _ = people
     subprocess.run(["setfacl", "-d", "-m", "u::rwx,g::rwx,o::---", shared], check=True)
     code = HEAD + "disk.write(sys.argv[1], b'x'); disk.write(sys.argv[1] + '2', b'x', 0o444)"
@@ -187,7 +183,7 @@ def test_a_default_access_list_stands_in_for_the_umask(shared: str, people: tupl
     assert bob.run(["cat", os.path.join(shared, "file")]).ok() == "x"
 
 
-def test_a_tree_without_rights_is_erased_by_its_owner(place: str, people: tuple[User, User, User]) -> None:
+def test_owner_erases_a_tree_without_permissions(place: str, people: tuple[User, User, User]) -> None:
     _, bob, _ = people
     own = os.path.join(place, "bob's")
     os.mkdir(own)
@@ -202,7 +198,7 @@ def test_a_tree_without_rights_is_erased_by_its_owner(place: str, people: tuple[
     assert bob.python(code, own).ok() == "True []\n"
 
 
-def test_what_is_foreign_stays_as_trash_without_an_error(shared: str, people: tuple[User, User, User]) -> None:
+def test_foreign_files_stay_as_trash_without_error(shared: str, people: tuple[User, User, User]) -> None:
     alice, bob, _ = people
     tree = os.path.join(shared, "tree")
     os.makedirs(os.path.join(tree, "locked"))
@@ -217,7 +213,7 @@ def test_what_is_foreign_stays_as_trash_without_an_error(shared: str, people: tu
     assert Path(shared, left, "locked", "file").read_bytes() == b"alice's"
 
 
-def test_a_foreign_tree_cannot_be_erased_and_keeps_its_name(place: str, people: tuple[User, User, User]) -> None:
+def test_foreign_tree_cannot_be_erased_and_keeps_its_name(place: str, people: tuple[User, User, User]) -> None:
     alice, bob, _ = people
     own = os.path.join(place, "alice's")
     os.makedirs(os.path.join(own, "tree"))
@@ -226,7 +222,7 @@ def test_a_foreign_tree_cannot_be_erased_and_keeps_its_name(place: str, people: 
     assert os.listdir(own) == ["tree"]
 
 
-def test_a_lock_file_of_another_user_blocks_nobody(shared: str, people: tuple[User, User, User]) -> None:
+def test_lock_file_of_another_user_does_not_block(shared: str, people: tuple[User, User, User]) -> None:
     alice, bob, carol = people
     path = os.path.join(shared, "lock")
     take = HEAD + (
@@ -249,7 +245,7 @@ def test_a_lock_file_of_another_user_blocks_nobody(shared: str, people: tuple[Us
     assert carol.python(take, path).ok() == "False \n"
 
 
-def test_who_waits_hears_for_whom(shared: str, people: tuple[User, User, User]) -> None:
+def test_waiting_process_learns_the_lock_holder(shared: str, people: tuple[User, User, User]) -> None:
     alice, bob, _ = people
     path = os.path.join(shared, "lock")
     hold = HEAD + (
@@ -277,7 +273,7 @@ def test_who_waits_hears_for_whom(shared: str, people: tuple[User, User, User]) 
     assert bob.python(wait, path).ok() == "held\n"
 
 
-def test_the_lock_of_a_killed_user_is_free(shared: str, people: tuple[User, User, User]) -> None:
+def test_lock_of_a_killed_user_is_free(shared: str, people: tuple[User, User, User]) -> None:
     alice, bob, _ = people
     path = os.path.join(shared, "lock")
     code = HEAD + (
@@ -292,12 +288,12 @@ def test_the_lock_of_a_killed_user_is_free(shared: str, people: tuple[User, User
 
 
 @pytest.mark.root
-def test_a_new_directory_can_be_given_to_a_group_of_ones_own(place: str, people: tuple[User, User, User]) -> None:
+def test_new_directory_gets_a_group_of_the_user(place: str, people: tuple[User, User, User]) -> None:
     alice, bob, _ = people
     team, path = team_of(alice, bob), os.path.join(alice.home, "new")
     code = "disk.make_directory(sys.argv[1]); print(disk.set_group(sys.argv[1], int(sys.argv[2])))"
     assert alice.python(HEAD + code, path, str(team)).ok() == "True\n"
     assert os.stat(path).st_gid == team
-    # a group that is not hers is refused, and that is no error
+    # a group of others is refused, and that is no error
     assert alice.python(HEAD + code, path, str(bob.gid)).ok() == "False\n"
     assert os.stat(path).st_gid == team

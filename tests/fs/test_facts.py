@@ -14,26 +14,26 @@ from kit.mounts import bind, image, overlay, tmpfs
 from kit.users import team_of, users
 
 
-def test_the_lines_about_a_file(place: str) -> None:
+def test_facts_about_a_file(place: str) -> None:
     path = os.path.join(place, "file")
     Path(path).write_bytes(b"")
     os.chmod(path, 0o640)
     me = facts.user_name(os.geteuid())
     lines = facts.describe(path)
     assert lines[0].startswith(f"file     : {path}  mode 0640 owner {me}:")
-    assert lines[1].startswith(f"directory: {place}  mode 0777 owner {me}:")
+    assert lines[1].startswith(f"directory: {place}  mode 1777 owner {me}:")
     assert lines[2].startswith("mount    : /")
     assert lines[3].startswith(f"you      : {me} (uid {os.geteuid()}, groups ")
     assert lines[3].endswith(f" on {facts.host()}")
 
 
-def test_links_are_shown_and_not_followed(place: str) -> None:
+def test_symlinks_are_described_not_followed(place: str) -> None:
     path = os.path.join(place, "link")
     os.symlink("nowhere", path)
     assert facts.describe(path)[0].startswith(f"link     : {path} -> nowhere  owner ")
 
 
-def test_whatever_is_asked_for_there_is_an_answer(place: str) -> None:
+def test_any_path_has_a_description(place: str) -> None:
     for path in ("", "/", ".", "relative", place + "/a/b/c", place + "/\udcff", "a\0b", "/proc/self/mem", "x" * 5000):
         assert facts.describe(path)[-1].startswith("you")
         for number in errno.errorcode:
@@ -43,14 +43,14 @@ def test_whatever_is_asked_for_there_is_an_answer(place: str) -> None:
         facts.is_shared(path)
 
 
-def test_what_is_missing_is_said_from_the_nearest_that_exists(place: str) -> None:
+def test_missing_path_is_described_by_its_nearest_parent(place: str) -> None:
     lines = facts.describe(os.path.join(place, "a", "b", "file"))
     assert lines[0].startswith(f"directory: {place}  mode")
     assert lines[1] == f"missing  : {place}/a/b"
 
 
 @pytest.mark.root
-def test_mounts_are_found_with_spaces_in_their_names(place: str) -> None:
+def test_mount_points_with_spaces_are_found(place: str) -> None:
     with tmpfs(os.path.join(place, "my mount\twith\\odd names")) as mounted:
         found = facts.mount_of(os.path.join(mounted, "not", "there"))
         assert (found.point, found.type) == (mounted, "tmpfs")
@@ -65,7 +65,7 @@ def test_mounts_are_found_with_spaces_in_their_names(place: str) -> None:
 
 
 @pytest.mark.root
-def test_read_only_is_the_mounts_word_and_not_the_modes(place: str) -> None:
+def test_read_only_comes_from_the_mount_not_the_mode(place: str) -> None:
     os.mkdir(os.path.join(place, "real"))
     os.chmod(os.path.join(place, "real"), 0o777)
     with bind(os.path.join(place, "real"), os.path.join(place, "bound"), read_only=True) as bound:
@@ -77,7 +77,7 @@ def test_read_only_is_the_mounts_word_and_not_the_modes(place: str) -> None:
 
 
 @pytest.mark.root
-def test_space_is_counted_in_bytes_and_inodes(place: str) -> None:
+def test_space_in_bytes_and_inodes(place: str) -> None:
     with tmpfs(os.path.join(place, "small"), "1m", inodes=10) as small:
         room = facts.space(small)
         assert (room.bytes_total, room.inodes_free, room.quota) == (1 << 20, 9, "")
@@ -90,7 +90,7 @@ def test_space_is_counted_in_bytes_and_inodes(place: str) -> None:
 
 
 @pytest.mark.root
-def test_the_reasons_against_links(place: str) -> None:
+def test_reasons_against_links(place: str) -> None:
     assert facts.link_reasons(place, place)["hardlink"] == ""
     assert set(facts.link_reasons(place, place)) == {"clone", "hardlink", "copy", "symlink"}
     with tmpfs(os.path.join(place, "other")) as other:
@@ -107,7 +107,7 @@ def test_the_reasons_against_links(place: str) -> None:
 
 
 @pytest.mark.root
-def test_links_of_foreign_files_are_doubted_where_the_kernel_protects_them(place: str) -> None:
+def test_protected_hardlinks_of_foreign_files_are_doubted(place: str) -> None:
     store = os.path.join(place, "store")
     os.mkdir(store)
     code = (
@@ -122,7 +122,7 @@ def test_links_of_foreign_files_are_doubted_where_the_kernel_protects_them(place
 
 
 @pytest.mark.root
-def test_containers_layers_are_mounts_like_others(place: str) -> None:
+def test_overlay_mounts_are_mounts(place: str) -> None:
     lower = os.path.join(place, "lower")
     os.mkdir(lower)
     Path(lower, "file").write_bytes(b"x")
@@ -135,14 +135,14 @@ def test_containers_layers_are_mounts_like_others(place: str) -> None:
 
 
 @pytest.mark.root
-def test_what_other_machines_may_see(place: str) -> None:
+def test_network_file_systems_are_shared_with_other_hosts(place: str) -> None:
     assert facts.is_shared(place) is False
     with faults(os.path.join(place, "mnt")) as mounted:
         assert facts.is_shared(os.path.join(mounted.point, "missing")) is True
 
 
 @pytest.mark.root
-def test_a_file_server_that_gives_root_no_rights_is_told_as_such(place: str) -> None:
+def test_root_squash_is_named(place: str) -> None:
     owner = facts.user_name(os.stat(place).st_uid)
     with faults(os.path.join(place, "mnt"), kind="sshfs") as mounted:
         assert facts.mount_of(mounted.point).type == "fuse.sshfs"
@@ -164,7 +164,7 @@ def test_users_and_groups_have_names_and_members(place: str) -> None:
         name = facts.group_name(team)
         assert facts.group_id(name) == team
         assert facts.group_members(name) == {alice.uid, bob.uid}
-        assert facts.group_members(carol.name) == {carol.uid}  # by being her primary group
+        assert facts.group_members(carol.name) == {carol.uid}  # as a primary group
         code = "from commonwheel.fs import facts; print(facts.my_user(), *facts.my_groups())"
         assert alice.python(code).ok().split() == [str(alice.uid), *map(str, sorted({alice.gid, team}))]
         path = os.path.join(place, "file")
@@ -174,7 +174,7 @@ def test_users_and_groups_have_names_and_members(place: str) -> None:
             assert facts.owner_of(file.fileno()) == bob.uid
 
 
-def test_unknown_people_are_their_numbers() -> None:
+def test_unknown_users_are_shown_as_numbers() -> None:
     assert facts.user_name(3_999_999_999) == "3999999999"
     assert facts.group_name(3_999_999_998) == "3999999998"
     assert facts.group_id("no-such-group") is None
@@ -182,7 +182,7 @@ def test_unknown_people_are_their_numbers() -> None:
     assert facts.group_members("no-such-group") == frozenset()
 
 
-def test_this_machine_and_this_boot_have_names() -> None:
+def test_machine_and_boot_have_identifiers() -> None:
     assert facts.host() == os.uname().nodename
     assert facts.boot_id() == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
@@ -198,15 +198,15 @@ def test_this_machine_and_this_boot_have_names() -> None:
         (errno.ENOSPC, "a quota or a full directory"),
     ],
 )
-def test_each_errno_has_its_remedy(place: str, number: int, expected: str) -> None:
+def test_each_errno_has_a_remedy(place: str, number: int, expected: str) -> None:
     assert expected in str(facts.advice(os.path.join(place, "file"), number))
 
 
-def test_what_nobody_can_advise_on_has_no_advice(place: str) -> None:
+def test_unknown_errors_have_no_advice(place: str) -> None:
     assert facts.advice(place, errno.ENOENT) is None
 
 
-def test_the_warm_path_loads_nothing_that_costs() -> None:
+def test_warm_path_loads_nothing_heavy() -> None:
     heavy = (
         "ctypes", "dataclasses", "typing", "re", "json", "threading", "subprocess", "socket", "contextlib", "tempfile",
         "shutil", "pathlib", "random", "enum",

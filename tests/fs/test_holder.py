@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from commonwheel.fs.holder import LIMIT, Holder, parse
 
 
-def test_a_holder_is_told_in_one_line() -> None:
+def test_holder_is_described_in_one_line() -> None:
     holder = Holder("alice", "node1", 42, 0, "installing into /x y", "boot", True)
     assert parse(holder.line()) == holder
     assert str(holder).startswith("alice on node1 (process 42, since 19")
@@ -14,7 +14,7 @@ def test_a_holder_is_told_in_one_line() -> None:
 
 
 @given(st.text(), st.text(), st.integers(0, 1 << 22), st.integers(0, 1 << 32), st.text(), st.text(), st.booleans())
-def test_odd_names_become_one_line(
+def test_unusual_names_become_one_line(
     user: str, host: str, pid: int, since: int, purpose: str, boot: str, beats: bool
 ) -> None:
     try:

@@ -33,12 +33,12 @@ def constants(name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["_darwin", "_windows"])
-def test_names_and_signatures_are_those_of_linux(name: str) -> None:
+def test_names_and_signatures_match_linux(name: str) -> None:
     assert contract(name) == contract("_linux")
     assert constants(name) >= CONSTANTS
 
 
-def test_what_disk_and_facts_ask_for_is_in_the_contract() -> None:
+def test_contract_lists_every_function_in_use() -> None:
     asked = {
         node.attr
         for file in (disk.__file__, facts.__file__)
@@ -48,7 +48,7 @@ def test_what_disk_and_facts_ask_for_is_in_the_contract() -> None:
     assert asked | {"use_system_calls"} == set(contract("_linux")) | CONSTANTS
 
 
-def test_the_system_is_asked_for_in_one_place() -> None:
+def test_platform_is_selected_in_one_place() -> None:
     asking = {
         file.name
         for file in ROOM.glob("*.py")
@@ -59,7 +59,7 @@ def test_the_system_is_asked_for_in_one_place() -> None:
 
 
 @pytest.mark.parametrize("name", ["_linux", "_darwin", "_windows"])
-def test_every_function_says_what_it_does(name: str) -> None:
+def test_every_function_has_a_docstring(name: str) -> None:
     tree = ast.parse((ROOM / f"{name}.py").read_text())
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):

@@ -20,7 +20,7 @@ def handed_over(request: pytest.FixtureRequest) -> Iterator[bool]:
     _linux._system_call = before
 
 
-def test_a_file_system_is_synced(place: str, handed_over: bool) -> None:
+def test_file_system_is_synced(place: str, handed_over: bool) -> None:
     disk.write(os.path.join(place, "file"), b"x")
     disk.sync_filesystem(place)
     disk.sync_filesystem(os.path.join(place, "file"))
@@ -48,7 +48,7 @@ def test_files_are_published_without_hard_links(place: str, handed_over: bool) -
     assert seen.count("rename") == 2, handed_over
 
 
-def test_an_exclusive_rename_replaces_nothing(place: str) -> None:
+def test_exclusive_rename_replaces_nothing(place: str) -> None:
     one, two, three = (os.path.join(place, name) for name in ("one", "two", "three"))
     Path(one).write_bytes(b"1")
     Path(two).write_bytes(b"2")
@@ -64,7 +64,7 @@ def test_an_exclusive_rename_replaces_nothing(place: str) -> None:
         _linux.rename_exclusive(three, one)
 
 
-def test_what_the_library_lacks_and_what_the_kernel_refuses_are_errors() -> None:
+def test_missing_and_refused_system_calls_are_errors() -> None:
     with pytest.raises(OSError, match="not implemented") as caught:
         system_calls.call("no_such_call", 1)
     assert caught.value.errno == errno.ENOSYS

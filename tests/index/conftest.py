@@ -1,10 +1,10 @@
-"""An index to ask, and a desk to ask it from."""
+"""An index server, and what makes catalogues of it."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from kit.desk import Desk
+from kit.catalogue_fixture import CatalogueFixture
 from kit.index_server import IndexServer
 
 
@@ -16,7 +16,7 @@ def server() -> Iterator[IndexServer]:
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    """Give what makes catalogues, with records in memory."""
-    with Desk() as made:
+def catalogues() -> Iterator[CatalogueFixture]:
+    """Make catalogues with records in memory."""
+    with CatalogueFixture() as made:
         yield made

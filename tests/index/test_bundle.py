@@ -38,7 +38,7 @@ metadata = st.builds(
 
 
 @given(metadata)
-def test_what_is_packed_comes_back_or_is_not_kept(found: Metadata) -> None:
+def test_packed_metadata_round_trips_or_is_not_kept(found: Metadata) -> None:
     body = pack(found)
     texts = [found.requires_python, *found.provides_extra]
     texts += [text for r in found.requires for text in (r.specifier, r.marker, *r.extras)]
@@ -49,7 +49,7 @@ def test_what_is_packed_comes_back_or_is_not_kept(found: Metadata) -> None:
 
 
 @given(st.dictionaries(words, metadata, max_size=6))
-def test_a_bundle_keeps_its_keys_apart(known: dict[str, Metadata]) -> None:
+def test_bundle_separates_keys(known: dict[str, Metadata]) -> None:
     kept = Bundle(INDEX, "demo")
     for key, found in known.items():
         kept.learn(key, pack(found))
@@ -63,14 +63,14 @@ def test_a_bundle_keeps_its_keys_apart(known: dict[str, Metadata]) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_break_the_reader(data: bytes) -> None:
+def test_any_bytes_are_read_safely(data: bytes) -> None:
     assert decode(data, INDEX, "demo").bodies == {}
     assert decode(b"cw-metadata 1 " + data, INDEX, "demo").bodies == {}
 
 
 @settings(max_examples=200)
 @given(st.data())
-def test_a_damaged_bundle_is_never_half_right(data: st.DataObject) -> None:
+def test_damaged_bundle_is_rejected_whole(data: st.DataObject) -> None:
     kept = Bundle(INDEX, "demo")
     kept.learn("mabc", pack(Metadata("demo", "1.0", (Requirement("flask", (), ">=1"),), ">=3.8")))
     record = kept.encode()
@@ -81,7 +81,7 @@ def test_a_damaged_bundle_is_never_half_right(data: st.DataObject) -> None:
     assert decode(record[:at], INDEX, "demo").bodies == {}
 
 
-def test_a_bundle_of_another_project_is_empty() -> None:
+def test_bundle_of_another_project_is_empty() -> None:
     kept = Bundle(INDEX, "demo")
     kept.learn("mabc", pack(Metadata("demo", "1.0")))
     assert decode(kept.encode(), INDEX, "other").bodies == {}
@@ -90,7 +90,7 @@ def test_a_bundle_of_another_project_is_empty() -> None:
 
 
 @given(free)
-def test_bodies_that_nobody_wrote_are_a_miss(text: str) -> None:
+def test_foreign_bodies_are_a_miss(text: str) -> None:
     kept = Bundle(INDEX, "demo", {"key": text})
     try:
         found = kept.find("key", "1.0")
@@ -100,7 +100,7 @@ def test_bodies_that_nobody_wrote_are_a_miss(text: str) -> None:
         assert found is None or text.startswith("=")
 
 
-def test_a_refusal_is_remembered_with_its_reason() -> None:
+def test_refusal_is_kept_with_its_reason() -> None:
     kept = Bundle(INDEX, "demo")
     kept.learn("mabc", refusal("the name\nis wrong"))
     back = decode(kept.encode(), INDEX, "demo")
@@ -108,13 +108,13 @@ def test_a_refusal_is_remembered_with_its_reason() -> None:
         back.find("mabc", "1.0")
 
 
-def test_requires_python_that_begins_like_a_refusal_is_none() -> None:
+def test_requires_python_resembling_a_refusal_is_metadata() -> None:
     body = pack(Metadata("demo", "1.0", (), "!=3.8.1"))
     assert body is not None
     assert unpack("demo", "1.0", body).requires_python == "!=3.8.1"
 
 
-def test_equal_metadata_shares_its_values() -> None:
+def test_equal_metadata_shares_values() -> None:
     body = pack(Metadata("demo", "1.0", (Requirement("flask"), Requirement("numpy", (), ">2"))))
     assert body is not None
     one, two = unpack("demo", "1.0", body), unpack("demo", "2.0", body)
@@ -122,11 +122,11 @@ def test_equal_metadata_shares_its_values() -> None:
     assert two.version == "2.0"
 
 
-def test_a_path_is_never_kept() -> None:
+def test_paths_are_not_stored() -> None:
     assert pack(Metadata("demo", "1.0", (Requirement("x", source=PathSource("/x")),))) is None
 
 
-def test_merging_keeps_what_both_have_learned() -> None:
+def test_merge_keeps_both_sides() -> None:
     mine, other = Bundle(INDEX, "demo"), Bundle(INDEX, "demo")
     mine.learn("a", "=mine\t")
     other.learn("a", "=other\t")
@@ -144,7 +144,7 @@ def row(**fields: object) -> Row:
     return Row(**(said | fields))  # type: ignore[arg-type]
 
 
-def test_a_replaced_file_is_another_key() -> None:
+def test_replaced_file_has_another_key() -> None:
     one = identity(row(metadata="sha256:" + "a" * 64))
     assert identity(row(metadata="sha256:" + "b" * 64)) != one
     # the same metadata beside another wheel of the version is the same metadata
@@ -160,13 +160,13 @@ def test_a_replaced_file_is_another_key() -> None:
     assert identity(row(size=5, digests="stamp:5-6")) != identity(row(size=5, digests="stamp:5-7"))
 
 
-def test_weak_hashes_do_not_identify_a_file_alone() -> None:
+def test_weak_hash_alone_does_not_identify_a_file() -> None:
     assert identity(row(digests="md5:00")) != identity(
         row(digests="md5:00", url="https://y.example/demo-1.0-py3-none-any.whl")
     )
 
 
-def test_what_a_build_said_belongs_to_who_built() -> None:
+def test_build_metadata_belongs_to_its_builder() -> None:
     sdist = row(tag=".tar.gz", filename="demo-1.0.tar.gz", digests="sha256:" + "a" * 64)
     assert identity(sdist, "cp311-linux") != identity(sdist, "cp312-linux")
     assert identity(row(digests="sha256:" + "a" * 64), "cp311-linux") == identity(
@@ -174,7 +174,7 @@ def test_what_a_build_said_belongs_to_who_built() -> None:
     )
 
 
-def test_real_metadata_survives_unchanged() -> None:
+def test_real_metadata_round_trips() -> None:
     text = (
         "Metadata-Version: 2.1\nName: Demo\nVersion: 1.0\nRequires-Python: >=3.8\nProvides-Extra: socks\n"
         "Requires-Dist: idna (<4,>=2.5)\nRequires-Dist: PySocks!=1.5.7,>=1.5.6; extra == 'socks'\n"

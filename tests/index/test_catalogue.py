@@ -5,36 +5,36 @@ import subprocess
 import sys
 
 import commonwheel
-from kit.desk import MARKERS, TAGS, Desk, offer
+from kit.catalogue_fixture import MARKERS, TAGS, CatalogueFixture, offer
 from kit.index_server import IndexServer
 from kit.wheels import make_wheel
 
 
-def test_remarks_tell_of_yanks_and_of_projects_given_up(server: IndexServer, desk: Desk) -> None:
+def test_remarks_on_yanked_versions_and_archived_projects(server: IndexServer, catalogues: CatalogueFixture) -> None:
     offer(server, "demo", "1.0", yanked="it is broken")
     offer(server, "demo", "2.0")
     server.status["demo"] = "archived"
-    catalogue = desk.catalogue(server.url)
+    catalogue = catalogues.catalogue(server.url)
     assert catalogue.remarks("demo", "2.0") == ("`demo` is marked as archived",)
     assert catalogue.remarks("demo", "1.0") == ("`demo` is marked as archived", "`demo` 1.0 was yanked: it is broken")
     assert catalogue.listing("demo").yanked == 0b010
 
 
-def test_a_quarantined_project_cannot_be_used(server: IndexServer, desk: Desk) -> None:
+def test_quarantined_project_is_unusable(server: IndexServer, catalogues: CatalogueFixture) -> None:
     offer(server, "demo", "1.0")
     server.status["demo"] = "quarantined"
-    assert dict(desk.catalogue(server.url).listing("demo").barred) == {"quarantined": 0b10}
+    assert dict(catalogues.catalogue(server.url).listing("demo").barred) == {"quarantined": 0b10}
 
 
-def test_a_warm_answer_loads_nothing_heavy(server: IndexServer, desk: Desk, place: str) -> None:
+def test_warm_answer_loads_nothing_heavy(server: IndexServer, catalogues: CatalogueFixture, place: str) -> None:
     """Clocks lie; the list of modules does not: no parser, no network, no threads for what is remembered."""
     offer(server, "demo", "1.0", "lib>=1; python_version > '3'")
     make_wheel(f"{place}/links", "lib", "2.0")
-    catalogue = desk.catalogue(server.url, links=(f"{place}/links",))
+    catalogue = catalogues.catalogue(server.url, links=(f"{place}/links",))
     catalogue.metadata("demo", "1.0")
     catalogue.metadata("lib", "2.0")
     catalogue.close()
-    for (space, key), record in desk.pages.records.items():
+    for (space, key), record in catalogues.pages.records.items():
         path = f"{place}/records/{space}/{key}"
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
@@ -58,7 +58,7 @@ class Pages:
 def remote():
     raise AssertionError("nothing is to be asked")
 target = Target({MARKERS!r}, {TAGS!r})
-search = Search([Index(SafeUrl({server.url!r}))], [Index(SafeUrl("file://{place}/links"))], Pages(), remote, Rules(), {desk.now})
+search = Search([Index(SafeUrl({server.url!r}))], [Index(SafeUrl("file://{place}/links"))], Pages(), remote, Rules(), {catalogues.now})
 catalogue = Catalogue(target, search)
 catalogue.crawl([Requirement("demo")])
 for name, version in (("demo", "1.0"), ("lib", "2.0")):

@@ -8,7 +8,7 @@ from commonwheel.index.chain import Chained, at_once, mapped, settle
 from commonwheel.net.pending import Pending
 
 
-def test_a_value_is_passed_on_when_it_comes() -> None:
+def test_value_is_passed_on() -> None:
     source: Pending[int] = Pending()
     result = mapped(source, lambda n: n + 1)
     assert not result.done
@@ -30,7 +30,7 @@ def test_errors_are_passed_on_from_both_ends() -> None:
         at_once(lambda: int("no")).result()
 
 
-def test_what_a_value_was_made_of_is_let_go() -> None:
+def test_source_value_is_released() -> None:
     source: Pending[bytes] = Pending()
     result = mapped(source, len)
     assert isinstance(result, Chained)
@@ -41,7 +41,7 @@ def test_what_a_value_was_made_of_is_let_go() -> None:
 
 
 class Hurried(Pending[int]):
-    """Note that somebody waits."""
+    """Note that a thread waits."""
 
     waited = False
 
@@ -50,7 +50,7 @@ class Hurried(Pending[int]):
         super()._wait()
 
 
-def test_waiting_for_the_last_link_hurries_the_first() -> None:
+def test_waiting_promotes_the_first_link() -> None:
     source = Hurried()
     middle: Chained[int] = Chained(source)
     last: Chained[int] = Chained(middle)

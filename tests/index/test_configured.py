@@ -12,7 +12,7 @@ def index(url: str) -> Index:
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
-def test_keys_are_plain_and_differ(one: str, two: str) -> None:
+def test_keys_are_plain_and_distinct(one: str, two: str) -> None:
     keys = [index(f"https://index.example/{text}").key for text in (one, two)]
     for key in keys:
         assert set(key) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-")
@@ -21,7 +21,7 @@ def test_keys_are_plain_and_differ(one: str, two: str) -> None:
         assert keys[0] != keys[1]
 
 
-def test_a_key_can_be_read_and_knows_no_secret() -> None:
+def test_key_is_readable_without_secrets() -> None:
     assert index("https://user:secret@index.example:8080/a/simple/").key.startswith("index.example-8080-a-simple-")
     assert index("https://user:secret@index.example/simple").key == index("https://index.example/simple/").key
     assert index("http://index.example/simple").key != index("https://index.example/simple").key

@@ -9,7 +9,7 @@ from commonwheel import process
 from commonwheel.errors import CommonwheelError
 from commonwheel.index import defaults
 from commonwheel.model import Metadata, SafeUrl
-from kit.desk import Desk
+from kit.catalogue_fixture import CatalogueFixture
 from kit.pages import MemoryPages
 
 pytestmark = pytest.mark.index
@@ -22,10 +22,10 @@ def configured_index() -> SafeUrl:
     )
 
 
-def test_a_small_project_can_be_listed_and_its_metadata_read() -> None:
+def test_small_project_is_listed_with_metadata() -> None:
     found = defaults.configured(os.environ, (sys.prefix,))
-    with Desk(retries=3, environ=os.environ, certificates=found.certificates or None) as desk:
-        catalogue = desk.catalogue(configured_index().secret)
+    with CatalogueFixture(retries=3, environ=os.environ, certificates=found.certificates or None) as catalogues:
+        catalogue = catalogues.catalogue(configured_index().secret)
         try:
             listing = catalogue.listing("iniconfig")
             metadata = catalogue.metadata("iniconfig", "2.0.0")
@@ -39,18 +39,20 @@ def test_a_small_project_can_be_listed_and_its_metadata_read() -> None:
         assert candidate.filename == "iniconfig-2.0.0-py3-none-any.whl"
         assert candidate.digests[0].algorithm == "sha256"
         catalogue.close()
-        made = len(desk.registries)
-        warm = desk.catalogue(configured_index().secret)
+        made = len(catalogues.registries)
+        warm = catalogues.catalogue(configured_index().secret)
         assert warm.listing("iniconfig") == listing
         assert warm.metadata("iniconfig", "2.0.0") == metadata
-        assert len(desk.registries) == made
+        assert len(catalogues.registries) == made
 
 
-def test_a_name_that_nobody_took_is_not_there() -> None:
+def test_unknown_name_is_absent() -> None:
     found = defaults.configured(os.environ, (sys.prefix,))
-    with Desk(retries=3, environ=os.environ, certificates=found.certificates or None) as desk:
+    with CatalogueFixture(retries=3, environ=os.environ, certificates=found.certificates or None) as catalogues:
         try:
-            listing = desk.catalogue(configured_index().secret).listing("commonwheel-is-not-a-name-on-any-index-0")
+            listing = catalogues.catalogue(configured_index().secret).listing(
+                "commonwheel-is-not-a-name-on-any-index-0"
+            )
         except CommonwheelError as error:
             pytest.fail(f"the configured index does not answer: {error.message}", pytrace=False)
         assert listing.versions == ()

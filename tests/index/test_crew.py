@@ -5,7 +5,7 @@ import threading
 from commonwheel.index.crew import Crew
 
 
-def test_jobs_are_done_by_no_more_threads_than_allowed() -> None:
+def test_jobs_run_on_a_limited_number_of_threads() -> None:
     crew = Crew("cw-test", 3)
     release, arrived = threading.Event(), threading.Semaphore(0)
     seen: set[int] = set()
@@ -36,7 +36,7 @@ def test_jobs_are_done_by_no_more_threads_than_allowed() -> None:
     crew.close()
 
 
-def test_one_job_after_another_needs_one_thread() -> None:
+def test_sequential_jobs_need_one_thread() -> None:
     crew = Crew("cw-test", 8)
     threads = set()
     for _ in range(20):
@@ -60,7 +60,7 @@ def named(name: str) -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == name]
 
 
-def test_threads_that_rest_are_gone_and_come_back() -> None:
+def test_idle_threads_end_and_restart() -> None:
     crew = Crew("cw-resting", 2)
     for _ in range(3):
         done = threading.Event()
@@ -75,7 +75,7 @@ def test_threads_that_rest_are_gone_and_come_back() -> None:
     crew.close()
 
 
-def test_nobody_rests_beside_work() -> None:
+def test_busy_threads_do_not_rest() -> None:
     crew = Crew("cw-working", 2)
     started, release = threading.Event(), threading.Event()
     done = threading.Event()
@@ -94,7 +94,7 @@ def test_nobody_rests_beside_work() -> None:
     crew.close()
 
 
-def test_closing_waits_for_what_runs_and_forgets_the_rest() -> None:
+def test_close_waits_for_running_jobs_and_drops_the_rest() -> None:
     crew = Crew("cw-test", 1)
     started, release = threading.Event(), threading.Event()
     done: list[str] = []
@@ -112,7 +112,7 @@ def test_closing_waits_for_what_runs_and_forgets_the_rest() -> None:
     assert done == ["first"]
 
 
-def test_closing_does_not_wait_for_ever() -> None:
+def test_close_does_not_wait_forever() -> None:
     crew = Crew("cw-test", 4)
     release = threading.Event()
     arrived = threading.Semaphore(0)

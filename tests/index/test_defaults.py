@@ -54,7 +54,7 @@ pieces = st.sampled_from(
 
 
 @given(st.lists(pieces, max_size=10))
-def test_the_syntax_is_that_of_configparser(lines: list[str]) -> None:
+def test_parsing_matches_configparser(lines: list[str]) -> None:
     text = "\n".join(lines)
     expected = oracle(text)
     if expected is None:
@@ -64,7 +64,7 @@ def test_the_syntax_is_that_of_configparser(lines: list[str]) -> None:
         assert parse(text) == expected
 
 
-def test_an_unreadable_line_is_named() -> None:
+def test_unreadable_line_is_named() -> None:
     with pytest.raises(ValueError, match="line 3: `nonsense` is no"):
         parse("[global]\nindex-url = x\nnonsense\n")
 
@@ -161,7 +161,7 @@ CASES: dict[str, tuple[Mapping[str, str], Mapping[str, str]]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_pip_understands_its_configuration_the_same_way(home: Home, case: str) -> None:
+def test_configuration_matches_pip(home: Home, case: str) -> None:
     laid_out, variables = CASES[case]
     for path, text in laid_out.items():
         home.write(path, text)
@@ -184,7 +184,7 @@ def test_pip_understands_its_configuration_the_same_way(home: Home, case: str) -
     assert list(found.trusted_hosts) == said["trusted_hosts"]
 
 
-def test_every_value_knows_its_place(home: Home) -> None:
+def test_every_value_has_its_origin(home: Home) -> None:
     path = home.write("home/.config/pip/pip.conf", "[global]\nindex-url = https://user:secret@a.example/simple\n")
     home.environ["PIP_PROXY"] = "http://x.example:1"
     found = configured(home.environ)
@@ -193,7 +193,7 @@ def test_every_value_knows_its_place(home: Home) -> None:
     assert "secret" not in repr(found)
 
 
-def test_the_file_of_an_environment_counts(home: Home) -> None:
+def test_environment_configuration_file_counts(home: Home) -> None:
     home.write("venv/pip.conf", "[global]\nindex-url = https://venv.example/simple\n")
     home.write("home/.config/pip/pip.conf", "[global]\nindex-url = https://user.example/simple\n")
     found = configured(home.environ, (f"{home.root}/venv",))
@@ -202,7 +202,7 @@ def test_the_file_of_an_environment_counts(home: Home) -> None:
     assert files(home.environ, (f"{home.root}/venv",))[-1] == f"{home.root}/venv/pip.conf"
 
 
-def test_what_pip_could_not_read_is_an_error(home: Home) -> None:
+def test_unreadable_pip_configuration_is_an_error(home: Home) -> None:
     """The next index in line may be a stranger's: a broken file must not be passed over."""
     path = home.write("home/.config/pip/pip.conf", "index-url = https://a.example/simple\n")
     with pytest.raises(PipConfigurationError) as caught:
@@ -232,7 +232,7 @@ class Runs:
         return process.run(argv, timeout=limit)
 
 
-def test_pip_is_asked_once_for_its_own_default() -> None:
+def test_pip_default_is_asked_once() -> None:
     memory, runs = MemoryPages(), Runs()
     first = built_in(memory, runs, (sys.executable,), {})
     assert first.secret.startswith("https://")
@@ -242,7 +242,7 @@ def test_pip_is_asked_once_for_its_own_default() -> None:
     assert set(memory.records) == {("defaults", "pip-index")}
 
 
-def test_another_pip_is_asked_again(place: str) -> None:
+def test_another_pip_is_asked_separately(place: str) -> None:
     memory, runs = MemoryPages(), Runs()
     built_in(memory, runs, (sys.executable,), {})
     record = memory.records["defaults", "pip-index"]
@@ -263,14 +263,14 @@ def test_another_pip_is_asked_again(place: str) -> None:
     assert len(runs.argv) == count + 1
 
 
-def test_without_pip_the_one_that_python_brings_along_knows(place: str) -> None:
+def test_bundled_pip_wheel_is_the_fallback(place: str) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", f"{place}/venv"], check=True)
     runs = Runs()
     alone = built_in(MemoryPages(), runs, (f"{place}/venv/bin/python",), {})
     assert alone == built_in(MemoryPages(), runs, (sys.executable,), {})
 
 
-def test_a_pip_on_the_path_is_found_by_its_script(place: str) -> None:
+def test_pip_is_found_by_its_script_on_path(place: str) -> None:
     os.makedirs(f"{place}/bin")
     with open(f"{place}/bin/pip", "w", encoding="utf-8") as file:
         file.write(f"#!{sys.executable}\nraise SystemExit('never run')\n")
@@ -281,7 +281,7 @@ def test_a_pip_on_the_path_is_found_by_its_script(place: str) -> None:
     assert built_in(MemoryPages(), Runs(), (), {"PATH": f"{place}/bin"}) == found
 
 
-def test_without_any_pip_the_error_says_what_to_do(place: str) -> None:
+def test_missing_pip_error_has_a_hint(place: str) -> None:
     with pytest.raises(NoDefaultIndex) as caught:
         built_in(MemoryPages(), Runs(), (f"{place}/missing", "/bin/false"), {"PATH": ""})
     assert "--default-index" in (caught.value.hint or "")

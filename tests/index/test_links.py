@@ -31,7 +31,7 @@ lines = st.lists(
 
 
 @given(lines)
-def test_a_record_keeps_its_lines(found: list[str]) -> None:
+def test_record_round_trip(found: list[str]) -> None:
     made = Links("https://x.example/links", found, Provenance(5, 6, "https://x.example/l", '"t"', "date", "c"))
     back = decode(encode(made), "https://x.example/links")
     assert back is not None
@@ -40,19 +40,19 @@ def test_a_record_keeps_its_lines(found: list[str]) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_break_the_reader(data: bytes) -> None:
+def test_any_bytes_are_read_safely(data: bytes) -> None:
     assert decode(data, "https://x.example/links") is None
     assert decode(b"cw-links 1 " + data, "https://x.example/links") is None
 
 
 @given(lines, st.integers(0, 300))
-def test_a_truncated_or_foreign_record_is_a_miss(found: list[str], cut: int) -> None:
+def test_truncated_or_foreign_record_is_a_miss(found: list[str], cut: int) -> None:
     record = encode(Links("https://x.example/links", found))
     assert decode(record[: min(cut, len(record) - 1)], "https://x.example/links") is None
     assert decode(record, "https://y.example/links") is None
 
 
-def test_files_are_found_by_their_project() -> None:
+def test_files_are_found_by_project() -> None:
     made = Links(
         "https://x.example/",
         [
@@ -72,7 +72,7 @@ def test_files_are_found_by_their_project() -> None:
     assert made.page("nothing").versions == ()
 
 
-def test_a_folder_tells_names_sizes_and_stamps(place: str) -> None:
+def test_directory_lists_names_sizes_and_stamps(place: str) -> None:
     for name in (
         "demo-1.0-py3-none-any.whl",
         "demo-1.0+cpu-py3-none-any.whl",
@@ -93,7 +93,7 @@ def test_a_folder_tells_names_sizes_and_stamps(place: str) -> None:
     assert row.url.endswith("/demo-1.0+cpu-py3-none-any.whl")
 
 
-def test_a_hash_is_remembered_until_the_file_changes(place: str) -> None:
+def test_hash_is_cached_until_the_file_changes(place: str) -> None:
     pages = MemoryPages()
     path = f"{place}/demo-1.0-py3-none-any.whl"
     with open(path, "wb") as file:
@@ -112,13 +112,13 @@ def test_a_hash_is_remembered_until_the_file_changes(place: str) -> None:
 
 
 @given(st.binary(max_size=100))
-def test_a_damaged_memory_of_hashes_says_nothing(data: bytes) -> None:
+def test_damaged_hash_cache_is_empty(data: bytes) -> None:
     pages = MemoryPages()
     pages.records["defaults", "local-hashes"] = data
     assert Hashes(pages).find("/x", "5-6") is None
 
 
-def test_one_archive_can_be_a_place(place: str) -> None:
+def test_single_archive_as_location(place: str) -> None:
     path = f"{place}/demo-1.0-py3-none-any.whl"
     with open(path, "wb") as file:
         file.write(b"12345")
@@ -129,7 +129,7 @@ def test_one_archive_can_be_a_place(place: str) -> None:
         folder(f"{place}/missing")
 
 
-def test_a_tree_finds_projects_by_any_spelling(place: str) -> None:
+def test_any_spelling_finds_the_project(place: str) -> None:
     os.makedirs(f"{place}/Flask_Login")
     os.makedirs(f"{place}/plain")
     with open(f"{place}/a-file", "wb"):

@@ -1,17 +1,22 @@
 """Running ahead of the solver: what is on its way before it is asked for, and what that never changes."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from commonwheel.errors import CommonwheelError
 from commonwheel.index import lookahead
 from commonwheel.index.catalogue import Catalogue
+from commonwheel.index.configured import Index
+from commonwheel.index.links import Links
+from commonwheel.index.packed import Page, Row
+from commonwheel.index.registry import Registry
 from commonwheel.index.rules import Rules
+from commonwheel.index.shelf import Reply
 from commonwheel.model import Metadata, Requirement
 from commonwheel.net.pending import Pending
-from kit.desk import Desk
+from kit.catalogue_fixture import CatalogueFixture
 from kit.index_server import Always, Hold, IndexServer, Status
 from kit.wheels import wheel_bytes, wheel_filename
 
@@ -23,8 +28,8 @@ def server() -> Iterator[IndexServer]:
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    with Desk() as made:
+def catalogues() -> Iterator[CatalogueFixture]:
+    with CatalogueFixture() as made:
         yield made
 
 
@@ -70,11 +75,46 @@ def wait_for(server: IndexServer, path: str) -> None:
     raise AssertionError(f"{path} was never asked for; {[seen.path for seen in server.log]}")
 
 
+class Reluctant:
+    """Answer a request for metadata when a thread waits for the answer, and not earlier."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.asked: list[str] = []
+
+    def page(self, index: Index, project: str, known: Page | None) -> Pending[Reply]:
+        return self.registry.page(index, project, known)
+
+    def links_page(self, index: Index, known: Links | None) -> Pending[Links]:
+        return self.registry.links_page(index, known)
+
+    def metadata(self, project: str, version: str, row: Row) -> Pending[Metadata]:
+        self.asked.append(version)
+        return Late(lambda: self.registry.metadata(project, version, row))
+
+    def sha256(self, path: str) -> str:
+        return self.registry.sha256(path)
+
+    def rest(self) -> None:
+        self.registry.rest()
+
+
+class Late(Pending[Metadata]):
+    """Ask when a thread waits."""
+
+    def __init__(self, ask: Callable[[], Pending[Metadata]]) -> None:
+        super().__init__()
+        self.ask = ask
+
+    def _wait(self) -> None:
+        self.settle(self.ask().result())
+
+
 def metadata_path(name: str, version: str) -> str:
     return f"/files/{name}/{wheel_filename(name, version)}.metadata"
 
 
-def test_a_crawl_follows_the_newest_versions_that_fit(server: IndexServer, desk: Desk) -> None:
+def test_crawl_follows_newest_matching_versions(server: IndexServer, catalogues: CatalogueFixture) -> None:
     fill(server, "app", "1.0")
     fill(server, "app", "2.0", "lib<3", "never; python_version < '3'", "extra-only; extra == 'x'")
     for version in ("1.0", "2.0", "3.0"):
@@ -83,7 +123,7 @@ def test_a_crawl_follows_the_newest_versions_that_fit(server: IndexServer, desk:
     fill(server, "leaf", "1.0")
     for name in ("never", "extra-only", "other"):
         fill(server, name, "1.0")
-    catalogue = desk.catalogue(server.url)
+    catalogue = catalogues.catalogue(server.url)
     catalogue.crawl([Requirement("app", (), ">=1")])
     wait_for(server, metadata_path("leaf", "1.0"))
     settled(catalogue, "app", "lib", "deep", "leaf")
@@ -98,13 +138,13 @@ def test_a_crawl_follows_the_newest_versions_that_fit(server: IndexServer, desk:
     assert catalogue.metadata("lib", "1.0").version == "1.0"
 
 
-def test_constraints_and_the_direction_steer_the_guesses(server: IndexServer, desk: Desk) -> None:
+def test_constraints_and_direction_guide_guesses(server: IndexServer, catalogues: CatalogueFixture) -> None:
     for version in ("1.0", "2.0", "3.0"):
         fill(server, "lib", version)
-    catalogue = desk.catalogue(server.url)
+    catalogue = catalogues.catalogue(server.url)
     catalogue.crawl([Requirement("lib")], [Requirement("lib", (), "<3")])
     wait_for(server, metadata_path("lib", "2.0"))
-    with Desk() as other:
+    with CatalogueFixture() as other:
         lowest = other.catalogue(server.url, rules=Rules(lowest=True))
         lowest.crawl([Requirement("lib", (), ">1")])
         settled(lowest, "lib")
@@ -112,13 +152,13 @@ def test_constraints_and_the_direction_steer_the_guesses(server: IndexServer, de
     assert set(metadata_of(server)) == {wheel_filename("lib", "2.0")}
 
 
-def test_guesses_keep_away_from_what_cannot_be_used(server: IndexServer, desk: Desk) -> None:
+def test_unusable_files_are_not_guessed(server: IndexServer, catalogues: CatalogueFixture) -> None:
     fill(server, "lib", "1.0")
     fill(server, "lib", "2.0rc1")
     fill(server, "lib", "3.0", yanked=True)
     fill(server, "lib", "4.0", requires_python=">=3.12")
     server.add("lib-0.9.tar.gz", b"source")
-    catalogue = desk.catalogue(server.url)
+    catalogue = catalogues.catalogue(server.url)
     catalogue.crawl([Requirement("lib")])
     wait_for(server, metadata_path("lib", "1.0"))
     catalogue.crawl([Requirement("lib", (), "<1")])  # only a sdist is left, which nobody builds on a guess
@@ -126,11 +166,11 @@ def test_guesses_keep_away_from_what_cannot_be_used(server: IndexServer, desk: D
     assert metadata_of(server) == [wheel_filename("lib", "1.0")]
 
 
-def test_a_guess_that_fails_hurts_nobody(server: IndexServer, desk: Desk) -> None:
+def test_failed_guess_changes_nothing(server: IndexServer, catalogues: CatalogueFixture) -> None:
     fill(server, "app", "1.0", "broken", "gone", "lib")
     server.script("/simple/broken/", Always(Status(400)))
     fill(server, "lib", "1.0")
-    catalogue = desk.catalogue(server.url)
+    catalogue = catalogues.catalogue(server.url)
     catalogue.crawl([Requirement("app")])
     wait_for(server, metadata_path("lib", "1.0"))
     assert catalogue.listing("lib").versions == ("1.0",)
@@ -139,12 +179,12 @@ def test_a_guess_that_fails_hurts_nobody(server: IndexServer, desk: Desk) -> Non
         catalogue.listing("broken")
 
 
-def test_hints_of_versions_are_fetched_together(server: IndexServer, desk: Desk) -> None:
+def test_version_hints_are_fetched_together(server: IndexServer, catalogues: CatalogueFixture) -> None:
     for n in range(6):
         fill(server, "lib", f"{n}.0")
     hold = Hold()
     server.script(metadata_path("lib", "1.0"), hold)
-    catalogue = desk.catalogue(server.url)
+    catalogue = catalogues.catalogue(server.url)
     catalogue.listing("lib")
     catalogue.expect("lib", ("1.0", "2.0", "3.0"))
     for version in ("1.0", "2.0", "3.0"):
@@ -154,11 +194,11 @@ def test_hints_of_versions_are_fetched_together(server: IndexServer, desk: Desk)
     assert len(metadata_of(server)) == 3
 
 
-def test_what_the_user_asks_for_steers_guesses_at_what_others_ask(server: IndexServer, desk: Desk) -> None:
+def test_user_requirements_guide_transitive_guesses(server: IndexServer, catalogues: CatalogueFixture) -> None:
     fill(server, "app", "1.0", "lib>=1")
     for version in ("1.0", "2.0", "3.0"):
         fill(server, "lib", version)
-    with Desk() as other:
+    with CatalogueFixture() as other:
         for asked in (["app", "lib"], ["lib", "app"]):
             catalogue = other.catalogue(server.url)
             catalogue.crawl([Requirement(name, (), "<3" if name == "lib" else "") for name in asked])
@@ -167,25 +207,27 @@ def test_what_the_user_asks_for_steers_guesses_at_what_others_ask(server: IndexS
     assert wheel_filename("lib", "3.0") not in metadata_of(server)
 
 
-def test_there_is_one_guess_for_each_project(server: IndexServer, desk: Desk) -> None:
+def test_one_guess_per_project(server: IndexServer, catalogues: CatalogueFixture) -> None:
     fill(server, "app", "1.0", "one", "two")
     fill(server, "one", "1.0", "lib<3", "late")
     fill(server, "two", "1.0", "lib<2", "late")
     fill(server, "late", "1.0")
     for version in ("1.0", "2.0", "3.0"):
         fill(server, "lib", version)
-    catalogue = desk.catalogue(server.url)
+    catalogue = catalogues.catalogue(server.url)
     catalogue.crawl([Requirement("app")])
     wait_for(server, metadata_path("late", "1.0"))
     settled(catalogue, "app", "one", "two", "lib", "late")
     assert len([name for name in metadata_of(server) if name.startswith("lib-")]) == 1
 
 
-def test_what_many_versions_depend_on_is_not_asked_for(server: IndexServer, desk: Desk) -> None:
+def test_dependencies_of_many_hinted_versions_are_not_fetched(
+    server: IndexServer, catalogues: CatalogueFixture
+) -> None:
     for number in range(4):
         fill(server, "app", f"{number}.0", f"lib{number}")
         fill(server, f"lib{number}", "1.0")
-    catalogue = desk.catalogue(server.url)
+    catalogue = catalogues.catalogue(server.url)
     catalogue.listing("app")
     catalogue.expect("app", ("0.0", "1.0", "2.0"))
     settled(catalogue, "app")
@@ -196,15 +238,15 @@ def test_what_many_versions_depend_on_is_not_asked_for(server: IndexServer, desk
     assert pages_of(server) == {"app", "lib3"}
 
 
-def test_guesses_come_to_an_end_and_hints_of_the_solver_do_not(
-    server: IndexServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
+def test_guesses_are_limited_and_solver_hints_are_not(
+    server: IndexServer, catalogues: CatalogueFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     versions = [f"1.{number}" for number in range(6)]
     for version in versions:
         fill(server, "demo", version, "lib")
     fill(server, "lib", "1.0")
     monkeypatch.setattr(lookahead, "_MOST", 0)
-    catalogue = desk.catalogue(server.url)
+    catalogue = catalogues.catalogue(server.url)
     catalogue.crawl([Requirement("demo")])
     catalogue.listing("demo")
     assert metadata_of(server) == []
@@ -213,35 +255,35 @@ def test_guesses_come_to_an_end_and_hints_of_the_solver_do_not(
     assert len(metadata_of(server)) == len(versions)
 
 
-def test_a_solver_that_tries_version_after_version_is_overtaken(server: IndexServer, desk: Desk) -> None:
+def test_repeated_misses_prefetch_the_next_versions(server: IndexServer, catalogues: CatalogueFixture) -> None:
     for n in range(60):
         fill(server, "lib", f"1.{n}")
-    catalogue = desk.catalogue(server.url)
+    remote = Reluctant(catalogues.registry())
+    catalogue = catalogues.catalogue(server.url, remote=lambda: remote)
     for n in range(59, 54, -1):
         catalogue.metadata("lib", f"1.{n}")
-    for n in range(54, 49, -1):
-        wait_for(server, metadata_path("lib", f"1.{n}"))
-    assert len(metadata_of(server)) == 10  # five by one, then five at once
-    up = desk.catalogue(server.url, rules=Rules(lowest=True))
+    assert remote.asked == [f"1.{n}" for n in range(59, 49, -1)]  # five by one, then five at once
+    remote.asked.clear()
+    up = catalogues.catalogue(server.url, rules=Rules(lowest=True), remote=lambda: remote)
     for n in range(5):
         up.metadata("lib", f"1.{n}")
-    wait_for(server, metadata_path("lib", "1.9"))
+    assert remote.asked == [f"1.{n}" for n in range(10)]
 
 
-def test_pages_of_last_time_are_all_asked_for_at_once(server: IndexServer, desk: Desk) -> None:
+def test_stale_pages_are_requested_all_at_once(server: IndexServer, catalogues: CatalogueFixture) -> None:
     names = [f"p{n}" for n in range(12)]
     for n, name in enumerate(names):
         fill(server, name, "1.0", *([names[n + 1]] if n + 1 < len(names) else []))
-    catalogue = desk.catalogue(server.url)
+    catalogue = catalogues.catalogue(server.url)
     catalogue.crawl([Requirement("p0")])
     for name in names:
         catalogue.metadata(name, "1.0")
     catalogue.close()
-    desk.now += 10_000
+    catalogues.now += 10_000
     server.log.clear()
     hold = Hold()
     server.script("/simple/p0/", hold)  # step by step, nothing could be asked before this one is answered
-    again = desk.catalogue(server.url)
+    again = catalogues.catalogue(server.url)
     again.crawl([Requirement("p0")])
     for name in names:
         wait_for(server, f"/simple/{name}/")
@@ -251,29 +293,29 @@ def test_pages_of_last_time_are_all_asked_for_at_once(server: IndexServer, desk:
     assert {seen.status for seen in server.log} == {304}
 
 
-def test_a_long_chain_of_remembered_answers_needs_no_stack(server: IndexServer, desk: Desk) -> None:
+def test_long_chain_of_cached_answers_does_not_recurse(server: IndexServer, catalogues: CatalogueFixture) -> None:
     """Three hundred answers that are all there at once must not be three hundred calls deep."""
     for n in range(300):
         fill(server, f"p{n}", "1.0", f"p{n + 1}")
     fill(server, "p300", "1.0")
-    catalogue = desk.catalogue(server.url)
+    catalogue = catalogues.catalogue(server.url)
     catalogue.crawl([Requirement("p0")])
     for n in range(301):
         catalogue.metadata(f"p{n}", "1.0")
     catalogue.close()
-    desk.now += 10_000
-    again = desk.catalogue(server.url)
+    catalogues.now += 10_000
+    again = catalogues.catalogue(server.url)
     again.crawl([Requirement("p0")])
     for n in range(301):
         assert again.metadata(f"p{n}", "1.0").name == f"p{n}"
 
 
-def test_nothing_begins_after_the_end(server: IndexServer, desk: Desk) -> None:
+def test_nothing_starts_after_close(server: IndexServer, catalogues: CatalogueFixture) -> None:
     fill(server, "app", "1.0", "lib")
     fill(server, "lib", "1.0")
     hold = Hold()
     server.script("/simple/app/", hold)
-    catalogue = desk.catalogue(server.url)
+    catalogue = catalogues.catalogue(server.url)
     catalogue.crawl([Requirement("app")])
     assert hold.arrived.wait(5)
     catalogue.close()
@@ -283,7 +325,7 @@ def test_nothing_begins_after_the_end(server: IndexServer, desk: Desk) -> None:
     assert metadata_of(server) == []
 
 
-def test_the_answer_does_not_depend_on_the_order_of_arrival(server: IndexServer) -> None:
+def test_result_does_not_depend_on_arrival_order(server: IndexServer) -> None:
     fill(server, "app", "1.0", "a", "b")
     fill(server, "a", "1.0", "b<2")
     for version in ("1.0", "2.0"):
@@ -292,8 +334,8 @@ def test_the_answer_does_not_depend_on_the_order_of_arrival(server: IndexServer)
     for held in ("/simple/a/", "/simple/b/", metadata_path("app", "1.0")):
         hold = Hold()
         server.script(held, hold)
-        with Desk() as desk:
-            catalogue = desk.catalogue(server.url)
+        with CatalogueFixture() as catalogues:
+            catalogue = catalogues.catalogue(server.url)
             catalogue.crawl([Requirement("app")])
             assert hold.arrived.wait(5)
             threading.Timer(0.05, hold.release.set).start()

@@ -73,7 +73,7 @@ def flat(text: str) -> str:
 
 
 @given(st.lists(wheels() | sdists(), max_size=12))
-def test_what_goes_in_comes_out(files: list[File]) -> None:
+def test_page_round_trip(files: list[File]) -> None:
     page = page_of(
         *files,
         provenance=Provenance(5, 7, "https://index.example/simple/my-demo/", '"tag"', "date", "1-2", "archived", "old"),
@@ -97,7 +97,7 @@ def test_what_goes_in_comes_out(files: list[File]) -> None:
 
 
 @given(st.lists(wheels() | sdists(), max_size=12))
-def test_versions_are_sorted_and_classified_as_packaging_does(files: list[File]) -> None:
+def test_version_order_and_kind_match_packaging(files: list[File]) -> None:
     page = page_of(*files)
     parsed = [Version(version) for version in page.versions]
     assert parsed == sorted(set(parsed))
@@ -115,7 +115,7 @@ def test_versions_are_sorted_and_classified_as_packaging_does(files: list[File])
 
 
 @given(st.lists(wheels() | sdists(), max_size=12))
-def test_upload_spans_enclose_what_the_rows_say(files: list[File]) -> None:
+def test_upload_spans_cover_the_rows(files: list[File]) -> None:
     page = page_of(*files)
     for at in range(len(page.versions)):
         earliest, latest = page.upload_span(at)
@@ -129,14 +129,14 @@ def test_upload_spans_enclose_what_the_rows_say(files: list[File]) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_break_the_reader(data: bytes) -> None:
+def test_any_bytes_are_read_safely(data: bytes) -> None:
     assert decode(data, INDEX, "my-demo") is None
     assert decode(b"cw-page 1 " + data, INDEX, "my-demo") is None
 
 
 @settings(max_examples=300)
 @given(st.lists(wheels() | sdists(), min_size=1, max_size=4), st.data())
-def test_a_damaged_record_is_a_miss(files: list[File], data: st.DataObject) -> None:
+def test_damaged_record_is_a_miss(files: list[File], data: st.DataObject) -> None:
     record = encode_head(page_of(*files))
     at = data.draw(st.integers(0, len(record) - 1))
     byte = data.draw(st.integers(0, 255).filter(lambda b: b != record[at]))
@@ -151,12 +151,12 @@ def test_a_damaged_record_is_a_miss(files: list[File], data: st.DataObject) -> N
 
 
 @given(st.lists(wheels() | sdists(), min_size=1, max_size=4), st.integers(0, 400))
-def test_a_truncated_record_is_a_miss(files: list[File], cut: int) -> None:
+def test_truncated_record_is_a_miss(files: list[File], cut: int) -> None:
     record = encode_head(page_of(*files))
     assert decode(record[: min(cut, len(record) - 1)], INDEX, "my-demo") is None
 
 
-def test_a_record_of_another_index_or_project_is_a_miss() -> None:
+def test_record_of_another_index_or_project_is_a_miss() -> None:
     record = encode_head(
         page_of(
             (
@@ -177,7 +177,7 @@ def test_a_record_of_another_index_or_project_is_a_miss() -> None:
     assert decode(record, "https://other.example/simple", "my-demo") is None
 
 
-def test_many_rows_lie_apart_and_have_to_fit() -> None:
+def test_large_row_sets_are_separate_and_must_match() -> None:
     def big(text: str) -> Page:
         return page_of(
             *(
@@ -214,7 +214,7 @@ def test_many_rows_lie_apart_and_have_to_fit() -> None:
     assert [row.url for row in found] == ["https://one.example/7/my_demo-7.0-py3-none-any.whl"]
 
 
-def test_damaged_rows_of_one_version_leave_the_others_readable() -> None:
+def test_damaged_rows_affect_one_version_only() -> None:
     page = page_of(
         *(
             (f"my_demo-{n}.0.tar.gz", f"https://x.example/my_demo-{n}.0.tar.gz", "", None, None, None, "", "", "")
@@ -227,7 +227,7 @@ def test_damaged_rows_of_one_version_leave_the_others_readable() -> None:
     assert [page.files(n) is None for n in range(5)] == [False, False, False, True, False]
 
 
-def test_what_is_not_of_the_project_is_passed_over() -> None:
+def test_files_of_other_projects_are_skipped() -> None:
     draft = Draft(INDEX, "my-demo")
     names = [
         "my_demo-1.0-py3-none-any.whl", "other-1.0-py3-none-any.whl", "my_demo-1.0.exe", "my_demo-1.0-py3.egg", "my_demo-not.a.version.tar.gz",
@@ -239,7 +239,7 @@ def test_what_is_not_of_the_project_is_passed_over() -> None:
     assert draft.skipped == 7
 
 
-def test_equal_versions_are_one_and_go_by_the_wheel() -> None:
+def test_equal_versions_merge_under_the_wheel_spelling() -> None:
     page = page_of(
         *(
             (name, f"https://x.example/{name}", "", None, None, None, "", "", "")
@@ -250,7 +250,7 @@ def test_equal_versions_are_one_and_go_by_the_wheel() -> None:
     assert [row.tag for row in page.files(0) or []] == [".tar.gz", "py3-none-any", "py2-none-any"]
 
 
-def test_tags_can_be_left_out_unread() -> None:
+def test_tags_can_be_skipped() -> None:
     page = page_of(
         *(
             (name, f"https://x.example/{name}", "", None, None, None, "", "", "")
@@ -260,7 +260,7 @@ def test_tags_can_be_left_out_unread() -> None:
     assert [row.tag for row in page.files(0, {"1"}) or []] == ["cp311-cp311-win_amd64"]
 
 
-def test_an_absent_project_is_remembered() -> None:
+def test_absent_project_is_stored() -> None:
     page = Draft(INDEX, "my-demo").finish(Provenance(1, 2), absent=True)
     back = decode(encode_head(page), INDEX, "my-demo")
     assert back is not None
@@ -271,7 +271,7 @@ def test_an_absent_project_is_remembered() -> None:
     assert not empty.absent
 
 
-def test_a_renewed_head_keeps_its_contents() -> None:
+def test_renewed_head_keeps_content() -> None:
     page = page_of(("my_demo-1.0.tar.gz", "https://x.example/my_demo-1.0.tar.gz", "", None, None, None, "", "", ""))
     page.provenance = Provenance(100, 700, "https://index.example/simple/my-demo/", "tag\twith\ttabs")
     back = decode(encode_head(page), INDEX, "my-demo")
@@ -282,12 +282,12 @@ def test_a_renewed_head_keeps_its_contents() -> None:
 
 
 @given(st.sets(st.integers(0, 200)))
-def test_runs_hold_any_set(numbers: set[int]) -> None:
+def test_runs_encode_any_set(numbers: set[int]) -> None:
     assert mask_of(runs(sorted(numbers)), 201) == sum(1 << n for n in numbers)
 
 
 @given(st.text(alphabet="0123456789- x", max_size=12))
-def test_runs_of_rubbish_are_refused_or_within_limits(text: str) -> None:
+def test_invalid_runs_are_refused_or_bounded(text: str) -> None:
     try:
         assert mask_of(text, 50) < 1 << 50
     except ValueError:

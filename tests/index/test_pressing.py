@@ -14,7 +14,7 @@ from commonwheel.index.registry import Registry
 from commonwheel.index.shelf import Shelf
 from commonwheel.model import SafeUrl
 from commonwheel.net.responses import NetworkError
-from kit.desk import Desk, offer_many
+from kit.catalogue_fixture import CatalogueFixture, offer_many
 from kit.index_server import JSON, Always, Garbage, IndexServer
 from kit.pages import MemoryPages
 from kit.wheels import wheel_bytes, wheel_filename
@@ -47,8 +47,15 @@ class Aside:
             return None
 
 
-def page(desk: Desk, server: IndexServer, aside: Aside | None) -> Page:
-    registry = Registry(desk.client, desk.pages, lambda: desk.now, lambda: pressing, reporter=desk.notes, aside=aside)
+def page(catalogues: CatalogueFixture, server: IndexServer, aside: Aside | None) -> Page:
+    registry = Registry(
+        catalogues.client,
+        catalogues.pages,
+        lambda: catalogues.now,
+        lambda: pressing,
+        reporter=catalogues.notes,
+        aside=aside,
+    )
     try:
         found = registry.page(Index(SafeUrl(server.url)), "demo", None).result().page
     finally:
@@ -70,9 +77,9 @@ def told(found: Page) -> object:
 
 @pytest.mark.parametrize("versions", [0, 400])
 @pytest.mark.parametrize("answers", [True, False])
-def test_a_copy_makes_the_same_page(server: IndexServer, versions: int, answers: bool) -> None:
+def test_forked_worker_makes_the_same_page(server: IndexServer, versions: int, answers: bool) -> None:
     offer_many(server, versions)
-    with Desk() as alone, Desk() as helped:
+    with CatalogueFixture() as alone, CatalogueFixture() as helped:
         helped.now = alone.now
         aside = Aside(helped.pages, answers=answers)
         own, theirs = page(alone, server, None), page(helped, server, aside)
@@ -87,62 +94,62 @@ def test_a_copy_makes_the_same_page(server: IndexServer, versions: int, answers:
 
 
 @pytest.mark.parametrize("versions", [0, 400])
-def test_a_page_that_no_store_takes_comes_back_whole(server: IndexServer, versions: int) -> None:
+def test_unstored_page_is_returned_whole(server: IndexServer, versions: int) -> None:
     class Full(MemoryPages):
         def put(self, space: str, key: str, data: bytes) -> bool:
             return False
 
     offer_many(server, versions)
-    with Desk() as alone, Desk() as helped:
+    with CatalogueFixture() as alone, CatalogueFixture() as helped:
         helped.now = alone.now
         own, theirs = page(alone, server, None), page(helped, server, Aside(Full()))
         assert theirs.rows == own.rows
         assert helped.pages.records == alone.pages.records
 
 
-def test_what_an_index_does_not_want_kept_is_kept_by_nobody(server: IndexServer) -> None:
+def test_no_store_pages_are_not_kept(server: IndexServer) -> None:
     offer_many(server, 400)
     server.page_headers = {"cache-control": "no-store"}
-    with Desk() as desk:
-        assert page(desk, server, Aside(desk.pages)).rows is not None
-        assert not desk.pages.records
+    with CatalogueFixture() as catalogues:
+        assert page(catalogues, server, Aside(catalogues.pages)).rows is not None
+        assert not catalogues.pages.records
 
 
 @pytest.mark.parametrize("copies", [False, True])
-def test_a_page_may_be_compressed_for_the_way(server: IndexServer, copies: bool) -> None:
+def test_page_may_be_compressed_in_transit(server: IndexServer, copies: bool) -> None:
     body = gzip.compress(json.dumps({"meta": {"api-version": "1.0"}, "name": "demo", "files": []}).encode())
     server.put("/simple/demo/", body, JSON, content_encoding="gzip")
-    with Desk() as desk:
-        aside = Aside(desk.pages)
-        assert page(desk, server, aside if copies else None).versions == ()
+    with CatalogueFixture() as catalogues:
+        aside = Aside(catalogues.pages)
+        assert page(catalogues, server, aside if copies else None).versions == ()
         assert [words[4] for words in aside.asked] == [body] * copies
 
 
-def test_a_compressed_page_that_breaks_off_is_an_error(server: IndexServer) -> None:
+def test_truncated_compressed_page_is_an_error(server: IndexServer) -> None:
     server.put("/simple/demo/", gzip.compress(b"{}" * 1000)[:-9], JSON, content_encoding="gzip")
-    with Desk() as desk, pytest.raises(NetworkError, match="cannot be read"):
-        page(desk, server, Aside(desk.pages))
+    with CatalogueFixture() as catalogues, pytest.raises(NetworkError, match="cannot be read"):
+        page(catalogues, server, Aside(catalogues.pages))
 
 
-def test_an_error_is_told_as_without_copies(server: IndexServer) -> None:
+def test_errors_are_the_same_without_workers(server: IndexServer) -> None:
     body = json.dumps({"meta": {"api-version": "1.0"}, "name": "evil", "files": []}).encode()
     server.script("/simple/demo/", Always(Garbage(body, JSON)))
-    with Desk() as desk, pytest.raises(IndexPageMismatch, match="`evil`"):
-        page(desk, server, Aside(desk.pages))
+    with CatalogueFixture() as catalogues, pytest.raises(IndexPageMismatch, match="`evil`"):
+        page(catalogues, server, Aside(catalogues.pages))
 
 
-def test_remarks_on_a_page_are_told_whoever_read_it(server: IndexServer) -> None:
+def test_page_remarks_are_reported_from_any_worker(server: IndexServer) -> None:
     body = json.dumps({"meta": {"api-version": "1.999"}, "name": "demo", "files": []}).encode()
     server.script("/simple/demo/", Always(Garbage(body, JSON)))
     said = []
     for copies in (False, True):
-        with Desk() as desk:
-            page(desk, server, Aside(desk.pages) if copies else None)
-            said.append(desk.notes.of("debug"))
+        with CatalogueFixture() as catalogues:
+            page(catalogues, server, Aside(catalogues.pages) if copies else None)
+            said.append(catalogues.notes.of("debug"))
     assert said[0] == said[1]
     assert "1.999" in said[0][0]
 
 
-def test_words_make_the_same_provenance() -> None:
+def test_provenance_from_words() -> None:
     source = Provenance(5, 605, "https://index.example/demo/", '"e"', "Mon", "c", "archived", "over")
     assert Provenance(*source.words) == source  # type: ignore[arg-type]

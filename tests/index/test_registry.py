@@ -13,7 +13,7 @@ from commonwheel.index.shelf import OutOfReach, Reply
 from commonwheel.model import SafeUrl
 from commonwheel.net.responses import Refused
 from commonwheel.specs.simple_api import InvalidIndexPage, UnsupportedIndexVersion
-from kit.desk import Desk
+from kit.catalogue_fixture import CatalogueFixture
 from kit.index_server import JSON, Always, Corrupt, Garbage, Hold, IndexServer, Redirect, Reset, Status
 from kit.wheels import wheel_bytes, wheel_filename
 
@@ -28,18 +28,18 @@ def server() -> Iterator[IndexServer]:
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    with Desk() as made:
+def catalogues() -> Iterator[CatalogueFixture]:
+    with CatalogueFixture() as made:
         yield made
 
 
-def ask(desk: Desk, index: Index | str, name: str = "demo", known: Page | None = None) -> Reply:
+def ask(catalogues: CatalogueFixture, index: Index | str, name: str = "demo", known: Page | None = None) -> Reply:
     said = index if isinstance(index, Index) else Index(SafeUrl(index))
-    return desk.registry().page(said, name, known).result()
+    return catalogues.registry().page(said, name, known).result()
 
 
-def page(desk: Desk, index: Index | str, name: str = "demo", known: Page | None = None) -> Page:
-    found = ask(desk, index, name, known).page
+def page(catalogues: CatalogueFixture, index: Index | str, name: str = "demo", known: Page | None = None) -> Page:
+    found = ask(catalogues, index, name, known).page
     assert found is not None
     return found
 
@@ -50,10 +50,10 @@ def row(found: Page) -> Row:
     return files[0]
 
 
-def test_who_asks_for_what_is_on_its_way_gets_the_same_answer(server: IndexServer, desk: Desk) -> None:
+def test_parallel_requests_share_one_answer(server: IndexServer, catalogues: CatalogueFixture) -> None:
     hold = Hold()
     server.script("/simple/demo/", hold)
-    registry, index = desk.registry(), Index(SafeUrl(server.url))
+    registry, index = catalogues.registry(), Index(SafeUrl(server.url))
     asked = registry.page(index, "demo", None)
     assert hold.arrived.wait(10)
     assert registry.page(index, "demo", None) is asked
@@ -64,9 +64,11 @@ def test_who_asks_for_what_is_on_its_way_gets_the_same_answer(server: IndexServe
 
 
 @pytest.mark.parametrize("formats", [("json", "html"), ("json",), ("html",)])
-def test_both_formats_say_the_same(server: IndexServer, desk: Desk, formats: tuple[str, ...]) -> None:
+def test_json_and_html_are_equivalent(
+    server: IndexServer, catalogues: CatalogueFixture, formats: tuple[str, ...]
+) -> None:
     server.formats = formats
-    found = page(desk, server.url)
+    found = page(catalogues, server.url)
     assert found.versions == ("1.0",)
     known = row(found)
     offered = server.files["demo"][0]
@@ -80,77 +82,79 @@ def test_both_formats_say_the_same(server: IndexServer, desk: Desk, formats: tup
     assert "text/html" in accept
 
 
-def test_what_an_index_said_is_kept_for_its_time(server: IndexServer, desk: Desk) -> None:
-    found = page(desk, server.url)
-    assert found.provenance.fetched == int(desk.now)
-    assert found.provenance.expires == int(desk.now) + 600
+def test_page_is_cached_for_its_lifetime(server: IndexServer, catalogues: CatalogueFixture) -> None:
+    found = page(catalogues, server.url)
+    assert found.provenance.fetched == int(catalogues.now)
+    assert found.provenance.expires == int(catalogues.now) + 600
     server.page_headers = {"cache-control": "max-age=50"}
-    assert page(desk, server.url).provenance.expires == int(desk.now) + 50
+    assert page(catalogues, server.url).provenance.expires == int(catalogues.now) + 50
     override = Index(SafeUrl(server.url), cache_control="max-age=4000")
-    assert page(desk, override).provenance.expires == int(desk.now) + 4000
+    assert page(catalogues, override).provenance.expires == int(catalogues.now) + 4000
 
 
-def test_what_must_not_be_stored_is_not(server: IndexServer, desk: Desk) -> None:
+def test_no_store_is_respected(server: IndexServer, catalogues: CatalogueFixture) -> None:
     server.page_headers = {"cache-control": "no-store"}
-    assert page(desk, server.url).versions == ("1.0",)
-    assert not desk.pages.records
+    assert page(catalogues, server.url).versions == ("1.0",)
+    assert not catalogues.pages.records
 
 
 @pytest.mark.parametrize("etags", ["strong", "weak", ""])
-def test_an_unchanged_page_is_not_read_again(server: IndexServer, desk: Desk, etags: str) -> None:
+def test_unchanged_page_is_not_parsed_again(server: IndexServer, catalogues: CatalogueFixture, etags: str) -> None:
     server.etags = etags
-    first = page(desk, server.url)
-    desk.now += 1000
-    writes = len(desk.pages.writes)
-    again = page(desk, server.url, known=first)
+    first = page(catalogues, server.url)
+    catalogues.now += 1000
+    writes = len(catalogues.pages.writes)
+    again = page(catalogues, server.url, known=first)
     assert again is first
-    assert again.provenance.expires == int(desk.now) + 600
+    assert again.provenance.expires == int(catalogues.now) + 600
     assert [seen.status for seen in server.log] == [200, 304 if etags else 200]
-    assert len(desk.pages.writes) == writes + 1
+    assert len(catalogues.pages.writes) == writes + 1
     server.add(wheel_filename("demo", "2.0"), wheel_bytes("demo", "2.0", {}))
-    assert page(desk, server.url, known=again).versions == ("1.0", "2.0")
+    assert page(catalogues, server.url, known=again).versions == ("1.0", "2.0")
 
 
-def test_a_name_that_is_not_there_is_remembered(server: IndexServer, desk: Desk) -> None:
-    reply = ask(desk, server.url, "missing")
+def test_missing_project_is_cached(server: IndexServer, catalogues: CatalogueFixture) -> None:
+    reply = ask(catalogues, server.url, "missing")
     assert reply.page is None
     assert not reply.refused
     assert reply.note == f"`{server.url}` does not have it"
-    assert [key.rpartition("/")[2] for key in desk.pages.keys("pages")] == ["missing"]
+    assert [key.rpartition("/")[2] for key in catalogues.pages.keys("pages")] == ["missing"]
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refusal_stops_the_search_unless_it_is_ignored(server: IndexServer, desk: Desk, status: int) -> None:
+def test_unauthorized_stops_the_search_unless_ignored(
+    server: IndexServer, catalogues: CatalogueFixture, status: int
+) -> None:
     server.script("/simple/demo/", Always(Status(status)))
-    reply = ask(desk, server.url)
+    reply = ask(catalogues, server.url)
     assert reply.page is None
     assert reply.refused
     assert str(status) in reply.note
-    assert not desk.pages.records
-    ignoring = ask(desk, Index(SafeUrl(server.url), ignored=frozenset({status})))
+    assert not catalogues.pages.records
+    ignoring = ask(catalogues, Index(SafeUrl(server.url), ignored=frozenset({status})))
     assert not ignoring.refused
     assert ignoring.page is None
 
 
-def test_other_statuses_are_errors(server: IndexServer, desk: Desk) -> None:
+def test_other_statuses_are_errors(server: IndexServer, catalogues: CatalogueFixture) -> None:
     server.script("/simple/demo/", Always(Status(400)))
     with pytest.raises(Refused, match="400"):
-        ask(desk, server.url)
+        ask(catalogues, server.url)
 
 
-def test_the_page_of_another_project_is_refused(server: IndexServer, desk: Desk) -> None:
+def test_page_of_another_project_is_refused(server: IndexServer, catalogues: CatalogueFixture) -> None:
     body = json.dumps({"meta": {"api-version": "1.0"}, "name": "evil", "files": []}).encode()
     server.script("/simple/demo/", Garbage(body, JSON))
     with pytest.raises(IndexPageMismatch, match="`evil`"):
-        ask(desk, server.url)
-    assert not desk.pages.records
+        ask(catalogues, server.url)
+    assert not catalogues.pages.records
 
 
-def test_a_redirect_to_another_name_is_refused_as_well(server: IndexServer, desk: Desk) -> None:
+def test_redirect_to_another_project_is_refused(server: IndexServer, catalogues: CatalogueFixture) -> None:
     server.add(wheel_filename("other", "1.0"), wheel_bytes("other", "1.0", {}))
     server.script("/simple/demo/", Redirect("/simple/other/"))
     with pytest.raises(IndexPageMismatch, match="`other`"):
-        ask(desk, server.url)
+        ask(catalogues, server.url)
 
 
 @pytest.mark.parametrize(
@@ -163,88 +167,88 @@ def test_a_redirect_to_another_name_is_refused_as_well(server: IndexServer, desk
         (Status(500), CommonwheelError),
     ],
 )
-def test_garbage_is_an_error_and_survived_by_a_stale_page(
-    server: IndexServer, desk: Desk, step: Garbage, error: type[CommonwheelError]
+def test_garbage_is_an_error_unless_a_stale_page_exists(
+    server: IndexServer, catalogues: CatalogueFixture, step: Garbage, error: type[CommonwheelError]
 ) -> None:
-    known = page(desk, server.url)
+    known = page(catalogues, server.url)
     server.script("/simple/demo/", Always(step))
     with pytest.raises(error):
-        ask(desk, server.url)
-    desk.now += 1200
-    assert ask(desk, server.url, known=known).page is known
-    (warning,) = desk.notes.of("warning")
+        ask(catalogues, server.url)
+    catalogues.now += 1200
+    assert ask(catalogues, server.url, known=known).page is known
+    (warning,) = catalogues.notes.of("warning")
     assert "20 minutes ago" in warning
     assert server.url in warning
 
 
-def test_credentials_go_to_the_index_and_nowhere_else(server: IndexServer, desk: Desk) -> None:
+def test_credentials_are_sent_to_the_index_only(server: IndexServer, catalogues: CatalogueFixture) -> None:
     server.users = {"user": "secret"}
     index = Index(SafeUrl(server.url.replace("://", "://user:secret@")))
-    found = page(desk, index)
+    found = page(catalogues, index)
     assert "secret" not in row(found).url
     assert row(found).url.startswith(server.root)
-    records = b"".join(desk.pages.records.values())
+    records = b"".join(catalogues.pages.records.values())
     assert b"secret" not in records
     assert b"user" not in records
     # ... and what an index tells one user is not told to others
-    assert {space for space, _ in desk.pages.records} == {"private-pages"}
+    assert {space for space, _ in catalogues.pages.records} == {"private-pages"}
 
 
-def test_an_index_reports_the_state_of_a_project(server: IndexServer, desk: Desk) -> None:
+def test_project_status_is_read(server: IndexServer, catalogues: CatalogueFixture) -> None:
     server.status["demo"] = "quarantined"
-    assert page(desk, server.url).provenance.status == "quarantined"
+    assert page(catalogues, server.url).provenance.status == "quarantined"
     server.status["demo"] = "active"
-    assert page(desk, server.url).provenance.status == ""
+    assert page(catalogues, server.url).provenance.status == ""
 
 
-def test_large_pages_are_kept_in_two_pieces(server: IndexServer, desk: Desk) -> None:
+def test_large_pages_are_stored_in_two_parts(server: IndexServer, catalogues: CatalogueFixture) -> None:
     body = wheel_bytes("demo", "1.0", {})
     for n in range(400):
         server.add(wheel_filename("demo", f"2.{n}"), body, metadata=False)
-    found = page(desk, server.url)
+    found = page(catalogues, server.url)
     assert len(found.versions) == 401
-    assert sorted(key.rpartition("/")[2] for key in desk.pages.keys("pages")) == ["demo", "demo.files"]
+    assert sorted(key.rpartition("/")[2] for key in catalogues.pages.keys("pages")) == ["demo", "demo.files"]
 
 
 # --- metadata ---------------------------------------------------------------------------------------------------------------
 
 
-def metadata(desk: Desk, server: IndexServer, name: str = "demo") -> tuple[str, ...]:
-    known = row(page(desk, server.url, name))
+def metadata(catalogues: CatalogueFixture, server: IndexServer, name: str = "demo") -> tuple[str, ...]:
+    known = row(page(catalogues, server.url, name))
     server.log.clear()
-    found = desk.registry().metadata(name, "1.0", known).result()
+    found = catalogues.registry().metadata(name, "1.0", known).result()
     return tuple(map(str, found.requires))
 
 
-def test_metadata_comes_from_its_own_file(server: IndexServer, desk: Desk) -> None:
-    assert metadata(desk, server) == ("lib>=2",)
+def test_metadata_from_its_own_file(server: IndexServer, catalogues: CatalogueFixture) -> None:
+    assert metadata(catalogues, server) == ("lib>=2",)
     assert [seen.path for seen in server.log] == [f"/files/demo/{DEMO}.metadata"]
 
 
-def test_metadata_comes_out_of_a_piece_of_the_wheel(server: IndexServer, desk: Desk) -> None:
+def test_metadata_from_a_range_of_the_wheel(server: IndexServer, catalogues: CatalogueFixture) -> None:
     server.metadata = False
-    assert metadata(desk, server) == ("lib>=2",)
+    assert metadata(catalogues, server) == ("lib>=2",)
     assert {seen.path for seen in server.log} == {f"/files/demo/{DEMO}"}
     assert all("range" in seen.headers for seen in server.log)
 
 
-def test_a_promised_metadata_file_that_is_not_there_is_no_obstacle(server: IndexServer, desk: Desk) -> None:
+def test_missing_promised_metadata_file_falls_back(server: IndexServer, catalogues: CatalogueFixture) -> None:
     server.script(f"/files/demo/{DEMO}.metadata", Always(Status(404)))
-    assert metadata(desk, server) == ("lib>=2",)
+    assert metadata(catalogues, server) == ("lib>=2",)
 
 
-def test_a_metadata_file_with_a_wrong_hash_is_not_believed(server: IndexServer, desk: Desk) -> None:
+def test_metadata_file_with_wrong_hash_is_refused(server: IndexServer, catalogues: CatalogueFixture) -> None:
     server.script(f"/files/demo/{DEMO}.metadata", Always(Corrupt(at=40)))
-    assert metadata(desk, server) == ("lib>=2",)
-    assert "does not have the hash" in desk.notes.of("warning")[0]
+    assert metadata(catalogues, server) == ("lib>=2",)
+    assert "does not have the hash" in catalogues.notes.of("warning")[0]
 
 
-def test_without_ranges_the_whole_wheel_is_needed(server: IndexServer, desk: Desk) -> None:
+def test_without_ranges_the_whole_wheel_is_needed(server: IndexServer, catalogues: CatalogueFixture) -> None:
     server.metadata = False
     server.ranges = False
     server.add(wheel_filename("big", "1.0"), wheel_bytes("big", "1.0", {"big/data.bin": _noise(60_000)}))
     with pytest.raises(OutOfReach):
-        metadata(desk, server, "big")
+        metadata(catalogues, server, "big")
 
 
 def _noise(length: int) -> bytes:
@@ -256,19 +260,19 @@ def _noise(length: int) -> bytes:
     return bytes(out)
 
 
-def test_a_sdist_without_a_metadata_file_has_to_be_built(server: IndexServer, desk: Desk) -> None:
+def test_sdist_without_metadata_file_must_be_built(server: IndexServer, catalogues: CatalogueFixture) -> None:
     server.add("source-1.0.tar.gz", b"not looked at")
     with pytest.raises(OutOfReach):
-        metadata(desk, server, "source")
+        metadata(catalogues, server, "source")
 
 
-def test_of_a_sdist_only_what_cannot_change_is_believed(server: IndexServer, desk: Desk) -> None:
+def test_only_static_sdist_metadata_is_used(server: IndexServer, catalogues: CatalogueFixture) -> None:
     text = b"Metadata-Version: 2.2\nName: source\nVersion: 1.0\nRequires-Dist: lib\n"
     server.add("source-1.0.tar.gz", b"x", metadata=text)
-    assert metadata(desk, server, "source") == ("lib",)
+    assert metadata(catalogues, server, "source") == ("lib",)
     server.add("dynamic-1.0.tar.gz", b"x", metadata=text.replace(b"source", b"dynamic") + b"Dynamic: Requires-Dist\n")
     with pytest.raises(OutOfReach):
-        metadata(desk, server, "dynamic")
+        metadata(catalogues, server, "dynamic")
 
 
 @pytest.mark.parametrize(
@@ -280,22 +284,22 @@ def test_of_a_sdist_only_what_cannot_change_is_believed(server: IndexServer, des
         (b"\xff\xfe nonsense", "cannot be used"),
     ],
 )
-def test_metadata_of_something_else_makes_a_version_unusable(
-    server: IndexServer, desk: Desk, text: bytes, complaint: str
+def test_metadata_of_another_project_makes_a_version_unusable(
+    server: IndexServer, catalogues: CatalogueFixture, text: bytes, complaint: str
 ) -> None:
     server.files["demo"].clear()
     server.add(DEMO, wheel_bytes("demo", "1.0", {}), metadata=text)
     with pytest.raises(MetadataUnavailable, match=complaint):
-        metadata(desk, server)
+        metadata(catalogues, server)
 
 
-def test_refused_metadata_is_an_error(server: IndexServer, desk: Desk) -> None:
+def test_unauthorized_metadata_is_an_error(server: IndexServer, catalogues: CatalogueFixture) -> None:
     server.script(f"/files/demo/{DEMO}.metadata", Always(Status(403)))
     with pytest.raises(Refused, match="403"):
-        metadata(desk, server)
+        metadata(catalogues, server)
 
 
-def test_a_page_of_links_is_read_and_remembered(server: IndexServer, desk: Desk) -> None:
+def test_links_page_is_read_and_cached(server: IndexServer, catalogues: CatalogueFixture) -> None:
     path = server.files["demo"][0].path
     url = server.put(
         "/links.html",
@@ -304,11 +308,11 @@ def test_a_page_of_links_is_read_and_remembered(server: IndexServer, desk: Desk)
         etag='"1"',
     )
     index = Index(SafeUrl(url), flat=True)
-    found = desk.registry().links_page(index, None).result()
+    found = catalogues.registry().links_page(index, None).result()
     assert found.page("demo").versions == ("1.0",)
     assert row(found.page("demo")).digests == "sha256:" + "0" * 64
-    assert [key.rpartition("/")[2] for key in desk.pages.keys("pages")] == ["links"]
+    assert [key.rpartition("/")[2] for key in catalogues.pages.keys("pages")] == ["links"]
     server.script("/links.html", Always(Status(503)))
-    assert desk.registry().links_page(index, found).result() is found
+    assert catalogues.registry().links_page(index, found).result() is found
     with pytest.raises(CommonwheelError):
-        desk.registry().links_page(index, None).result()
+        catalogues.registry().links_page(index, None).result()

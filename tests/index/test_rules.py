@@ -10,7 +10,7 @@ from commonwheel.model import SafeUrl
 PLAIN = Index(SafeUrl("https://index.example/simple"), "plain")
 
 
-def test_the_limit_of_a_project_outweighs_that_of_its_index_and_that_the_general_one() -> None:
+def test_project_limit_wins_over_index_limit_over_general_limit() -> None:
     strict = Index(SafeUrl("https://strict.example"), newest=5.0)
     free = Index(SafeUrl("https://free.example"), newest=False)
     flat = Index(SafeUrl("https://flat.example"), flat=True)
@@ -28,14 +28,14 @@ def test_terms_follow_the_formats() -> None:
     assert rules.terms("other", PLAIN).sdists
 
 
-def test_refreshing_all_or_some() -> None:
+def test_refresh_all_or_some() -> None:
     assert Rules(refresh=True).refreshes("demo")
     assert not Rules().refreshes("demo")
     assert Rules(refresh=frozenset({"demo"})).refreshes("demo")
     assert not Rules(refresh=frozenset({"demo"})).refreshes("other")
 
 
-def test_mistakes_are_named() -> None:
+def test_invalid_rules_are_named() -> None:
     with pytest.raises(UsageError) as caught:
         Rules(strategy="best").check([PLAIN])
     assert "first-index" in (caught.value.hint or "")
@@ -45,7 +45,7 @@ def test_mistakes_are_named() -> None:
     Rules(bound={"demo": "plain"}).check([PLAIN])
 
 
-def test_names_outweigh_all() -> None:
+def test_package_options_win_over_all() -> None:
     some = Formats(frozenset({":all:"}), frozenset({"numpy"}))
     assert (some.wheels("numpy"), some.sdists("numpy")) == (True, False)
     assert (some.wheels("flask"), some.sdists("flask")) == (False, True)

@@ -71,7 +71,7 @@ terms = st.builds(Terms, st.booleans(), st.booleans(), st.none() | st.sampled_fr
 
 
 @given(files, terms)
-def test_profiles_say_what_the_files_one_by_one_say(offered: list[File], said: Terms) -> None:
+def test_profiles_match_single_file_checks(offered: list[File], said: Terms) -> None:
     page = page_of(*offered)
     judge = Judge(target())
     verdict = judge.verdict(page, said)
@@ -108,7 +108,7 @@ def test_profiles_say_what_the_files_one_by_one_say(offered: list[File], said: T
         ([file("demo-1.0-py3-none-any.whl", ">=3.12", uploaded=30.0)], Terms(newest=20.0), "requires-python"),
     ],
 )
-def test_the_reason_is_that_of_the_nearest_file(offered: list[File], said: Terms, reason: str) -> None:
+def test_reason_is_that_of_the_closest_file(offered: list[File], said: Terms, reason: str) -> None:
     judge = Judge(target())
     page = page_of(*offered)
     assert dict(judge.verdict(page, said).barred) == {reason: 1}
@@ -117,7 +117,7 @@ def test_the_reason_is_that_of_the_nearest_file(offered: list[File], said: Terms
     assert all(judge.objection(row, said) for row in rows)
 
 
-def test_a_release_that_the_limit_cuts_through_is_judged_by_its_files() -> None:
+def test_release_across_the_limit_is_checked_per_file() -> None:
     page = page_of(
         file("demo-1.0-py3-none-any.whl", uploaded=5.0), file("demo-2.0-py3-none-any.whl", uploaded=9.25),
         file("demo-2.0.tar.gz", uploaded=9.75), file("demo-3.0-cp312-cp312-win_amd64.whl", uploaded=9.0),
@@ -127,7 +127,7 @@ def test_a_release_that_the_limit_cuts_through_is_judged_by_its_files() -> None:
     assert dict(verdict.barred) == {"exclude-newer": 0b1100}
 
 
-def test_objections_name_what_does_not_fit() -> None:
+def test_objections_name_the_mismatch() -> None:
     judge = Judge(target("3.11.4"), "3.9.1")
 
     def objection(filename: str, requires_python: str = "", said: Terms | None = None) -> str:
@@ -179,11 +179,11 @@ def test_requires_python_is_a_lower_bound(text: str, python: str, admitted: bool
     ),
     st.sampled_from(["3.8.0", "3.10.9", "3.11.4", "3.11.5", "3.13.1"]),
 )
-def test_without_upper_bounds_packaging_agrees(text: str, python: str) -> None:
+def test_without_upper_bounds_matches_packaging(text: str, python: str) -> None:
     assert admits_python(text, python) is SpecifierSet(text).contains(python, prereleases=True)
 
 
-def test_a_target_without_tags_takes_every_wheel() -> None:
+def test_target_without_tags_accepts_every_wheel() -> None:
     judge = Judge(Target({"python_full_version": "3.9"}, ()))
     page = page_of(file("demo-1.0-cp312-cp312-win_amd64.whl"), file("demo-1.0-py3-none-any.whl"))
     assert not judge.verdict(page, Terms()).barred
@@ -222,7 +222,7 @@ def pip_choice(found: list[str], wanted: TargetPython) -> str | None:
 
 @pytest.mark.parametrize("python", [(3, 9), (3, 11), (3, 12), (3, 13)])
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
-def test_pip_would_take_the_same_file(page: list[str], python: tuple[int, int]) -> None:
+def test_file_choice_matches_pip(page: list[str], python: tuple[int, int]) -> None:
     wanted = TargetPython(
         platforms=PLATFORMS, py_version_info=(*python, 4), abis=[f"cp{python[0]}{python[1]}"], implementation="cp"
     )
@@ -234,7 +234,7 @@ def test_pip_would_take_the_same_file(page: list[str], python: tuple[int, int]) 
     assert (best[1].filename if best is not None else None) == pip_choice(page, wanted)
 
 
-def test_an_allowed_hash_comes_before_a_better_wheel() -> None:
+def test_allowed_hash_wins_over_a_better_wheel() -> None:
     judge = Judge(target())
     rows = [
         Row("py3-none-any", "a.whl", "https://x.example/a.whl", digests="sha256:aa"),
@@ -254,7 +254,7 @@ def test_an_allowed_hash_comes_before_a_better_wheel() -> None:
     assert best("sha256:dd") == "b.whl"
 
 
-def test_of_equal_files_the_first_place_counts_and_yanked_ones_come_last() -> None:
+def test_first_of_equal_files_wins_and_yanked_come_last() -> None:
     judge = Judge(target())
     plain = Row("py3-none-any", "a.whl", "https://x.example/a.whl")
     yanked = Row("cp311-cp311-linux_x86_64", "b.whl", "https://x.example/b.whl", yanked="bad")

@@ -15,7 +15,7 @@ def index(url: str) -> Index:
     return Index(SafeUrl(url))
 
 
-def test_what_credentials_opened_is_kept_apart() -> None:
+def test_authenticated_pages_are_kept_separately() -> None:
     pages = MemoryPages()
     for url in ("https://user:secret@index.example/simple", "https://index.example/simple"):
         shelf = Shelf(index(url), pages)
@@ -27,7 +27,7 @@ def test_what_credentials_opened_is_kept_apart() -> None:
     assert Index(SafeUrl("https://index.example/simple"), private=True).private
 
 
-def test_a_bundle_is_written_only_when_something_was_learned() -> None:
+def test_unchanged_bundle_is_not_written() -> None:
     pages = MemoryPages()
     shelf = Shelf(index("https://index.example/simple"), pages)
     shelf.keep_bundle(shelf.bundle("demo"))
@@ -39,7 +39,7 @@ def test_a_bundle_is_written_only_when_something_was_learned() -> None:
     assert len(pages.writes) == 1
 
 
-def test_rows_that_lie_apart_are_let_go_of_when_others_need_the_room() -> None:
+def test_separate_rows_are_evicted_under_pressure() -> None:
     pages = MemoryPages()
     shelf = Shelf(index("https://index.example/simple"), pages)
     large = [page_of_rows(f"demo{n}", 5_000_000) for n in range(3)]
@@ -62,7 +62,7 @@ def page_of_rows(project: str, size: int) -> Page:
     return draft.finish(Provenance())
 
 
-def test_metadata_has_to_be_of_the_version_that_was_asked_for() -> None:
+def test_metadata_must_match_the_requested_version() -> None:
     assert check(Metadata("demo", "1.0"), "demo", "1.0.0", "demo.whl").name == "demo"
     with pytest.raises(MetadataUnavailable, match="`other`"):
         check(Metadata("other", "1.0"), "demo", "1.0", "demo.whl")

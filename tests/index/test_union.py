@@ -35,7 +35,7 @@ files = st.lists(
 
 
 @given(st.lists(files, min_size=1, max_size=4))
-def test_a_version_is_usable_where_any_offer_makes_it_so(offered: list[list[tuple[str, str | None]]]) -> None:
+def test_version_is_usable_if_any_offer_is(offered: list[list[tuple[str, str | None]]]) -> None:
     judge = Judge(TARGET)
     offers = [offer(page_of(*found), name=f"n{n}") for n, found in enumerate(offered)]
     union = Union("demo", offers, judge, ())
@@ -61,7 +61,7 @@ def test_a_version_is_usable_where_any_offer_makes_it_so(offered: list[list[tupl
         assert bool(listing.prereleases & bit) is Version(version).is_prerelease
 
 
-def test_one_offer_is_not_copied() -> None:
+def test_single_offer_is_not_copied() -> None:
     page = page_of(("demo-1.0-py3-none-any.whl", None), ("demo-2.0-py3-none-any.whl", None))
     only = offer(page)
     union = Union("demo", [only], Judge(TARGET), ())
@@ -70,7 +70,7 @@ def test_one_offer_is_not_copied() -> None:
     assert union.position(only, "3.0") is None
 
 
-def test_tiers_put_an_earlier_index_before_a_later_one() -> None:
+def test_tiers_order_earlier_indexes_first() -> None:
     one = offer(page_of(("demo-1.0-py3-none-any.whl", None), ("demo-0.5-py3-none-any.whl", None)))
     two = offer(page_of(("demo-2.0-py3-none-any.whl", None), ("demo-1.0-py3-none-any.whl", None)), name="two")
     local = offer(page_of(("demo-1.5-py3-none-any.whl", None)), linked=True, name="local")
@@ -82,14 +82,14 @@ def test_tiers_put_an_earlier_index_before_a_later_one() -> None:
     assert Union("demo", [one, local], judge, (), "unsafe-first-match").listing.tiers == ()
 
 
-def test_a_quarantined_project_is_barred_whole() -> None:
+def test_quarantined_project_is_excluded_whole() -> None:
     page = page_of(("demo-1.0-py3-none-any.whl", None), ("demo-2.0-py2-none-any.whl", None), status="quarantined")
     listing = Union("demo", [offer(page)], Judge(TARGET), ()).listing
     assert dict(listing.barred) == {"quarantined": 0b110}
     assert Union("demo", [offer(page_of(status="archived"))], Judge(TARGET), ()).listing.barred == {}
 
 
-def test_no_versions_come_with_a_reason() -> None:
+def test_no_versions_have_a_reason() -> None:
     assert (
         Union("demo", [], Judge(TARGET), ("`a` does not have it", "`b` does not have it")).listing.note
         == "`a` does not have it; `b` does not have it"

@@ -16,7 +16,7 @@ def test_metadata_is_read(tmp_path: Path) -> None:
     assert b"Requires-Dist: lib" in metadata_within(str(path), "demo.whl")
 
 
-def test_what_is_no_wheel_is_told(tmp_path: Path) -> None:
+def test_invalid_wheel_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "demo.whl"
     with pytest.raises(MetadataUnavailable, match=r"`demo\.whl` cannot be read"):
         metadata_within(str(path), "demo.whl")

@@ -28,7 +28,7 @@ def furnish(tmp_path: Path, mode: str = "copy") -> tuple[Environment, Shelf, lis
     return env, shelf, [one.location for one in installed(env)]
 
 
-def test_modules_are_compiled_by_the_target_and_go_with_them(tmp_path: Path) -> None:
+def test_target_interpreter_compiles_modules(tmp_path: Path) -> None:
     env, shelf, locations = furnish(tmp_path)
     assert bytecode.compile_quietly(env.interpreter, bytecode.modules(locations), Silence()).count == 2
     site = env.paths["purelib"]
@@ -45,7 +45,7 @@ def test_modules_are_compiled_by_the_target_and_go_with_them(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("mode", "flags"), [("timestamp", 0), ("checked-hash", 3), ("unchecked-hash", 1)])
-def test_invalidation_is_as_asked(tmp_path: Path, mode: str, flags: int) -> None:
+def test_invalidation_mode_is_respected(tmp_path: Path, mode: str, flags: int) -> None:
     env, _, locations = furnish(tmp_path)
     paths = bytecode.modules(locations)
     done = bytecode.compile_all(env.interpreter, paths, Silence(), mode=mode, count=1)
@@ -55,7 +55,7 @@ def test_invalidation_is_as_asked(tmp_path: Path, mode: str, flags: int) -> None
     assert int.from_bytes(data[4:8], "little") == flags
 
 
-def test_what_lies_in_the_store_is_not_compiled_there(tmp_path: Path) -> None:
+def test_linked_store_files_are_not_compiled(tmp_path: Path) -> None:
     env, _, locations = furnish(tmp_path, "fold")
     loose = bytecode.modules(locations)
     assert [os.path.basename(path) for path in loose] == ["mod.py"]
@@ -63,7 +63,7 @@ def test_what_lies_in_the_store_is_not_compiled_there(tmp_path: Path) -> None:
     assert not glob.glob(f"{tmp_path}/store/**/__pycache__", recursive=True)
 
 
-def test_a_worker_that_hangs_or_dies_is_told(tmp_path: Path) -> None:
+def test_hanging_or_dead_worker_is_an_error(tmp_path: Path) -> None:
     env, _, locations = furnish(tmp_path)
     paths = bytecode.modules(locations)
     for body, message in (("sleep 60", "took longer than 0.2 seconds"), ("echo why >&2; exit 3", "ended")):

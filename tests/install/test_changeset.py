@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from commonwheel.model import Entry, Plan
 
 
-def test_stamps_tell_states_apart(tmp_path: Path) -> None:
+def test_stamps_distinguish_states(tmp_path: Path) -> None:
     env = environment(str(tmp_path / "env"))
     site = env.paths["purelib"]
     empty = changeset.stamp(env)
@@ -42,7 +42,7 @@ def test_making_a_changeset_changes_nothing(tmp_path: Path) -> None:
     assert portrait(str(tmp_path), ignoring=()) == before
 
 
-def test_records_tell_what_came_went_and_stayed(tmp_path: Path) -> None:
+def test_records_list_added_removed_and_kept(tmp_path: Path) -> None:
     env, shelf = environment(str(tmp_path / "env")), Shelf(str(tmp_path / "store"))
     one, two = shelf.add("one"), shelf.add("two")
 
@@ -67,7 +67,7 @@ def test_records_tell_what_came_went_and_stayed(tmp_path: Path) -> None:
     assert list(record.state) == ["one", "two"]
 
 
-def test_warnings_name_the_owner_of_what_was_replaced(tmp_path: Path) -> None:
+def test_warnings_name_the_owner_of_replaced_files(tmp_path: Path) -> None:
     env, shelf = environment(str(tmp_path / "env")), Shelf(str(tmp_path / "store"))
     one, two = shelf.add("one", "1.0", {"shared.py": "1"}), shelf.add("two", "1.0", {"shared.py": "2"})
     for entry in (one, two):

@@ -22,7 +22,7 @@ OTHERS = [
 TARGETS = [sys.executable, *(path for path in OTHERS if int(path.split("/3.")[1].split(".")[0]) >= 8)]
 
 
-def test_the_syntax_is_that_of_3_8() -> None:
+def test_syntax_is_python_3_8() -> None:
     with open(compile_worker.__file__, encoding="utf-8") as file:
         ast.parse(file.read(), feature_version=(3, 8))
 

@@ -37,7 +37,7 @@ def lines_of(shelf: Shelf, entry: Entry, data: bytes | None = None) -> list[str]
     return distinfo.wheel_lines(data, entry, brought, shelf.files)
 
 
-def test_a_plain_record_is_copied_and_what_installers_write_left_out(shelf: Shelf) -> None:
+def test_plain_record_is_copied_without_installer_files(shelf: Shelf) -> None:
     infos = {"INSTALLER": "pip", "REQUESTED": "", "direct_url.json": "{}", "RECORD.jws": "x", "extra": "e"}
     entry = shelf.add("one", "1.0", {"one.py": "x"}, info_files=infos)
     paths = [line.partition(",")[0] for line in lines_of(shelf, entry)]
@@ -50,7 +50,7 @@ def test_a_plain_record_is_copied_and_what_installers_write_left_out(shelf: Shel
     assert shelf.files_asked == 0
 
 
-def test_a_record_with_the_line_ends_of_csv_is_copied_without_them(shelf: Shelf) -> None:
+def test_csv_line_endings_are_dropped(shelf: Shelf) -> None:
     entry = shelf.add("one", "1.0", {"one.py": "x", "two.py": "yy"})
     with open(f"{entry.tree}/{entry.dist_info}/RECORD", "rb") as file:
         data = file.read()
@@ -62,13 +62,13 @@ def test_a_record_with_the_line_ends_of_csv_is_copied_without_them(shelf: Shelf)
     "data",
     [b"", b"one.py,,\n", b'"one.py",sha256=x,1\n', b"one.py,md5=x,1\r\n", b"one.py,sha256=x,1\nmore,sha256=x,1\n" * 2],
 )
-def test_any_other_record_is_made_anew(shelf: Shelf, data: bytes) -> None:
+def test_unusual_record_is_rewritten(shelf: Shelf, data: bytes) -> None:
     entry = shelf.add("one", "1.0", {"one.py": "x"})
     assert sorted(lines_of(shelf, entry, data)) == sorted(lines_of(shelf, entry))
     assert shelf.files_asked == 1
 
 
-def test_bytecode_that_was_added_in_the_store_is_in_no_record(shelf: Shelf) -> None:
+def test_bytecode_added_in_the_store_is_not_in_record(shelf: Shelf) -> None:
     files = {"one.py": "x", "__pycache__/one.cpython-311.pyc": "x", "__pycache__/own.cpython-311.pyc": "y"}
     said = '"one.py",,\n__pycache__/own.cpython-311.pyc,,\n'
     entry = shelf.add("one", "1.0", files, record=said)
@@ -76,7 +76,7 @@ def test_bytecode_that_was_added_in_the_store_is_in_no_record(shelf: Shelf) -> N
     assert {path for path in paths if "dist-info" not in path} == {"one.py", "__pycache__/own.cpython-311.pyc"}
 
 
-def test_lines_are_those_of_the_specification() -> None:
+def test_lines_follow_the_specification() -> None:
     data = b"content"
     digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
     assert distinfo.line_of("a,b", data) == f'"a,b",sha256={digest},7'
@@ -84,7 +84,7 @@ def test_lines_are_those_of_the_specification() -> None:
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1), unique=True, max_size=8))
-def test_records_are_read_back_by_csv(paths: list[str]) -> None:
+def test_records_are_readable_by_csv(paths: list[str]) -> None:
     links = [f"links/{path}" for path in paths[:2]]
     data = distinfo.compose([distinfo.line(path, "00" * 32, 1) for path in paths], links, "x-1.dist-info")
     rows = list(csv.reader(data.decode().splitlines()))
@@ -92,7 +92,7 @@ def test_records_are_read_back_by_csv(paths: list[str]) -> None:
     assert {row[0] for row in rows[: len(links)]} == set(links)
 
 
-def test_links_that_were_opened_are_replaced_in_a_record() -> None:
+def test_unfolded_links_are_replaced_in_record() -> None:
     data = b"a,,\nb,,\nx-1.dist-info/RECORD,,\nb/c.py,sha256=x,1\n"
     opened = {"b": ["b/d", "b/e"], "b/e": ["b/e/f"]}
     assert distinfo.recomposed(data, opened) == b"a,,\nb/d,,\nb/e/f,,\nx-1.dist-info/RECORD,,\nb/c.py,sha256=x,1\n"
@@ -108,9 +108,7 @@ def test_links_that_were_opened_are_replaced_in_a_record() -> None:
         (VcsSource("git", SafeUrl("https://git.example/one.git"), "main", None, "c" * 40), False),
     ],
 )
-def test_direct_sources_are_told_with_the_hash_of_what_was_unpacked(
-    shelf: Shelf, source: UrlSource, hashes: bool
-) -> None:
+def test_direct_url_has_the_hash_of_the_unpacked_file(shelf: Shelf, source: UrlSource, hashes: bool) -> None:
     entry = shelf.add("one")
     text = distinfo.texts(Pin("one", "1.0", source=source), entry)["direct_url.json"].decode()
     assert "u:p" not in text
@@ -119,7 +117,7 @@ def test_direct_sources_are_told_with_the_hash_of_what_was_unpacked(
     assert (Digest("sha256", entry.digest) in getattr(told, "digests", ())) is hashes
 
 
-def test_what_was_asked_for_is_marked(shelf: Shelf) -> None:
+def test_requested_marker(shelf: Shelf) -> None:
     entry = shelf.add("one")
     assert distinfo.texts(Pin("one", "1.0"), entry) == {"INSTALLER": b"cw\n"}
     assert distinfo.texts(Pin("one", "1.0", requested=True), entry) == {"INSTALLER": b"cw\n", "REQUESTED": b""}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_kinds_names_and_what_is_thought_away(tmp_path: Path) -> None:
+def test_node_kinds_names_and_ignored_paths(tmp_path: Path) -> None:
     (tmp_path / "dir" / "__pycache__").mkdir(parents=True)
     (tmp_path / "dir" / "inner").mkdir()
     (tmp_path / "dir" / "file").write_text("text")

@@ -27,25 +27,25 @@ records = st.builds(
 
 
 @given(records)
-def test_records_are_read_as_they_were_written(record: Record) -> None:
+def test_history_round_trip(record: Record) -> None:
     assert history.decode(history.encode(record)) == record
 
 
 @given(st.binary(max_size=80))
-def test_any_bytes_are_no_record_or_one(data: bytes) -> None:
+def test_any_bytes_parse_as_record_or_none(data: bytes) -> None:
     assert history.decode(data) is None
     found = history.decode(b"commonwheel-history\t1\n" + data)
     assert found is None or isinstance(found, Record)
 
 
-def test_unknown_words_are_passed_over() -> None:
+def test_unknown_keywords_are_skipped() -> None:
     data = history.encode(Record(3, 1.5, "me", "cw pip install x", (Package("x", "1"),)))
     found = history.decode(data + b"mood\tgood\n")
     assert found is not None
     assert (found.number, found.when, found.command, list(found.state)) == (3, 1.5, "cw pip install x", ["x"])
 
 
-def test_differences_are_by_version_source_and_wheel() -> None:
+def test_differences_by_version_source_and_wheel() -> None:
     before = {
         "a": Package("a", "1", "d1"),
         "b": Package("b", "1"),
@@ -58,7 +58,7 @@ def test_differences_are_by_version_source_and_wheel() -> None:
     assert [one.name for one in found.removed] == ["a", "b"]
 
 
-def test_what_other_tools_did_is_seen() -> None:
+def test_changes_by_other_tools_are_seen() -> None:
     record = Record(1, 0, "", "", (Package("a", "1", "d"), Package("b", "1", "d")))
     present = (Package("a", "1", installer="pip"), Package("b", "1"), Package("c", "2", installer="pip"))
     found = history.foreign_changes(record, present)
@@ -88,7 +88,7 @@ def test_records_are_numbered_files(tmp_path: Path) -> None:
     assert history.recorded_digests(env) == {"a": "d"}
 
 
-def test_states_get_names_once(tmp_path: Path) -> None:
+def test_state_names_are_unique(tmp_path: Path) -> None:
     env = environment(str(tmp_path / "env"))
     assert history.snapshots(env) == {}
     assert history.save_snapshot(env, "before-upgrade", 3)
@@ -97,13 +97,13 @@ def test_states_get_names_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "../x", "12", "-x", ".hidden", "a\nb"])
-def test_names_that_could_be_paths_or_numbers_are_refused(tmp_path: Path, name: str) -> None:
+def test_names_resembling_paths_or_numbers_are_refused(tmp_path: Path, name: str) -> None:
     env = environment(str(tmp_path / "env"))
     with pytest.raises(UsageError):
         history.save_snapshot(env, name, 1)
     assert not os.path.exists(f"{env.root}/.cw")
 
 
-def test_the_state_of_a_system_lies_beside_its_packages(tmp_path: Path) -> None:
+def test_system_state_lies_beside_its_packages(tmp_path: Path) -> None:
     env = environment(str(tmp_path / "usr")).replaced(kind="system")
     assert history.state_directory(env) == f"{env.paths['purelib']}/.cw"

@@ -59,7 +59,7 @@ def uv(environment: Environment, *words: str) -> str:
 
 @pytest.mark.parametrize("mode", ["hardlink", "symlink", "fold"])
 @pytest.mark.parametrize("tool", [pip, uv], ids=["pip", "uv"])
-def test_others_uninstall_what_cw_installed(real: Environment, tmp_path: Path, mode: str, tool: object) -> None:
+def test_other_tools_uninstall_packages_of_cw(real: Environment, tmp_path: Path, mode: str, tool: object) -> None:
     assert callable(tool)
     shelf = Shelf(str(tmp_path / "store"))
     entry = shelf.add(
@@ -88,7 +88,7 @@ def test_others_uninstall_what_cw_installed(real: Environment, tmp_path: Path, m
 
 
 @pytest.mark.parametrize("mode", ["hardlink", "fold"])
-def test_pip_upgrades_what_cw_installed(real: Environment, tmp_path: Path, mode: str) -> None:
+def test_pip_upgrades_packages_of_cw(real: Environment, tmp_path: Path, mode: str) -> None:
     shelf = Shelf(str(tmp_path / "store"))
     entry = shelf.add("alpha", "1.0", {"alpha/__init__.py": "x = 1\n", "alpha/old.py": ""}, console=[("al", "alpha:x")])
     apply(real, shelf, plan.make((), pins(entry)), [entry], mode)
@@ -105,7 +105,7 @@ def test_pip_upgrades_what_cw_installed(real: Environment, tmp_path: Path, mode:
 
 
 @pytest.mark.parametrize("tool", [pip, uv], ids=["pip", "uv"])
-def test_cw_uninstalls_what_others_installed(real: Environment, tmp_path: Path, tool: object) -> None:
+def test_cw_uninstalls_packages_of_other_tools(real: Environment, tmp_path: Path, tool: object) -> None:
     assert callable(tool)
     wheel = make_wheel(
         tmp_path, "alpha", "1.0", {"alpha/__init__.py": "def main(): pass\n", "alpha/d.txt": ""},

@@ -40,14 +40,14 @@ def tried(env: Environment, entry: Entry, setting: str, **words: str) -> list[st
         ("copy!", ["copy"]), ("symlink!", ["symlink"]), ("fold!", ["fold", "symlink"]),
     ],
 )  # fmt: skip
-def test_what_is_tried_for_an_own_entry(env: Environment, entry: Entry, setting: str, ways: list[str]) -> None:
+def test_link_modes_for_own_entries(env: Environment, entry: Entry, setting: str, ways: list[str]) -> None:
     assert tried(env, entry, setting) == ways
 
 
 @pytest.mark.parametrize(
     ("recommended", "ways"), [("fold", ["fold", "symlink", "copy"]), ("symlink", ["symlink", "copy"])]
 )
-def test_the_store_recommends_what_auto_does_for_foreign_entries(
+def test_policy_recommends_auto_mode_for_foreign_entries(
     env: Environment, entry: Entry, recommended: str, ways: list[str]
 ) -> None:
     assert tried(env, entry.replaced(mine=False), "auto", recommended=recommended) == ways
@@ -63,13 +63,13 @@ def test_foreign_entries_are_never_hard_linked(env: Environment, entry: Entry) -
 
 
 @pytest.mark.parametrize("setting", ["symlink", "fold"])
-def test_nothing_leads_into_an_entry_that_goes_with_the_process(env: Environment, entry: Entry, setting: str) -> None:
+def test_temporary_store_entries_are_never_linked(env: Environment, entry: Entry, setting: str) -> None:
     assert not {"fold", "symlink"} & set(tried(env, entry.replaced(trusted=False), setting))
-    with pytest.raises(LinkRefused, match="temporary store"):
+    with pytest.raises(LinkRefused, match="its store is temporary"):
         linking.choose(f"{setting}!", env, [entry.replaced(trusted=False)])
 
 
-def test_packages_are_exempt_from_folding_by_wish_and_by_nature(env: Environment, entry: Entry) -> None:
+def test_folding_exemptions_by_option_and_by_content(env: Environment, entry: Entry) -> None:
     choice = linking.choose("fold", env, [entry], no_fold=["one"])
     assert not choice.folded
     assert choice.ways["one"][0] == "hardlink"
@@ -79,12 +79,12 @@ def test_packages_are_exempt_from_folding_by_wish_and_by_nature(env: Environment
         linking.choose("fold!", env, [natural])
 
 
-def test_an_unknown_mode_is_told(env: Environment, entry: Entry) -> None:
+def test_unknown_mode_is_refused(env: Environment, entry: Entry) -> None:
     with pytest.raises(LinkRefused, match="no link mode"):
         linking.choose("magic", env, [entry])
 
 
-def test_a_fold_prevails_since_it_stands_for_many_files() -> None:
+def test_folding_is_reported_as_the_main_mode() -> None:
     assert linking.prevailing({"copy": 3, "hardlink": 5}) == "hardlink"
     assert linking.prevailing({"symlink": 5, "fold": 1}) == "fold"
     assert linking.prevailing({}) == ""

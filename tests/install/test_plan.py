@@ -23,17 +23,17 @@ def names(plan_: Plan) -> tuple[list[str], list[str], list[str]]:
     return [one.name for one in plan_.remove], [one.name for one in plan_.keep], [one.name for one in plan_.add]
 
 
-def test_what_is_there_is_kept_and_what_differs_replaced() -> None:
+def test_same_version_is_kept_and_another_replaced() -> None:
     made = plan.make((here("a"), here("b"), here("z")), (Pin("a", "1.0"), Pin("b", "2.0"), Pin("c", "1.0")))
     assert names(made) == (["b"], ["a", "z"], ["b", "c"])
     assert made.reinstalled == ()
 
 
-def test_versions_are_compared_as_versions() -> None:
+def test_versions_compare_as_versions() -> None:
     assert names(plan.make((here("a", "1.0.0"),), (Pin("a", "1"),))) == ([], ["a"], [])
 
 
-def test_exact_removes_what_no_pin_names_except_what_is_preserved() -> None:
+def test_exact_removes_unlisted_except_preserved() -> None:
     wishes = Wishes(exact=True, preserve={"pip"})
     assert names(plan.make((here("a"), here("b"), here("pip")), (Pin("a", "1.0"),), wishes)) == (
         ["b"],
@@ -49,7 +49,7 @@ def test_reinstall_replaces_an_equal_version(wishes: Wishes) -> None:
     assert made.reinstalled == ("a",)
 
 
-def test_layers_count_and_are_never_removed() -> None:
+def test_lower_layers_count_and_are_never_removed() -> None:
     below = here("a", own=False)
     assert names(plan.make((below,), (Pin("a", "1.0"),))) == ([], ["a"], [])
     assert names(plan.make((below,), (Pin("a", "2.0"),))) == ([], [], ["a"])
@@ -58,16 +58,16 @@ def test_layers_count_and_are_never_removed() -> None:
     assert names(plan.make((below, here("a", "2.0")), (Pin("a", "1.0"),))) == (["a"], [], ["a"])
 
 
-def test_a_name_that_is_there_twice_is_put_in_order() -> None:
+def test_duplicate_distribution_is_cleaned_up() -> None:
     twice = (here("a", "1.0"), here("a", "0.9"))
     assert names(plan.make(twice, (Pin("a", "1.0"),))) == (["a", "a"], [], ["a"])
 
 
-def test_removal_names_only_what_is_there() -> None:
+def test_removal_names_only_installed_packages() -> None:
     assert names(plan.removal((here("a"), here("b"), here("c", own=False)), {"a", "c", "nobody"})) == (["a"], ["b"], [])
 
 
-def test_demanded_hashes_bind_what_is_installed_already() -> None:
+def test_required_hashes_apply_to_installed_packages() -> None:
     digest = Digest("sha256", "a" * 64)
     pin = Pin("a", "1.0", digests=(digest,))
     assert names(plan.make((here("a"),), (pin,)))[2] == ["a"]
@@ -105,11 +105,11 @@ def test_direct_sources_are_compared(wanted: UrlSource, told: UrlSource, same: b
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"url": 3}', '{"url": "https://a.example"}'])
-def test_an_unreadable_direct_url_is_no_source_that_anybody_asked_for(text: str) -> None:
+def test_unreadable_direct_url_matches_no_source(text: str) -> None:
     assert not plan.came_from(PathSource("/p", editable=True), text)
 
 
-def test_a_directory_is_the_same_only_when_somebody_knows_that_it_did_not_change() -> None:
+def test_directory_is_unchanged_only_with_a_matching_stamp() -> None:
     for source in (PathSource("/p"), PathSource("/p", editable=True)):
         one, pin = here("a", direct=direct_url.write(source)), Pin("a", "1.0", source=source)
         assert not plan.satisfies(pin, one)
@@ -117,7 +117,7 @@ def test_a_directory_is_the_same_only_when_somebody_knows_that_it_did_not_change
         assert not plan.satisfies(pin.replaced(version="2.0"), one, Wishes(unchanged=["a"]))
 
 
-def test_an_index_pin_is_content_with_a_direct_source_except_when_syncing() -> None:
+def test_index_pin_accepts_direct_source_except_on_sync() -> None:
     direct = here("a", direct=direct_url.write(UrlSource(ARCHIVE)))
     assert plan.satisfies(Pin("a", "1.0"), direct)
     assert not plan.satisfies(Pin("a", "1.0"), direct, Wishes(exact=True))

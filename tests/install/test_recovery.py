@@ -34,7 +34,7 @@ def unsettled(env: Environment) -> list[str]:
     return sorted(name for name in os.listdir(f"{env.root}/.cw") if name.startswith("unsettled"))
 
 
-def test_nothing_to_do_costs_one_listing(env: Environment, tmp_path: Path) -> None:
+def test_nothing_to_recover_costs_one_listing(env: Environment, tmp_path: Path) -> None:
     steps: list[str] = []
     previous = disk.observe(lambda operation, path: steps.append(path))
     try:
@@ -53,7 +53,7 @@ def test_nothing_to_do_costs_one_listing(env: Environment, tmp_path: Path) -> No
     assert len(unsettled(env)) == 1
 
 
-def test_leftovers_of_the_dead_are_swept(env: Environment) -> None:
+def test_leftovers_of_dead_processes_are_removed(env: Environment) -> None:
     state = f"{env.root}/.cw"
     os.makedirs(f"{disk.temporary(state)}/new/0")
     os.makedirs(f"{disk.temporary(state, disk.TRASH)}/x")
@@ -61,7 +61,7 @@ def test_leftovers_of_the_dead_are_swept(env: Environment) -> None:
     assert os.listdir(state) == []
 
 
-def test_a_journal_that_never_was_ready_moved_nothing(env: Environment, tmp_path: Path) -> None:
+def test_unready_journal_moved_nothing(env: Environment, tmp_path: Path) -> None:
     install(env, Shelf(str(tmp_path / "store")), "one")
     before = portrait(env.root)
     work = disk.temporary(f"{env.root}/.cw")
@@ -75,7 +75,7 @@ def test_a_journal_that_never_was_ready_moved_nothing(env: Environment, tmp_path
     assert not os.path.exists(work)
 
 
-def test_changes_settle_with_time_and_are_looked_at_after_a_reboot(
+def test_recent_changes_are_checked_after_a_reboot(
     env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelf = Shelf(str(tmp_path / "store"))
@@ -91,7 +91,7 @@ def test_changes_settle_with_time_and_are_looked_at_after_a_reboot(
     assert unsettled(env) == []
 
 
-def test_damage_is_told_until_it_is_mended(env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damage_is_reported_until_repaired(env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf = Shelf(str(tmp_path / "store"))
     install(env, shelf, "one")
     install(env, shelf, "two")
@@ -105,7 +105,7 @@ def test_damage_is_told_until_it_is_mended(env: Environment, tmp_path: Path, mon
     assert len(unsettled(env)) == 1
 
 
-def test_what_cannot_be_undone_now_is_undone_later(env: Environment, tmp_path: Path) -> None:
+def test_failed_undo_is_retried_later(env: Environment, tmp_path: Path) -> None:
     shelf = Shelf(str(tmp_path / "store"))
     install(env, shelf, "one")
     before = portrait(env.root)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("directory", ["plain", "with space", "it's", "x" * 150, "ünï"])
-def test_a_wrapper_starts_its_interpreter_wherever_that_is(tmp_path: Path, directory: str) -> None:
+def test_wrapper_starts_its_interpreter_at_any_path(tmp_path: Path, directory: str) -> None:
     place = tmp_path / directory
     place.mkdir()
     python = place / "python"
@@ -35,7 +35,7 @@ def test_a_wrapper_starts_its_interpreter_wherever_that_is(tmp_path: Path, direc
     assert scripts.interpreter_in(script.read_bytes()) == str(python)
 
 
-def test_a_relocatable_script_finds_the_interpreter_beside_itself(tmp_path: Path) -> None:
+def test_relocatable_script_finds_the_interpreter_beside_it(tmp_path: Path) -> None:
     made = tmp_path / "made"
     made.mkdir()
     (made / "python").symlink_to(sys.executable)
@@ -49,7 +49,7 @@ def test_a_relocatable_script_finds_the_interpreter_beside_itself(tmp_path: Path
     assert scripts.interpreter_in((moved / "tool").read_bytes()) == ""
 
 
-def test_long_and_blank_paths_go_through_a_shell() -> None:
+def test_long_and_spaced_paths_use_a_shell() -> None:
     assert scripts.shebang("/e/bin/python") == b"#!/e/bin/python"
     limit = "/" + "x" * (scripts.SHEBANG_LIMIT - 4)
     assert scripts.shebang(limit) == b"#!" + limit.encode()
@@ -64,7 +64,7 @@ def test_long_and_blank_paths_go_through_a_shell() -> None:
         ("ok", "a"), ("ok", "a:b;c"), ("ok", "a b:c"), ("ok", "a:"), ("new\nline", "a:b"),
     ],
 )  # fmt: skip
-def test_unsound_entry_points_are_refused(name: str, reference: str) -> None:
+def test_unsafe_entry_points_are_refused(name: str, reference: str) -> None:
     with pytest.raises(scripts.InvalidScript):
         scripts.wrapper(b"#!/p", name, reference)
 
@@ -84,7 +84,7 @@ def test_unsound_entry_points_are_refused(name: str, reference: str) -> None:
         (b"", None),
     ],
 )
-def test_the_generic_shebang_of_wheels_is_replaced(data: bytes, expected: bytes | None) -> None:
+def test_generic_wheel_shebang_is_replaced(data: bytes, expected: bytes | None) -> None:
     assert scripts.with_shebang(data, b"#!/e/python") == expected
 
 
@@ -95,7 +95,7 @@ def test_the_generic_shebang_of_wheels_is_replaced(data: bytes, expected: bytes 
         (b"#!/bin/sh\necho\n", "/bin/sh"),
     ],
 )  # fmt: skip
-def test_the_interpreter_of_a_script_is_read(data: bytes, expected: str) -> None:
+def test_interpreter_of_a_script_is_read(data: bytes, expected: str) -> None:
     assert scripts.interpreter_in(data) == expected
 
 

@@ -68,7 +68,7 @@ def record(layout: Layout, name: str) -> list[str]:
 SITE = "lib/python3.11/site-packages"
 
 
-def test_a_package_alone_is_one_node_and_its_dist_info_comes_last(env: Environment, shelf: Shelf) -> None:
+def test_single_package_is_one_node_with_dist_info_last(env: Environment, shelf: Shelf) -> None:
     entry = shelf.add(
         "alpha", "1.0", {"alpha/__init__.py": "", "alpha/a/b.py": "", "mod.py": ""}, console=[("al", "a:b")]
     )
@@ -85,7 +85,7 @@ def test_a_package_alone_is_one_node_and_its_dist_info_comes_last(env: Environme
     assert [one.listing for one in layout.placements] == [False, False, False, True]
 
 
-def test_folded_packages_need_no_list_of_files(env: Environment, shelf: Shelf) -> None:
+def test_folded_packages_need_no_file_list(env: Environment, shelf: Shelf) -> None:
     entry = shelf.add("alpha", "1.0", {"alpha/__init__.py": "", "alpha/a/b.py": "", "mod.py": ""})
     layout = lay(env, shelf, entry, fold=True)
     assert shelf.files_asked == 0
@@ -101,7 +101,7 @@ def test_folded_packages_need_no_list_of_files(env: Environment, shelf: Shelf) -
 
 
 @pytest.mark.parametrize("fold", [False, True])
-def test_shared_directories_are_opened_as_far_as_needed(env: Environment, shelf: Shelf, fold: bool) -> None:
+def test_shared_directories_are_unfolded_as_far_as_needed(env: Environment, shelf: Shelf, fold: bool) -> None:
     one = shelf.add("one", "1.0", {"ns/one/a.py": "", "ns/one/deep/b.py": "", "ns/x.py": ""}, foldable=("ns",))
     two = shelf.add("two", "1.0", {"ns/two/a.py": "", "ns/one/plug.py": ""}, foldable=("ns",))
     found = shown(lay(env, shelf, one, two, fold=fold), env)
@@ -115,7 +115,7 @@ def test_shared_directories_are_opened_as_far_as_needed(env: Environment, shelf:
     }
 
 
-def test_records_list_the_links_that_are_left_after_opening(env: Environment, shelf: Shelf) -> None:
+def test_records_list_links_left_after_unfolding(env: Environment, shelf: Shelf) -> None:
     one = shelf.add("one", "1.0", {"ns/one/a.py": ""}, foldable=("ns",))
     two = shelf.add("two", "1.0", {"ns/two/a.py": ""}, foldable=("ns",))
     layout = lay(env, shelf, one, two, fold=True)
@@ -123,7 +123,7 @@ def test_records_list_the_links_that_are_left_after_opening(env: Environment, sh
     assert record(layout, "two")[0] == "ns/two,,"
 
 
-def test_what_is_in_the_environment_opens_directories_too(env: Environment, shelf: Shelf) -> None:
+def test_existing_directories_cause_unfolding(env: Environment, shelf: Shelf) -> None:
     os.makedirs(f"{env.root}/{SITE}/ns/other")
     entry = shelf.add("one", "1.0", {"ns/one/a.py": "", "ns/b.py": ""}, foldable=("ns",))
     found = shown(lay(env, shelf, entry, fold=True), env)
@@ -131,7 +131,7 @@ def test_what_is_in_the_environment_opens_directories_too(env: Environment, shel
     assert found[f"{SITE}/ns/b.py"] == "file"
 
 
-def test_a_folded_neighbour_unfolds_and_its_record_says_so(env: Environment, shelf: Shelf) -> None:
+def test_folded_installed_package_unfolds_with_its_record(env: Environment, shelf: Shelf) -> None:
     first = shelf.add("first", "1.0", {"pkg/__init__.py": "", "pkg/sub/a.py": "", "pkg/sub/deep/b.py": ""})
     site = f"{env.root}/{SITE}"
     os.symlink(f"{first.tree}/pkg", f"{site}/pkg")
@@ -156,7 +156,7 @@ def test_a_folded_neighbour_unfolds_and_its_record_says_so(env: Environment, she
     assert layout.in_the_way == ()
 
 
-def test_equal_files_of_two_packages_are_no_news(env: Environment, shelf: Shelf) -> None:
+def test_equal_files_of_two_packages_are_silent(env: Environment, shelf: Shelf) -> None:
     one = shelf.add("one", "1.0", {"tests/__init__.py": "", "one.py": ""}, foldable=())
     two = shelf.add("two", "1.0", {"tests/__init__.py": "", "two.py": ""}, foldable=())
     layout = lay(env, shelf, one, two)
@@ -164,7 +164,7 @@ def test_equal_files_of_two_packages_are_no_news(env: Environment, shelf: Shelf)
     assert shown(layout, env)[f"{SITE}/tests/__init__.py"] == "file"
 
 
-def test_different_files_are_told_and_the_later_name_wins(env: Environment, shelf: Shelf) -> None:
+def test_clash_is_reported_and_later_name_wins(env: Environment, shelf: Shelf) -> None:
     one = shelf.add("one", "1.0", {"mod.py": "1", "t/a.py": "1"}, console=[("run", "one:x")])
     two = shelf.add("two", "1.0", {"mod.py": "2", "t/a.py": "2"}, console=[("run", "two:x")])
     layout = lay(env, shelf, two, one)
@@ -178,7 +178,7 @@ def test_different_files_are_told_and_the_later_name_wins(env: Environment, shel
 @pytest.mark.parametrize(
     ("files", "data", "console"),
     [
-        ({"other.py/x.py": ""}, {}, []),  # a directory where the neighbour has a module
+        ({"other.py/x.py": ""}, {}, []),  # a directory where the other package has a module
         ({"other-1.0.dist-info/x": ""}, {}, []),
         ({}, {"scripts/python3": "#!python\n"}, []),
         ({}, {"scripts/Python3.11.exe": ""}, []),
@@ -193,7 +193,7 @@ def test_different_files_are_told_and_the_later_name_wins(env: Environment, shel
         ({}, {"data/occupied": ""}, []),
     ],
 )
-def test_what_would_do_damage_is_refused(
+def test_harmful_clash_is_refused(
     env: Environment, shelf: Shelf, tmp_path: Path, files: dict[str, str], data: dict[str, str],
     console: list[tuple[str, str]],
 ) -> None:  # fmt: skip
@@ -207,7 +207,40 @@ def test_what_would_do_damage_is_refused(
     assert any("bad" in clash.owners for clash in caught.value.clashes)
 
 
-def test_data_goes_where_its_scheme_says_and_the_record_tells_it(env: Environment, shelf: Shelf) -> None:
+@pytest.mark.parametrize("kind", ["target", "prefix", "venv", "system"])
+@pytest.mark.parametrize("fold", [False, True])
+@pytest.mark.parametrize("name", [".cw", ".CW", ".cw.", ".c\u200dw"])
+@pytest.mark.parametrize("inner", ["history/000001", "lock", ".tmp-h-1-0/journal", "journal/new/x", ""])
+def test_no_wheel_brings_the_state_of_an_environment(
+    tmp_path: Path, shelf: Shelf, kind: str, fold: bool, name: str, inner: str
+) -> None:
+    env = environment(str(tmp_path / kind), kind)
+    path = f"{name}/{inner}".rstrip("/")
+    bad = [shelf.add("bad", "1.0", {"bad.py": "", path: "x"})]
+    schemes = ["purelib", "platlib", "data"] if kind == "target" else ["purelib", "platlib"]
+    bad += [
+        shelf.add("bad", str(number), {"bad.py": ""}, data={f"{scheme}/{path}": "x"})
+        for number, scheme in enumerate(schemes, 2)
+    ]
+    if kind != "target":
+        site = env.paths["purelib"].removeprefix(f"{env.root}/")
+        bad.append(shelf.add("bad", "9", {"bad.py": ""}, data={f"data/{site}/{path}": "x"}))
+    if kind != "system":
+        bad.append(shelf.add("bad", "10", {"bad.py": ""}, data={f"data/{path}": "x"}))
+    for entry in bad:
+        with pytest.raises(ClashError, match="bad") as caught:
+            lay(env, shelf, entry, fold=fold)
+        assert "keeps the environment itself" in str(caught.value.context)
+
+
+@pytest.mark.parametrize("path", ["pyvenv.cfg", "conda-meta/history"])
+def test_no_wheel_makes_a_target_something_else(tmp_path: Path, shelf: Shelf, path: str) -> None:
+    env = environment(str(tmp_path / "target"), "target")
+    with pytest.raises(ClashError):
+        lay(env, shelf, shelf.add("bad", "1.0", {"bad.py": "", path: "x"}))
+
+
+def test_data_follows_its_scheme_and_is_recorded(env: Environment, shelf: Shelf) -> None:
     os.makedirs(f"{env.root}/share/man")
     os.symlink("share/man", f"{env.root}/man")
     entry = shelf.add(
@@ -249,7 +282,7 @@ def test_foreign_files_in_the_way_are_named(env: Environment, shelf: Shelf) -> N
 
 
 @pytest.mark.parametrize("fold", [False, True])
-def test_bytecode_follows_its_module_without_a_word(env: Environment, shelf: Shelf, fold: bool) -> None:
+def test_bytecode_follows_its_module_silently(env: Environment, shelf: Shelf, fold: bool) -> None:
     first = {"__pycache__/m.cpython-311.pyc": "1", "a.py": "", "sp/__pycache__/m.cpython-311.pyc": "1", "sp/a.py": ""}
     one = shelf.add("one", "1.0", first, data={"scripts/__pycache__/r.cpython-311.pyc": "1"}, foldable=["sp"])
     second = {"__pycache__/m.cpython-311.pyc": "2", "b.py": "", "sp/__pycache__/m.cpython-311.pyc": "2", "sp/b.py": ""}
@@ -272,14 +305,14 @@ def test_bytecode_follows_its_module_without_a_word(env: Environment, shelf: She
     assert not [line for line in record(layout, "two") if line.startswith("__pycache__/p.")]
 
 
-def test_a_record_that_is_not_plain_is_made_from_the_list_of_files(env: Environment, shelf: Shelf) -> None:
+def test_unusual_record_is_made_from_the_file_list(env: Environment, shelf: Shelf) -> None:
     entry = shelf.add("alpha", "1.0", {"a,b.py": "x", "alpha/c.py": "x"}, record='"a,b.py",md5=x,1\n')
     lines = record(lay(env, shelf, entry), "alpha")
     assert [line for line in lines if line.startswith('"a,b.py",sha256=')]
     assert [line for line in lines if line.startswith("alpha/c.py,sha256=")]
 
 
-def test_one_environment_takes_platform_files_elsewhere(tmp_path: Path, shelf: Shelf) -> None:
+def test_separate_platlib_directory(tmp_path: Path, shelf: Shelf) -> None:
     env = environment(str(tmp_path / "env"))
     env = env.replaced(paths={**env.paths, "platlib": f"{env.root}/lib64/site-packages"})
     entry = shelf.add("alpha", "1.0", {"alpha/__init__.py": ""}, data={"purelib/pure.py": ""}, purelib=False)

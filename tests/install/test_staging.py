@@ -55,9 +55,7 @@ def test_every_kind_of_node(tmp_path: Path, shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("strict", [False, True])
-def test_where_links_do_not_work_a_folded_tree_is_copied_unless_that_is_forbidden(
-    tmp_path: Path, shelf: Shelf, strict: bool
-) -> None:
+def test_folded_tree_is_copied_where_links_fail_unless_forbidden(tmp_path: Path, shelf: Shelf, strict: bool) -> None:
     entry = shelf.add("one")
     work = staging(tmp_path, shelf, "symlink", *(() if strict else ("copy",)), strict=strict)
 
@@ -80,7 +78,7 @@ def test_where_links_do_not_work_a_folded_tree_is_copied_unless_that_is_forbidde
         disk.observe(previous)
 
 
-def test_small_texts_that_many_have_are_one_file(tmp_path: Path, shelf: Shelf) -> None:
+def test_shared_small_texts_are_hard_linked(tmp_path: Path, shelf: Shelf) -> None:
     work = staging(tmp_path, shelf, "copy")
     small = [work.begin(Text(b"cw\n", "one")) for _ in range(3)]
     other = work.begin(Text(b"uv\n", "one"))
@@ -95,7 +93,7 @@ def test_small_texts_that_many_have_are_one_file(tmp_path: Path, shelf: Shelf) -
     assert {Path(path).read_bytes() for path in (*small, later)} == {b"cw\n"}
 
 
-def test_small_texts_are_files_of_their_own_where_there_are_no_hard_links(tmp_path: Path, shelf: Shelf) -> None:
+def test_small_texts_are_separate_without_hard_links(tmp_path: Path, shelf: Shelf) -> None:
     work = staging(tmp_path, shelf, "copy")
 
     def refuse(operation: str, path: str) -> None:
@@ -112,7 +110,7 @@ def test_small_texts_are_files_of_their_own_where_there_are_no_hard_links(tmp_pa
     assert {Path(path).read_bytes() for path in small} == {b"cw\n"}
 
 
-def test_the_first_error_stops_the_rest(tmp_path: Path, shelf: Shelf) -> None:
+def test_first_error_stops_the_rest(tmp_path: Path, shelf: Shelf) -> None:
     entry = shelf.add("one", "1.0", {f"one/m{number}.py": "" for number in range(900)})
     work = staging(tmp_path, shelf, "copy")
     seen: list[str] = []
@@ -133,7 +131,7 @@ def test_the_first_error_stops_the_rest(tmp_path: Path, shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("part", [1, 3, 1_000])
-def test_parts_of_an_entry_make_it_whole(
+def test_parts_of_an_entry_form_the_whole(
     tmp_path: Path, shelf: Shelf, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever directories a part needs it makes, or finds made by another; trees inside of what is not placed are passed over."""
@@ -168,7 +166,7 @@ class Looks:
         raise AssertionError("the transaction does that")
 
 
-def test_entries_that_are_due_are_looked_at_when_they_are_placed(tmp_path: Path, shelf: Shelf) -> None:
+def test_entries_due_for_a_check_are_checked_on_placing(tmp_path: Path, shelf: Shelf) -> None:
     """Those of which nothing is placed too; and what seems damaged is placed all the same."""
     one, two, bare = shelf.add("one"), shelf.add("two"), shelf.add("bare", "1.0", {"bare.py": ""})
     shelf.doubtful = {"two"}
@@ -182,7 +180,7 @@ def test_entries_that_are_due_are_looked_at_when_they_are_placed(tmp_path: Path,
     assert all(os.path.exists(f"{path}/sub/mod.py") for path in paths)
 
 
-def test_a_text_that_cannot_be_made_is_an_error_of_the_disk(tmp_path: Path, shelf: Shelf) -> None:
+def test_unwritable_text_is_a_disk_error(tmp_path: Path, shelf: Shelf) -> None:
     def unreadable() -> bytes:
         raise OSError(5, "broken", "/a/store/RECORD")
 
@@ -207,6 +205,13 @@ entry = shelf.add("one", "1.0", {f"one/d{n % 60}/e{n % 7}/m{n}.py": str(n) for n
 os.mkdir(home + "/new")
 work = staging.Staging(home + "/new", LinkChoice("x", {"one": (way,)}), shelf, Silence(), processes=3)
 me, place_in = os.getpid(), disk.place_in
+begins, begin = os.pipe()
+begun = False
+def wait_for_a_copy():
+    # Let the origin wait, once, until a copy has begun, which says so by `os.write(begin, b"x")`.
+    global begun
+    if not begun:
+        begun = bool(os.read(begins, 1))
 """
 
 
@@ -221,12 +226,16 @@ def alone(script: str, tmp_path: Path, way: str) -> str:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
 @pytest.mark.parametrize("way", ["hardlink", "symlink", "copy"])
-def test_several_processes_place_what_one_would(tmp_path: Path, way: str) -> None:
+def test_parallel_placing_equals_sequential(tmp_path: Path, way: str) -> None:
     said = alone(
         """
 def noted(source, path, names, *rest):
     with open(f"{home}/{os.getpid()}", "a") as out:
         out.write("x" * len(names))
+    if os.getpid() == me:
+        wait_for_a_copy()
+    else:
+        os.write(begin, b"x")
     return place_in(source, path, names, *rest)
 disk.place_in = noted
 path = work.begin(Tree(entry, "one", folded=False))
@@ -241,14 +250,14 @@ print(len([name for name in os.listdir(home) if name.isdigit()]) > 1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
-def test_an_error_of_a_copy_is_told_like_ones_own(tmp_path: Path) -> None:
+def test_worker_error_is_reported_like_a_local_one(tmp_path: Path) -> None:
     said = alone(
         """
 def refuse(source, path, *rest):
     if os.getpid() == me:
-        import time
-        time.sleep(0.05)
+        wait_for_a_copy()
         return place_in(source, path, *rest)
+    os.write(begin, b"x")
     raise disk.DiskError("hardlink", path + "/m" + chr(0xdcff) + ".py", OSError(28, "full"))
 disk.place_in = refuse
 work.begin(Tree(entry, "one", folded=False))
@@ -265,17 +274,18 @@ except disk.DiskError as error:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
 @pytest.mark.parametrize("lasts", [False, True])
-def test_what_a_copy_cannot_tell_happens_once_more(tmp_path: Path, lasts: bool) -> None:
+def test_unexplained_worker_failure_is_retried_locally(tmp_path: Path, lasts: bool) -> None:
     """An entry whose list of files cannot be read is such a thing: the error is told by this process, if it meets it too."""
     said = alone(
         f"""
 from commonwheel.errors import CommonwheelError
 directories = shelf.directories
 def lost(*words, **more):
+    if os.getpid() != me:
+        os.write(begin, b"x")
     if {lasts} or os.getpid() != me:
         raise CommonwheelError("its list is gone")
-    import time
-    time.sleep(0.02)
+    wait_for_a_copy()
     return directories(*words, **more)
 shelf.directories = lost
 path = work.begin(Tree(entry, "one", folded=False))
@@ -292,14 +302,14 @@ except CommonwheelError as error:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
-def test_a_copy_that_was_killed_is_an_error(tmp_path: Path) -> None:
+def test_killed_worker_is_an_error(tmp_path: Path) -> None:
     said = alone(
         """
 def die(source, path, *rest):
     if os.getpid() != me:
+        os.write(begin, b"x")
         os.kill(os.getpid(), signal.SIGKILL)
-    import time
-    time.sleep(0.05)
+    wait_for_a_copy()
     return place_in(source, path, *rest)
 disk.place_in = die
 work.begin(Tree(entry, "one", folded=False))

@@ -15,9 +15,11 @@ import pytest
 from commonwheel.events import Silence
 from commonwheel.fs import disk
 from commonwheel.install import changeset, history, plan, recovery, transaction, verify
+from commonwheel.install import state as states
 from commonwheel.install.recovery import EnvironmentBusy
 from commonwheel.install.transaction import EnvironmentChanged, Options
 from commonwheel.model import PathSource, Pin
+from commonwheel.store.trust import Trust
 from kit import mounts
 from kit.shelf import Shelf, environment, installed, pins, portrait
 from kit.users import User, team_of, users
@@ -25,6 +27,7 @@ from kit.users import User, team_of, users
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from commonwheel.events import Reporter
     from commonwheel.install.changeset import Changeset
     from commonwheel.model import Entry, Environment
 
@@ -77,7 +80,7 @@ def uninstall(env: Environment, shelf: Shelf, *names: str) -> transaction.Receip
 
 @pytest.mark.parametrize("kind", ["venv", "conda", "target", "prefix"])
 @pytest.mark.parametrize("mode", MODES)
-def test_there_and_back_leaves_nothing(tmp_path: Path, shelf: Shelf, mode: str, kind: str) -> None:
+def test_install_and_uninstall_leave_nothing(tmp_path: Path, shelf: Shelf, mode: str, kind: str) -> None:
     env = environment(str(tmp_path / kind), kind)
     before = portrait(env.root)
     one = shelf.add("one", console=[("one", "one:x")], data={"data/share/one/x": "x", "scripts/s": "#!python\n"})
@@ -93,7 +96,7 @@ def test_there_and_back_leaves_nothing(tmp_path: Path, shelf: Shelf, mode: str, 
     assert portrait(env.root) == before
 
 
-def test_own_copies_follow_the_umask_and_links_do_not(env: Environment, shelf: Shelf) -> None:
+def test_copies_follow_the_umask_and_links_do_not(env: Environment, shelf: Shelf) -> None:
     files = {"one/__init__.py": "", "one/run.sh": "#!/bin/sh\n"}
     entry = shelf.add("one", "1.0", files, executable=["one/run.sh"], console=[("one", "one:x")])
     site = env.paths["purelib"]
@@ -112,7 +115,7 @@ def test_own_copies_follow_the_umask_and_links_do_not(env: Environment, shelf: S
         os.umask(previous)
 
 
-def test_a_foreign_inode_in_the_way_keeps_all_but_this_name(env: Environment, shelf: Shelf, tmp_path: Path) -> None:
+def test_foreign_file_in_the_way_keeps_its_other_names(env: Environment, shelf: Shelf, tmp_path: Path) -> None:
     cached = tmp_path / "conda cache.pth"
     cached.write_bytes(b"theirs")
     cached.chmod(0o664)
@@ -127,7 +130,7 @@ def test_a_foreign_inode_in_the_way_keeps_all_but_this_name(env: Environment, sh
 
 
 @pytest.mark.parametrize("mode", ["hardlink", "copy", "symlink", "fold"])
-def test_listed_means_complete_at_every_step(env: Environment, shelf: Shelf, mode: str) -> None:
+def test_listed_packages_are_complete_at_every_step(env: Environment, shelf: Shelf, mode: str) -> None:
     old = [shelf.add("one", "1.0", {"one/__init__.py": "1", "ns/a.py": "1", "one.py": "1"}), shelf.add("two", "1.0")]
     install(env, shelf, *old, mode=mode)
     new = [shelf.add("one", "2.0", {"one/__init__.py": "2", "ns/a.py": "2", "one.py": "2"}), shelf.add("three", "1.0")]
@@ -153,7 +156,7 @@ def test_listed_means_complete_at_every_step(env: Environment, shelf: Shelf, mod
     assert verify.environment(env, installed(env)) == ()
 
 
-def test_dist_info_says_who_and_where_from(env: Environment, shelf: Shelf) -> None:
+def test_dist_info_has_installer_and_origin(env: Environment, shelf: Shelf) -> None:
     entry = shelf.add("one")
     pin = Pin("one", "1.0", source=PathSource("/files/one-1.0-py3-none-any.whl"), requested=True)
     made = plan.make((), (pin,))
@@ -172,7 +175,7 @@ def test_dist_info_says_who_and_where_from(env: Environment, shelf: Shelf) -> No
     assert record.state["one"].requested
 
 
-def test_a_plan_for_another_state_is_refused(env: Environment, shelf: Shelf) -> None:
+def test_plan_for_another_state_is_refused(env: Environment, shelf: Shelf) -> None:
     one, two = shelf.add("one"), shelf.add("two")
     ready = change(env, shelf, one)
     install(env, shelf, two)
@@ -187,9 +190,7 @@ def test_a_plan_for_another_state_is_refused(env: Environment, shelf: Shelf) -> 
         transaction.apply(env, ready)
 
 
-def test_what_somebody_puts_there_at_the_last_moment_is_set_aside_and_comes_back(
-    env: Environment, shelf: Shelf
-) -> None:
+def test_file_appearing_at_the_last_moment_is_restored(env: Environment, shelf: Shelf) -> None:
     entry = shelf.add("one", "1.0", {"one.py": "ours", "zzz.py": "ours"})
     site = env.paths["purelib"]
 
@@ -210,7 +211,7 @@ def test_what_somebody_puts_there_at_the_last_moment_is_set_aside_and_comes_back
     assert os.listdir(site) == ["zzz.py"]
 
 
-def test_what_another_tool_put_in_place_after_a_crash_stays(env: Environment, shelf: Shelf) -> None:
+def test_file_of_another_tool_after_a_crash_stays(env: Environment, shelf: Shelf) -> None:
     install(env, shelf, shelf.add("one", "1.0"), mode="copy")
     site = env.paths["purelib"]
     ready = change(env, shelf, shelf.add("one", "2.0"), mode="copy")
@@ -235,7 +236,7 @@ def test_what_another_tool_put_in_place_after_a_crash_stays(env: Environment, sh
     assert recovery.recover(env, verify.is_sound) == recovery.Recovered()
 
 
-def test_a_broken_environment_is_mended_at_another_place_too(env: Environment, shelf: Shelf, tmp_path: Path) -> None:
+def test_broken_environment_recovers_after_a_move(env: Environment, shelf: Shelf, tmp_path: Path) -> None:
     """A file server has other names on other hosts; and people move what is broken out of the way."""
     install(env, shelf, shelf.add("one", "1.0", console=[("one", "one:x")]), mode="copy")
     old = portrait(env.root)
@@ -263,7 +264,7 @@ def test_a_broken_environment_is_mended_at_another_place_too(env: Environment, s
     assert record.state["one"].location == f"{moved.paths['purelib']}/one-1.0.dist-info"
 
 
-def test_a_signal_right_after_the_commit_undoes_nothing(env: Environment, shelf: Shelf) -> None:
+def test_signal_after_commit_undoes_nothing(env: Environment, shelf: Shelf) -> None:
     def interrupt(operation: str, path: str) -> None:
         # the record has its name: what follows is the removal of its temporary one
         if operation == "unlink" and os.path.exists(f"{env.root}/.cw/history/000001"):
@@ -282,7 +283,7 @@ def test_a_signal_right_after_the_commit_undoes_nothing(env: Environment, shelf:
 
 
 @pytest.mark.parametrize("durability", ["recover", "sync", "none"])
-def test_what_is_synced_when(env: Environment, shelf: Shelf, durability: str) -> None:
+def test_sync_points(env: Environment, shelf: Shelf, durability: str) -> None:
     synced: list[str] = []
 
     def listen(operation: str, path: str) -> None:
@@ -310,7 +311,7 @@ def hold(root: str, ready: object, go: object) -> None:
         go.wait(20)  # type: ignore[attr-defined]
 
 
-def test_writers_wait_and_say_for_whom(env: Environment, shelf: Shelf) -> None:
+def test_waiting_writers_name_the_holder(env: Environment, shelf: Shelf) -> None:
     os.mkdir(f"{env.root}/.cw")
     context = multiprocessing.get_context("fork")
     ready, go = context.Event(), context.Event()
@@ -331,7 +332,7 @@ def test_writers_wait_and_say_for_whom(env: Environment, shelf: Shelf) -> None:
     assert install(env, shelf, shelf.add("one")).number == 1
 
 
-def test_a_dead_holder_blocks_nobody(env: Environment, shelf: Shelf) -> None:
+def test_dead_holder_does_not_block(env: Environment, shelf: Shelf) -> None:
     os.mkdir(f"{env.root}/.cw")
     context = multiprocessing.get_context("fork")
     ready, go = context.Event(), context.Event()
@@ -344,7 +345,14 @@ def test_a_dead_holder_blocks_nobody(env: Environment, shelf: Shelf) -> None:
     assert transaction.apply(env, change(env, shelf, shelf.add("one")), Options(lock_timeout=0)).number == 1
 
 
-def test_where_locks_do_not_work_a_living_writer_is_respected(env: Environment, shelf: Shelf) -> None:
+def sweep(env: Environment, reporter: Reporter, *, held: bool) -> None:
+    state = states.opened(history.state_directory(env), Trust())
+    assert state is not None
+    with state:
+        recovery.sweep(env, state, reporter, held=held)
+
+
+def test_without_locks_a_live_writer_is_respected(env: Environment, shelf: Shelf) -> None:
     state = f"{env.root}/.cw"
     os.mkdir(state)
     mine = os.path.basename(disk.temporary("")).rsplit("-", 2)
@@ -352,13 +360,13 @@ def test_where_locks_do_not_work_a_living_writer_is_respected(env: Environment, 
     for name in (alive, dead):
         os.mkdir(f"{state}/{name}")
     with pytest.raises(EnvironmentBusy, match="process 1"):
-        recovery.sweep(state, Listener(), held=False)
+        sweep(env, Listener(), held=False)
     # with the lock in hand nobody else is alive in there
-    recovery.sweep(state, Listener(), held=True)
+    sweep(env, Listener(), held=True)
     assert os.listdir(state) == []
 
 
-def test_clashes_are_found_before_anything_changes(env: Environment, shelf: Shelf) -> None:
+def test_clashes_are_found_before_any_change(env: Environment, shelf: Shelf) -> None:
     before = portrait(env.root, ignoring=())
     one, two = shelf.add("one", "1.0", {"x": ""}), shelf.add("two", "1.0", {"x/y": ""})
     with pytest.raises(Exception, match="cannot be installed here"):
@@ -366,7 +374,7 @@ def test_clashes_are_found_before_anything_changes(env: Environment, shelf: Shel
     assert portrait(env.root, ignoring=()) == before
 
 
-def test_folded_neighbours_open_and_both_can_leave(env: Environment, shelf: Shelf) -> None:
+def test_folded_packages_unfold_and_both_can_be_removed(env: Environment, shelf: Shelf) -> None:
     before = portrait(env.root)
     first = shelf.add("first", "1.0", {"pkg/__init__.py": "1", "pkg/sub/a.py": "1", "pkg/sub/deep/b.py": "1"})
     second = shelf.add("second", "1.0", {"pkg/sub/plugin.py": "2"}, foldable=())
@@ -386,18 +394,18 @@ def test_folded_neighbours_open_and_both_can_leave(env: Environment, shelf: Shel
     assert portrait(os.path.dirname(first.tree)) == stored
 
 
-def test_who_has_the_lock_does_not_sweep_away_what_marks_a_new_state(env: Environment, shelf: Shelf) -> None:
+def test_lock_holder_keeps_the_mark_of_a_new_state(env: Environment, shelf: Shelf) -> None:
     """A state directory is made before its lock can be taken; another command may have that by the next step."""
     ready = change(env, shelf, shelf.add("one"))
     state = history.state_directory(env)
     swept: list[str] = []
 
-    def sweep(operation: str, path: str) -> None:
+    def intrude(operation: str, path: str) -> None:
         if os.path.dirname(path) == state and operation in {"write", "close", "rename"} and not swept:
             swept.append(path)
-            recovery.sweep(state, Silence(), held=True)
+            sweep(env, Silence(), held=True)
 
-    previous = disk.observe(sweep)
+    previous = disk.observe(intrude)
     try:
         transaction.apply(env, ready)
     finally:
@@ -406,7 +414,7 @@ def test_who_has_the_lock_does_not_sweep_away_what_marks_a_new_state(env: Enviro
     assert Path(f"{state}/.gitignore").read_text() == "*\n"
 
 
-def test_folding_costs_nothing_for_each_file(env: Environment, shelf: Shelf) -> None:
+def test_folding_has_no_cost_per_file(env: Environment, shelf: Shelf) -> None:
     counts = []
     install(env, shelf, shelf.add("first"))
     for size in (5, 100):
@@ -424,7 +432,7 @@ def test_folding_costs_nothing_for_each_file(env: Environment, shelf: Shelf) -> 
     assert shelf.files_asked == 0
 
 
-def test_many_files_are_placed_by_threads_as_by_one(env: Environment, shelf: Shelf) -> None:
+def test_threads_place_the_same_as_one(env: Environment, shelf: Shelf) -> None:
     entry = shelf.add("big", "1.0", {f"big/d{n % 40}/e{n % 7}/m{n}.py": str(n) for n in range(800)})
     ready = change(env, shelf, entry, mode="copy")
     receipt = transaction.apply(env, ready, Options(processes=4))
@@ -454,7 +462,7 @@ def test_many_files_are_placed_by_threads_as_by_one(env: Environment, shelf: She
 
 
 @pytest.mark.root
-def test_a_scheme_on_another_mount(tmp_path: Path, shelf: Shelf) -> None:
+def test_scheme_on_another_mount(tmp_path: Path, shelf: Shelf) -> None:
     env = environment(str(tmp_path / "env"))
     before = portrait(env.root)
     entry = shelf.add("one", "1.0", console=[("one", "one:x")], data={"data/share/a/b": "x"})
@@ -489,7 +497,7 @@ def test_a_scheme_on_another_mount(tmp_path: Path, shelf: Shelf) -> None:
 
 @pytest.mark.root
 @pytest.mark.parametrize("killed", [False, True])
-def test_upgrading_in_a_container_what_its_image_holds(tmp_path: Path, shelf: Shelf, killed: bool) -> None:
+def test_upgrade_of_packages_in_a_container_image(tmp_path: Path, shelf: Shelf, killed: bool) -> None:
     """A directory of a lower layer cannot be renamed (EXDEV), not even within its parent: its files move one by one."""
     lower = environment(str(tmp_path / "image"))
     install(
@@ -561,7 +569,7 @@ except CommonwheelError as error:
 @pytest.mark.root
 @pytest.mark.parametrize("mode", ["copy", "hardlink", "fold"])
 def test_two_users_change_one_environment(place: str, people: tuple[User, User], mode: str) -> None:
-    """Bob's directories are not alice's to move elsewhere (EACCES), but within their parent she may."""
+    """Alice cannot move bob's directories elsewhere (EACCES), but can move them within their parent."""
     alice, bob = people
     root = f"{place}/env"
     environment(root)
@@ -578,7 +586,7 @@ def test_two_users_change_one_environment(place: str, people: tuple[User, User],
 
 
 @pytest.mark.root
-def test_who_may_not_write_is_told_before_anything_happens(place: str, people: tuple[User, User]) -> None:
+def test_missing_write_permission_fails_before_any_change(place: str, people: tuple[User, User]) -> None:
     alice, bob = people
     root = f"{place}/env"
     environment(root)

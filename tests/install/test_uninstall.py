@@ -53,7 +53,7 @@ def relative(env: Environment, paths: tuple[str, ...]) -> list[str]:
     return sorted(os.path.relpath(path, env.root) for path in paths)
 
 
-def test_whole_directories_go_as_one(env: Environment) -> None:
+def test_whole_directories_are_removed_at_once(env: Environment) -> None:
     put(
         env,
         "alpha",
@@ -73,7 +73,7 @@ def test_whole_directories_go_as_one(env: Environment) -> None:
     ]  # fmt: skip
 
 
-def test_files_of_nobody_stay_with_their_directories(env: Environment) -> None:
+def test_unowned_files_keep_their_directories(env: Environment) -> None:
     put(env, "alpha", "alpha/__init__.py", "alpha/a/b.py", "alpha/c/d.py")
     lay(env, f"{SITE}/alpha/a/user.cfg", f"{SITE}/alpha-1.0.dist-info/uv_cache.json")
     os.makedirs(f"{env.root}/{SITE}/alpha/c/empty/within")
@@ -83,14 +83,14 @@ def test_files_of_nobody_stay_with_their_directories(env: Environment) -> None:
     assert relative(env, found.listings) == [f"{SITE}/alpha-1.0.dist-info"]
 
 
-def test_missing_files_are_no_news(env: Environment) -> None:
+def test_missing_files_are_silent(env: Environment) -> None:
     put(env, "alpha", "alpha/__init__.py", "gone/x.py", "lost.py")
     for path in ("gone/x.py", "lost.py"):
         os.remove(f"{env.root}/{SITE}/{path}")
     assert relative(env, clear(env, "alpha").paths) == [f"{SITE}/alpha", f"{SITE}/gone"]
 
 
-def test_a_file_that_others_list_stays(env: Environment) -> None:
+def test_file_listed_by_another_package_stays(env: Environment) -> None:
     put(env, "alpha", "tests/__init__.py", "tests/test_a.py", "../../../bin/both")
     put(env, "beta", "tests/__init__.py", "tests/test_b.py", "../../../bin/both")
     found = clear(env, "alpha")
@@ -100,14 +100,14 @@ def test_a_file_that_others_list_stays(env: Environment) -> None:
     assert relative(env, clear(env, "alpha", "beta").paths) == ["bin/both", f"{SITE}/tests"]
 
 
-def test_two_distributions_with_the_same_directory(env: Environment) -> None:
+def test_two_distributions_with_one_dist_info_directory(env: Environment) -> None:
     put(env, "headless", "cv/__init__.py", "cv/a.py")
     put(env, "full", "cv/__init__.py", "cv/a.py", "cv/gui.py")
     assert relative(env, clear(env, "full").paths) == [f"{SITE}/cv/gui.py"]
     assert relative(env, clear(env, "headless").paths) == []
 
 
-def test_owners_are_found_by_their_records(env: Environment) -> None:
+def test_owners_are_found_by_record(env: Environment) -> None:
     put(env, "alpha", "x/a.py", "../../../bin/al")
     root = env.root
     assert uninstall.owners([f"{root}/{SITE}/x/a.py", f"{root}/bin/al", f"{root}/bin/b"], installed(env)) == {
@@ -116,7 +116,7 @@ def test_owners_are_found_by_their_records(env: Environment) -> None:
     }
 
 
-def test_nothing_behind_a_link_is_ever_named(env: Environment, tmp_path: Path) -> None:
+def test_paths_behind_symlinks_are_never_removed(env: Environment, tmp_path: Path) -> None:
     store = tmp_path / "store" / "alpha"
     store.mkdir(parents=True)
     (store / "__init__.py").write_text("")
@@ -132,7 +132,7 @@ def test_nothing_behind_a_link_is_ever_named(env: Environment, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("path", ["../../../../outside", "/etc/passwd", "../../../out/x"])
-def test_nothing_outside_the_environment_is_ever_named(env: Environment, tmp_path: Path, path: str) -> None:
+def test_paths_outside_the_environment_are_never_removed(env: Environment, tmp_path: Path, path: str) -> None:
     (tmp_path / "elsewhere").mkdir()
     os.symlink(tmp_path / "elsewhere", f"{env.root}/out")
     put(env, "alpha", "alpha/a.py", record=f"alpha/a.py,,\n{path},,\nalpha-1.0.dist-info/RECORD,,\n")
@@ -141,7 +141,7 @@ def test_nothing_outside_the_environment_is_ever_named(env: Environment, tmp_pat
     assert len(found.outside) == 1
 
 
-def test_the_directories_of_an_environment_stay_even_when_empty(tmp_path: Path) -> None:
+def test_environment_directories_stay_when_empty(tmp_path: Path) -> None:
     env = environment(str(tmp_path / "env"))
     put(env, "alpha", "../../../include/site/python3.11/alpha/a.h", "../../../bin/al")
     os.remove(f"{env.root}/bin/python")
@@ -153,13 +153,13 @@ def test_the_directories_of_an_environment_stay_even_when_empty(tmp_path: Path) 
     assert relative(target, clear(target, "alpha").paths) == ["bin"]
 
 
-def test_quoted_and_foreign_spellings_of_record(env: Environment) -> None:
+def test_quoted_and_foreign_record_spellings(env: Environment) -> None:
     record = '"a,b.py",sha256=x,1\r\nalpha/c.py,sha256=x,1\r\nalpha-1.0.dist-info/RECORD,,\r\n'
     put(env, "alpha", "a,b.py", "alpha/c.py", record=record)
     assert relative(env, clear(env, "alpha").paths) == [f"{SITE}/a,b.py", f"{SITE}/alpha"]
 
 
-def test_an_unreadable_record_is_told(env: Environment) -> None:
+def test_unreadable_record_is_an_error(env: Environment) -> None:
     put(env, "alpha", record='"never closed\n')
     with pytest.raises(CannotUninstall, match="cannot be read"):
         clear(env, "alpha")
@@ -168,7 +168,7 @@ def test_an_unreadable_record_is_told(env: Environment) -> None:
 @pytest.mark.parametrize(
     ("installer", "hint"), [("conda", "conda remove alpha"), ("", "by hand"), ("debian", "by hand")]
 )
-def test_a_distribution_without_record_is_refused(env: Environment, installer: str, hint: str) -> None:
+def test_distribution_without_record_is_refused(env: Environment, installer: str, hint: str) -> None:
     lay(env, f"{SITE}/alpha-1.0.dist-info/METADATA")
     lay(env, f"{SITE}/alpha-1.0.dist-info/INSTALLER", text=installer)
     with pytest.raises(CannotUninstall) as caught:
@@ -183,7 +183,7 @@ def test_distutils_installs_are_refused(env: Environment) -> None:
         uninstall.footprint(one, env)
 
 
-def test_egg_links_go_with_their_line(env: Environment) -> None:
+def test_egg_link_is_removed_with_its_pth_line(env: Environment) -> None:
     site = env.paths["purelib"]
     lay(env, f"{SITE}/alpha.egg-link", text="/src/alpha\n.\n")
     lay(env, f"{SITE}/easy-install.pth", text="/src/other\n/src/alpha\n")
@@ -193,7 +193,7 @@ def test_egg_links_go_with_their_line(env: Environment) -> None:
     assert found.rewrites == ((f"{site}/easy-install.pth", b"/src/other\n"),)
 
 
-def test_egg_info_by_its_list_of_files(env: Environment) -> None:
+def test_egg_info_by_file_list(env: Environment) -> None:
     site = env.paths["purelib"]
     lay(env, f"{SITE}/alpha/__init__.py", f"{SITE}/alpha/user.txt", f"{SITE}/alpha-1.0.egg-info/PKG-INFO")
     lay(env, f"{SITE}/alpha-1.0.egg-info/installed-files.txt", text="../alpha/__init__.py\nPKG-INFO\n")
@@ -203,7 +203,7 @@ def test_egg_info_by_its_list_of_files(env: Environment) -> None:
     assert relative(env, found.listings) == [f"{SITE}/alpha-1.0.egg-info"]
 
 
-def test_egg_info_by_its_top_level(env: Environment) -> None:
+def test_egg_info_by_top_level(env: Environment) -> None:
     site = env.paths["purelib"]
     lay(env, f"{SITE}/alpha/__init__.py", f"{SITE}/amod.py", f"{SITE}/ns/x.py")
     lay(env, f"{SITE}/alpha-1.0.egg-info/top_level.txt", text="alpha\namod\nns\n")
@@ -213,7 +213,7 @@ def test_egg_info_by_its_top_level(env: Environment) -> None:
     assert relative(env, found.paths) == [f"{SITE}/alpha", f"{SITE}/amod.py"]
 
 
-def test_eggs_of_easy_install(env: Environment) -> None:
+def test_easy_install_eggs(env: Environment) -> None:
     site = env.paths["purelib"]
     lay(env, f"{SITE}/alpha-1.0-py3.8.egg/alpha.py", f"{SITE}/alpha-1.0-py3.8.egg/EGG-INFO/PKG-INFO")
     lay(env, f"{SITE}/easy-install.pth", text="./alpha-1.0-py3.8.egg\n./b.egg\n")
@@ -243,7 +243,7 @@ def test_egg_info_without_any_list_is_refused(env: Environment) -> None:
         "",
     ],
 )
-def test_what_lies_behind_links_is_not_the_environments(tmp_path: Path, rows: str) -> None:
+def test_targets_of_symlinks_are_not_removed(tmp_path: Path, rows: str) -> None:
     (tmp_path / "lib").mkdir()
     (tmp_path / "plain").mkdir()
     for link in ("pkg", "lib/inner"):

@@ -1,4 +1,4 @@
-"""install/verify.py: what it finds, and that a reinstallation mends it."""
+"""install/verify.py: what it finds, and that a reinstallation repairs it."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def patient(tmp_path: Path, request: pytest.FixtureRequest) -> Patient:
 S = "lib/python3.11/site-packages"
 
 
-def test_a_sound_environment_has_no_findings(patient: Patient) -> None:
+def test_sound_environment_has_no_findings(patient: Patient) -> None:
     (patient.site / "__pycache__").mkdir()
     (patient.site / "__pycache__" / "three.cpython-311.pyc").write_text("compiled")
     assert patient.findings() == []
 
 
-def test_every_ailment_is_found_and_mended(tmp_path: Path) -> None:
+def test_every_fault_is_found_and_repaired(tmp_path: Path) -> None:
     patient = Patient(tmp_path, "copy")
     (patient.site / "three.py").write_text("4")
     (patient.site / "one" / "__init__.py").write_text("longer than before")
@@ -74,7 +74,7 @@ def test_every_ailment_is_found_and_mended(tmp_path: Path) -> None:
     assert [kind for kind, _, _ in patient.findings()] == ["foreign", "foreign"]
 
 
-def test_links_that_lead_nowhere(tmp_path: Path) -> None:
+def test_dangling_links(tmp_path: Path) -> None:
     patient = Patient(tmp_path, "fold")
     shutil.rmtree(patient.entries[0].tree)
     found = patient.findings()
@@ -84,13 +84,13 @@ def test_links_that_lead_nowhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lost", ["RECORD", "METADATA"])
-def test_half_an_installation(patient: Patient, lost: str) -> None:
+def test_incomplete_installation(patient: Patient, lost: str) -> None:
     os.remove(patient.site / "two-1.0.dist-info" / lost)
     kinds = {(kind, package) for kind, package, _ in patient.findings() if package}
     assert kinds == {("half-installed", "two")}
 
 
-def test_an_unreadable_record(patient: Patient) -> None:
+def test_unreadable_record(patient: Patient) -> None:
     (patient.site / "two-1.0.dist-info" / "RECORD").write_text('"')
     assert ("half-installed", "two", f"{S}/two-1.0.dist-info/RECORD") in patient.findings()
 
@@ -106,7 +106,7 @@ def test_packages_that_shadow_each_other(patient: Patient) -> None:
     assert [one.detail for one in found if one.path.endswith("two-0.9.dist-info")] == ["1.0 is installed twice"]
 
 
-def test_scripts_whose_interpreter_is_gone_or_elsewhere(patient: Patient, tmp_path: Path) -> None:
+def test_scripts_with_missing_or_foreign_interpreter(patient: Patient, tmp_path: Path) -> None:
     (tmp_path / "env" / "bin" / "broken").write_text("#!/nowhere/python\n")
     (tmp_path / "env" / "bin" / "fine").write_text("#!/bin/sh\n")
     assert patient.findings() == [("broken-script", "", "bin/broken")]
@@ -120,7 +120,7 @@ def test_scripts_whose_interpreter_is_gone_or_elsewhere(patient: Patient, tmp_pa
     ]  # fmt: skip
 
 
-def test_soundness_of_one_distribution(patient: Patient) -> None:
+def test_check_of_one_distribution(patient: Patient) -> None:
     location = f"{patient.site}/three-1.0.dist-info"
     assert verify.is_sound(location)
     os.remove(patient.site / "three.py")

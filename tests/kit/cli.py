@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from commonwheel.cli import main
 from commonwheel.session.session import Session, read_settings
@@ -38,9 +39,9 @@ class Ran:
 
 
 class Cw:
-    """A user at a directory, with a store and variables of his own."""
+    """A user at a directory, with a store and variables."""
 
-    def __init__(self, cwd: str, **environ: str) -> None:
+    def __init__(self, cwd: str | os.PathLike[str], **environ: str) -> None:
         self.cwd = str(cwd)
         self.store = os.path.join(self.cwd, "the store")
         self.environ = {
@@ -61,7 +62,7 @@ class Cw:
         return Ran(code, out.getvalue(), err.getvalue())
 
     @contextlib.contextmanager
-    def session(self, command: str = "pip list", **given: object) -> Iterator[Session]:
+    def session(self, command: str = "pip list", **given: Any) -> Iterator[Session]:
         """Open a session as a command of this user would have it; in the names of options `_` stands for `-`."""
         words = {name.replace("_", "-"): value for name, value in given.items()}
         with _surroundings(self.environ, self.cwd), Session(read_settings(words, command), command=command) as session:

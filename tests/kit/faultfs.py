@@ -9,7 +9,7 @@
 
 Operations are FUSE's: create open read write flush fsync fsyncdir release getattr readdir readlink link symlink rename
 unlink mkdir rmdir chmod chown utimens truncate statfs flock lock. The kernel checks rights by mode bits and owner, and
-every user may use the mount; files belong to whoever made them. Nothing but file data is cached. Needs root, /dev/fuse
+every user may use the mount; files belong to the user who made them. Nothing but file data is cached. Needs root, /dev/fuse
 and Debian's `fuse3`.
 
 `cut()` is a power cut: of every file whose data was not synced, what came after the last fsync is gone (`lose`),
@@ -129,7 +129,7 @@ def faults(point: str, backing: str | None = None, kind: str = "") -> Iterator[F
     own = backing is None
     if backing is None:
         backing = tempfile.mkdtemp(prefix=".backing-", dir=os.path.dirname(point))
-        os.chmod(backing, 0o777)
+        os.chmod(backing, 0o1777)
     os.makedirs(point, exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": str(TESTS), "PYTHONWARNINGS": "default"}
     with tempfile.TemporaryFile() as complaints:
@@ -298,7 +298,7 @@ class _PassThrough:
             os.utime(where, (now, now))
 
     def _own(self, real: str) -> None:
-        """Give a new entry to whoever made it, in the group that its directory demands."""
+        """Give a new entry to the user who made it, in the group that its directory prescribes."""
         uid, gid, _ = self._context()
         above = os.stat(os.path.dirname(real))
         mode = os.lstat(real).st_mode

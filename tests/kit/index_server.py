@@ -1,4 +1,4 @@
-"""A package index on the loopback interface, which can misbehave on demand.
+"""A package index on the loopback interface, which can misbehave on request.
 
     with IndexServer() as index:
         index.add("flask-3.0-py3-none-any.whl", make_wheel(...), requires_python=">=3.8")
@@ -215,7 +215,7 @@ class Authority:
         return path
 
     def context(self, *names: str, clients: bool = False) -> ssl.SSLContext:
-        """Return a server context for names and addresses; `clients` demands certificates of this authority."""
+        """Return a server context for names and addresses; `clients` requires certificates of this authority."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._ca.issue_cert(*names).configure_cert(context)
         if clients:
@@ -225,7 +225,7 @@ class Authority:
 
 
 def normalize(name: str) -> str:
-    """Return the normalised name of PEP 503."""
+    """Return the normalized name of PEP 503."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -506,7 +506,7 @@ class _Server(ThreadingTCPServer):
             super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients that hang up are what many tests are about."""
+        """Print nothing: clients that hang up are what many tests are about."""
 
     def drop(self) -> None:
         for connection in list(self.open):

@@ -40,7 +40,7 @@ def _mounted(point: str, *words: str) -> Iterator[str]:
 def tmpfs(point: str, size: str = "1m", inodes: int = 0) -> Iterator[str]:
     """Mount a memory file system of a limited size (`64k`, `1m`) and number of inodes (0: no limit), for ENOSPC."""
     limit = f",nr_inodes={inodes}" if inodes else ""
-    with _mounted(point, "-t", "tmpfs", "-o", f"size={size},mode=0777{limit}", "commonwheel-test") as mounted:
+    with _mounted(point, "-t", "tmpfs", "-o", f"size={size},mode=1777{limit}", "commonwheel-test") as mounted:
         yield mounted
 
 
@@ -54,7 +54,7 @@ def image(point: str, kind: str, size: int = 0, options: str = "") -> Iterator[s
         os.truncate(path, max(size, _SMALLEST[kind]))
         _do(*_MAKE[kind], path)
         with _mounted(point, "-t", kind, "-o", f"loop{',' if options else ''}{options}", path) as mounted:
-            os.chmod(mounted, 0o777)
+            os.chmod(mounted, 0o1777)
             yield mounted
     finally:
         os.unlink(path)
@@ -70,11 +70,11 @@ def bind(source: str, point: str, *, read_only: bool = False) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def overlay(lower: str, point: str) -> Iterator[str]:
-    """Show `lower` at `point` under a layer that takes the changes, as containers do. The layer is a tmpfs."""
+def overlay(lower: str, point: str, size: str = "16m") -> Iterator[str]:
+    """Show `lower` at `point` under a layer that takes the changes, as containers do. The layer is a tmpfs of this size."""
     with (
         tempfile.TemporaryDirectory(prefix="cw-overlay-") as own,
-        tmpfs(os.path.join(own, "layer"), "16m") as layer,
+        tmpfs(os.path.join(own, "layer"), size) as layer,
     ):
         upper, work = os.path.join(layer, "upper"), os.path.join(layer, "work")
         os.mkdir(upper)
@@ -82,3 +82,8 @@ def overlay(lower: str, point: str) -> Iterator[str]:
         words = f"lowerdir={lower},upperdir={upper},workdir={work}"
         with _mounted(point, "-t", "overlay", "-o", words, "commonwheel-test") as mounted:
             yield mounted
+
+
+def remount_read_only(point: str) -> None:
+    """Let what is mounted there be read only from now on."""
+    _do("mount", "-o", "remount,ro", point)

@@ -61,7 +61,7 @@ class _Server(ThreadingTCPServer):
         super().__init__(address, _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a tunnel may end in any way."""
+        """Print nothing: a tunnel may end in any way."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -52,7 +52,7 @@ class Counted:
 
 
 def runs_packaging(executable: str) -> bool:
-    """Say whether the `packaging` that is installed here can be imported by another interpreter: it gives up old ones with time."""
+    """Return whether the `packaging` that is installed here can be imported by another interpreter: it gives up old ones with time."""
     version = ".".join(map(str, probed(executable).version))
     return SpecifierSet(metadata("packaging")["Requires-Python"]).contains(version)
 
@@ -82,7 +82,7 @@ def pythons() -> dict[str, str]:
 
 
 def newest() -> str:
-    """Return the newest interpreter at hand."""
+    """Return the newest interpreter of this machine."""
     return list(pythons().values())[-1]
 
 

@@ -194,7 +194,7 @@ def sdist(directory: str | os.PathLike[str], name: str, version: str, files: Map
 
 
 def git(directory: str | os.PathLike[str], *words: str) -> str:
-    """Run git in a directory, as somebody whom no configuration of this machine touches, and return what it says."""
+    """Run git in a directory, without any configuration of this machine, and return its output."""
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
         "GIT_CONFIG_GLOBAL": os.devnull,

@@ -22,7 +22,7 @@ def faulty(place: str) -> Iterator[FaultFS]:
         yield found
 
 
-def test_it_is_a_file_system(faulty: FaultFS) -> None:
+def test_behaves_like_a_file_system(faulty: FaultFS) -> None:
     root = Path(faulty.point)
     (root / "directory").mkdir()
     (root / "directory" / "file").write_bytes(b"x" * 300_000)
@@ -44,7 +44,7 @@ def test_it_is_a_file_system(faulty: FaultFS) -> None:
     assert os.statvfs(root).f_blocks > 0
 
 
-def test_the_nth_operation_of_a_kind_fails(faulty: FaultFS) -> None:
+def test_nth_operation_of_a_kind_fails(faulty: FaultFS) -> None:
     faulty.fail("mkdir", errno.ENOSPC, nth=2, times=2)
     outcomes: list[int | None] = []
     for number in range(5):
@@ -64,7 +64,7 @@ def test_the_nth_operation_of_a_kind_fails(faulty: FaultFS) -> None:
     os.mkdir(os.path.join(faulty.point, "special"))
 
 
-def test_errors_can_come_with_close(faulty: FaultFS) -> None:
+def test_errors_can_appear_at_close(faulty: FaultFS) -> None:
     fd = os.open(os.path.join(faulty.point, "file"), os.O_CREAT | os.O_WRONLY)
     os.write(fd, b"x")
     faulty.fail("flush", errno.EDQUOT)
@@ -85,7 +85,7 @@ def test_locks_exclude_or_are_refused(faulty: FaultFS) -> None:
         fcntl.flock(one, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def test_an_exclusive_lock_can_want_a_writable_descriptor(faulty: FaultFS) -> None:
+def test_exclusive_lock_can_need_a_writable_descriptor(faulty: FaultFS) -> None:
     path = os.path.join(faulty.point, "lock")
     faulty.locks_like_nfs()
     with open(path, "w") as writer:
@@ -99,7 +99,7 @@ def test_an_exclusive_lock_can_want_a_writable_descriptor(faulty: FaultFS) -> No
 @pytest.mark.parametrize(
     ("how", "expected"), [("lose", b"synced "), ("zeros", b"synced \0\0\0\0\0\0\0\0"), ("noise", None)]
 )
-def test_a_power_cut_takes_what_was_not_synced(faulty: FaultFS, how: str, expected: bytes | None) -> None:
+def test_power_cut_loses_unsynced_data(faulty: FaultFS, how: str, expected: bytes | None) -> None:
     path = os.path.join(faulty.point, "file")
     with open(path, "wb", buffering=0) as file:
         file.write(b"synced ")
@@ -129,14 +129,14 @@ def test_listings_can_be_stale(faulty: FaultFS) -> None:
     assert os.listdir(faulty.point) == ["new"]
 
 
-def test_operations_can_take_their_time(faulty: FaultFS) -> None:
+def test_operations_can_be_slow(faulty: FaultFS) -> None:
     faulty.delay("mkdir", 0.1, path="slow")
     start = time.monotonic()
     os.mkdir(os.path.join(faulty.point, "slow"))
     assert time.monotonic() - start >= 0.1
 
 
-def test_renames_that_must_not_replace_are_refused_and_not_misunderstood(faulty: FaultFS) -> None:
+def test_no_replace_renames_are_refused_correctly(faulty: FaultFS) -> None:
     from commonwheel.fs import system_calls
 
     one, two, three = (os.path.join(faulty.point, name).encode() for name in ("one", "two", "three"))
@@ -149,7 +149,7 @@ def test_renames_that_must_not_replace_are_refused_and_not_misunderstood(faulty:
     assert Path(os.fsdecode(two)).read_bytes() == two
 
 
-def test_rights_hold_and_files_belong_to_their_makers(faulty: FaultFS) -> None:
+def test_permissions_apply_and_files_have_owners(faulty: FaultFS) -> None:
     shared = os.path.join(faulty.point, "shared")
     with users("alice", "bob", group="team") as (alice, bob):
         os.mkdir(shared)
@@ -163,7 +163,7 @@ def test_rights_hold_and_files_belong_to_their_makers(faulty: FaultFS) -> None:
         bob.run(["rm", "-f", "d/file"], cwd=shared).ok()
 
 
-def test_names_can_differ_in_case_without_being_two(faulty: FaultFS) -> None:
+def test_case_insensitive_names(faulty: FaultFS) -> None:
     faulty.ignore_case()
     Path(faulty.point, "Name").write_bytes(b"one")
     assert Path(faulty.point, "nAME").read_bytes() == b"one"
@@ -173,7 +173,7 @@ def test_names_can_differ_in_case_without_being_two(faulty: FaultFS) -> None:
 
 
 @pytest.mark.parametrize("seconds", [3600, -3600])
-def test_changes_can_be_dated_by_another_clock(faulty: FaultFS, seconds: int) -> None:
+def test_changes_can_have_times_of_another_clock(faulty: FaultFS, seconds: int) -> None:
     faulty.skew_clock(seconds)
     path = Path(faulty.point, "file")
     path.write_bytes(b"one")

@@ -63,7 +63,7 @@ def ask(index: IndexServer, path: str, method: str = "GET", **headers: str) -> t
         connection.close()
 
 
-def test_json_page_says_what_was_added(index: IndexServer) -> None:
+def test_json_page_lists_added_files(index: IndexServer) -> None:
     file = index.add(NAME, wheel(), requires_python=">=3.8", yanked="broken")
     status, headers, body = ask(index, "/simple/demo/", accept=JSON)
     assert (status, headers["content-type"]) == (200, JSON)
@@ -89,7 +89,7 @@ def test_html_page_without_json_in_accept_or_formats(index: IndexServer) -> None
         assert f'data-core-metadata="sha256={file.metadata_hash}"' in text
 
 
-def test_switches_take_things_away(index: IndexServer) -> None:
+def test_switches_remove_features(index: IndexServer) -> None:
     index.add(NAME, wheel())
     index.metadata = index.hashes = index.sizes = index.upload_times = False
     (row,) = json.loads(ask(index, "/simple/demo/", accept=JSON)[2])["files"]
@@ -98,7 +98,7 @@ def test_switches_take_things_away(index: IndexServer) -> None:
     assert ask(index, f"/files/demo/{NAME}.metadata")[0] == 404
 
 
-def test_names_are_normalised_by_redirect(index: IndexServer) -> None:
+def test_names_are_normalized_by_redirect(index: IndexServer) -> None:
     index.add("Foo.Bar-1.0.tar.gz", b"sdist")
     status, headers, _ = ask(index, "/simple/Foo.Bar/")
     assert (status, headers["location"]) == (301, "/simple/foo-bar/")
@@ -169,7 +169,7 @@ def test_redirect_rules(index: IndexServer) -> None:
     assert ask(index, "/gone")[:2][0] == 308
 
 
-def test_a_truncated_body_ends_early_and_a_reset_one_breaks(index: IndexServer) -> None:
+def test_truncated_body_ends_early_and_reset_body_breaks(index: IndexServer) -> None:
     index.put("/x", b"x" * 1000)
     index.script("/x", Truncate(after=10), Reset(after=10), Reset())
     with pytest.raises(http.client.IncompleteRead) as short:
@@ -182,7 +182,7 @@ def test_a_truncated_body_ends_early_and_a_reset_one_breaks(index: IndexServer) 
     assert index.seen("/x")[2].status == 0
 
 
-def test_crawling_and_silent_bodies_are_left_when_the_server_closes() -> None:
+def test_slow_and_silent_bodies_end_with_the_server() -> None:
     index = IndexServer()
     index.put("/x", b"x" * 100)
     index.script("/x", Crawl(piece=1, pause=0.001), Always(Silent()))
@@ -196,7 +196,7 @@ def test_crawling_and_silent_bodies_are_left_when_the_server_closes() -> None:
     client.close()
 
 
-def test_hold_lets_a_test_order_events(index: IndexServer) -> None:
+def test_hold_orders_events(index: IndexServer) -> None:
     index.put("/x", b"held")
     hold = Hold()
     index.script("/x", hold)
@@ -211,7 +211,7 @@ def test_hold_lets_a_test_order_events(index: IndexServer) -> None:
     assert index.busiest == 1
 
 
-def test_gzip_only_for_those_who_accept_it(index: IndexServer) -> None:
+def test_gzip_only_with_accept_encoding(index: IndexServer) -> None:
     index.add(NAME, wheel())
     index.compress = True
     plain = ask(index, "/simple/demo/")
@@ -221,7 +221,7 @@ def test_gzip_only_for_those_who_accept_it(index: IndexServer) -> None:
     assert gzip.decompress(packed[2]) == plain[2]
 
 
-def test_tls_with_an_authority_of_its_own(tmp_path: Path) -> None:
+def test_tls_with_own_authority(tmp_path: Path) -> None:
     authority = Authority()
     with IndexServer(authority=authority) as index:
         index.put("/x", b"over tls")
@@ -236,7 +236,7 @@ def test_tls_with_an_authority_of_its_own(tmp_path: Path) -> None:
         stranger.close()
 
 
-def test_client_certificates_may_be_demanded(tmp_path: Path) -> None:
+def test_client_certificates_can_be_required(tmp_path: Path) -> None:
     authority = Authority()
     with IndexServer(authority=authority, client_certificates=True) as index:
         index.put("/x", b"for members")

@@ -1,4 +1,4 @@
-"""The mounts of the kit are there, and gone afterwards, whoever still uses them."""
+"""The mounts of the kit exist, and are gone afterwards even if a process still uses them."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from kit.mounts import bind, image, overlay, tmpfs
 pytestmark = pytest.mark.root
 
 
-def test_a_small_memory_file_system_fills_up(place: str) -> None:
+def test_small_memory_file_system_fills_up(place: str) -> None:
     point = os.path.join(place, "small")
     with tmpfs(point, "64k") as mounted:
         with pytest.raises(OSError, match="No space"):
@@ -30,7 +30,7 @@ def test_images_are_mounted_and_leave_nothing(place: str, kind: str) -> None:
     assert os.listdir(point) == []
 
 
-def test_a_mount_goes_even_if_somebody_stands_in_it(place: str) -> None:
+def test_busy_mount_is_removed(place: str) -> None:
     point = os.path.join(place, "busy")
     with tmpfs(point) as mounted:
         sitting = subprocess.Popen(["sleep", "1000"], cwd=mounted)
@@ -41,7 +41,7 @@ def test_a_mount_goes_even_if_somebody_stands_in_it(place: str) -> None:
         sitting.wait()
 
 
-def test_a_bind_mount_can_be_read_only_and_an_overlay_protects_what_is_below(place: str) -> None:
+def test_bind_mount_can_be_read_only_and_overlay_protects_lower(place: str) -> None:
     real = os.path.join(place, "real")
     os.mkdir(real)
     Path(real, "file").write_text("below")

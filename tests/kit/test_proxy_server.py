@@ -11,7 +11,7 @@ from kit.index_server import Authority, IndexServer
 from kit.proxy_server import ProxyServer
 
 
-def test_an_absolute_request_is_passed_on() -> None:
+def test_absolute_request_is_forwarded() -> None:
     with IndexServer() as index, ProxyServer() as proxy:
         index.put("/x", b"via")
         connection = http.client.HTTPConnection(proxy.host, timeout=10)
@@ -23,7 +23,7 @@ def test_an_absolute_request_is_passed_on() -> None:
         assert (seen.path, seen.headers["x-a"], "proxy-x" in seen.headers) == ("/x?q", "b", False)
 
 
-def test_a_tunnel(tmp_path: Path) -> None:
+def test_tunnel(tmp_path: Path) -> None:
     authority = Authority()
     with IndexServer(authority=authority) as index, ProxyServer(users={"ann": "pw"}) as proxy:
         index.put("/x", b"through")

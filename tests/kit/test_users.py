@@ -11,7 +11,7 @@ from kit.users import team_of, user_python, users
 pytestmark = pytest.mark.root
 
 
-def test_users_are_who_they_say_and_gone_afterwards() -> None:
+def test_users_exist_and_are_removed() -> None:
     with users("alice", "bob", "carol", group="team", members=("alice", "bob")) as (alice, bob, carol):
         assert pwd.getpwnam(alice.name).pw_uid == alice.uid
         assert len({alice.uid, bob.uid, carol.uid}) == 3
@@ -35,12 +35,12 @@ def test_users_are_who_they_say_and_gone_afterwards() -> None:
     assert not os.path.exists(alice.home)
 
 
-def test_a_failing_command_shows_what_it_said() -> None:
+def test_failing_command_shows_its_output() -> None:
     with users("alice") as (alice,), pytest.raises(AssertionError, match="because"):
         alice.run(["sh", "-c", "echo because >&2; exit 3"]).ok()
 
 
-def test_everybody_can_import_the_project_and_nobody_but_root_can_write_it() -> None:
+def test_users_import_the_project_and_only_root_writes_it() -> None:
     code = (
         "import os, packaging, pycurl, isal, tomlkit, rich, pyproject_hooks, kit.faultfs, commonwheel.fs.disk as disk\n"
         "print(os.access(disk.__file__, os.R_OK), os.access(disk.__file__, os.W_OK), os.environ['USER'])"
@@ -49,7 +49,7 @@ def test_everybody_can_import_the_project_and_nobody_but_root_can_write_it() -> 
         assert alice.python(code).ok() == f"True False {alice.name}\n"
 
 
-def test_the_interpreter_of_users_is_of_our_version() -> None:
+def test_interpreter_of_users_has_our_version() -> None:
     asked = subprocess.run(
         [user_python(), "--version"], capture_output=True, text=True, check=True, user=65534, cwd="/"
     )

@@ -136,7 +136,7 @@ class User:
 def users(*names: str, group: str | None = None, members: Sequence[str] | None = None) -> Iterator[tuple[User, ...]]:
     """Make users (their real names carry a random tail), and a group that all of them, or `members`, belong to.
 
-    With `group`, its real name is that of `group_of(users[0])`; whoever is not a member is in no common group.
+    With `group`, its real name is that of `group_of(users[0])`; a user who is not a member is in no common group.
     """
     tail = os.urandom(3).hex()
     made: list[str] = []
@@ -171,7 +171,7 @@ def users(*names: str, group: str | None = None, members: Sequence[str] | None =
 
 
 def _forget_names() -> None:
-    """Let this process ask for names anew: the next user may get the number of one that is gone."""
+    """Let this process ask for names again: the next user may get the number of one that is gone."""
     known = sys.modules.get("commonwheel.fs.facts")
     for memo in ("_users", "_groups", "_members"):
         getattr(known, memo, {}).clear()

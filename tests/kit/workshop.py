@@ -92,10 +92,10 @@ class Workshop(Cw):
         builds = os.path.join(self.store, "v1", "builds")
         return [name for name in os.listdir(builds) if name.startswith("failed-")] if os.path.isdir(builds) else []
 
-    def fails(self, *words: str, code: int = 1) -> str:
+    def fails(self, *words: str, code: int = 1, environ: Mapping[str, str] | None = None) -> str:
         """Run an installation that must fail, leave nothing behind and change nothing; return what was said."""
         before = self._state()
-        ran = self.install(*words)
+        ran = self.install(*words, environ=environ)
         # a backend may well show its own traceback
         assert ran.code == code, f"exit status {ran.code}, not {code}\n{ran.out}\n{ran.err}"
         assert "fault of Commonwheel" not in ran.err
@@ -124,4 +124,4 @@ def _variables(pid: str) -> list[bytes]:
         with open(f"/proc/{pid}/environ", "rb") as stream:
             return stream.read().split(b"\0")
     except OSError:
-        return []  # gone, or somebody else's
+        return []  # gone, or of another user

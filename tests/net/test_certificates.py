@@ -1,4 +1,4 @@
-"""Which authorities are believed."""
+"""Which authorities are trusted."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def authority() -> Authority:
     return Authority()
 
 
-def test_the_order_of_names(authority: Authority, tmp_path: Path) -> None:
+def test_variable_precedence(authority: Authority, tmp_path: Path) -> None:
     paths = {}
     for name in ("--cert", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         (tmp_path / name).mkdir()
@@ -27,7 +27,7 @@ def test_the_order_of_names(authority: Authority, tmp_path: Path) -> None:
         del environ[name]
 
 
-def test_a_directory_by_hash_names_or_as_one_text(authority: Authority, tmp_path: Path) -> None:
+def test_certificate_directory_by_hash_names_or_as_text(authority: Authority, tmp_path: Path) -> None:
     authority.bundle(str(tmp_path))
     (tmp_path / "README").write_text("no certificate")
     plain = trust({"SSL_CERT_DIR": str(tmp_path)})
@@ -36,7 +36,7 @@ def test_a_directory_by_hash_names_or_as_one_text(authority: Authority, tmp_path
     assert trust({"SSL_CERT_DIR": str(tmp_path)}).directory == str(tmp_path)
 
 
-def test_file_and_directory_count_both(authority: Authority, tmp_path: Path) -> None:
+def test_file_and_directory_both_count(authority: Authority, tmp_path: Path) -> None:
     bundle = authority.bundle(str(tmp_path))
     both = trust({"SSL_CERT_FILE": bundle, "SSL_CERT_DIR": str(tmp_path)})
     assert (both.bundle, both.directory) == ("", "")
@@ -48,7 +48,7 @@ def test_file_and_directory_count_both(authority: Authority, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 @pytest.mark.parametrize("what", ["missing", "empty"])
-def test_what_is_named_must_hold_a_certificate(name: str, what: str, tmp_path: Path) -> None:
+def test_named_file_must_have_a_certificate(name: str, what: str, tmp_path: Path) -> None:
     place = tmp_path / "place"
     if what == "empty":
         if name.endswith("DIR"):
@@ -62,12 +62,12 @@ def test_what_is_named_must_hold_a_certificate(name: str, what: str, tmp_path: P
     assert name in caught.value.message
 
 
-def test_an_empty_variable_is_none(authority: Authority, tmp_path: Path) -> None:
+def test_empty_variable_is_unset(authority: Authority, tmp_path: Path) -> None:
     bundle = authority.bundle(str(tmp_path))
     assert trust({"SSL_CERT_FILE": "", "SSL_CERT_DIR": "", "CURL_CA_BUNDLE": bundle}).bundle == bundle
 
 
-def test_the_system_is_searched(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_system_locations_are_searched(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = authority.bundle(str(tmp_path))
     monkeypatch.setattr(certificates, "_DIRECTORIES", (str(tmp_path / "none"),))
     monkeypatch.setattr(certificates, "_BUNDLES", (str(tmp_path / "none"), bundle))
@@ -82,7 +82,7 @@ def test_the_system_is_searched(authority: Authority, tmp_path: Path, monkeypatc
     assert trust({}).pem == authority.pem
 
 
-def test_a_client_certificate_needs_its_key(authority: Authority, tmp_path: Path) -> None:
+def test_client_certificate_needs_its_key(authority: Authority, tmp_path: Path) -> None:
     assert client_certificate({}) == ""
     path = authority.client_certificate(str(tmp_path))
     assert client_certificate({"SSL_CLIENT_CERT": path}) == path

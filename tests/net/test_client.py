@@ -87,7 +87,7 @@ def url(index: IndexServer, path: str) -> SafeUrl:
 
 
 class Sink:
-    """A writer that can begin anew."""
+    """A writer that can restart."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -121,7 +121,7 @@ def failure(pending: Pending[Response]) -> NetworkError:
 # ---------------------------------------------------------------------- get
 
 
-def test_an_answer_has_status_headers_body_and_url(index: IndexServer, client: Client) -> None:
+def test_response_has_status_headers_body_and_url(index: IndexServer, client: Client) -> None:
     index.put("/x", b"hello", "text/plain", x_two="a")
     response = client.get(url(index, "/x"), {"Accept": "text/plain"}).result()
     assert (response.status, response.body, response.url) == (200, b"hello", url(index, "/x"))
@@ -133,14 +133,14 @@ def test_an_answer_has_status_headers_body_and_url(index: IndexServer, client: C
 
 
 @pytest.mark.parametrize("status", [204, 304, 400, 401, 403, 404, 410, 416, 501])
-def test_statuses_that_callers_can_use_are_values(index: IndexServer, client: Client, status: int) -> None:
+def test_usable_statuses_are_values(index: IndexServer, client: Client, status: int) -> None:
     index.script("/x", Status(status, {"x-a": "b"}))
     response = client.get(url(index, "/x")).result()
     assert (response.status, response.headers["x-a"]) == (status, "b")
     assert len(index.log) == 1
 
 
-def test_a_validator_is_answered_by_304(index: IndexServer, client: Client) -> None:
+def test_validator_gives_304(index: IndexServer, client: Client) -> None:
     index.put("/x", b"hello")
     tag = client.get(url(index, "/x")).result().headers["etag"]
     assert client.get(url(index, "/x"), {"if-none-match": tag}).result().status == 304
@@ -169,21 +169,19 @@ def test_compressed_pages_are_decoded(index: IndexServer, client: Client) -> Non
     ],
     ids=["truncated", "not gzip", "unknown"],
 )
-def test_a_body_that_cannot_be_unpacked_is_an_error(
-    index: IndexServer, client: Client, body: bytes, encoding: str, why: str
-) -> None:
+def test_undecodable_body_is_an_error(index: IndexServer, client: Client, body: bytes, encoding: str, why: str) -> None:
     index.put("/x", body, "text/html", content_encoding=encoding)
     assert why in failure(client.get(url(index, "/x"))).message
 
 
-def test_a_body_of_several_streams_is_one(index: IndexServer, client: Client) -> None:
+def test_multi_stream_gzip_body_is_decoded(index: IndexServer, client: Client) -> None:
     index.put("/x", gzip.compress(b"one ") + gzip.compress(b"two"), "text/html", content_encoding="gzip")
     pending = client.get(url(index, "/x"))
     assert pending.result().body == b"one two"
     assert pending.result() is pending.result()
 
 
-def test_a_body_can_be_had_as_it_came(index: IndexServer, client: Client) -> None:
+def test_body_can_stay_compressed(index: IndexServer, client: Client) -> None:
     body = gzip.compress(b"page " * 1000)
     index.put("/x", body, "text/html", content_encoding="gzip")
     index.put("/plain", b"plain")
@@ -196,7 +194,7 @@ def test_a_body_can_be_had_as_it_came(index: IndexServer, client: Client) -> Non
     assert plain.opened() is plain
 
 
-def test_a_small_body_has_a_limit_also_after_decoding(index: IndexServer, client: Client) -> None:
+def test_body_limit_applies_after_decoding(index: IndexServer, client: Client) -> None:
     index.put("/bomb", gzip.compress(b"\0" * 10_000_000), "text/html", content_encoding="gzip")
     index.put("/ok", b"x" * 1000)
     error = failure(client.get(url(index, "/bomb"), limit=100_000))
@@ -206,12 +204,12 @@ def test_a_small_body_has_a_limit_also_after_decoding(index: IndexServer, client
     assert len(index.seen("/bomb")) == 1
 
 
-def test_odd_characters_in_urls_are_encoded_and_fragments_kept_here(index: IndexServer, client: Client) -> None:
+def test_url_characters_are_encoded_and_fragment_removed(index: IndexServer, client: Client) -> None:
     index.put("/a%20b/%C3%A4.whl", b"odd")
     assert client.get(url(index, "/a b/ä.whl#sha256=0")).result().body == b"odd"
 
 
-def test_then_is_called_once_before_or_after_the_answer(index: IndexServer, client: Client) -> None:
+def test_then_runs_once_before_or_after_the_answer(index: IndexServer, client: Client) -> None:
     index.put("/x", b"hello")
     arrived = threading.Event()
     bodies: list[bytes] = []
@@ -223,7 +221,7 @@ def test_then_is_called_once_before_or_after_the_answer(index: IndexServer, clie
     assert bodies == [b"hello", b"hello"]
 
 
-def test_callbacks_may_ask_for_more(index: IndexServer, client: Client) -> None:
+def test_callbacks_may_send_requests(index: IndexServer, client: Client) -> None:
     index.put("/1", b"/2")
     index.put("/2", b"/3")
     index.put("/3", b"end")
@@ -243,9 +241,10 @@ def test_callbacks_may_ask_for_more(index: IndexServer, client: Client) -> None:
     assert last == [b"end"]
 
 
-def test_a_failing_callback_fails_everything_instead_of_hanging(index: IndexServer, client: Client) -> None:
+def test_failing_callback_fails_all_requests(index: IndexServer, client: Client) -> None:
     index.put("/x", b"hello")
-    hold = Hold()
+    answer, hold = Hold(), Hold()
+    index.script("/x", answer)
     index.script("/held", hold)
     other = client.get(url(index, "/held"))
     assert hold.arrived.wait(10)
@@ -254,12 +253,15 @@ def test_a_failing_callback_fails_everything_instead_of_hanging(index: IndexServ
         raise ValueError("oops")
 
     client.get(url(index, "/x")).then(broken)
+    answer.release.set()  # before, the callback could run in this thread
     assert "oops" in failure(other).message
     assert isinstance(failure(client.get(url(index, "/x"))), NetworkError)
 
 
 def test_waiting_in_the_transfer_thread_is_refused(index: IndexServer, client: Client) -> None:
     index.put("/x", b"hello")
+    hold = Hold()
+    index.script("/x", hold)
     caught: list[BaseException] = []
     done = threading.Event()
 
@@ -271,6 +273,7 @@ def test_waiting_in_the_transfer_thread_is_refused(index: IndexServer, client: C
         done.set()
 
     client.get(url(index, "/x")).then(deadlock)
+    hold.release.set()  # before, the callback could run in this thread
     assert done.wait(10)
     assert isinstance(caught[0], InternalError)
 
@@ -296,7 +299,7 @@ def test_small_requests_do_not_wait_behind_large_bodies(index: IndexServer, clie
     assert all(sink.data == b"large" for sink in sinks)
 
 
-def test_what_somebody_waits_for_overtakes_what_was_asked_ahead(index: IndexServer, client: Client) -> None:
+def test_awaited_request_overtakes_prefetches(index: IndexServer, client: Client) -> None:
     holds = [Hold() for _ in range(16)]
     for number, hold in enumerate(holds):
         index.put(f"/held/{number}", b"")
@@ -335,9 +338,7 @@ def test_concurrent_downloads_are_limited(index: IndexServer, make_client: MakeC
     assert index.busiest <= 3
 
 
-def test_what_is_waited_for_begins_though_idle_downloads_hold_every_place(
-    index: IndexServer, make_client: MakeClient
-) -> None:
+def test_awaited_download_starts_despite_idle_downloads(index: IndexServer, make_client: MakeClient) -> None:
     client = make_client(concurrent_downloads=2)
     for number in range(6):
         index.put(f"/{number}", SOME * 3)
@@ -352,7 +353,7 @@ def test_what_is_waited_for_begins_though_idle_downloads_hold_every_place(
 # ---------------------------------------------------------------------- retries
 
 
-def test_passing_troubles_are_tried_again(index: IndexServer, client: Client) -> None:
+def test_transient_failures_are_retried(index: IndexServer, client: Client) -> None:
     index.put("/x", b"hello")
     index.script("/x", Status(503), Reset(), Truncate(after=2))
     assert client.get(url(index, "/x")).result().body == b"hello"
@@ -360,13 +361,13 @@ def test_passing_troubles_are_tried_again(index: IndexServer, client: Client) ->
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-def test_each_passing_status_is_tried_again(index: IndexServer, client: Client, status: int) -> None:
+def test_each_transient_status_is_retried(index: IndexServer, client: Client, status: int) -> None:
     index.put("/x", b"hello")
     index.script("/x", Status(status))
     assert client.get(url(index, "/x")).result().status == 200
 
 
-def test_an_error_says_how_often_and_what_was_tried(index: IndexServer, make_client: MakeClient) -> None:
+def test_error_lists_the_attempts(index: IndexServer, make_client: MakeClient) -> None:
     index.script("/x", Status(503), Always(Status(502)))
     error = failure(make_client(retries=2).get(SafeUrl(index.root.replace("://", "://ann:pw@") + "/x?token=geheim")))
     assert (error.code, error.exit_status) == ("network", 2)
@@ -378,7 +379,7 @@ def test_an_error_says_how_often_and_what_was_tried(index: IndexServer, make_cli
     assert "geheim" not in text
 
 
-def test_retry_after_is_waited_for(index: IndexServer, client: Client) -> None:
+def test_retry_after_is_respected(index: IndexServer, client: Client) -> None:
     index.put("/x", b"hello")
     index.script("/x", Status(429, {"retry-after": "1"}))
     assert client.get(url(index, "/x")).result().body == b"hello"
@@ -386,7 +387,7 @@ def test_retry_after_is_waited_for(index: IndexServer, client: Client) -> None:
     assert second.at - first.at >= 1.0  # the server's own word: a slow machine cannot fail this
 
 
-def test_while_a_server_asks_for_patience_nothing_else_is_sent_to_it(index: IndexServer, client: Client) -> None:
+def test_retry_after_pauses_all_requests_to_the_server(index: IndexServer, client: Client) -> None:
     index.put("/x", b"hello")
     index.put("/y", b"hello")
     index.script("/x", Status(429, {"retry-after": "1"}))
@@ -398,7 +399,7 @@ def test_while_a_server_asks_for_patience_nothing_else_is_sent_to_it(index: Inde
     assert index.seen("/y")[0].at - index.seen("/x")[0].at >= 1.0
 
 
-def test_an_absurd_retry_after_is_an_error_at_once(index: IndexServer, make_client: MakeClient) -> None:
+def test_excessive_retry_after_fails_at_once(index: IndexServer, make_client: MakeClient) -> None:
     index.script("/x", Always(Status(503, {"retry-after": "86400"})))
     error = failure(make_client(patience=60.0).get(url(index, "/x")))
     assert "86,400 seconds" in error.message
@@ -406,7 +407,7 @@ def test_an_absurd_retry_after_is_an_error_at_once(index: IndexServer, make_clie
     assert len(index.log) == 1
 
 
-def test_nobody_listening(client: Client) -> None:
+def test_connection_refused(client: Client) -> None:
     with IndexServer() as gone:
         pass
     error = failure(client.get(url(gone, "/x")))
@@ -414,7 +415,7 @@ def test_nobody_listening(client: Client) -> None:
     assert error.context[0] == "tried 4 times"
 
 
-def test_an_unknown_host_is_tried_twice_only(client: Client) -> None:
+def test_unknown_host_is_tried_only_twice(client: Client) -> None:
     error = failure(client.get(SafeUrl("http://no-such-host.invalid/x")))
     assert "no-such-host.invalid" in error.message
     assert error.context[0] == "tried 2 times"
@@ -422,7 +423,7 @@ def test_an_unknown_host_is_tried_twice_only(client: Client) -> None:
     assert "--offline" in error.hint
 
 
-def test_a_silent_server_is_given_up(index: IndexServer, make_client: MakeClient) -> None:
+def test_silent_server_times_out(index: IndexServer, make_client: MakeClient) -> None:
     index.script("/x", Always(Silent()))
     error = failure(make_client(timeout=1.0, retries=1).get(url(index, "/x")))
     assert "last 1 seconds" in error.message
@@ -432,7 +433,7 @@ def test_a_silent_server_is_given_up(index: IndexServer, make_client: MakeClient
 # ---------------------------------------------------------------------- downloads
 
 
-def test_a_download_is_written_by_whoever_waits(index: IndexServer, client: Client) -> None:
+def test_download_is_written_by_the_waiting_thread(index: IndexServer, client: Client) -> None:
     index.put("/x", SOME * 8)
     sink = Sink()
     response = client.download(url(index, "/x"), sink.write).result()
@@ -442,7 +443,7 @@ def test_a_download_is_written_by_whoever_waits(index: IndexServer, client: Clie
     assert index.log[0].headers["accept-encoding"] == "identity"
 
 
-def test_a_download_begins_early_and_keeps_little_in_memory(index: IndexServer, client: Client) -> None:
+def test_download_starts_early_with_a_bounded_buffer(index: IndexServer, client: Client) -> None:
     index.put("/x", SOME * 8)
     download = client.download(url(index, "/x"))
     until(lambda: download.paused)
@@ -452,7 +453,7 @@ def test_a_download_begins_early_and_keeps_little_in_memory(index: IndexServer, 
     assert sink.data == SOME * 8
 
 
-def test_downloads_under_way_do_not_disturb_each_other(index: IndexServer, client: Client) -> None:
+def test_parallel_downloads_are_independent(index: IndexServer, client: Client) -> None:
     for number in range(12):
         index.put(f"/{number}", SOME * 3 + bytes((number,)))
     downloads = [client.download(url(index, f"/{number}")) for number in range(12)]
@@ -462,13 +463,13 @@ def test_downloads_under_way_do_not_disturb_each_other(index: IndexServer, clien
         assert sink.data == SOME * 3 + bytes((number,))
 
 
-def test_an_answer_that_is_no_success_writes_nothing(index: IndexServer, client: Client) -> None:
+def test_error_response_writes_nothing(index: IndexServer, client: Client) -> None:
     sink = Sink()
     response = client.download(url(index, "/none"), sink.write).result()
     assert (response.status, response.body, bytes(sink.data)) == (404, b"not here", b"")
 
 
-def test_an_empty_body(index: IndexServer, client: Client) -> None:
+def test_empty_body(index: IndexServer, client: Client) -> None:
     index.put("/x", b"")
     sink = Sink()
     assert client.download(url(index, "/x"), sink.write).result().status == 200
@@ -476,7 +477,7 @@ def test_an_empty_body(index: IndexServer, client: Client) -> None:
 
 
 @pytest.mark.parametrize("trouble", [Reset(after=300_000), Truncate(after=300_000)])
-def test_a_broken_download_goes_on_where_it_stopped(index: IndexServer, client: Client, trouble: Reset) -> None:
+def test_interrupted_download_resumes(index: IndexServer, client: Client, trouble: Reset) -> None:
     index.put("/x", SOME)
     index.script("/x", trouble)
     sink = Sink()
@@ -492,7 +493,7 @@ def test_a_broken_download_goes_on_where_it_stopped(index: IndexServer, client: 
 
 
 @pytest.mark.parametrize("etags", ["", "weak"])
-def test_without_a_validator_it_begins_anew(index: IndexServer, client: Client, etags: str) -> None:
+def test_without_validator_download_restarts(index: IndexServer, client: Client, etags: str) -> None:
     index.put("/x", SOME)
     index.etags = etags
     index.script("/x", Truncate(after=300_000))
@@ -502,7 +503,7 @@ def test_without_a_validator_it_begins_anew(index: IndexServer, client: Client, 
     assert "range" not in index.log[1].headers
 
 
-def test_a_file_that_changed_meanwhile_begins_anew(index: IndexServer, client: Client) -> None:
+def test_changed_file_restarts_the_download(index: IndexServer, client: Client) -> None:
     index.put("/x", SOME)
     index.script("/x", Truncate(after=300_000), Hold(release=(release := threading.Event())))
     sink = Sink()
@@ -514,7 +515,7 @@ def test_a_file_that_changed_meanwhile_begins_anew(index: IndexServer, client: C
     assert sink.data == b"other" * 1000
 
 
-def test_a_server_that_ignores_the_range_is_read_from_where_we_were(index: IndexServer, client: Client) -> None:
+def test_ignored_range_skips_the_known_part(index: IndexServer, client: Client) -> None:
     index.put("/x", SOME)
     index.script("/x", Truncate(after=300_000), Honest(without_ranges=True))
     sink = Sink()
@@ -523,7 +524,7 @@ def test_a_server_that_ignores_the_range_is_read_from_where_we_were(index: Index
     assert [seen.status for seen in index.log] == [200, 200]
 
 
-def test_a_wrong_range_is_noticed_and_the_whole_fetched(index: IndexServer, client: Client) -> None:
+def test_wrong_range_restarts_the_download(index: IndexServer, client: Client) -> None:
     index.put("/x", SOME)
     index.script("/x", Truncate(after=300_000), WrongRange(shift=7))
     sink = Sink()
@@ -532,7 +533,7 @@ def test_a_wrong_range_is_noticed_and_the_whole_fetched(index: IndexServer, clie
     assert [seen.headers.get("range") is None for seen in index.log] == [True, False, True]
 
 
-def test_who_cannot_begin_anew_gets_an_error(index: IndexServer, client: Client) -> None:
+def test_writer_without_rewind_gets_an_error(index: IndexServer, client: Client) -> None:
     index.put("/x", SOME)
     index.etags = ""
     index.script("/x", Truncate(after=300_000))
@@ -541,7 +542,7 @@ def test_who_cannot_begin_anew_gets_an_error(index: IndexServer, client: Client)
     assert len(index.log) == 1
 
 
-def test_progress_earns_new_attempts(index: IndexServer, make_client: MakeClient) -> None:
+def test_progress_grants_new_attempts(index: IndexServer, make_client: MakeClient) -> None:
     index.put("/x", SOME * 6)
     index.script("/x", *(Reset(after=1_100_000) for _ in range(5)))
     sink = Sink()
@@ -550,14 +551,14 @@ def test_progress_earns_new_attempts(index: IndexServer, make_client: MakeClient
     assert len(index.log) == 6
 
 
-def test_fewer_bytes_than_the_index_promised_are_a_broken_body(index: IndexServer, client: Client) -> None:
+def test_body_shorter_than_index_size_is_incomplete(index: IndexServer, client: Client) -> None:
     index.put("/x", b"short")
     sink = Sink()
     error = failure(client.download(url(index, "/x"), sink.write, size=10, rewind=sink.rewind))
     assert "5 of 10 bytes" in error.message
 
 
-def test_a_crawling_body_is_given_up_with_its_numbers(index: IndexServer, make_client: MakeClient) -> None:
+def test_slow_body_is_given_up_with_its_speed(index: IndexServer, make_client: MakeClient) -> None:
     index.put("/x", b"x" * 100_000)
     index.script("/x", Always(Crawl(piece=1, pause=0.05)))
     client = make_client(timeout=1.0, retries=0, slowest=5000)
@@ -567,7 +568,7 @@ def test_a_crawling_body_is_given_up_with_its_numbers(index: IndexServer, make_c
     assert "of 100,000 bytes had arrived" in error.context[0]
 
 
-def test_a_writer_that_fails_ends_its_download_only(index: IndexServer, client: Client) -> None:
+def test_failing_writer_ends_only_its_download(index: IndexServer, client: Client) -> None:
     index.put("/x", SOME * 20)
     index.put("/y", b"fine")
 
@@ -582,7 +583,7 @@ def test_a_writer_that_fails_ends_its_download_only(index: IndexServer, client: 
     assert not client._large.running
 
 
-def test_a_cancelled_request_raises(index: IndexServer, client: Client) -> None:
+def test_cancelled_request_raises(index: IndexServer, client: Client) -> None:
     hold = Hold()
     index.put("/x", b"")
     index.script("/x", hold)
@@ -621,7 +622,7 @@ def test_progress_is_reported(index: IndexServer) -> None:
     assert recorder.total == len(SOME) * 2
 
 
-def test_many_threads_and_troubles_at_once(
+def test_many_threads_with_failures(
     index: IndexServer, make_client: MakeClient, authority: Authority, tmp_path: Path
 ) -> None:
     sizes = (0, 1, 65_536, 300_000, len(SOME), 3 * len(SOME) + 1)
@@ -662,7 +663,7 @@ def test_many_threads_and_troubles_at_once(
 # ---------------------------------------------------------------------- redirects and credentials
 
 
-def test_redirects_are_followed_and_the_last_url_is_told(index: IndexServer, client: Client) -> None:
+def test_redirects_are_followed_and_final_url_kept(index: IndexServer, client: Client) -> None:
     index.put("/c", b"there")
     index.script("/a", Redirect("b?q=1", 301))
     index.script("/b", Redirect(index.root + "/c", 307))
@@ -670,7 +671,7 @@ def test_redirects_are_followed_and_the_last_url_is_told(index: IndexServer, cli
     assert (response.body, response.url) == (b"there", url(index, "/c"))
 
 
-def test_a_redirect_in_a_circle_is_told_with_its_way(index: IndexServer, client: Client) -> None:
+def test_redirect_loop_error_shows_the_chain(index: IndexServer, client: Client) -> None:
     index.script("/a", Always(Redirect("/b")))
     index.script("/b", Always(Redirect("/a?token=geheim")))
     index.script("/c", Always(Redirect("/c")))
@@ -682,7 +683,7 @@ def test_a_redirect_in_a_circle_is_told_with_its_way(index: IndexServer, client:
     assert "geheim" not in error.context[0]
 
 
-def test_redirects_have_an_end(index: IndexServer, make_client: MakeClient) -> None:
+def test_redirects_are_limited(index: IndexServer, make_client: MakeClient) -> None:
     for number in range(10):
         index.script(f"/{number}", Redirect(f"/{number + 1}"))
     error = failure(make_client(redirects=5).get(url(index, "/0")))
@@ -691,12 +692,12 @@ def test_redirects_have_an_end(index: IndexServer, make_client: MakeClient) -> N
 
 
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://elsewhere.example/x", "gopher:x"])
-def test_a_redirect_never_leads_elsewhere_than_to_http(index: IndexServer, client: Client, target: str) -> None:
+def test_redirect_to_other_scheme_is_refused(index: IndexServer, client: Client, target: str) -> None:
     index.script("/a", Redirect(target))
     assert "no place for files" in failure(client.get(url(index, "/a"))).message
 
 
-def test_credentials_of_a_url_are_sent_at_once_and_along_on_the_same_server(index: IndexServer, client: Client) -> None:
+def test_url_credentials_are_sent_and_kept_on_the_same_server(index: IndexServer, client: Client) -> None:
     index.users = {"ann@x": "p:w"}
     index.put("/b", b"secret")
     index.script("/a", Redirect("/b"))
@@ -707,7 +708,7 @@ def test_credentials_of_a_url_are_sent_at_once_and_along_on_the_same_server(inde
     assert "p:w" not in str(response.url)
 
 
-def test_credentials_never_go_to_another_server(index: IndexServer, make_client: MakeClient) -> None:
+def test_credentials_are_not_sent_to_another_server(index: IndexServer, make_client: MakeClient) -> None:
     index.users = {"ann": "pw"}
     with IndexServer(address="127.0.0.2") as other:
         other.put("/b", b"public")
@@ -730,7 +731,7 @@ def test_another_server_gets_its_own_credentials(index: IndexServer, make_client
         assert "authorization" not in index.log[0].headers
 
 
-def test_refused_without_credentials_hints_at_them(index: IndexServer, client: Client) -> None:
+def test_unauthorized_response_hints_at_credentials(index: IndexServer, client: Client) -> None:
     index.users = {"ann": "pw"}
     with pytest.raises(Refused) as caught:
         client.get(url(index, "/x")).result().expect(200, 304)
@@ -742,9 +743,7 @@ def test_refused_without_credentials_hints_at_them(index: IndexServer, client: C
 # ---------------------------------------------------------------------- TLS
 
 
-def test_a_certificate_of_an_unknown_authority_is_refused_at_once(
-    make_client: MakeClient, authority: Authority
-) -> None:
+def test_unknown_authority_is_refused_without_retry(make_client: MakeClient, authority: Authority) -> None:
     with IndexServer(authority=authority) as index:
         error = failure(make_client().get(url(index, "/x")))
         assert "certificate" in error.message
@@ -755,7 +754,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused_at_once(
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR", "--cert"])
-def test_an_authority_may_be_named(name: str, make_client: MakeClient, authority: Authority, tmp_path: Path) -> None:
+def test_custom_authority_is_accepted(name: str, make_client: MakeClient, authority: Authority, tmp_path: Path) -> None:
     bundle = authority.bundle(str(tmp_path))
     with IndexServer(authority=authority) as index:
         index.put("/x", b"safe")
@@ -768,7 +767,7 @@ def test_an_authority_may_be_named(name: str, make_client: MakeClient, authority
         assert client.download(url(index, "/x"), sink.write).result().status == 200
 
 
-def test_named_certificates_that_are_none_are_an_error(make_client: MakeClient, tmp_path: Path) -> None:
+def test_invalid_certificate_file_is_an_error(make_client: MakeClient, tmp_path: Path) -> None:
     empty = tmp_path / "empty.pem"
     empty.write_text("nothing")
     client = make_client(environ={"SSL_CERT_FILE": str(empty)})
@@ -777,7 +776,7 @@ def test_named_certificates_that_are_none_are_an_error(make_client: MakeClient, 
             client.get(SafeUrl("https://index.example/x")).result()
 
 
-def test_an_insecure_host_may_be_allowed(make_client: MakeClient, authority: Authority) -> None:
+def test_insecure_host_option(make_client: MakeClient, authority: Authority) -> None:
     with IndexServer(authority=authority) as index, IndexServer(authority=authority, address="127.0.0.2") as other:
         index.put("/x", b"unsafe")
         client = make_client(insecure_hosts=(index.host,))
@@ -786,7 +785,7 @@ def test_an_insecure_host_may_be_allowed(make_client: MakeClient, authority: Aut
         assert client.get(url(index, "/x")).result().body == b"unsafe"
 
 
-def test_from_https_to_http_only_when_allowed(make_client: MakeClient, authority: Authority, tmp_path: Path) -> None:
+def test_https_to_http_redirect_needs_permission(make_client: MakeClient, authority: Authority, tmp_path: Path) -> None:
     bundle = authority.bundle(str(tmp_path))
     with IndexServer(authority=authority) as safe, IndexServer(address="127.0.0.2") as plain:
         plain.put("/b", b"plain")
@@ -798,7 +797,7 @@ def test_from_https_to_http_only_when_allowed(make_client: MakeClient, authority
         assert client.get(url(safe, "/a")).result().body == b"plain"
 
 
-def test_a_client_certificate_is_shown(make_client: MakeClient, authority: Authority, tmp_path: Path) -> None:
+def test_client_certificate_is_sent(make_client: MakeClient, authority: Authority, tmp_path: Path) -> None:
     environ = {"SSL_CERT_FILE": authority.bundle(str(tmp_path))}
     with IndexServer(authority=authority, client_certificates=True) as index:
         index.put("/x", b"for members")
@@ -810,7 +809,7 @@ def test_a_client_certificate_is_shown(make_client: MakeClient, authority: Autho
 # ---------------------------------------------------------------------- HTTP/2
 
 
-def test_http2_puts_everything_on_one_connection(make_client: MakeClient, authority: Authority, tmp_path: Path) -> None:
+def test_http2_uses_one_connection(make_client: MakeClient, authority: Authority, tmp_path: Path) -> None:
     with Http2Server(authority) as server:
         for number in range(150):
             server.files[f"/{number}"] = str(number).encode()
@@ -824,9 +823,7 @@ def test_http2_puts_everything_on_one_connection(make_client: MakeClient, author
         assert server.connections == 1
 
 
-def test_http2_downloads_spread_over_connections_of_their_own(
-    make_client: MakeClient, authority: Authority, tmp_path: Path
-) -> None:
+def test_http2_downloads_use_several_connections(make_client: MakeClient, authority: Authority, tmp_path: Path) -> None:
     with Http2Server(authority) as server:
         server.files["/page"] = b"small"
         for number in range(20):
@@ -842,9 +839,7 @@ def test_http2_downloads_spread_over_connections_of_their_own(
         assert mine.isdisjoint({asked.connection for asked in server.log if asked.path != "/page"})
 
 
-def test_a_broken_http2_stream_goes_on_where_it_stopped(
-    make_client: MakeClient, authority: Authority, tmp_path: Path
-) -> None:
+def test_broken_http2_stream_resumes(make_client: MakeClient, authority: Authority, tmp_path: Path) -> None:
     with Http2Server(authority) as server:
         server.files["/x"] = SOME
         server.break_after["/x"] = [400_000, 100]
@@ -858,7 +853,7 @@ def test_a_broken_http2_stream_goes_on_where_it_stopped(
 # ---------------------------------------------------------------------- proxies
 
 
-def test_a_proxy_for_http(index: IndexServer, make_client: MakeClient) -> None:
+def test_http_proxy(index: IndexServer, make_client: MakeClient) -> None:
     index.put("/x", b"via")
     with ProxyServer(users={"ann": "pw"}) as proxy:
         client = make_client(environ={"http_proxy": f"ann:pw@{proxy.host}"})
@@ -868,9 +863,7 @@ def test_a_proxy_for_http(index: IndexServer, make_client: MakeClient) -> None:
         assert proxy.log[0].startswith("GET http://index.example:")
 
 
-def test_a_proxy_for_https_sees_no_credentials_of_the_index(
-    make_client: MakeClient, authority: Authority, tmp_path: Path
-) -> None:
+def test_https_proxy_sees_no_index_credentials(make_client: MakeClient, authority: Authority, tmp_path: Path) -> None:
     with IndexServer(authority=authority) as index, ProxyServer() as proxy:
         index.users = {"ann": "pw"}
         index.put("/x", b"through")
@@ -881,7 +874,7 @@ def test_a_proxy_for_https_sees_no_credentials_of_the_index(
         assert "authorization" not in proxy.headers[0]
 
 
-def test_no_proxy_goes_around(index: IndexServer, make_client: MakeClient) -> None:
+def test_no_proxy_bypasses_the_proxy(index: IndexServer, make_client: MakeClient) -> None:
     index.put("/x", b"direct")
     with ProxyServer() as proxy:
         client = make_client(environ={"HTTP_PROXY": proxy.url, "NO_PROXY": "example.com,127.0.0.0/8"})
@@ -889,7 +882,7 @@ def test_no_proxy_goes_around(index: IndexServer, make_client: MakeClient) -> No
         assert proxy.log == []
 
 
-def test_a_proxy_that_refuses_is_named_without_its_password(make_client: MakeClient) -> None:
+def test_refusing_proxy_is_named_without_password(make_client: MakeClient) -> None:
     with ProxyServer(users={"ann": "pw"}) as proxy:
         client = make_client(environ={"https_proxy": f"http://bob:geheim@{proxy.host}"})
         error = failure(client.get(SafeUrl("https://index.example/x")))
@@ -902,7 +895,7 @@ def test_a_proxy_that_refuses_is_named_without_its_password(make_client: MakeCli
 # ---------------------------------------------------------------------- no network
 
 
-def test_offline_names_the_url_and_the_option(make_client: MakeClient) -> None:
+def test_offline_error_names_url_and_option(make_client: MakeClient) -> None:
     client = make_client(offline=True)
     for pending in (client.get(SafeUrl("https://ann:pw@index.example/x")), client.download(SafeUrl("https://a.b/x"))):
         if isinstance(pending, Download):
@@ -913,7 +906,7 @@ def test_offline_names_the_url_and_the_option(make_client: MakeClient) -> None:
         assert "pw" not in error.message
 
 
-def test_files_are_read_without_a_thread(make_client: MakeClient, tmp_path: Path) -> None:
+def test_file_urls_need_no_thread(make_client: MakeClient, tmp_path: Path) -> None:
     client = make_client(offline=True)
     (tmp_path / "a b.html").write_bytes(b"<p>")
     (tmp_path / "big.whl").write_bytes(SOME)
@@ -930,7 +923,7 @@ def test_files_are_read_without_a_thread(make_client: MakeClient, tmp_path: Path
     assert client._thread is None
 
 
-def test_a_folder_is_a_page_of_links(make_client: MakeClient, tmp_path: Path) -> None:
+def test_directory_is_a_page_of_links(make_client: MakeClient, tmp_path: Path) -> None:
     client = make_client()
     (tmp_path / "a&b <1>.whl").write_bytes(b"")
     (tmp_path / "sub").mkdir()
@@ -945,7 +938,7 @@ def test_a_folder_is_a_page_of_links(make_client: MakeClient, tmp_path: Path) ->
 # ---------------------------------------------------------------------- ends
 
 
-def test_closing_fails_what_is_under_way(index: IndexServer, client: Client) -> None:
+def test_close_fails_active_requests(index: IndexServer, client: Client) -> None:
     index.script("/x", Always(Silent()))
     running = client.get(url(index, "/x"))
     sink = Sink()
@@ -957,7 +950,7 @@ def test_closing_fails_what_is_under_way(index: IndexServer, client: Client) -> 
         assert isinstance(failure(pending), Cancelled)
 
 
-def test_a_client_rests_when_it_has_nothing_to_do(index: IndexServer, make_client: MakeClient) -> None:
+def test_idle_client_stops_its_thread(index: IndexServer, make_client: MakeClient) -> None:
     index.script("/x", Always(Garbage(b"there", "text/plain")))
     client = make_client()
     client.rest()
@@ -976,7 +969,7 @@ def test_a_client_rests_when_it_has_nothing_to_do(index: IndexServer, make_clien
     assert isinstance(failure(client.get(url(index, "/x"))), Cancelled)
 
 
-def test_a_client_does_not_rest_from_work(index: IndexServer, client: Client) -> None:
+def test_active_client_keeps_its_thread(index: IndexServer, client: Client) -> None:
     index.script("/x", Always(Silent()))
     running = client.get(url(index, "/x"))
     until(lambda: len(index.log) == 1)
@@ -985,7 +978,7 @@ def test_a_client_does_not_rest_from_work(index: IndexServer, client: Client) ->
     assert not running.done
 
 
-def test_a_client_that_was_never_used_closes() -> None:
+def test_unused_client_closes() -> None:
     Client(ClientOptions(environ={})).close()
 
 
@@ -1011,7 +1004,7 @@ def run(index: IndexServer, ask: str, then: str) -> "subprocess.Popen[bytes]":
 
 
 @pytest.mark.parametrize("ask", ["get(SafeUrl(sys.argv[1]))", "download(SafeUrl(sys.argv[1]), print)"])
-def test_ctrl_c_reaches_whoever_waits(index: IndexServer, ask: str) -> None:
+def test_ctrl_c_interrupts_a_waiting_thread(index: IndexServer, ask: str) -> None:
     hold = Hold()
     index.put("/x", b"")
     index.script("/x", hold)
@@ -1026,7 +1019,7 @@ def test_ctrl_c_reaches_whoever_waits(index: IndexServer, ask: str) -> None:
     hold.release.set()
 
 
-def test_a_program_may_end_with_requests_under_way(index: IndexServer) -> None:
+def test_process_can_exit_with_active_requests(index: IndexServer) -> None:
     hold = Hold()
     index.put("/x", b"")
     index.script("/x", hold)
@@ -1036,12 +1029,12 @@ def test_a_program_may_end_with_requests_under_way(index: IndexServer) -> None:
     hold.release.set()
 
 
-def test_lies_in_bodies_are_left_to_those_who_know_the_hash(index: IndexServer, client: Client) -> None:
+def test_corrupt_body_is_not_checked_here(index: IndexServer, client: Client) -> None:
     index.put("/x", b"hello")
     index.script("/x", Corrupt(at=0))
     assert client.get(url(index, "/x")).result().body[1:] == b"ello"
 
 
-def test_errors_are_of_this_project(index: IndexServer, client: Client) -> None:
+def test_errors_derive_from_commonwheel_error(index: IndexServer, client: Client) -> None:
     index.script("/x", Always(Status(500)))
     assert isinstance(failure(client.get(url(index, "/x"))), CommonwheelError)

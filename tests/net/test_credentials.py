@@ -30,21 +30,21 @@ def netrc(home: dict[str, str], text: str, name: str = ".netrc") -> None:
     (Path(home["HOME"]) / name).write_text(text)
 
 
-def test_what_stands_in_the_url_comes_first(home: dict[str, str]) -> None:
+def test_url_credentials_come_first(home: dict[str, str]) -> None:
     netrc(home, "machine h login other password no")
     assert Credentials(environ=home).find("https://a%40b:c%3Ad@h/x") == ("a@b", "c:d")
     assert Credentials(environ=home).find("https://a:@h/x") == ("a", "")
 
 
-def test_nothing_known(home: dict[str, str]) -> None:
+def test_no_credentials(home: dict[str, str]) -> None:
     assert Credentials(environ=home).find("https://h/x") is None
 
 
-def test_a_token_alone_is_sent_with_an_empty_password(home: dict[str, str]) -> None:
+def test_token_is_sent_with_an_empty_password(home: dict[str, str]) -> None:
     assert Credentials(environ=home).find("https://token@h/x") == ("token", "")
 
 
-def test_an_index_gives_its_credentials_to_its_files_and_to_no_other_origin(home: dict[str, str]) -> None:
+def test_index_credentials_apply_to_its_origin_only(home: dict[str, str]) -> None:
     known = Credentials(environ=home, urls=("https://ann:pw@h/simple/",))
     assert known.find("https://h/files/x.whl") == ("ann", "pw")
     assert known.find("https://H:443/other") == ("ann", "pw")
@@ -53,7 +53,7 @@ def test_an_index_gives_its_credentials_to_its_files_and_to_no_other_origin(home
     assert known.find("https://sub.h/simple/") is None
 
 
-def test_the_nearest_path_counts_on_a_shared_host(home: dict[str, str]) -> None:
+def test_nearest_path_wins_on_a_shared_host(home: dict[str, str]) -> None:
     known = Credentials(environ=home, urls=("https://a:1@h/group/one/simple/", "https://b:2@h/group/two/simple/"))
     assert known.find("https://h/group/two/files/x.whl") == ("b", "2")
     assert known.find("https://h/group/one/files/x.whl") == ("a", "1")
@@ -70,7 +70,7 @@ def test_netrc(home: dict[str, str]) -> None:
     assert known.find("https://carl@h/x") == ("carl", "")
 
 
-def test_netrc_may_be_named_and_loses_against_the_url_of_an_index(home: dict[str, str], tmp_path: Path) -> None:
+def test_netrc_variable_loses_against_index_url(home: dict[str, str], tmp_path: Path) -> None:
     other = tmp_path / "elsewhere"
     other.write_text("machine h login ann password pw\nmachine i login ann password pw\n")
     known = Credentials(environ={**home, "NETRC": str(other)}, urls=("https://bob:q@i/",))
@@ -81,7 +81,7 @@ def test_netrc_may_be_named_and_loses_against_the_url_of_an_index(home: dict[str
 
 
 @pytest.mark.parametrize(("text", "what"), [(None, "does not exist"), ("machine h secret-word", "mistake in line 1")])
-def test_a_netrc_that_cannot_be_read_is_told_once_and_without_its_words(
+def test_unreadable_netrc_is_reported_once_without_content(
     home: dict[str, str], tmp_path: Path, text: str | None, what: str
 ) -> None:
     path = tmp_path / "named"
@@ -114,7 +114,7 @@ def test_named_indexes_have_variables(home: dict[str, str]) -> None:
     assert again.find("https://h/files/x.whl") == ("carl", "first")
 
 
-def test_the_keyring_is_asked_for_url_then_host_and_once(home: dict[str, str]) -> None:
+def test_keyring_is_asked_once_for_url_then_host(home: dict[str, str]) -> None:
     keyring = Keyring(**{"h|ann": "pw"})
     known = Credentials(environ=home, keyring=keyring, urls=("https://ann@h/simple/",))
     assert known.find("https://h/simple/a/?x#y") == ("ann", "pw")
@@ -122,7 +122,7 @@ def test_the_keyring_is_asked_for_url_then_host_and_once(home: dict[str, str]) -
     assert keyring.asked == [("https://h/simple/a/", "ann"), ("h", "ann")]
 
 
-def test_the_keyring_needs_a_user(home: dict[str, str]) -> None:
+def test_keyring_needs_a_user(home: dict[str, str]) -> None:
     keyring = Keyring()
     environ = {**home, "UV_INDEX_X_USERNAME": "ann"}
     known = Credentials(environ=environ, keyring=keyring, indexes={"x": "https://i/simple/"})
@@ -132,7 +132,7 @@ def test_the_keyring_needs_a_user(home: dict[str, str]) -> None:
     assert keyring.asked == [("https://i/simple/a/", "ann"), ("i", "ann")]
 
 
-def test_many_threads_cause_one_question(home: dict[str, str]) -> None:
+def test_parallel_lookups_ask_once(home: dict[str, str]) -> None:
     keyring = Keyring(**{"h|ann": "pw"})
     known = Credentials(environ=home, keyring=keyring)
     got: list[object] = []

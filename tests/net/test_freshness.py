@@ -45,12 +45,12 @@ def test_lifetime(headers: dict[str, str], seconds: float) -> None:
     assert lifetime(headers, NOW) == seconds
 
 
-def test_the_default_may_be_another() -> None:
+def test_default_lifetime() -> None:
     assert lifetime({}, NOW, default=0) == 0
     assert lifetime({"cache-control": "max-age=60"}, NOW, default=0) == 60
 
 
-def test_directives_with_commas_in_quotes() -> None:
+def test_quoted_commas_in_directives() -> None:
     assert directives({"cache-control": 'private="a, b", max-age=1,, FOO'}) == {
         "private": "a, b", "max-age": "1", "": "", "foo": "",
     }  # fmt: skip
@@ -76,7 +76,7 @@ def test_storable() -> None:
     assert not storable({"cache-control": "max-age=5, no-store"})
 
 
-def test_freshness_keeps_validators_and_asks_with_them() -> None:
+def test_revalidation_uses_stored_validators() -> None:
     kept = freshness({"etag": 'W/"a"', "last-modified": DATE, "cache-control": "max-age=60, stale-if-error=30"}, NOW)
     assert (kept.until, kept.despite) == (NOW + 60, NOW + 90)
     assert kept.conditions == {"if-none-match": 'W/"a"', "if-modified-since": DATE}
@@ -88,7 +88,7 @@ def test_must_revalidate_forbids_stale_answers() -> None:
     assert kept.despite == kept.until
 
 
-def test_a_304_renews_it() -> None:
+def test_status_304_renews() -> None:
     kept = freshness({"etag": '"a"', "last-modified": DATE, "cache-control": "max-age=60"}, NOW)
     renewed = kept.renewed({"cache-control": "max-age=10"}, NOW + 100)
     assert (renewed.until, renewed.etag, renewed.modified) == (NOW + 110, '"a"', DATE)

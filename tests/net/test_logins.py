@@ -24,13 +24,13 @@ def test_hosts(url: str, host: str) -> None:
     assert host_of(SafeUrl(url)) == host
 
 
-def test_our_variables_come_before_those_of_uv() -> None:
+def test_cw_variables_win_over_uv_variables() -> None:
     environ = {"CW_INDEX_A_B_USERNAME": "one", "UV_INDEX_A_B_USERNAME": "two", "UV_INDEX_A_B_PASSWORD": ""}
     assert in_variables("a.b", environ) == ("one", "")
     assert in_variables("ab", environ) == (None, None)
 
 
-def test_a_netrc_file_that_is_named_is_the_only_one() -> None:
+def test_named_netrc_file_is_the_only_one() -> None:
     assert netrc_files({"NETRC": "/a", "HOME": "/home/me"}) == ("/a",)
     assert netrc_files({"HOME": "/home/me"}) == ("/home/me/.netrc", "/home/me/_netrc")
 
@@ -38,7 +38,7 @@ def test_a_netrc_file_that_is_named_is_the_only_one() -> None:
 @pytest.mark.parametrize("name", [".netrc", "_netrc"])
 @pytest.mark.parametrize("text", ["", "machine h login me password pw\n", "machine\n H\nlogin me\npassword pw", "default login me password pw"])  # fmt: skip
 @pytest.mark.parametrize("url", ["https://h/x", "https://h:8443/x", "https://other/x", "https://me@h/x"])
-def test_whatever_is_sent_was_expected(tmp_path: Path, name: str, text: str, url: str) -> None:
+def test_every_sent_login_is_listed(tmp_path: Path, name: str, text: str, url: str) -> None:
     (tmp_path / name).write_text(text)
     environ = {"HOME": str(tmp_path)}
     sent = Credentials(environ=environ, urls=[url]).find(url)
@@ -47,5 +47,5 @@ def test_whatever_is_sent_was_expected(tmp_path: Path, name: str, text: str, url
     assert expected or sent is None
 
 
-def test_a_netrc_file_that_cannot_be_read_guards_nothing(tmp_path: Path) -> None:
+def test_unreadable_netrc_protects_nothing(tmp_path: Path) -> None:
     assert not hosts_with_login([("", SafeUrl("https://h/x"))], {"NETRC": str(tmp_path)})

@@ -52,7 +52,7 @@ def put(index: IndexServer, data: bytes) -> SafeUrl:
     return SafeUrl(index.put("/demo.whl", data))
 
 
-def test_one_request_for_the_tail_is_enough_for_most(index: IndexServer, client: Client) -> None:
+def test_tail_request_suffices_for_most_wheels(index: IndexServer, client: Client) -> None:
     url = put(index, wheel(("demo/big", NOISE)))
     assert wheel_metadata(client, url) == TEXT
     (seen,) = index.log
@@ -60,27 +60,27 @@ def test_one_request_for_the_tail_is_enough_for_most(index: IndexServer, client:
     assert seen.headers["accept-encoding"] == "identity"
 
 
-def test_a_known_size_makes_a_plain_range(index: IndexServer, client: Client) -> None:
+def test_known_size_uses_a_plain_range(index: IndexServer, client: Client) -> None:
     data = wheel(("demo/big", NOISE))
     assert wheel_metadata(client, put(index, data), size=len(data)) == TEXT
     assert index.log[0].headers["range"] == f"bytes={len(data) - TAIL}-{len(data) - 1}"
 
 
 @pytest.mark.parametrize("size_known", [True, False])
-def test_a_wheel_smaller_than_the_tail(index: IndexServer, client: Client, size_known: bool) -> None:
+def test_wheel_smaller_than_the_tail(index: IndexServer, client: Client, size_known: bool) -> None:
     data = wheel(("demo/small", b"x"))
     assert wheel_metadata(client, put(index, data), size=len(data) if size_known else None) == TEXT
     assert len(index.log) == 1
 
 
-def test_metadata_at_the_front_costs_one_request_more(index: IndexServer, client: Client) -> None:
+def test_metadata_at_the_front_costs_one_more_request(index: IndexServer, client: Client) -> None:
     url = put(index, wheel(("demo/big", NOISE), first=True))
     assert wheel_metadata(client, url) == TEXT
     assert len(index.log) == 2
     assert index.log[1].headers["range"].startswith("bytes=0-")
 
 
-def test_a_large_directory_is_fetched_by_its_exact_range(index: IndexServer, client: Client) -> None:
+def test_large_central_directory_is_fetched_exactly(index: IndexServer, client: Client) -> None:
     many = [(f"demo/some/rather/long/directory/name/{number:05}.py", b"") for number in range(2000)]
     url = put(index, wheel(("demo/big", NOISE), *many, first=True))
     assert wheel_metadata(client, url) == TEXT
@@ -96,7 +96,7 @@ def seen_range(text: str) -> tuple[str, str]:
     return (first, last) if first else ("1", last)
 
 
-def test_a_long_comment_hides_the_end_record(index: IndexServer, client: Client) -> None:
+def test_long_comment_before_end_record(index: IndexServer, client: Client) -> None:
     url = put(index, wheel(("demo/big", NOISE), comment=b"c" * 40_000))
     assert wheel_metadata(client, url) == TEXT
 
@@ -109,13 +109,13 @@ def test_servers_without_ranges_are_remembered(index: IndexServer, client: Clien
     assert len(index.log) == 1
 
 
-def test_a_short_wheel_from_a_server_without_ranges_arrives_whole(index: IndexServer, client: Client) -> None:
+def test_short_wheel_from_server_without_ranges(index: IndexServer, client: Client) -> None:
     index.ranges = False
     assert wheel_metadata(client, put(index, wheel(("demo/small", b"x")))) == TEXT
     assert client.rangeless == set()
 
 
-def test_the_size_in_a_416_is_used(index: IndexServer, client: Client) -> None:
+def test_size_from_416_is_used(index: IndexServer, client: Client) -> None:
     data = wheel(("demo/big", NOISE))
     url = put(index, data)
     index.script("/demo.whl", Status(416, {"content-range": f"bytes */{len(data)}"}))
@@ -124,20 +124,20 @@ def test_the_size_in_a_416_is_used(index: IndexServer, client: Client) -> None:
 
 
 @pytest.mark.parametrize("refusal", [Status(416), Status(416, {"content-range": "bytes */0"}), Status(501)])
-def test_other_refusals_of_ranges_are_remembered(index: IndexServer, client: Client, refusal: Status) -> None:
+def test_other_range_refusals_are_remembered(index: IndexServer, client: Client, refusal: Status) -> None:
     url = put(index, wheel(("demo/big", NOISE)))
     index.script("/demo.whl", Always(refusal))
     assert wheel_metadata(client, url) is None
     assert len(client.rangeless) == 1
 
 
-def test_a_wrong_range_is_noticed(index: IndexServer, client: Client) -> None:
+def test_wrong_range_is_detected(index: IndexServer, client: Client) -> None:
     url = put(index, wheel(("demo/big", NOISE), first=True))
     index.script("/demo.whl", Honest(), WrongRange())
     assert wheel_metadata(client, url) is None
 
 
-def test_a_file_that_changes_meanwhile_is_left(index: IndexServer, client: Client) -> None:
+def test_changing_file_is_refused(index: IndexServer, client: Client) -> None:
     url = put(index, NOISE)
     file = RemoteFile(client, url)
     put(index, NOISE[::-1])
@@ -148,13 +148,13 @@ def test_a_file_that_changes_meanwhile_is_left(index: IndexServer, client: Clien
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_refused_file_is_an_error(index: IndexServer, client: Client, status: int) -> None:
+def test_http_error_is_raised(index: IndexServer, client: Client, status: int) -> None:
     index.script("/demo.whl", Status(status))
     with pytest.raises(Refused, match=str(status)):
         wheel_metadata(client, SafeUrl(index.root + "/demo.whl"))
 
 
-def test_an_unreachable_server_is_an_error(client: Client) -> None:
+def test_unreachable_server_is_an_error(client: Client) -> None:
     with IndexServer() as gone:
         pass
     with pytest.raises(NetworkError, match="could not fetch"):
@@ -173,16 +173,16 @@ def test_an_unreachable_server_is_an_error(client: Client) -> None:
     ],
     ids=["empty", "text", "no metadata", "two", "cut", "no local header"],
 )
-def test_broken_archives_are_left_to_those_who_fetch_the_whole(index: IndexServer, client: Client, data: bytes) -> None:
+def test_broken_archive_needs_the_whole_file(index: IndexServer, client: Client, data: bytes) -> None:
     assert wheel_metadata(client, put(index, data)) is None
 
 
-def test_a_login_page_is_no_wheel(index: IndexServer, client: Client) -> None:
+def test_login_page_is_not_a_wheel(index: IndexServer, client: Client) -> None:
     index.script("/demo.whl", Garbage())
     assert wheel_metadata(client, SafeUrl(index.root + "/demo.whl")) is None
 
 
-def test_it_is_a_file_like_others(index: IndexServer, client: Client, tmp_path: Path) -> None:
+def test_range_reader_behaves_like_a_file(index: IndexServer, client: Client, tmp_path: Path) -> None:
     (tmp_path / "here").write_bytes(NOISE)
     with RemoteFile(client, put(index, NOISE)) as there, open(tmp_path / "here", "rb") as here:
         assert (there.seekable(), there.readable(), there.writable()) == (True, True, False)

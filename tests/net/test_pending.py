@@ -7,7 +7,7 @@ import pytest
 from commonwheel.net.pending import Pending
 
 
-def test_a_value_reaches_those_who_wait_and_those_who_come_later() -> None:
+def test_value_reaches_early_and_late_waiters() -> None:
     pending: Pending[int] = Pending()
     got: list[int] = []
     threads = [threading.Thread(target=lambda: got.append(pending.result())) for _ in range(8)]
@@ -21,7 +21,7 @@ def test_a_value_reaches_those_who_wait_and_those_who_come_later() -> None:
     assert pending.result() == 7
 
 
-def test_the_first_delivery_counts() -> None:
+def test_first_delivery_counts() -> None:
     pending: Pending[int] = Pending()
     pending.settle(1)
     pending.settle(2)
@@ -29,7 +29,7 @@ def test_the_first_delivery_counts() -> None:
     assert pending.result() == 1
 
 
-def test_an_error_is_raised_each_time() -> None:
+def test_error_is_raised_each_time() -> None:
     pending: Pending[int] = Pending()
     pending.fail(KeyError("x"))
     for _ in range(2):
@@ -37,13 +37,13 @@ def test_an_error_is_raised_each_time() -> None:
             pending.result()
 
 
-def test_done_from_the_start() -> None:
+def test_already_done() -> None:
     assert Pending.of(3).result() == 3
     with pytest.raises(ValueError, match="no"):
         Pending.failed(ValueError("no")).result()
 
 
-def test_callbacks_run_once_in_order_and_in_the_delivering_thread() -> None:
+def test_callbacks_run_once_in_order_in_the_delivering_thread() -> None:
     pending: Pending[int] = Pending()
     calls: list[tuple[int, int]] = []
     for number in range(3):

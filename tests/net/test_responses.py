@@ -10,7 +10,7 @@ def lines(text: str) -> list[bytes]:
     return [f"{line}\r\n".encode("latin-1") for line in text.split("\n")]
 
 
-def test_the_last_head_counts_without_trailers() -> None:
+def test_last_head_counts_without_trailers() -> None:
     head = lines(
         "HTTP/1.1 200 Connection established\nx-proxy: 1\n\nHTTP/1.1 103 Early Hints\nlink: x\n\n"
         "HTTP/1.1 404 Not Found\nX-A: one\nx-a:two\nbroken\nfolded: a\n  b\n\nx-trailer: no"
@@ -18,7 +18,7 @@ def test_the_last_head_counts_without_trailers() -> None:
     assert parse_head(head) == (404, {"x-a": "one, two", "folded": "a b"})
 
 
-def test_heads_of_http_2_and_none() -> None:
+def test_http2_and_missing_heads() -> None:
     assert parse_head(lines("HTTP/2 200\netag: \xe4\n")) == (200, {"etag": "\xe4"})
     assert parse_head([]) == (0, {})
     assert parse_head(lines("HTTP/1.1 odd\n")) == (0, {})

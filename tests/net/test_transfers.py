@@ -71,7 +71,7 @@ def login(lines: list[str]) -> str:
     return base64.b64decode(found[0].split()[2]).decode() if found else ""
 
 
-def test_an_answer_settles_it() -> None:
+def test_answer_settles_the_transfer() -> None:
     transfer = small(accept="text/html")
     assert transfer.request_headers() == ["accept: text/html", "accept-encoding: gzip"]
     answer(transfer, 200, b"he", b"llo", etag='"a"')
@@ -79,11 +79,11 @@ def test_an_answer_settles_it() -> None:
     assert transfer.result() == Response(200, {"etag": '"a"'}, b"hello", URL)
 
 
-def test_there_is_always_a_header() -> None:
+def test_request_has_a_header() -> None:
     assert small().request_headers() == ["accept: */*", "accept-encoding: gzip"]
 
 
-def test_the_body_of_an_attempt_that_broke_is_forgotten() -> None:
+def test_body_of_a_failed_attempt_is_dropped() -> None:
     transfer = small()
     transfer.request_headers()
     answer(transfer, 200, b"hel")
@@ -118,7 +118,7 @@ def test_kinds_of_failures(kind: str, attempts: int) -> None:
     assert made == attempts
 
 
-def test_retry_after_is_at_least_waited_for() -> None:
+def test_retry_after_is_the_minimum_delay() -> None:
     transfer = small()
     transfer.request_headers()
     answer(transfer, 429, retry_after="7")
@@ -133,7 +133,7 @@ def test_retry_after_is_at_least_waited_for() -> None:
     assert "61 seconds" in failure(transfer).message
 
 
-def test_a_body_over_the_limit_ends_it() -> None:
+def test_body_over_the_limit_ends_the_transfer() -> None:
     transfer = small()
     transfer.request_headers()
     answer(transfer, 200, b"x" * 100)
@@ -142,7 +142,7 @@ def test_a_body_over_the_limit_ends_it() -> None:
     assert isinstance(failure(transfer), BodyTooLarge)
 
 
-def test_each_server_gets_its_own_credentials_along_a_way() -> None:
+def test_each_server_gets_its_own_credentials_on_redirects() -> None:
     transfer = small(SafeUrl("https://ann:one@h/x"))
     logins = []
     for place in ("/y", "https://known/z", "https://stranger/", "https://h/back", None):
@@ -153,7 +153,7 @@ def test_each_server_gets_its_own_credentials_along_a_way() -> None:
     assert logins == ["ann:one", "ann:one", "known:pw", "", ""]
 
 
-def test_redirects_without_a_place_are_answers() -> None:
+def test_redirect_without_location_is_an_answer() -> None:
     transfer = small()
     transfer.request_headers()
     answer(transfer, 302)
@@ -161,7 +161,7 @@ def test_redirects_without_a_place_are_answers() -> None:
     assert transfer.result().status == 302
 
 
-def test_a_full_buffer_pauses_and_the_writer_wakes_it() -> None:
+def test_full_buffer_pauses_and_the_writer_resumes() -> None:
     got: list[bytes] = []
     download = large(got.append)
     pokes: list[Transfer] = []
@@ -182,7 +182,7 @@ def test_a_full_buffer_pauses_and_the_writer_wakes_it() -> None:
     assert pokes == [download]
 
 
-def test_a_resumed_download_asks_for_the_rest() -> None:
+def test_resumed_download_requests_the_rest() -> None:
     got: list[bytes] = []
     download = large(got.append)
     assert "accept-encoding: identity" in download.request_headers()
@@ -198,7 +198,7 @@ def test_a_resumed_download_asks_for_the_rest() -> None:
 
 
 @pytest.mark.parametrize("span", ["bytes 4-9/10", "bytes 5-9/11", "bytes */10", ""])
-def test_a_part_that_does_not_fit_is_refused(span: str) -> None:
+def test_mismatched_part_is_refused(span: str) -> None:
     download = large(None)
     download.request_headers()
     answer(download, 200, b"01234", content_length="10", etag='"a"')
@@ -211,7 +211,7 @@ def test_a_part_that_does_not_fit_is_refused(span: str) -> None:
     assert not any(line.startswith("range") for line in download.request_headers())
 
 
-def test_what_nobody_has_read_yet_begins_anew_without_a_rewind() -> None:
+def test_unread_data_restarts_without_rewind() -> None:
     download = large(None)
     download.request_headers()
     answer(download, 200, b"01234")
@@ -224,7 +224,7 @@ def test_what_nobody_has_read_yet_begins_anew_without_a_rewind() -> None:
     assert got == [b"abc"]
 
 
-def test_what_is_written_cannot_be_unwritten_without_a_rewind() -> None:
+def test_written_data_cannot_restart_without_rewind() -> None:
     got: list[bytes] = []
     download = large(got.append)
     download.request_headers()
@@ -233,7 +233,7 @@ def test_what_is_written_cannot_be_unwritten_without_a_rewind() -> None:
     assert "5 bytes had arrived" in failure(download).context[0]
 
 
-def test_attempts_come_back_only_with_progress_that_lasts() -> None:
+def test_attempts_reset_only_with_lasting_progress() -> None:
     def broken_after(count: int, **headers: str) -> list[float | None]:
         download = large(None)
         delays: list[float | None] = []
@@ -256,7 +256,7 @@ def test_attempts_come_back_only_with_progress_that_lasts() -> None:
     assert broken_after(PROGRESS - 1, etag='"a"') == [0.5, 1.0, None]
 
 
-def test_a_promise_of_more_bytes_is_held_against_the_body() -> None:
+def test_expected_size_is_checked_against_the_body() -> None:
     download = large(None, size=10)
     download.request_headers()
     answer(download, 200, b"01234", content_length="5")
@@ -264,7 +264,7 @@ def test_a_promise_of_more_bytes_is_held_against_the_body() -> None:
     assert "5 of 10 bytes" in download.history[0]
 
 
-def test_a_chunk_that_comes_again_after_a_pause_is_skipped_once() -> None:
+def test_chunk_repeated_after_a_pause_is_skipped_once() -> None:
     download = large(None)
     download.request_headers()
     answer(download, 200, b"x" * (BUFFER - 1), content_length="2000000", etag='"a"')
@@ -289,7 +289,7 @@ def test_a_chunk_that_comes_again_after_a_pause_is_skipped_once() -> None:
     assert b"".join(got) == whole
 
 
-def test_a_pause_before_anything_of_a_new_beginning_has_come_is_left() -> None:
+def test_pause_before_new_data_is_resumed() -> None:
     pokes: list[Transfer] = []
     download = large(None)
     download.poke = pokes.append
@@ -310,7 +310,7 @@ def test_a_pause_before_anything_of_a_new_beginning_has_come_is_left() -> None:
     assert got == [b"y"]
 
 
-def test_an_immutable_file_is_continued_without_a_validator() -> None:
+def test_immutable_file_resumes_without_validator() -> None:
     got: list[bytes] = []
     download = large(got.append, immutable=True)
     download.request_headers()
@@ -328,7 +328,7 @@ def test_an_immutable_file_is_continued_without_a_validator() -> None:
     assert b"".join(got) == b"0123456789"
 
 
-def test_a_server_without_ranges_is_not_asked_for_them() -> None:
+def test_no_ranges_are_requested_from_servers_without_them() -> None:
     download = large(None, immutable=True)
     download.request_headers()
     answer(download, 200, b"01234", content_length="10", accept_ranges="none")

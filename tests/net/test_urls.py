@@ -101,7 +101,7 @@ def test_host_listed() -> None:
     assert not host_listed("https://a.example/", ())
 
 
-def test_proxies_of_the_environment() -> None:
+def test_proxies_from_the_environment() -> None:
     proxies = Proxies({"HTTP_PROXY": "http://one", "http_proxy": "http://two", "ALL_PROXY": "socks5h://three"})
     assert proxies.of("http://h/") == "http://two"
     assert proxies.of("https://h/") == "socks5h://three"
@@ -111,7 +111,7 @@ def test_proxies_of_the_environment() -> None:
     assert cgi.no_proxy == "a, b"
 
 
-def test_the_proxy_that_may_be_shown() -> None:
+def test_shown_proxy_has_no_password() -> None:
     proxies = Proxies({"https_proxy": "ann:pw@proxy:3128", "no_proxy": "inner.example, .lab.example,10.0.0.0/8"})
     assert proxies.of("https://h/") == "http://ann:pw@proxy:3128"
     assert proxies.route("https://h/") == "http://proxy:3128"

@@ -116,7 +116,7 @@ SUFFIX = {"fish": ".fish", "tcsh": ".csh"}
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("shell", SHELLS)
-def test_in_and_out(shell: str, name: str, place: str) -> None:
+def test_activate_and_deactivate(shell: str, name: str, place: str) -> None:
     need(shell)
     root = venv.create(os.path.join(place, name), kit.probed(kit.newest()))
     found = told(shell, program(shell, f"{root}/bin/activate{SUFFIX.get(shell, '')}"), place)
@@ -147,7 +147,7 @@ def test_prompt(shell: str, prompt: str, place: str) -> None:
 
 @pytest.mark.parametrize("name", ["with space", "it's $HOME", "é\\"])
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_relocatable_environment_finds_itself(shell: str, name: str, place: str) -> None:
+def test_relocatable_environment_finds_itself(shell: str, name: str, place: str) -> None:
     need(shell)
     root = venv.create(os.path.join(place, "first"), kit.probed(kit.newest()), venv.Options(relocatable=True))
     moved = os.path.join(place, name)
@@ -158,7 +158,7 @@ def test_a_relocatable_environment_finds_itself(shell: str, name: str, place: st
     assert found["path"] == "same"
 
 
-def test_a_shell_that_cannot_tell_says_so(place: str) -> None:
+def test_shell_without_script_path_says_so(place: str) -> None:
     root = venv.create(os.path.join(place, "first"), kit.probed(kit.newest()), venv.Options(relocatable=True))
     stay = told("dash", program("dash", f"{root}/bin/activate"), place)
     assert stay["env"] == root
@@ -172,7 +172,7 @@ def test_a_shell_that_cannot_tell_says_so(place: str) -> None:
     assert "cannot tell" in answer.stderr
 
 
-def test_csh_finds_a_moved_environment_by_what_was_typed(place: str) -> None:
+def test_csh_finds_a_moved_environment_from_the_typed_path(place: str) -> None:
     need("tcsh")
     root = venv.create(os.path.join(place, "first"), kit.probed(kit.newest()), venv.Options(relocatable=True))
     os.rename(root, os.path.join(place, "second"))
@@ -185,7 +185,7 @@ def test_csh_finds_a_moved_environment_by_what_was_typed(place: str) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "dash"])
-def test_one_environment_over_another_tools(shell: str, place: str) -> None:
+def test_environment_over_one_of_another_tool(shell: str, place: str) -> None:
     need(shell)
     ours = venv.create(os.path.join(place, "ours"), kit.probed(kit.newest()))
     kit.make_environment("venv", kit.newest(), os.path.join(place, "theirs"))
@@ -197,21 +197,21 @@ def test_one_environment_over_another_tools(shell: str, place: str) -> None:
     assert told(shell, text, place) == {"env": ours, "path": "same", "prompt": "old"}
 
 
-def test_no_prompt_when_asked_for_none(place: str) -> None:
+def test_prompt_can_be_disabled(place: str) -> None:
     root = venv.create(os.path.join(place, "env"), kit.probed(kit.newest()))
     script = activation.quote_posix(f"{root}/bin/activate")
     text = f"PS1=old; VIRTUAL_ENV_DISABLE_PROMPT=1\n. {script}\nprintf 'prompt=[%s]\\n' \"$PS1\"\n"
     assert told("bash", text, place) == {"prompt": "old"}
 
 
-def test_bash_strict_mode_and_no_prompt_at_all(place: str) -> None:
+def test_bash_strict_mode_without_prompt(place: str) -> None:
     root = venv.create(os.path.join(place, "env"), kit.probed(kit.newest()))
     script = activation.quote_posix(f"{root}/bin/activate")
     text = f"set -euo pipefail; unset PS1\n. {script}\n. {script}\nprintf 'env=[%s]\\n' \"$VIRTUAL_ENV\"\ndeactivate\n"
     assert told("bash", text, place) == {"env": root}
 
 
-def test_from_within_python(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_activation_from_python(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     python = os.path.join(sys.base_prefix, "bin", f"python{sys.version_info[0]}.{sys.version_info[1]}")
     root = venv.create(os.path.join(place, "it's"), kit.probed(python))
     site = os.path.join(root, kit.probed(python).venv_paths["purelib"])

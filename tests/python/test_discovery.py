@@ -38,13 +38,13 @@ def directory_with(place: str, **names: str) -> str:
 OLD, NEW = next(iter(kit.pythons())), list(kit.pythons())[-1]
 
 
-def test_the_first_on_path_is_taken(place: str) -> None:
+def test_first_on_path_is_taken(place: str) -> None:
     bins = directory_with(place, python3=kit.pythons()[OLD])
     assert find("", around(place, "", "relative", bins)).version == kit.probed(kit.pythons()[OLD]).version
 
 
 @pytest.mark.parametrize("version", list(kit.pythons()))
-def test_a_version_is_found_by_its_name(version: str, place: str) -> None:
+def test_version_is_found_by_its_name(version: str, place: str) -> None:
     links = {f"python{name}": path for name, path in kit.pythons().items()}
     os.mkdir(os.path.join(place, "bin"))
     for name, path in links.items():
@@ -54,13 +54,13 @@ def test_a_version_is_found_by_its_name(version: str, place: str) -> None:
         assert find(text, where).version[:2] == tuple(map(int, version.split(".")))
 
 
-def test_a_name_that_lies_is_not_believed(place: str) -> None:
+def test_executable_with_misleading_name_is_checked(place: str) -> None:
     number = NEW.replace(".", "_")
     bins = directory_with(place, **{f"python{number}": kit.pythons()[OLD], "python3": kit.newest()})
     assert find(NEW, around(place, bins)).version == kit.probed(kit.newest()).version
 
 
-def test_broken_ones_are_passed_over_and_told_when_nothing_fits(place: str) -> None:
+def test_broken_interpreters_are_skipped_or_reported(place: str) -> None:
     bins = directory_with(place, python3="nowhere", python=kit.pythons()[OLD])
     kit.write_script(os.path.join(bins, "python3.99"), "#!/bin/sh\necho 'no such version' >&2\nexit 127\n")
     where = around(place, bins)
@@ -73,14 +73,14 @@ def test_broken_ones_are_passed_over_and_told_when_nothing_fits(place: str) -> N
     assert caught.value.exit_status == 2
 
 
-def test_every_numbered_name_is_looked_at_for_a_range(place: str) -> None:
+def test_range_considers_every_versioned_name(place: str) -> None:
     links = {f"python{version.replace('.', '_')}": path for version, path in kit.pythons().items()}
     bins = directory_with(place, **links)
     assert find(f">={OLD},<{NEW}", around(place, bins)).version < kit.probed(kit.newest()).version
     assert find("", around(place, bins)).version == kit.probed(kit.newest()).version
 
 
-def test_a_virtual_environment_on_path_stands_for_its_base_at_last(place: str) -> None:
+def test_virtual_environment_on_path_falls_back_to_its_base(place: str) -> None:
     kit.make_environment("uv", kit.newest(), os.path.join(place, "env"))
     inside = os.path.join(place, "env", "bin")
     alone = find("", around(place, inside))
@@ -89,7 +89,7 @@ def test_a_virtual_environment_on_path_stands_for_its_base_at_last(place: str) -
     assert find("", around(place, inside, bins)).version == kit.probed(kit.pythons()[OLD]).version
 
 
-def test_a_path_may_be_an_executable_or_an_environment(place: str) -> None:
+def test_path_may_be_an_executable_or_environment(place: str) -> None:
     python = kit.make_environment("venv", kit.newest(), os.path.join(place, "env"))
     where = around(place)
     for text in (python, os.path.dirname(os.path.dirname(python)), "./env", "env/bin/python", "~/env", "env"):
@@ -100,7 +100,7 @@ def test_a_path_may_be_an_executable_or_an_environment(place: str) -> None:
         find("./env/bin/nothing", where)
 
 
-def test_a_name_on_path(place: str) -> None:
+def test_name_on_path(place: str) -> None:
     bins = directory_with(place, mypython=kit.newest())
     assert find("mypython", around(place, bins)).version == kit.probed(kit.newest()).version
     with pytest.raises(NoInterpreter, match="`theirpython`"):
@@ -154,7 +154,7 @@ def full(short: str) -> str:
     return ".".join(map(str, kit.probed(kit.pythons()[short]).version))
 
 
-def test_pyenv_shims_are_seen_through(place: str) -> None:
+def test_pyenv_shims_are_resolved(place: str) -> None:
     root = make_pyenv(place, full(OLD), full(NEW))
     where = around(place, f"{root}/shims")
     with open(f"{root}/version", "w", encoding="utf-8") as file:
@@ -173,7 +173,7 @@ def test_pyenv_shims_are_seen_through(place: str) -> None:
         assert not any("shims" in argv[0] for argv in one.run.ran)
 
 
-def test_versions_of_pyenv_are_found_though_no_shim_leads_there(place: str) -> None:
+def test_pyenv_versions_without_shims_are_found(place: str) -> None:
     root = make_pyenv(place, full(OLD), full(NEW))
     where = around(place, f"{root}/shims")
     for short in (OLD, NEW):
@@ -181,7 +181,7 @@ def test_versions_of_pyenv_are_found_though_no_shim_leads_there(place: str) -> N
     assert discovery.pinned(where) == ""
 
 
-def test_a_version_file_cannot_lead_out_of_pyenv(place: str) -> None:
+def test_version_file_cannot_lead_out_of_pyenv(place: str) -> None:
     root = make_pyenv(place, full(NEW))
     kit.write_script(os.path.join(place, "evil/bin/python3"), "#!/bin/sh\nexit 1\n")
     with open(os.path.join(place, ".python-version"), "w", encoding="utf-8") as file:
@@ -193,7 +193,7 @@ def test_a_version_file_cannot_lead_out_of_pyenv(place: str) -> None:
 # --- uv, conda, the list ----------------------------------------------------------------------------------------------
 
 
-def test_interpreters_of_uv_and_conda(place: str) -> None:
+def test_uv_and_conda_interpreters(place: str) -> None:
     managed = os.path.join(place, ".local/share/uv/python", f"cpython-{full(NEW)}-linux-x86_64-gnu", "bin")
     os.makedirs(managed)
     os.symlink(kit.newest(), os.path.join(managed, "python3"))
@@ -211,7 +211,7 @@ def test_interpreters_of_uv_and_conda(place: str) -> None:
     assert find(NEW, around(place)).prefix == os.path.join(place, "conda", "envs", "one")
 
 
-def test_the_list_has_each_once_and_reasons_for_the_rest(place: str) -> None:
+def test_list_has_each_interpreter_once_and_reasons_for_the_rest(place: str) -> None:
     bins = directory_with(
         place, **{f"python{OLD.replace('.', '_')}": kit.pythons()[OLD], "python3": kit.pythons()[OLD]}
     )
@@ -238,7 +238,7 @@ def test_search_path_replaces_path(place: str) -> None:
         find("", where)
 
 
-def test_the_usual_places_are_looked_at_without_path(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_usual_locations_are_searched_without_path(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     bins = directory_with(place, python3=kit.newest())
     monkeypatch.setattr(discovery, "_USUAL", (bins,))
     assert find("", around(place)).version == kit.probed(kit.newest()).version

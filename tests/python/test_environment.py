@@ -65,7 +65,7 @@ LOOK = EnvironmentRequest(changes=False)
 # --- the order ----------------------------------------------------------------------------------------------------------
 
 
-def test_without_any_environment_only_looking_is_allowed(scene: Scene) -> None:
+def test_without_environment_only_reading_is_allowed(scene: Scene) -> None:
     with pytest.raises(NoEnvironment) as caught:
         scene.locate()
     assert caught.value.exit_status == 2
@@ -75,7 +75,7 @@ def test_without_any_environment_only_looking_is_allowed(scene: Scene) -> None:
     assert found.interpreter.prefix == kit.probed(OLD).prefix
 
 
-def test_virtual_env_beats_conda_beats_dot_venv_beats_system(scene: Scene) -> None:
+def test_virtual_env_then_conda_then_dot_venv_then_system(scene: Scene) -> None:
     near, active = scene.make("work/.venv"), scene.make("active")
     child = os.path.join(scene.place, "envs/child")
     kit.make_conda(child)
@@ -88,7 +88,7 @@ def test_virtual_env_beats_conda_beats_dot_venv_beats_system(scene: Scene) -> No
         assert scene.locate(asks=asks, cwd="work/deep/down").root == near
 
 
-def test_the_parent_interpreter_comes_first(scene: Scene) -> None:
+def test_parent_interpreter_comes_first(scene: Scene) -> None:
     active, parent = scene.make("active"), scene.make("parent")
     asks = EnvironmentRequest(parent=f"{parent}/bin/python")
     assert scene.locate(asks=asks, VIRTUAL_ENV=active).root == parent
@@ -97,7 +97,7 @@ def test_the_parent_interpreter_comes_first(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("kind", ["nowhere", "a file", "empty"])
-def test_a_virtual_env_that_is_none_is_ignored(scene: Scene, kind: str) -> None:
+def test_invalid_virtual_env_variable_is_ignored(scene: Scene, kind: str) -> None:
     near = scene.make("work/.venv")
     path = os.path.join(scene.place, "wrong")
     if kind == "empty":
@@ -111,7 +111,7 @@ def test_a_virtual_env_that_is_none_is_ignored(scene: Scene, kind: str) -> None:
         scene.locate(VIRTUAL_ENV=path, cwd=".")
 
 
-def test_a_relative_virtual_env_is_taken_from_the_current_directory(scene: Scene) -> None:
+def test_relative_virtual_env_starts_at_the_current_directory(scene: Scene) -> None:
     active = scene.make("work/env")
     assert scene.locate(VIRTUAL_ENV="env").root == active
     with pytest.raises(NoEnvironment):
@@ -119,7 +119,7 @@ def test_a_relative_virtual_env_is_taken_from_the_current_directory(scene: Scene
     assert not scene.heard.notes
 
 
-def test_an_active_environment_that_lost_its_interpreter_is_an_error(scene: Scene) -> None:
+def test_active_environment_without_interpreter_is_an_error(scene: Scene) -> None:
     scene.make("work/.venv")
     active = scene.make("active")
     os.remove(f"{active}/bin/python")
@@ -164,7 +164,7 @@ def test_conda_root_variable_and_pixi(scene: Scene) -> None:
 # --- .venv ----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_dot_venv_file_leads_to_an_environment(scene: Scene) -> None:
+def test_dot_venv_file_names_an_environment(scene: Scene) -> None:
     elsewhere = scene.make("elsewhere")
     for text in ("../elsewhere\n", elsewhere):
         with open(os.path.join(scene.place, "work/.venv"), "w", encoding="utf-8") as file:
@@ -173,7 +173,7 @@ def test_a_dot_venv_file_leads_to_an_environment(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "/nonexistent", "a\nb", ".", "../work"])
-def test_a_dot_venv_file_that_leads_nowhere_is_an_error(scene: Scene, text: str) -> None:
+def test_dot_venv_file_with_missing_target_is_an_error(scene: Scene, text: str) -> None:
     with open(os.path.join(scene.place, "work/.venv"), "w", encoding="utf-8") as file:
         file.write(text)
     with pytest.raises(BrokenEnvironment) as caught:
@@ -181,7 +181,7 @@ def test_a_dot_venv_file_that_leads_nowhere_is_an_error(scene: Scene, text: str)
     assert caught.value.hint
 
 
-def test_a_dot_venv_that_is_no_environment_is_an_error_and_not_passed_over(scene: Scene) -> None:
+def test_invalid_dot_venv_is_an_error_not_skipped(scene: Scene) -> None:
     scene.make(".venv")
     os.mkdir(os.path.join(scene.place, "work/.venv"))
     with pytest.raises(BrokenEnvironment, match="not a virtual environment"):
@@ -192,7 +192,7 @@ def test_a_dot_venv_that_is_no_environment_is_an_error_and_not_passed_over(scene
         scene.locate()
 
 
-def test_inside_an_environment_that_one_is_meant(scene: Scene) -> None:
+def test_inside_an_environment_it_is_selected(scene: Scene) -> None:
     root = scene.make("inside")
     assert scene.locate(cwd="inside/lib").root == root
 
@@ -200,7 +200,7 @@ def test_inside_an_environment_that_one_is_meant(scene: Scene) -> None:
 # --- --python, --system ---------------------------------------------------------------------------------------------------
 
 
-def test_a_path_is_taken_at_its_word(scene: Scene) -> None:
+def test_path_is_used_as_given(scene: Scene) -> None:
     root = scene.make("env")
     for text in (root, f"{root}/bin/python", "../env"):
         assert scene.locate(asks=EnvironmentRequest(text)).root == root
@@ -210,7 +210,7 @@ def test_a_path_is_taken_at_its_word(scene: Scene) -> None:
         scene.locate(asks=EnvironmentRequest("/nonexistent/python"))
 
 
-def test_a_version_means_an_environment_unless_system_is_said(scene: Scene) -> None:
+def test_version_selects_an_environment_unless_system(scene: Scene) -> None:
     old, new = (".".join(map(str, kit.probed(python).version[:2])) for python in (OLD, kit.newest()))
     with pytest.raises(NoEnvironment) as caught:
         scene.locate(asks=EnvironmentRequest(old))
@@ -227,7 +227,7 @@ def test_a_version_means_an_environment_unless_system_is_said(scene: Scene) -> N
         assert scene.locate(asks=asks, VIRTUAL_ENV=active).kind == "system"
 
 
-def test_a_name_means_an_environment_too(scene: Scene) -> None:
+def test_name_selects_an_environment_too(scene: Scene) -> None:
     root = scene.make("env")
     os.symlink(f"{root}/bin/python", f"{scene.bin}/sysname")
     os.symlink(OLD, f"{scene.bin}/installed")
@@ -239,7 +239,7 @@ def test_a_name_means_an_environment_too(scene: Scene) -> None:
         scene.locate(asks=EnvironmentRequest("nothing"))
 
 
-def test_system_passes_over_virtual_environments_on_path(scene: Scene) -> None:
+def test_system_skips_virtual_environments_on_path(scene: Scene) -> None:
     root = scene.make("env")
     found = scene.locate(
         asks=EnvironmentRequest(system=True), PATH=f"{root}/bin{os.pathsep}{scene.bin}", VIRTUAL_ENV=root
@@ -251,7 +251,7 @@ def test_system_passes_over_virtual_environments_on_path(scene: Scene) -> None:
 # --- where files go -------------------------------------------------------------------------------------------------------
 
 
-def test_a_virtual_environment(scene: Scene) -> None:
+def test_virtual_environment(scene: Scene) -> None:
     root = venv.create(os.path.join(scene.place, "env"), kit.probed(kit.newest()), venv.Options(relocatable=True))
     found = scene.locate(asks=EnvironmentRequest(root))
     version = "python{}.{}".format(*found.interpreter.version[:2])
@@ -289,7 +289,7 @@ def test_target_and_prefix(scene: Scene, changes: bool) -> None:
     assert scene.locate(asks=asks).interpreter.version == kit.probed(OLD).version
 
 
-def test_debian_changes_usr_local_and_sees_dist_packages(scene: Scene) -> None:
+def test_debian_uses_usr_local_and_dist_packages(scene: Scene) -> None:
     if not kit.debian():
         pytest.skip("not a Debian system")
     found = scene.locate(asks=EnvironmentRequest(kit.debian()))
@@ -324,7 +324,7 @@ def managed(scene: Scene, text: str | bytes) -> Environment:
 FILE = "[externally-managed]\nError=Use the package manager\n of this system.\n\n Really.\nError-de_DE=Nimm dpkg.\nError-fr=Non.\n"
 
 
-def test_the_files_own_words_are_shown(scene: Scene) -> None:
+def test_message_of_the_marker_file_is_shown(scene: Scene) -> None:
     found = managed(scene, FILE)
     assert found.interpreter.externally_managed.endswith("EXTERNALLY-MANAGED")
     with pytest.raises(environment.ExternallyManaged) as caught:
@@ -342,7 +342,7 @@ def test_the_files_own_words_are_shown(scene: Scene) -> None:
         assert caught.value.context[0] == first
 
 
-def test_who_insists_and_what_is_exempt(scene: Scene) -> None:
+def test_externally_managed_overrides_and_exemptions(scene: Scene) -> None:
     found = managed(scene, FILE)
     environment.refuse_if_managed(found, True, {})
     python = found.interpreter
@@ -355,7 +355,7 @@ def test_who_insists_and_what_is_exempt(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "garbage", "[other]\nError=x\n", b"\xff\xfe\x00", "[externally-managed]\nerror"])
-def test_a_marker_without_words_still_refuses(scene: Scene, text: str | bytes) -> None:
+def test_marker_without_message_still_refuses(scene: Scene, text: str | bytes) -> None:
     with pytest.raises(environment.ExternallyManaged) as caught:
         environment.refuse_if_managed(managed(scene, text), False, {})
     assert caught.value.context == ()
@@ -382,7 +382,7 @@ LINE = st.sampled_from(
 
 
 @given(st.lists(LINE, max_size=9))
-def test_markers_are_read_as_configparser_does(lines: list[str]) -> None:
+def test_marker_parsing_matches_configparser(lines: list[str]) -> None:
     text = "\n".join(lines)
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
@@ -395,14 +395,14 @@ def test_markers_are_read_as_configparser_does(lines: list[str]) -> None:
     assert environment._ini_section(text, "externally-managed") == expected
 
 
-def test_the_environment_of_commonwheel_itself_is_never_meant_by_accident(scene: Scene) -> None:
+def test_environment_of_commonwheel_is_never_selected_implicitly(scene: Scene) -> None:
     with pytest.raises(NoEnvironment):
         scene.locate()
     looked = scene.locate(asks=LOOK, PATH=os.path.dirname(sys.executable) + os.pathsep + scene.bin)
     assert looked.interpreter.prefix != sys.prefix
 
 
-def test_nothing_heavy_is_started_for_an_environment_that_is_known(scene: Scene) -> None:
+def test_known_environment_starts_nothing_heavy(scene: Scene) -> None:
     root = scene.make("work/.venv")
     kit.probed(f"{root}/bin/python")
     where = scene.where()

@@ -38,7 +38,7 @@ def listed(found: Environment) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("python", [*kit.pythons().values(), *filter(None, [kit.debian()]), sys.executable])
-def test_it_is_what_interpreters_see_themselves(python: str) -> None:
+def test_result_matches_importlib_metadata(python: str) -> None:
     said = kit.says(python, THEMSELVES, isolated=True)
     assert isinstance(said, dict)
     assert listed(located(python)) == {name.replace("--", "-"): version for name, version in said.items()}
@@ -106,7 +106,7 @@ def test_dist_info(site: Site) -> None:
     assert installed.metadata_path(one) == f"{path}/METADATA"
 
 
-def test_editable_installs_tell_their_project(site: Site) -> None:
+def test_editable_installs_name_their_project(site: Site) -> None:
     url = '{"dir_info": {"editable": true}, "url": "file:///home/me/my%20project"}'
     add(site.path, "mine", "0.1", direct_url__json=url)
     (one,) = site.installed()
@@ -115,7 +115,7 @@ def test_editable_installs_tell_their_project(site: Site) -> None:
 
 
 @pytest.mark.parametrize("directory", ["foo-bar-1.0", "foo_bar-1.0-2", "foo_bar-unknown"])
-def test_a_name_that_may_be_read_in_two_ways_is_looked_up(site: Site, directory: str) -> None:
+def test_ambiguous_directory_name_is_resolved_by_metadata(site: Site, directory: str) -> None:
     write(f"{site.path}/{directory}.dist-info/METADATA", metadata("Foo.Bar", "1.0.post2"))
     assert site.names() == [("foo-bar", "1.0.post2", True)]
 
@@ -125,7 +125,7 @@ def test_local_versions_are_kept(site: Site) -> None:
     assert site.names() == [("torch", "2.1.0+cu118", True)]
 
 
-def test_egg_info_in_all_forms(site: Site) -> None:
+def test_all_egg_info_forms(site: Site) -> None:
     write(f"{site.path}/one-1.0-py3.11.egg-info/PKG-INFO", metadata("one", "1.0"))
     write(f"{site.path}/two.egg-info/PKG-INFO", metadata("Two", "2.0"))
     write(f"{site.path}/three-3.0.egg-info", metadata("three", "3.0"))
@@ -163,7 +163,7 @@ print(json.dumps(PathDistribution(Path(sys.argv[1])).requires))
 """
 
 
-def test_requirements_of_an_egg_info(site: Site) -> None:
+def test_egg_info_requirements(site: Site) -> None:
     path = f"{site.path}/old-1.0-py3.8.egg-info"
     write(f"{path}/PKG-INFO", metadata("old", "1.0"))
     write(
@@ -181,13 +181,13 @@ def test_requirements_of_an_egg_info(site: Site) -> None:
         installed.read_metadata(one)
 
 
-def test_what_conda_leaves_without_record(site: Site) -> None:
+def test_conda_packages_without_record(site: Site) -> None:
     write(f"{site.path}/numpy-1.26.0.dist-info/METADATA", metadata("numpy", "1.26.0"))
     write(f"{site.path}/numpy-1.26.0.dist-info/INSTALLER", "conda")
     assert site.names() == [("numpy", "1.26.0", True)]
 
 
-def test_what_is_broken_is_told_and_left_out(site: Site) -> None:
+def test_broken_distributions_are_reported_and_skipped(site: Site) -> None:
     add(site.path, "good", "1.0")
     os.mkdir(f"{site.path}/half-1.0.dist-info")
     write(f"{site.path}/file-1.0.dist-info", "not a directory")
@@ -203,7 +203,7 @@ def test_what_is_broken_is_told_and_left_out(site: Site) -> None:
         assert any(name in note for note in site.heard.notes), name
 
 
-def test_two_of_one_name_in_one_place_are_both_told_the_newer_last(site: Site) -> None:
+def test_duplicates_in_one_directory_are_both_listed_newer_last(site: Site) -> None:
     new, old = add(site.path, "twice", "1.0"), add(site.path, "twice", "2.0")
     os.utime(old, (1, 1))
     assert [one.location for one in site.installed()] == [old, new]
@@ -233,7 +233,7 @@ def test_pth_files(site: Site) -> None:
     ]
 
 
-def test_pth_files_as_python_reads_them(site: Site) -> None:
+def test_pth_parsing_matches_python(site: Site) -> None:
     for name in ("shared", "overlay", "hidden", "relative", "commented"):
         add(os.path.join(site.place, name), name, "1.0")
     write(f"{site.path}/a.pth", f"import site; site.addsitedir({site.place + '/overlay'!r})\n{site.place}/shared\n")
@@ -241,7 +241,7 @@ def test_pth_files_as_python_reads_them(site: Site) -> None:
     assert listed(located(site.root)) == kit.says(f"{site.root}/bin/python", THEMSELVES)
 
 
-def test_an_editable_project_is_not_hidden_by_its_own_egg_info(site: Site) -> None:
+def test_editable_project_is_not_hidden_by_its_egg_info(site: Site) -> None:
     project = os.path.join(site.place, "project")
     write(f"{project}/src/mine.egg-info/PKG-INFO", metadata("mine", "0.0.1"))
     write(f"{site.path}/__editable__.mine.pth", f"{project}/src\n")
@@ -250,7 +250,7 @@ def test_an_editable_project_is_not_hidden_by_its_own_egg_info(site: Site) -> No
     assert (one.version, one.own, one.form) == ("0.2", True, "dist-info")
 
 
-def test_python_path_is_a_layer_and_never_ours(site: Site) -> None:
+def test_pythonpath_is_a_layer_that_is_never_changed(site: Site) -> None:
     shared = os.path.join(site.place, "shared")
     add(shared, "numpy", "1.26.0")
     add(shared, "scipy", "1.0")
@@ -264,7 +264,7 @@ def test_python_path_is_a_layer_and_never_ours(site: Site) -> None:
     assert site.names() == [("numpy", "2.0", True)]
 
 
-def test_the_first_layer_wins(site: Site) -> None:
+def test_first_layer_wins(site: Site) -> None:
     one, two = os.path.join(site.place, "one"), os.path.join(site.place, "two")
     add(one, "x", "1.0")
     add(two, "x", "2.0")
@@ -272,7 +272,7 @@ def test_the_first_layer_wins(site: Site) -> None:
     assert site.names(PYTHONPATH=f"{two}{os.pathsep}{one}") == [("x", "2.0", False)]
 
 
-def test_purelib_and_platlib_are_both_ours(site: Site) -> None:
+def test_purelib_and_platlib_are_both_used(site: Site) -> None:
     found = located(site.root)
     other = os.path.join(site.root, "lib64x", "site-packages")
     add(other, "plat", "1.0")
@@ -283,7 +283,7 @@ def test_purelib_and_platlib_are_both_ours(site: Site) -> None:
     assert [one.name for one in installed.installed(same)] == ["pure"]
 
 
-def test_a_target_directory_holds_what_was_put_there_and_nothing_else(place: str) -> None:
+def test_target_directory_has_its_own_packages_only(place: str) -> None:
     add(os.path.join(place, "out"), "x", "1.0")
     found = environment.target_environment(os.path.join(place, "out"), kit.probed(sys.executable))
     assert listed(found) == {"x": "1.0"}
@@ -299,7 +299,7 @@ NAMES = st.text(alphabet=st.sampled_from("ab1._-~+ "), max_size=6)
         st.tuples(NAMES, st.sampled_from([".dist-info", ".egg-info", ".egg-link", ".egg", ".pth", ""])), max_size=5
     )
 )
-def test_no_name_makes_it_fail(tmp_path_factory: pytest.TempPathFactory, names: list[tuple[str, str]]) -> None:
+def test_any_directory_name_is_handled(tmp_path_factory: pytest.TempPathFactory, names: list[tuple[str, str]]) -> None:
     place = str(tmp_path_factory.mktemp("site"))
     for stem, suffix in names:
         path = f"{place}/x{stem}{suffix}"
@@ -326,7 +326,7 @@ print(*(one.name for one in installed.installed(found, heard)), *heard.notes)
 
 
 @pytest.mark.root
-def test_the_environment_of_another_user(place: str) -> None:
+def test_environment_of_another_user(place: str) -> None:
     with users("alice", "bob") as (alice, bob):
         root = os.path.join(place, "env")
         bob.python("import sys, venv; venv.create(sys.argv[1], symlinks=True)", root, cwd="/").ok()

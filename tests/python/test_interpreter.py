@@ -32,7 +32,7 @@ def asked(python: str) -> Interpreter:
     return interpreter._interpreter(facts)
 
 
-def test_the_second_time_nothing_is_started() -> None:
+def test_second_query_starts_no_process() -> None:
     memory, run = kit.Remember(), kit.Counted()
     first = interpreter.probe(kit.newest(), memory, run)
     assert len(run.ran) == 1
@@ -43,7 +43,7 @@ def test_the_second_time_nothing_is_started() -> None:
 @pytest.mark.parametrize("version", list(kit.pythons()))
 @pytest.mark.parametrize("tool", ["venv", "uv", "virtualenv"])
 @pytest.mark.parametrize("system", [False, True], ids=["alone", "system"])
-def test_an_environment_is_described_without_asking_it(version: str, tool: str, system: bool, place: str) -> None:
+def test_environment_is_described_without_asking_it(version: str, tool: str, system: bool, place: str) -> None:
     python = kit.make_environment(tool, kit.pythons()[version], os.path.join(place, "env $HOME"), system=system)
     base = kit.probed(kit.pythons()[version])
     kit.probed(base.base_executable)
@@ -64,7 +64,7 @@ def test_an_environment_is_described_without_asking_it(version: str, tool: str, 
 
 
 @pytest.mark.parametrize("system", [False, True], ids=["alone", "system"])
-def test_an_environment_of_debians_interpreter(system: bool, place: str) -> None:
+def test_environment_of_debian_interpreter(system: bool, place: str) -> None:
     if not kit.debian():
         pytest.skip("not a Debian system")
     python = kit.make_environment("uv", kit.debian(), os.path.join(place, "env"), system=system)
@@ -80,7 +80,7 @@ def test_an_environment_of_debians_interpreter(system: bool, place: str) -> None
     assert list(derived.sys_path) == said["path"][: len(derived.sys_path)]
 
 
-def test_an_unknown_base_is_asked_once_for_all_its_environments(place: str) -> None:
+def test_unknown_base_is_asked_once_for_all_environments(place: str) -> None:
     first = kit.make_environment("uv", kit.newest(), os.path.join(place, "one"))
     second = kit.make_environment("venv", kit.newest(), os.path.join(place, "two"))
     memory, run = kit.Remember(), kit.Counted()
@@ -105,7 +105,7 @@ def break_config(root: str, change: str) -> None:
 
 
 @pytest.mark.parametrize("change", ["version", "home", "copies", "sitecustomize", "_manylinux", "no site-packages"])
-def test_what_is_not_certain_is_asked(change: str, place: str) -> None:
+def test_uncertain_facts_are_asked(change: str, place: str) -> None:
     root = os.path.join(place, "env")
     python = kit.make_environment("venv-copies" if change == "copies" else "venv", kit.newest(), root)
     base = kit.probed(kit.newest())
@@ -126,7 +126,7 @@ def test_what_is_not_certain_is_asked(change: str, place: str) -> None:
     assert (tag in told.tags) is (change != "_manylinux" and tag in kit.probed(kit.newest()).tags)
 
 
-def test_a_manylinux_module_of_the_base_does_not_reach_its_environments(place: str) -> None:
+def test_manylinux_module_of_base_is_ignored_in_environments(place: str) -> None:
     base = kit.lay_out_interpreter(os.path.join(place, "opt"))
     site = interpreter.probe(base, kit.Remember(), process.run).paths["purelib"]
     before = interpreter.probe(base, memory := kit.Remember(), process.run)
@@ -140,7 +140,7 @@ def test_a_manylinux_module_of_the_base_does_not_reach_its_environments(place: s
     assert interpreter.probe(base, memory, process.run).tags == before.tags
 
 
-def test_a_replaced_interpreter_is_asked_again(place: str) -> None:
+def test_replaced_interpreter_is_asked_again(place: str) -> None:
     python = kit.lay_out_interpreter(os.path.join(place, "opt"))
     memory, run = kit.Remember(), kit.Counted()
     interpreter.probe(python, memory, run)
@@ -153,7 +153,7 @@ def test_a_replaced_interpreter_is_asked_again(place: str) -> None:
     assert len(run.ran) == 2
 
 
-def test_what_depends_on_the_machine_is_part_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_depends_on_machine_facts(monkeypatch: pytest.MonkeyPatch) -> None:
     memory, run = kit.Remember(), kit.Counted()
     interpreter.probe(kit.newest(), memory, run)
     monkeypatch.setattr(interpreter, "_machine", lambda: ("Linux", "x86_64", "glibc 2.17"))
@@ -163,7 +163,7 @@ def test_what_depends_on_the_machine_is_part_of_the_memory(monkeypatch: pytest.M
     assert len(run.ran) == 3
 
 
-def test_the_kernels_release_is_not_remembered() -> None:
+def test_kernel_release_is_not_cached() -> None:
     memory = kit.Remember()
     interpreter.probe(kit.newest(), memory, process.run)
     (key,) = memory.kept
@@ -173,7 +173,7 @@ def test_the_kernels_release_is_not_remembered() -> None:
 
 
 @pytest.mark.parametrize("name", ["new\nline", "tab\tback\\slash", "raw \udcff byte", " é ☃ "])
-def test_any_path_survives_being_remembered(name: str, place: str) -> None:
+def test_any_path_round_trips_in_the_cache(name: str, place: str) -> None:
     python = kit.lay_out_interpreter(os.path.join(place, name))
     memory, run = kit.Remember(), kit.Counted()
     first = interpreter.probe(python, memory, run)
@@ -187,7 +187,7 @@ WHOLE = kit.Remember()
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_damaged_memory_is_at_worst_a_miss(data: st.DataObject) -> None:
+def test_damaged_cache_is_at_worst_a_miss(data: st.DataObject) -> None:
     whole = interpreter.probe(kit.newest(), WHOLE, process.run)
     ((key, kept),) = WHOLE.kept.items()
     cut = data.draw(st.integers(0, len(kept)))
@@ -205,7 +205,7 @@ def test_damaged_memory_is_at_worst_a_miss(data: st.DataObject) -> None:
         assert told == whole
 
 
-def test_memory_of_another_format_is_a_miss() -> None:
+def test_cache_of_another_format_is_a_miss() -> None:
     memory, run = kit.Remember(), kit.Counted()
     interpreter.probe(kit.newest(), memory, run)
     (key,) = memory.kept
@@ -233,7 +233,7 @@ def script(path: str, text: str) -> str:
         ("#!/nonexistent/python\n", ""),
     ],
 )
-def test_what_is_no_python_gives_a_reason(text: str, expected: str, tmp_path: object) -> None:
+def test_non_python_executable_has_a_reason(text: str, expected: str, tmp_path: object) -> None:
     path = script(f"{tmp_path}/python", text)
     with pytest.raises(interpreter.InterpreterError) as caught:
         interpreter.probe(path, kit.Remember(), process.run)
@@ -243,7 +243,7 @@ def test_what_is_no_python_gives_a_reason(text: str, expected: str, tmp_path: ob
 
 
 @pytest.mark.parametrize("kind", ["nothing", "dangling", "directory", "not executable"])
-def test_where_there_is_none(kind: str, tmp_path: object) -> None:
+def test_missing_executable(kind: str, tmp_path: object) -> None:
     path = f"{tmp_path}/python"
     if kind == "dangling":
         os.symlink("nowhere", path)
@@ -256,7 +256,7 @@ def test_where_there_is_none(kind: str, tmp_path: object) -> None:
     assert caught.value.context
 
 
-def test_an_old_interpreter_is_refused_with_its_version(tmp_path: object) -> None:
+def test_old_interpreter_is_refused_with_its_version(tmp_path: object) -> None:
     real = subprocess.run(
         [kit.newest(), "-I", "-S", interpreter.PROBE], capture_output=True, check=True, text=True
     ).stdout
@@ -268,7 +268,7 @@ def test_an_old_interpreter_is_refused_with_its_version(tmp_path: object) -> Non
         interpreter.probe(path, kit.Remember(), process.run)
 
 
-def test_a_wrapper_is_asked_every_time_and_what_it_starts_is_remembered(tmp_path: object) -> None:
+def test_wrapper_is_asked_every_time_and_its_target_cached(tmp_path: object) -> None:
     path = script(f"{tmp_path}/python", f'#!/bin/sh\nexec "{kit.newest()}" "$@"\n')
     memory, run = kit.Remember(), kit.Counted()
     told = interpreter.probe(path, memory, run)
@@ -279,7 +279,7 @@ def test_a_wrapper_is_asked_every_time_and_what_it_starts_is_remembered(tmp_path
     assert len(run.ran) == 2
 
 
-def test_python_path() -> None:
+def test_pythonpath_variable() -> None:
     assert interpreter.python_path({}, "/x") == ()
     assert interpreter.python_path({"PYTHONPATH": ""}, "/x") == ()
     assert interpreter.python_path({"PYTHONPATH": "a:/b::a"}, "/x") == ("/x/a", "/b", "/x")
@@ -329,7 +329,7 @@ HEAVY = frozenset(
 )
 
 
-def test_what_is_known_is_told_without_any_heavy_module(place: str) -> None:
+def test_cached_interpreter_loads_nothing_heavy(place: str) -> None:
     root = venv.create(os.path.join(place, "env"), kit.probed(kit.newest()))
     memory = kit.Remember()
     interpreter.probe(f"{root}/bin/python", memory, process.run)

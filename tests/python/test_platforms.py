@@ -84,7 +84,7 @@ def test_deployment_targets_set_versions() -> None:
     assert platforms.named("x86_64-linux-android", {"ANDROID_API_LEVEL": "30"}).tags[0] == "android_30_x86_64"
 
 
-def test_another_version_of_python() -> None:
+def test_another_python_version() -> None:
     target = kit.probed(kit.newest()).target
     other = platforms.retarget(target, "3.9")
     assert other.markers["python_version"] == "3.9"
@@ -107,24 +107,24 @@ def test_another_platform_keeps_the_version() -> None:
     assert other.tags[0].split("-")[:2] == target.tags[0].split("-")[:2]
 
 
-def test_a_free_threaded_target_stays_so() -> None:
+def test_free_threaded_target_stays_free_threaded() -> None:
     threaded = Target(kit.probed(kit.newest()).markers, ("cp313-cp313t-linux_x86_64", "py3-none-any"))
     assert platforms.retarget(threaded, "3.14").tags[0] == "cp314-cp314t-linux_x86_64"
     assert platforms.retarget(threaded, "3.12").tags[0] == "cp312-cp312-linux_x86_64"
 
 
-def test_nothing_asked_changes_nothing() -> None:
+def test_no_options_change_nothing() -> None:
     target = kit.probed(kit.newest()).target
     assert platforms.retarget(target) is target
 
 
 @pytest.mark.parametrize("version", ["3", "x", "3.x", "."])
-def test_versions_that_are_none(version: str) -> None:
+def test_invalid_versions(version: str) -> None:
     with pytest.raises(UsageError):
         platforms.retarget(kit.probed(kit.newest()).target, version)
 
 
-def test_what_the_command_line_says_together() -> None:
+def test_combined_command_line_options() -> None:
     told = kit.probed(kit.newest())
     found = platforms.target(told, "3.10", "macos", {"MACOSX_DEPLOYMENT_TARGET": "12.0"})
     assert found.tags[0] == "cp310-cp310-macosx_12_0_arm64"

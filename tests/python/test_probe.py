@@ -27,7 +27,7 @@ def everyone() -> list[str]:
 
 
 @pytest.mark.parametrize("python", everyone())
-def test_places_are_those_of_the_interpreter_itself(python: str) -> None:
+def test_paths_match_sysconfig_of_the_interpreter(python: str) -> None:
     said = kit.says(python, SELF)
     assert isinstance(said, dict)
     told = kit.probed(python)
@@ -50,7 +50,7 @@ print(json.dumps({key: getattr(scheme, key) for key in ("purelib", "platlib", "s
 
 
 @pytest.mark.parametrize("python", everyone())
-def test_install_scheme_is_that_of_pip(python: str) -> None:
+def test_install_scheme_matches_pip(python: str) -> None:
     if subprocess.run([python, "-I", "-c", "import pip"], check=False, stderr=subprocess.DEVNULL).returncode:
         pytest.skip("this interpreter has no pip to compare with")
     said = kit.says(python, PIP)
@@ -70,14 +70,14 @@ print(json.dumps({key: value for key, value in default_environment().items() if 
 
 
 @pytest.mark.parametrize("python", everyone())
-def test_markers_are_those_of_packaging(python: str, tmp_path: object) -> None:
+def test_markers_match_packaging(python: str, tmp_path: object) -> None:
     if not kit.runs_packaging(python):
         pytest.skip("`packaging` itself needs a newer one")
     os.symlink(os.path.dirname(packaging.__file__), f"{tmp_path}/packaging")
     assert dict(kit.probed(python).markers) == kit.says(python, MARKERS, str(tmp_path))
 
 
-def test_debian_is_known_as_externally_managed_and_installs_below_usr_local() -> None:
+def test_debian_is_externally_managed_below_usr_local() -> None:
     if not kit.debian():
         pytest.skip("not a Debian system")
     told = kit.probed(kit.debian())
@@ -89,7 +89,7 @@ def test_debian_is_known_as_externally_managed_and_installs_below_usr_local() ->
     assert told.venv_paths["purelib"].endswith("/site-packages")
 
 
-def test_both_sides_agree_on_header_and_placeholder() -> None:
+def test_probe_and_reader_agree_on_header_and_placeholder() -> None:
     assert probe.HEADER == interpreter._ANSWER
     assert probe.ROOT == interpreter._ROOT
 
@@ -103,7 +103,7 @@ def test_answer_survives_a_noisy_and_failing_sitecustomize(tmp_path: object) -> 
     assert len(memory.kept) == 1
 
 
-def test_what_sitecustomize_adds_is_told_and_not_remembered(tmp_path: object) -> None:
+def test_sitecustomize_additions_are_reported_not_cached(tmp_path: object) -> None:
     os.mkdir(f"{tmp_path}/layer")
     with open(f"{tmp_path}/sitecustomize.py", "w", encoding="utf-8") as file:
         file.write(f"import sys\nsys.path.append({str(tmp_path)!r} + '/layer')\n")
@@ -117,7 +117,7 @@ def test_what_sitecustomize_adds_is_told_and_not_remembered(tmp_path: object) ->
     assert inside.prefix == f"{tmp_path}/env"
 
 
-def test_no_import_line_of_a_pth_file_is_run(tmp_path: object) -> None:
+def test_pth_import_lines_are_not_executed(tmp_path: object) -> None:
     python = kit.make_environment("venv", kit.newest(), f"{tmp_path}/env")
     site = kit.probed(python).paths["purelib"]
     with open(f"{site}/loud.pth", "w", encoding="utf-8") as file:
@@ -130,7 +130,7 @@ def test_no_import_line_of_a_pth_file_is_run(tmp_path: object) -> None:
     assert not os.path.exists(f"{tmp_path}/touched")
 
 
-def test_the_musl_loader_is_found_in_an_elf_file(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_musl_loader_is_found_in_an_elf_file(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     # a minimal 64-bit ELF file with one PT_INTERP header
     path = b"/lib/ld-musl-x86_64.so.1\0"
     head = bytearray(64)

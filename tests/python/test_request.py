@@ -64,7 +64,7 @@ def test_implementations() -> None:
     assert parse("graalpy").implementation == "graalpy"
 
 
-def test_free_threads_are_taken_only_when_asked_for() -> None:
+def test_free_threaded_builds_need_a_request() -> None:
     threaded, usual = some("3.13.1", abi="cp313t"), some("3.13.1")
     for text in (
         "3.13t",
@@ -108,7 +108,7 @@ def test_names(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["2.7", "3.x", "4", "3.12.1.1", ">=", ">=3.x", "<3,abc", "python2.7"])
-def test_what_cannot_be(text: str) -> None:
+def test_impossible_requests(text: str) -> None:
     with pytest.raises(request.InvalidRequest) as caught:
         parse(text)
     assert caught.value.exit_status == 2
@@ -129,12 +129,12 @@ def test_prereleases() -> None:
     ("text", "shown"),
     [("", "any Python"), ("3.12", "Python 3.12"), (">=3.9", "Python >=3.9"), ("pypy", "`pypy`"), ("/x", "`/x`")],
 )
-def test_how_it_is_said(text: str, shown: str) -> None:
+def test_request_texts(text: str, shown: str) -> None:
     assert str(parse(text)) == shown
 
 
 @given(st.text(alphabet=st.sampled_from("cpythongralpy3.120t@-+~<>=!, /rb"), max_size=12))
-def test_any_text_is_read_or_refused(text: str) -> None:
+def test_any_text_parses_or_is_refused(text: str) -> None:
     try:
         wanted = parse(text)
     except request.InvalidRequest:

@@ -18,7 +18,7 @@ print(json.dumps([str(tag) for tag in sys_tags()]))
 
 
 @pytest.mark.parametrize("python", list(kit.pythons().values()))
-def test_tags_are_those_that_packaging_finds_inside(python: str, tmp_path: object) -> None:
+def test_tags_match_packaging(python: str, tmp_path: object) -> None:
     told = kit.probed(python)
     if not kit.runs_packaging(python):  # its functions, from outside
         version, platforms = told.version[:2], tags.compose({**facts_of(python)})
@@ -59,7 +59,7 @@ MODULE = {
 
 
 @pytest.mark.parametrize("kind", list(MODULE))
-def test_a_manylinux_module_on_the_python_path_is_heeded(kind: str, tmp_path: object) -> None:
+def test_manylinux_module_on_pythonpath_is_respected(kind: str, tmp_path: object) -> None:
     with open(f"{tmp_path}/_manylinux.py", "w", encoding="utf-8") as file:
         file.write(MODULE[kind])
     from commonwheel.python import interpreter
@@ -80,7 +80,7 @@ def test_a_manylinux_module_on_the_python_path_is_heeded(kind: str, tmp_path: ob
         ((3, 9), ["cp39"], {}),
     ],
 )
-def test_abis_of_cpython(version: tuple[int, int], abis: list[str], changes: dict[str, str]) -> None:
+def test_cpython_abis(version: tuple[int, int], abis: list[str], changes: dict[str, str]) -> None:
     told = tags.compose(facts(version=f"{version[0]}.{version[1]}.0", **changes))
     places = list(tags.platforms(facts()))
     expected = [str(tag) for tag in reference.cpython_tags(version, abis, places)]
@@ -88,7 +88,7 @@ def test_abis_of_cpython(version: tuple[int, int], abis: list[str], changes: dic
     assert list(told) == expected
 
 
-def test_free_threaded_builds_never_take_abi3() -> None:
+def test_free_threaded_builds_never_use_abi3() -> None:
     told = tags.compose(facts(**{"version": "3.13.0", "free-threaded": "1"}))
     assert "cp313-cp313t-manylinux_2_28_x86_64" in told
     assert not any("-abi3-" in tag for tag in told)

@@ -43,7 +43,7 @@ def tree(root: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("python", [*kit.pythons().values(), *filter(None, [kit.debian()])])
 @pytest.mark.parametrize("system", [False, True], ids=["alone", "system"])
-def test_every_interpreter_lives_in_its_environment(python: str, system: bool, place: str) -> None:
+def test_every_interpreter_runs_in_its_environment(python: str, system: bool, place: str) -> None:
     told = kit.probed(python)
     root = venv.create(os.path.join(place, "it's $HOME"), told, Options(system_site_packages=system))
     for name in ("python", "python3", "python{}.{}".format(*told.version[:2])):
@@ -61,7 +61,7 @@ def test_every_interpreter_lives_in_its_environment(python: str, system: bool, p
         )
 
 
-def test_it_looks_as_uv_makes_it(place: str) -> None:
+def test_layout_matches_uv(place: str) -> None:
     told = kit.probed(kit.newest())
     kit.make_environment("uv", kit.newest(), os.path.join(place, "theirs"))
     venv.create(os.path.join(place, "ours"), told)
@@ -78,7 +78,7 @@ def test_it_looks_as_uv_makes_it(place: str) -> None:
     assert {line.partition(" = ")[0] for line in ours["pyvenv.cfg"].splitlines()} == keys - {"uv"} | {"commonwheel"}
 
 
-def test_what_pyvenv_cfg_says(place: str) -> None:
+def test_pyvenv_cfg_content(place: str) -> None:
     told = kit.probed(kit.newest())
     root = venv.create(
         os.path.join(place, "a", "b", ".venv"), told, Options(relocatable=True, system_site_packages=True)
@@ -96,7 +96,7 @@ def test_what_pyvenv_cfg_says(place: str) -> None:
     assert interpreter.read_config(f"{root}/pyvenv.cfg")["prompt"] == "mine = it"
 
 
-def test_uv_and_pip_accept_it(place: str) -> None:
+def test_uv_and_pip_accept_the_environment(place: str) -> None:
     root = venv.create(os.path.join(place, "env"), kit.probed(kit.newest()))
     inner = kit.make_environment("uv", f"{root}/bin/python", os.path.join(place, "inner"))
     assert kit.probed(inner).base_prefix == kit.probed(kit.newest()).base_prefix
@@ -104,7 +104,7 @@ def test_uv_and_pip_accept_it(place: str) -> None:
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
 
 
-def test_an_environment_of_an_environment_is_one_of_its_base(place: str) -> None:
+def test_nested_environment_uses_the_base(place: str) -> None:
     first = venv.create(os.path.join(place, "first"), kit.probed(kit.newest()))
     second = venv.create(os.path.join(place, "second"), kit.probed(f"{first}/bin/python"))
     assert tree(first)["pyvenv.cfg"] == tree(second)["pyvenv.cfg"]
@@ -124,7 +124,7 @@ def test_no_interpreter_is_started(place: str) -> None:
 # --- what is there already ------------------------------------------------------------------------------------------------
 
 
-def test_what_is_there_is_refused(place: str) -> None:
+def test_existing_path_is_refused(place: str) -> None:
     told = kit.probed(kit.newest())
     root = venv.create(os.path.join(place, "env"), told)
     before = tree(root)
@@ -145,7 +145,7 @@ def test_what_is_there_is_refused(place: str) -> None:
     assert not os.path.exists(os.path.join(place, "nowhere"))
 
 
-def test_an_empty_directory_is_filled_with_its_mode_and_inode(place: str) -> None:
+def test_empty_directory_keeps_its_mode_and_inode(place: str) -> None:
     path = os.path.join(place, "env")
     os.mkdir(path, 0o750)
     before = os.stat(path)
@@ -169,7 +169,7 @@ def test_clear_replaces_everything(place: str) -> None:
     assert os.listdir(place) == ["env"]
 
 
-def test_clear_refuses_what_is_no_environment_unless_forced(place: str) -> None:
+def test_clear_refuses_non_environment_unless_forced(place: str) -> None:
     told = kit.probed(kit.newest())
     path = os.path.join(place, "dir")
     os.mkdir(path)
@@ -193,7 +193,7 @@ def test_home_and_root_are_never_cleared(place: str, monkeypatch: pytest.MonkeyP
     assert os.listdir(place) == ["precious"]
 
 
-def test_clear_through_a_link_keeps_the_link(place: str) -> None:
+def test_clear_through_a_symlink_keeps_the_symlink(place: str) -> None:
     told = kit.probed(kit.newest())
     root = venv.create(os.path.join(place, "env"), told)
     link = os.path.join(place, "link")
@@ -203,7 +203,7 @@ def test_clear_through_a_link_keeps_the_link(place: str) -> None:
     assert f"VIRTUAL_ENV='{link}'" in tree(root)["bin/activate"]
 
 
-def test_the_current_directory_is_cleared_in_place(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_current_directory_is_cleared_in_place(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     told = kit.probed(kit.newest())
     root = venv.create(os.path.join(place, "env"), told)
     inode = os.stat(root).st_ino
@@ -216,7 +216,7 @@ def test_the_current_directory_is_cleared_in_place(place: str, monkeypatch: pyte
     assert sorted(os.listdir(root)) == [".gitignore", "CACHEDIR.TAG", "bin", "lib", "lib64", "pyvenv.cfg"]
 
 
-def test_a_directory_that_cannot_be_renamed_is_cleared_in_place(place: str) -> None:
+def test_unrenamable_directory_is_cleared_in_place(place: str) -> None:
     told = kit.probed(kit.newest())
     root = venv.create(os.path.join(place, "env"), told)
     with open(os.path.join(root, "old"), "w", encoding="utf-8"):
@@ -236,11 +236,11 @@ def test_a_directory_that_cannot_be_renamed_is_cleared_in_place(place: str) -> N
     assert "old" not in tree(root)
 
 
-def test_allow_existing_keeps_what_is_there_and_writes_to_nothing(place: str) -> None:
+def test_allow_existing_keeps_files_and_writes_through_no_link(place: str) -> None:
     told = kit.probed(kit.newest())
     root = venv.create(os.path.join(place, "env"), told)
     site = os.path.join(root, told.venv_paths["purelib"])
-    # files that others hold: one inode with two names, one link to somebody else's file
+    # files that others hold: one inode with two names, one link to another user's file
     with open(os.path.join(place, "theirs"), "w", encoding="utf-8") as file:
         file.write("precious")
     for name in ("bin/activate", "pyvenv.cfg"):
@@ -269,7 +269,7 @@ def test_allow_existing_keeps_a_real_lib64(place: str) -> None:
     assert os.path.isdir(f"{path}/lib64/x")
 
 
-def test_a_file_in_the_way_of_a_directory_is_an_error(place: str) -> None:
+def test_file_in_place_of_a_directory_is_an_error(place: str) -> None:
     path = os.path.join(place, "env")
     os.mkdir(path)
     with open(f"{path}/bin", "w", encoding="utf-8") as file:
@@ -320,7 +320,7 @@ def fail_at(number: int, path: str, options: Options) -> None:
         disk.observe(previous)
 
 
-def test_a_new_one_is_there_as_a_whole_or_not_at_all(place: str) -> None:
+def test_new_environment_appears_atomically(place: str) -> None:
     total = steps(os.path.join(place, "count"), Options(), place)
     assert total > 15
     whole = set(tree(os.path.join(place, "count")))
@@ -331,7 +331,7 @@ def test_a_new_one_is_there_as_a_whole_or_not_at_all(place: str) -> None:
     assert not [name for name in os.listdir(place) if name.startswith(".tmp-")]
 
 
-def test_a_cleared_one_is_the_old_or_the_new_whenever_it_fails(place: str) -> None:
+def test_failing_clear_leaves_old_or_new(place: str) -> None:
     told = kit.probed(kit.newest())
     root = venv.create(os.path.join(place, "env"), told)
     whole = set(tree(root))
@@ -346,7 +346,7 @@ def test_a_cleared_one_is_the_old_or_the_new_whenever_it_fails(place: str) -> No
         assert now in (whole, whole | {"old"}), number
 
 
-def test_without_links_interpreters_are_copied(place: str) -> None:
+def test_without_symlinks_interpreters_are_copied(place: str) -> None:
     def hook(operation: str, path: str) -> None:
         if operation == "symlink":
             raise PermissionError(1, "Operation not permitted")
@@ -377,7 +377,7 @@ def test_modes_follow_the_umask(place: str) -> None:
 
 
 @pytest.mark.parametrize("bad", ["new\nline", "nul\0", "re\rturn"])
-def test_what_no_line_can_hold_is_refused(bad: str, place: str) -> None:
+def test_unrepresentable_values_are_refused(bad: str, place: str) -> None:
     told = kit.probed(kit.newest())
     with pytest.raises(UsageError):
         venv.create(os.path.join(place, "env"), told, Options(prompt=bad))
@@ -412,7 +412,7 @@ except CommonwheelError as error:
 
 
 @pytest.mark.root
-def test_an_ordinary_user_makes_environments_where_it_may(place: str) -> None:
+def test_ordinary_user_creates_environments_where_permitted(place: str) -> None:
     hidden = os.path.join(place, "hidden")
     os.makedirs(f"{hidden}/bin")
     os.symlink(kit.newest(), f"{hidden}/bin/python3")
@@ -423,7 +423,7 @@ def test_an_ordinary_user_makes_environments_where_it_may(place: str) -> None:
         mine = os.path.join(place, "fixed", "mine")
         os.mkdir(mine)
         os.chown(mine, alice.uid, alice.gid)
-        # the directory is hers, the one above is not: nothing can be renamed there
+        # the directory is the user's own, the one above is not: nothing can be renamed there
         assert alice.python(MADE_BY_A_USER, mine, path).ok().strip() == mine
         with open(f"{mine}/old", "w", encoding="utf-8"):
             pass
@@ -441,7 +441,7 @@ def test_an_ordinary_user_makes_environments_where_it_may(place: str) -> None:
             assert alice.name in refused.out
 
 
-def test_a_bare_environment_has_what_programs_need_and_nothing_else(place: str) -> None:
+def test_bare_environment_has_only_what_programs_need(place: str) -> None:
     root = venv.create(os.path.join(place, "bare"), kit.probed(sys.executable), Options(bare=True))
     assert sorted(os.listdir(root)) == ["bin", "lib", "lib64", "pyvenv.cfg"]
     assert {name.rstrip("0123456789.t") for name in os.listdir(f"{root}/bin")} == {"python"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
-from kit.offers import Offers, requirement
+from kit.fake_catalogue import FakeCatalogue, requirement
 
 
 class Instance:
@@ -36,8 +36,8 @@ class Instance:
         marker = f" ; extra == '{self.pick.choice('ef')}'" if inside and self.pick.random() < 0.35 else ""
         return name + (f"[{','.join(extras)}]" if extras else "") + (specifier and specifier + bound) + marker
 
-    def offers(self) -> Offers:
-        return Offers(self.index)
+    def offers(self) -> FakeCatalogue:
+        return FakeCatalogue(self.index)
 
     def closure(self, chosen: dict[str, str]) -> set[str] | None:
         """Return the names that are needed if these versions are chosen; None when something does not fit."""

@@ -3,7 +3,7 @@
 import pytest
 
 from commonwheel.resolve.conditions import conditions
-from kit.offers import requirement
+from kit.fake_catalogue import requirement
 
 
 def told(asked: list[str], graph: dict[str, list[str]], *overrides: str, python: str = "3.8") -> dict[str, str]:
@@ -17,7 +17,7 @@ def told(asked: list[str], graph: dict[str, list[str]], *overrides: str, python:
     )
 
 
-def test_a_marker_is_handed_down_to_what_is_needed_for_that_alone() -> None:
+def test_marker_passes_down_to_exclusive_dependencies() -> None:
     asked = ["app ; sys_platform == 'linux'"]
     assert told(asked, {"app": ["lib"], "lib": []}) == {
         "app": 'sys_platform == "linux"',
@@ -25,12 +25,12 @@ def test_a_marker_is_handed_down_to_what_is_needed_for_that_alone() -> None:
     }
 
 
-def test_who_is_wanted_anyway_has_none() -> None:
+def test_unconditional_requirement_has_no_marker() -> None:
     found = told(["app ; sys_platform == 'linux'", "tool"], {"app": ["lib"], "tool": ["lib"], "lib": []})
     assert found["lib"] == ""
 
 
-def test_several_ways_are_joined_and_a_way_of_two_steps_is_narrowed() -> None:
+def test_paths_are_joined_and_two_step_paths_narrowed() -> None:
     found = told(
         ["app ; sys_platform == 'linux'", "tool ; sys_platform == 'darwin'"],
         {"app": ["lib ; python_version < '3.12'"], "tool": ["lib"], "lib": []},
@@ -39,20 +39,20 @@ def test_several_ways_are_joined_and_a_way_of_two_steps_is_narrowed() -> None:
 
 
 @pytest.mark.parametrize(("python", "marker"), [("3.8", 'python_version >= "3.9"'), ("3.9", "")])
-def test_what_the_python_answers_is_not_said(python: str, marker: str) -> None:
+def test_marker_implied_by_python_is_omitted(python: str, marker: str) -> None:
     assert told(["app ; python_version >= '3.9'"], {"app": []}, python=python) == {"app": marker}
 
 
-def test_an_extra_brings_what_it_names_and_only_where_it_is_wanted() -> None:
+def test_extra_applies_only_where_it_is_requested() -> None:
     graph = {"app": ["lib ; extra == 'more'", "base"], "lib": [], "base": [], "tool": ["app[more]"]}
     found = told(["app", "tool ; os_name == 'posix'"], graph)
     assert found == {"app": "", "base": "", "tool": 'os_name == "posix"', "lib": 'os_name == "posix"'}
 
 
-def test_overrides_count_instead_and_names_without_a_pin_do_not() -> None:
+def test_overrides_replace_and_unpinned_names_are_ignored() -> None:
     found = told(["app"], {"app": ["lib", "gone"], "lib": []}, "lib ; sys_platform == 'linux'")
     assert found == {"app": "", "lib": 'sys_platform == "linux"'}
 
 
-def test_circles_end() -> None:
+def test_cyclic_dependencies_terminate() -> None:
     assert told(["a ; sys_platform == 'linux'"], {"a": ["b"], "b": ["a"]})["b"] == 'sys_platform == "linux"'

@@ -12,7 +12,7 @@ from commonwheel.resolve.packages import Asked, Barred, Incompatibility, Needs, 
 from commonwheel.resolve.provider import CatalogueProvider
 from commonwheel.resolve.solver import Solver, Unsatisfiable
 from commonwheel.resolve.universe import ABSENT, Universe, positions
-from kit.offers import LINUX, requirement
+from kit.fake_catalogue import LINUX, requirement
 from resolve.instances import Instance
 
 
@@ -32,7 +32,7 @@ def contradictions(count: int) -> Iterator[tuple[Instance, Incompatibility]]:
 
 
 def true_of(leaf: Incompatibility, instance: Instance) -> bool:
-    """Tell whether a fact is true of an index; a fact about several requirements may say less than each of them."""
+    """Return whether a fact is true of an index; a fact about several requirements may say less than each of them."""
     cause = leaf.cause
     if isinstance(cause, Tied):
         return True
@@ -74,14 +74,14 @@ def test_every_fact_is_true() -> None:
             assert true_of(leaf, instance), instance.asked
 
 
-def test_the_facts_contradict_each_other() -> None:
+def test_facts_contradict_each_other() -> None:
     """No assignment of states to packages is outside of every fact: brute force over what the facts name."""
     checked = 0
     for _, proof in contradictions(500):
         facts = list(leaves(essence(proof)))
         packages = list(dict.fromkeys(package for leaf in facts for package in leaf.terms))
         if any(not leaf.terms for leaf in facts):
-            continue  # somebody asks for what does not exist: one fact is enough
+            continue  # a package requires what does not exist: one fact is enough
         domains = [[ABSENT, *(1 << p for p in positions(package.universe.everything))] for package in packages]
         if len(list(itertools.islice(itertools.product(*domains), 20_000))) == 20_000:
             continue
@@ -100,7 +100,7 @@ def fulfils_tie(package: Package, state: dict[Package, int]) -> bool:
     return not package.extra or base not in state or state[package] == ABSENT or state[package] == state[base]
 
 
-def test_nothing_can_be_left_out() -> None:
+def test_core_is_minimal() -> None:
     for instance, proof in contradictions(150):
         universes: dict[str, Universe] = {}
         groups: dict[object, list[Fact]] = {}
@@ -114,7 +114,7 @@ def test_nothing_can_be_left_out() -> None:
             assert not court.contradicts([facts for key, facts in groups.items() if key != left_out]), instance.asked
 
 
-def test_patience_is_counted_and_not_timed() -> None:
+def test_effort_limit_counts_steps_not_time() -> None:
     court = _Court({})
     court._patience = 0
     assert not court.contradicts([])

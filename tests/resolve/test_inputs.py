@@ -4,7 +4,7 @@ from commonwheel.model import Target
 from commonwheel.resolve.inputs import Inputs
 
 
-def test_preferences_are_one_version_or_several_and_end_with_an_upgrade() -> None:
+def test_preferences_per_package_end_with_an_upgrade() -> None:
     inputs = Inputs(
         (), Target({}, ()), preferences={"a": "1.0", "b": ("2.0", "1.0"), "c": "1.0"}, upgrade_packages=frozenset("c")
     )
@@ -17,7 +17,7 @@ def test_preferences_are_one_version_or_several_and_end_with_an_upgrade() -> Non
     assert inputs.replaced(upgrade=True).preferred("a") == ()
 
 
-def test_a_mapping_that_reads_its_values_is_not_read_before_it_is_asked() -> None:
+def test_lazy_mapping_is_not_read_before_use() -> None:
     class Unread(dict[str, object]):
         def __bool__(self) -> bool:
             raise AssertionError

@@ -2,14 +2,14 @@
 
 from commonwheel.resolve.packages import Incompatibility, Needs, Package, Project
 from commonwheel.resolve.universe import Universe
-from kit.offers import requirement
+from kit.fake_catalogue import requirement
 
 
 def package(name: str) -> Package:
     return Project(Universe(name, ("1", "2", "3")), 0).base
 
 
-def test_it_forbids_once_all_others_are_within_their_sets() -> None:
+def test_incompatibility_forbids_when_all_other_terms_hold() -> None:
     a, b = package("a"), package("b")
     need = Incompatibility({a: 0b1000, b: 0b0011}, Needs(a, b, 0b1100, requirement("b>=2")))
     assert not need.forbids(a)
@@ -22,6 +22,6 @@ def test_it_forbids_once_all_others_are_within_their_sets() -> None:
     assert need.forbids(b)
 
 
-def test_a_fact_about_one_package_always_forbids() -> None:
+def test_single_term_always_forbids() -> None:
     a = package("a")
     assert Incompatibility({a: 0b0010}, Needs(a, package("b"), 0, requirement("b"))).forbids(a)

@@ -28,11 +28,11 @@ def states(*minors: int) -> int:
         ([], "no version of a"),
     ],
 )
-def test_ranges_over_the_versions_that_are_known(minors: list[int], text: str) -> None:
+def test_ranges_over_known_versions(minors: list[int], text: str) -> None:
     assert _ranges("a", TEN, states(*minors), "or") == text
 
 
-def test_a_subject_and_its_number() -> None:
+def test_subject_and_number_agree() -> None:
     package = Project(TEN, 0).base
     assert _shown(package, TEN.everything) == ("all versions of a", True)
     assert _shown(package, states(3, 4)) == ("a>=1.3,<=1.4", False)

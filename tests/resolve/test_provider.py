@@ -20,11 +20,11 @@ from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.provider import SourceConflict
 from commonwheel.resolve.report import NoSolution
 from commonwheel.resolve.resolution import solve
-from kit.offers import LINUX, Offers, requirement
+from kit.fake_catalogue import LINUX, FakeCatalogue, requirement
 from resolve.instances import Instance
 
 
-class Watched(Offers):
+class Watched(FakeCatalogue):
     """Hold every question against what was announced before."""
 
     def __init__(self, index: dict[str, dict[str, Any]]) -> None:
@@ -42,7 +42,7 @@ class Watched(Offers):
         return super().metadata(name, version)
 
 
-def solved(offers: Offers, *asked: str, **fields: Any) -> Resolution:
+def solved(offers: FakeCatalogue, *asked: str, **fields: Any) -> Resolution:
     return solve(Inputs(tuple(map(requirement, asked)), Target(LINUX, ()), **fields), offers, Silence())
 
 
@@ -51,7 +51,7 @@ def given(one: Requirement) -> UrlSource | VcsSource | PathSource:
     return one.source
 
 
-def test_everything_is_announced_before_it_is_asked_for() -> None:
+def test_every_request_is_announced_first() -> None:
     index: dict[str, dict[str, Any]] = {
         "a": {"1.0": ["b", "c"], "2.0": ["b", "c"]},
         "b": {"1.0": ["d"]},
@@ -65,7 +65,7 @@ def test_everything_is_announced_before_it_is_asked_for() -> None:
     assert offers.expected[:5] == ["a", "a", "a==2.0", "b", "c"]
 
 
-def test_no_listing_is_ever_asked_for_unannounced() -> None:
+def test_every_listing_is_announced_first() -> None:
     for seed in range(300):
         instance = Instance(seed)
         offers = Watched(instance.index)
@@ -76,7 +76,7 @@ def test_no_listing_is_ever_asked_for_unannounced() -> None:
         assert not [asked for asked in offers.unannounced if "==" not in asked], seed
 
 
-def test_batches_are_fetched_ahead_when_one_version_after_the_other_fails() -> None:
+def test_repeated_failures_prefetch_batches() -> None:
     index: dict[str, dict[str, Any]] = {"a": {f"1.{i}": ["b>=2"] for i in range(60)}, "b": {"1.0": [], "2.0": []}}
     index["a"] = {version: [f"b>=2,!=9.{version}"] for version in index["a"]}  # each says it in its own words
     index["a"]["1.0"] = []
@@ -91,7 +91,7 @@ def test_batches_are_fetched_ahead_when_one_version_after_the_other_fails() -> N
     assert len(late) < 12
 
 
-def test_a_chain_is_fetched_in_order_whatever_the_range_says() -> None:
+def test_chain_is_fetched_in_order_for_any_range() -> None:
     """Each boto3 wants one botocore: the range never holds more than one, and yet the next one can be guessed."""
     boto = {f"1.{i}": [f"core==1.{i}"] for i in range(50)}
     core = {f"1.{i}": ["url>=2"] if i else [] for i in range(50)}
@@ -101,8 +101,8 @@ def test_a_chain_is_fetched_in_order_whatever_the_range_says() -> None:
     assert sum(asked.startswith("core==") for asked in offers.unannounced) < 8
 
 
-def test_two_places_for_one_project_are_refused_before_anything_is_asked() -> None:
-    offers = Offers({})
+def test_conflicting_sources_are_refused_before_any_request() -> None:
+    offers = FakeCatalogue({})
     asked = (
         requirement("a @ https://files.example/a-1.whl", Origin("requirements.txt", 1)),
         requirement("a @ /projects/a", Origin("requirements.txt", 4)),
@@ -117,16 +117,16 @@ def test_two_places_for_one_project_are_refused_before_anything_is_asked() -> No
     assert not offers.asked
 
 
-def test_two_places_under_markers_that_exclude_each_other_are_fine() -> None:
+def test_sources_under_exclusive_markers_are_allowed() -> None:
     asked = (
         requirement("a @ https://files.example/a-1.whl ; sys_platform == 'linux'"),
         requirement("a @ /projects/a ; sys_platform == 'win32'"),
     )
     inputs = Inputs(asked, Target(LINUX, ()), sources={"a": (given(asked[0]), Metadata("a", "1.0"))})
-    assert [pin.source for pin in solve(inputs, Offers({}), Silence()).pins] == [asked[0].source]
+    assert [pin.source for pin in solve(inputs, FakeCatalogue({}), Silence()).pins] == [asked[0].source]
 
 
-def test_two_sources_that_want_a_third_from_different_places() -> None:
+def test_sources_with_conflicting_transitive_sources() -> None:
     known = {
         "a": Metadata("a", "1.0", (requirement("c @ /projects/c"),)),
         "b": Metadata("b", "1.0", (requirement("c @ https://files.example/c-1.whl"),)),
@@ -136,11 +136,11 @@ def test_two_sources_that_want_a_third_from_different_places() -> None:
     sources = {one.name: (given(one), known[one.name]) for one in asked}
     inputs = Inputs(asked, Target(LINUX, ()), sources=sources, source_metadata=lambda wanted: known[wanted.name])
     with pytest.raises(SourceConflict) as caught:
-        solve(inputs, Offers({}), Silence())
+        solve(inputs, FakeCatalogue({}), Silence())
     assert caught.value.context == ("/projects/c", "https://files.example/c-1.whl (b 1.0)")
 
 
-def test_what_is_installed_is_read_only_when_it_is_met() -> None:
+def test_installed_metadata_is_read_only_when_needed() -> None:
     read: list[str] = []
 
     class Lazy(dict[str, tuple[str, Metadata]]):
@@ -149,6 +149,6 @@ def test_what_is_installed_is_read_only_when_it_is_met() -> None:
             return super().get(name, default)
 
     installed = Lazy({"a": ("1.0", Metadata("a", "1.0")), "z": ("1.0", Metadata("z", "1.0"))})
-    solved(Offers({"b": {"1.0": ["a"]}}), "b", installed=installed)
+    solved(FakeCatalogue({"b": {"1.0": ["a"]}}), "b", installed=installed)
     assert "a" in read
     assert "z" not in read

@@ -9,18 +9,18 @@ from commonwheel.model import Origin, Target
 from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.report import NoSolution
 from commonwheel.resolve.resolution import solve
-from kit.offers import LINUX, Offers, requirement
+from kit.fake_catalogue import LINUX, FakeCatalogue, requirement
 
 
 def explained(*lines: str, index: dict[str, dict[str, Any]], **fields: Any) -> NoSolution:
     asked = tuple(requirement(text, Origin("requirements.txt", i + 1)) for i, text in enumerate(lines))
-    offers = Offers(index)
+    offers = FakeCatalogue(index)
     with pytest.raises(NoSolution) as caught:
         solve(Inputs(asked, Target(LINUX, ()), **fields), offers, Silence())
     return caught.value
 
 
-def test_the_error_is_data() -> None:
+def test_error_is_data() -> None:
     error = explained("a>=2", index={"a": {"1.0": []}})
     assert error.code == "no-solution"
     assert error.exit_status == 1
@@ -28,14 +28,14 @@ def test_the_error_is_data() -> None:
     assert error.hint is None
 
 
-def test_the_command_line_is_you() -> None:
+def test_command_line_is_shown_as_you() -> None:
     asked = tuple(requirement(text, Origin("command line")) for text in ("a<1", "a>2"))
     with pytest.raises(NoSolution) as caught:
-        solve(Inputs(asked, Target(LINUX, ())), Offers({"a": {"0.5": [], "3.0": []}}), Silence())
+        solve(Inputs(asked, Target(LINUX, ())), FakeCatalogue({"a": {"0.5": [], "3.0": []}}), Silence())
     assert caught.value.context == ("Because you require a<1 and a>2, your requirements cannot be met.",)
 
 
-def test_the_catalogue_may_know_more_about_what_is_missing() -> None:
+def test_catalogue_explains_missing_versions() -> None:
     def details(name: str, version: str, reason: str) -> str:
         return f"another index has `{name}` {version[2:]}" if reason == "missing" else ""
 
@@ -43,7 +43,7 @@ def test_the_catalogue_may_know_more_about_what_is_missing() -> None:
     assert error.hint == "another index has `a` 2.0"
 
 
-def test_several_hints_are_lines() -> None:
+def test_several_hints_are_separate_lines() -> None:
     index: dict[str, dict[str, Any]] = {
         "a": {"2.0": {"yanked": "bad"}},
         "b": {"1.0": ["a>=2"], "2.0rc1": []},
@@ -55,7 +55,7 @@ def test_several_hints_are_lines() -> None:
     ]
 
 
-def test_a_conclusion_that_is_used_twice_gets_a_number() -> None:
+def test_conclusion_used_twice_gets_a_number() -> None:
     """The branching example of PubGrub's own documentation, in our words."""
     index: dict[str, dict[str, Any]] = {
         "foo": {"1.0.0": ["a>=1", "b>=1"], "1.1.0": ["x>=1", "y>=1"]},
@@ -82,7 +82,7 @@ def pigeons(count: int) -> dict[str, dict[str, Any]]:
     return index
 
 
-def test_a_hopeless_tangle_is_listed_and_not_told() -> None:
+def test_large_conflict_is_listed_without_derivation() -> None:
     """True, and nothing that a chain of sentences would make clear."""
     error = explained(*(f"p{i}" for i in range(1, 8)), index=pigeons(7))
     assert error.context[0] == "These facts contradict each other:"
@@ -91,7 +91,7 @@ def test_a_hopeless_tangle_is_listed_and_not_told() -> None:
     assert len(error.context) < 20
 
 
-def test_a_small_tangle_is_told_with_numbers_to_refer_to() -> None:
+def test_small_conflict_is_derived_with_numbered_steps() -> None:
     error = explained("p1", "p2", "p3", index=pigeons(3))
     assert error.context[-1].endswith("your requirements cannot be met.")
     assert all(line.startswith(("Because ", "And because ")) for line in error.context if line)

@@ -13,7 +13,7 @@ from commonwheel.model import Digest, Listing, Origin, Resolution, Target
 from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.report import NoSolution
 from commonwheel.resolve.resolution import solve
-from kit.offers import LINUX, Offers, requirement
+from kit.fake_catalogue import LINUX, FakeCatalogue, requirement
 
 INDEX: dict[str, dict[str, Any]] = {
     "a": {"1.0": ["b", "c[e]", "a[x] ; extra == 'y'", "d ; extra == 'x'"]},
@@ -40,10 +40,10 @@ class Tasks(Silence):
 
 def solved(*lines: str, **fields: Any) -> Resolution:
     asked = tuple(requirement(text, Origin("requirements.txt", i + 1)) for i, text in enumerate(lines))
-    return solve(Inputs(asked, Target(LINUX, ()), **fields), Offers(INDEX), Silence())
+    return solve(Inputs(asked, Target(LINUX, ()), **fields), FakeCatalogue(INDEX), Silence())
 
 
-def test_pins_are_sorted_and_say_who_asked() -> None:
+def test_pins_are_sorted_and_name_their_requesters() -> None:
     resolution = solved("c", "a[y]", "a")
     assert [(pin.name, pin.version, pin.extras, pin.requested) for pin in resolution.pins] == [
         ("a", "1.0", ("x", "y"), True),
@@ -59,31 +59,31 @@ def test_pins_are_sorted_and_say_who_asked() -> None:
     }
 
 
-def test_a_line_without_a_file_is_the_command_line() -> None:
-    resolution = solve(Inputs((requirement("d"),), Target(LINUX, ())), Offers(INDEX), Silence())
+def test_requirement_without_file_is_from_command_line() -> None:
+    resolution = solve(Inputs((requirement("d"),), Target(LINUX, ())), FakeCatalogue(INDEX), Silence())
     assert resolution.parents == {"d": ("command line",)}
 
 
-def test_hashes_of_lines_and_constraints_end_in_the_pin() -> None:
+def test_hashes_of_requirements_and_constraints_reach_the_pin() -> None:
     one, other = Digest("sha256", "11"), Digest("sha256", "22")
     asked = (requirement("d").replaced(digests=(one,)), requirement("d"))
     constraint = requirement("d==1.0").replaced(digests=(other, one))
     inputs = Inputs(asked, Target(LINUX, ()), constraints=(constraint,))
-    (pin,) = solve(inputs, Offers(INDEX), Silence()).pins
+    (pin,) = solve(inputs, FakeCatalogue(INDEX), Silence()).pins
     assert pin.digests == (one, other)
 
 
-def test_the_task_ends_whatever_happens() -> None:
+def test_progress_task_always_ends() -> None:
     tasks = Tasks()
-    solve(Inputs((requirement("a"),), Target(LINUX, ())), Offers(INDEX), tasks)
+    solve(Inputs((requirement("a"),), Target(LINUX, ())), FakeCatalogue(INDEX), tasks)
     assert tasks.open == []
     with pytest.raises(NoSolution):
-        solve(Inputs((requirement("nowhere"),), Target(LINUX, ())), Offers(INDEX), tasks)
+        solve(Inputs((requirement("nowhere"),), Target(LINUX, ())), FakeCatalogue(INDEX), tasks)
     assert tasks.open == []
 
 
-def test_what_the_catalogue_cannot_answer_is_not_hidden() -> None:
-    class Broken(Offers):
+def test_catalogue_errors_propagate() -> None:
+    class Broken(FakeCatalogue):
         def listing(self, name: str) -> Listing:
             raise CommonwheelError("the index is on fire")
 
@@ -93,7 +93,7 @@ def test_what_the_catalogue_cannot_answer_is_not_hidden() -> None:
     assert tasks.open == []
 
 
-def test_a_broken_line_of_the_users_is_named() -> None:
+def test_invalid_user_requirement_is_named() -> None:
     with pytest.raises(CommonwheelError) as caught:
         solved("a>=>1")
     assert caught.value.code == "invalid-specifier"

@@ -10,7 +10,7 @@ from commonwheel.model import Digest, Metadata, PathSource, Requirement, SafeUrl
 from commonwheel.resolve.inputs import Inputs, Scope
 from commonwheel.resolve.rules import Rules, place, same_source
 from commonwheel.specs.markers import evaluate
-from kit.offers import LINUX, requirement
+from kit.fake_catalogue import LINUX, requirement
 
 
 def rules(*asked: str, **fields: Any) -> Rules:
@@ -22,30 +22,30 @@ def texts(requirements: Iterable[Requirement]) -> list[str]:
     return [str(one) for one in requirements]
 
 
-def test_what_changes_nothing_costs_nothing() -> None:
+def test_empty_rules_return_the_same_objects() -> None:
     given = (requirement("a"), requirement("b"))
     assert rules().rewritten(given) is given
 
 
-def test_an_override_replaces_each_requirement_once() -> None:
+def test_override_replaces_each_requirement_once() -> None:
     found = rules(overrides=(requirement("b==2"),)).rewritten(
         [requirement("a"), requirement("b<2"), requirement("b>1")]
     )
     assert texts(found) == ["a", "b==2"]
 
 
-def test_an_override_keeps_the_extra_and_drops_the_rest_of_the_marker() -> None:
+def test_override_keeps_extra_and_drops_rest_of_marker() -> None:
     given = [requirement("b<2 ; extra == 'e' and os_name == 'nt'")]
     assert texts(rules(overrides=(requirement("b==2"),)).rewritten(given)) == ['b==2 ; extra == "e"']
 
 
-def test_several_overrides_for_several_platforms() -> None:
+def test_overrides_per_platform() -> None:
     overrides = (requirement("b==1 ; os_name == 'nt'"), requirement("b==2 ; os_name == 'posix'"))
     found = rules(overrides=overrides).rewritten([requirement("b")])
     assert texts(found) == ["b==1 ; os_name == 'nt'", "b==2 ; os_name == 'posix'"]
 
 
-def test_a_scope_for_one_version_outweighs_the_scope_for_all() -> None:
+def test_version_scope_wins_over_package_scope() -> None:
     scopes = (
         Scope("a", overrides=(requirement("b==1"),)),
         Scope("a", version="2.0", overrides=(requirement("b==2"),), excludes=("c",)),
@@ -57,13 +57,13 @@ def test_a_scope_for_one_version_outweighs_the_scope_for_all() -> None:
     assert texts(made.rewritten(given, "z", "1.0")) == ["b==9", "c"]
 
 
-def test_the_user_is_overridden_and_excluded_too() -> None:
+def test_user_requirements_are_overridden_and_excluded_too() -> None:
     made = rules("a", "b", "c ; os_name == 'nt'", overrides=(requirement("a==3"),), excludes=("b",))
     assert texts(made.asked) == ["a==3"]
     assert made.direct == {"a"}
 
 
-def test_what_the_users_own_projects_depend_on_counts_as_the_users_words() -> None:
+def test_dependencies_of_user_projects_count_as_user_input() -> None:
     own = {"p": (PathSource("/p"), Metadata("p", "1", (requirement("a==1.0a1"), requirement("b==2 ; extra == 'e'"))))}
     made = rules("p @ /p", sources=own, prerelease="explicit")
     assert made.pins("a") == ("1.0a1",)
@@ -75,7 +75,7 @@ def test_what_the_users_own_projects_depend_on_counts_as_the_users_words() -> No
 @pytest.mark.parametrize(
     "fields", [{"resolution": "best"}, {"prerelease": "maybe"}, {"prerelease_packages": {"a": "never"}}]
 )
-def test_an_unknown_mode_is_refused(fields: dict[str, Any]) -> None:
+def test_unknown_mode_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as caught:
         rules(**fields)
     assert "use one of" in (caught.value.hint or "")
@@ -107,7 +107,7 @@ def test_same_source(one: Source, other: Source, same: bool) -> None:
     assert same_source(other, one) is same
 
 
-def test_places_are_shown_without_secrets() -> None:
+def test_sources_are_shown_without_secrets() -> None:
     assert place(URL) == "https://user:****@files.example/a-1.whl"
     assert place(GIT) == "git+https://git.example/a.git"
     assert place(PathSource("/a")) == "/a"

@@ -6,7 +6,7 @@ ask = ["a", "b<2"]              # lines 1 and 2 of requirements.txt
 answer = ["a==1.0", "b==1.5"]   # all pins, sorted; or:
 because = ["Because ...", "And because ..."]   and perhaps   hint = "..."
 [case.index]
-a = { "1.0" = ["b>=1"] }        # see kit.offers
+a = { "1.0" = ["b>=1"] }        # see kit.fake_catalogue
 [case.with]                     # anything of Inputs: constraints, installed = { a = "1.0" }, prerelease = "allow", ...
 """
 
@@ -22,7 +22,7 @@ from commonwheel.model import Origin, Requirement, Target
 from commonwheel.resolve.inputs import Inputs, Scope
 from commonwheel.resolve.report import NoSolution
 from commonwheel.resolve.resolution import solve
-from kit.offers import LINUX, Offers, described, requirement
+from kit.fake_catalogue import LINUX, FakeCatalogue, described, requirement
 
 DIRECTORY = os.path.join(os.path.dirname(__file__), os.pardir, "scenarios")
 
@@ -39,7 +39,7 @@ def lines(texts: Sequence[str], file: str) -> tuple[Requirement, ...]:
     return tuple(requirement(text, Origin(file, i + 1)) for i, text in enumerate(texts))
 
 
-def question(case: dict[str, Any], offers: Offers) -> Inputs:
+def question(case: dict[str, Any], offers: FakeCatalogue) -> Inputs:
     given = dict(case.get("with", {}))
     python = given.pop("python", "3.12.1")
     environment = {**LINUX, "python_full_version": python, "python_version": ".".join(python.split(".")[:2])}
@@ -76,7 +76,7 @@ def question(case: dict[str, Any], offers: Offers) -> Inputs:
 
 @pytest.mark.parametrize("case", list(load()))
 def test_scenario(case: dict[str, Any]) -> None:
-    offers = Offers(case.get("index", {}), case.get("with", {}).get("python", "3.12.1"), notes=case.get("notes"))
+    offers = FakeCatalogue(case.get("index", {}), case.get("with", {}).get("python", "3.12.1"), notes=case.get("notes"))
     if "because" in case:
         with pytest.raises(NoSolution) as caught:
             solve(question(case, offers), offers, Silence())

@@ -13,7 +13,7 @@ from commonwheel.resolve.report import NoSolution
 from commonwheel.resolve.resolution import solve
 from commonwheel.resolve.solver import Dependency, Solver, Unsatisfiable, Unusable
 from commonwheel.resolve.universe import Universe
-from kit.offers import LINUX, Offers, described, requirement
+from kit.fake_catalogue import LINUX, FakeCatalogue, described, requirement
 from resolve.instances import Instance
 
 # CW_MANY=100000 for a long night
@@ -40,12 +40,12 @@ def check(instance: Instance, seed: int, **fields: Any) -> bool:
     return True
 
 
-def test_random_instances_against_brute_force() -> None:
+def test_random_instances_match_brute_force() -> None:
     solved = sum(check(Instance(seed), seed) for seed in range(MANY))
     assert MANY * 0.2 < solved < MANY * 0.8
 
 
-def test_random_instances_under_other_orders_of_preference() -> None:
+def test_random_instances_with_other_preference_orders() -> None:
     """The order in which versions are tried changes the answer, never whether there is one."""
     for seed in range(MANY, MANY + MANY // 3):
         instance = Instance(seed)
@@ -67,7 +67,7 @@ def test_random_instances_with_installed_versions() -> None:
         check(instance, seed, installed=installed, upgrade_packages=frozenset(instance.names[:2]))
 
 
-def test_the_same_answer_every_time() -> None:
+def test_result_is_deterministic() -> None:
     for seed in range(50):
         instance = Instance(seed)
         answers: set[object] = set()
@@ -134,13 +134,13 @@ def answer(given: Given) -> dict[str, int]:
     return {str(p): p.decided for p in Solver(given).solve()}
 
 
-def test_dependencies_are_loaded_only_for_versions_that_are_tried() -> None:
+def test_dependencies_are_loaded_only_for_tried_versions() -> None:
     given = Given({"a": 3, "b": 3}, [("a", ALL3)], {("a", "", 3): [("b", 0b0010)]})
     assert answer(given) == {"a": 3, "b": 1}
     assert given.loaded == [("a", "", 3), ("b", "", 1)]
 
 
-def test_versions_that_share_a_dependency_are_rejected_at_once() -> None:
+def test_versions_sharing_a_dependency_are_rejected_together() -> None:
     needs = {("a", "", i): [("b", 0b0010)] for i in range(1, 30)}
     given = Given({"a": 30, "b": 2}, [("b", 0b0100), ("a", (2 << 30) - 2)], {**needs, ("a", "", 30): [("b", 0b0010)]})
     for i in range(2, 31):
@@ -151,7 +151,7 @@ def test_versions_that_share_a_dependency_are_rejected_at_once() -> None:
     assert len(given.loaded) == 31
 
 
-def test_sharers_are_rejected_without_being_loaded() -> None:
+def test_sharing_versions_are_rejected_without_loading() -> None:
     class Sharing(Given):
         def dependencies(self, universe: Universe, extra: str, position: int) -> Iterable[Dependency]:
             shared = self.dependency("b", 0b0010, sharers=(2 << 30) - 4)
@@ -162,7 +162,7 @@ def test_sharers_are_rejected_without_being_loaded() -> None:
     assert given.chosen == [("b", 2), ("a", 30), ("a", 1)]
 
 
-def test_an_unusable_version_stays_unusable_after_a_change_of_mind() -> None:
+def test_unusable_version_stays_unusable_after_backtracking() -> None:
     # c is broken in its newest version, which is found out under a decision that has to be taken back
     given = Given(
         {"a": 2, "b": 1, "c": 2, "d": 2},
@@ -176,14 +176,14 @@ def test_an_unusable_version_stays_unusable_after_a_change_of_mind() -> None:
     assert given.loaded.count(("c", "", 2)) == 1
 
 
-def test_the_proof_of_a_contradiction_has_no_terms() -> None:
+def test_proof_of_contradiction_has_no_terms() -> None:
     given = Given({"a": 2}, [("a", 0b010), ("a", 0b100)], {})
     with pytest.raises(Unsatisfiable) as caught:
         Solver(given).solve()
     assert caught.value.proof.terms == {}
 
 
-def test_sources_are_decided_first_then_pins_then_in_order() -> None:
+def test_decision_order_is_sources_then_pins_then_input_order() -> None:
     class Ordered(Given):
         def asked(self) -> Iterable[Dependency]:
             return [
@@ -198,7 +198,7 @@ def test_sources_are_decided_first_then_pins_then_in_order() -> None:
     assert [name for name, _ in given.chosen] == ["c", "b", "a"]
 
 
-def test_victims_rise_above_others() -> None:
+def test_conflicting_packages_rise_in_priority() -> None:
     # v is thrown out again and again by u, which is decided first; in the end v is decided before u
     size = 40
     everything = (2 << size) - 2
@@ -209,7 +209,7 @@ def test_victims_rise_above_others() -> None:
     assert len(given.chosen) < first_v + size
 
 
-def test_a_victim_is_never_put_behind_what_threw_it_out() -> None:
+def test_conflicting_package_is_never_put_behind_its_cause() -> None:
     # d throws b out until b comes first; then b throws a out as often, each of whose versions wants an older b
     size = 20
     everything = (2 << size) - 2
@@ -222,14 +222,14 @@ def test_a_victim_is_never_put_behind_what_threw_it_out() -> None:
     assert sum(name == "b" for name, _, _ in given.loaded) < 8
 
 
-def test_what_is_needed_with_an_extra_comes_first_once_it_was_decided() -> None:
+def test_package_needed_with_extra_is_decided_first() -> None:
     roots = [("a", 0b110), ("x", 0b110), ("x", 0b110, "e"), ("z", 0b110)]
     given = Given({"a": 2, "x": 2, "z": 2}, roots, {("z", "", i): [("a", 0b10)] for i in (1, 2)})
     assert answer(given) == {"a": 1, "x": 2, "x[e]": 2, "z": 2}
     assert [name for name, _ in given.chosen] == ["a", "x", "z", "z", "x", "a", "z"]
 
 
-def test_of_several_reasons_the_first_one_is_blamed() -> None:
+def test_first_of_several_reasons_is_blamed() -> None:
     # v says `late` first, and has to be tried until the decision about `early` is taken back
     size = 40
     everything = (2 << size) - 2
@@ -240,7 +240,7 @@ def test_of_several_reasons_the_first_one_is_blamed() -> None:
     assert [name for name, _ in given.chosen] == ["early", "late", *"vvvvv", "v", "early", "late"]
 
 
-def test_an_extra_has_the_version_of_its_project_or_none() -> None:
+def test_extra_shares_the_version_of_its_project() -> None:
     given = Given(
         {"x": 2, "y": 2},
         [("x", 0b110), ("x", 0b110, "e"), ("y", 0b010)],
@@ -272,7 +272,7 @@ def test_thousands_of_versions_need_no_quadratic_work() -> None:
     assert sum(len(p.watchers) for project in solver._projects.values() for p in project.packages()) < 50
 
 
-def test_what_the_index_does_not_have_is_no_crash() -> None:
-    offers = Offers({"a": {"1.0": ["nowhere"], "0.9": []}})
+def test_package_missing_on_index_is_no_crash() -> None:
+    offers = FakeCatalogue({"a": {"1.0": ["nowhere"], "0.9": []}})
     pins = solve(Inputs((requirement("a"),), Target(LINUX, ())), offers, Silence()).pins
     assert [(pin.name, pin.version) for pin in pins] == [("a", "0.9")]

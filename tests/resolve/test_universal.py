@@ -15,7 +15,7 @@ from commonwheel.model import Metadata, Origin, Resolution, Target
 from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.report import NoSolution
 from commonwheel.resolve.universal import solve_universal
-from kit.offers import LINUX, Offers, requirement
+from kit.fake_catalogue import LINUX, FakeCatalogue, requirement
 
 MANY = int(os.environ.get("CW_MANY", "700")) // 3
 
@@ -101,14 +101,14 @@ def holds(marker: str, world: dict[str, str], extra: str = "") -> bool:
 
 
 def solved(instance: Instance, **fields: Any) -> Resolution:
-    offers = Offers(instance.index, "99")
+    offers = FakeCatalogue(instance.index, "99")
     asked = tuple(requirement(text, Origin("requirements.txt", i + 1)) for i, text in enumerate(instance.asked))
     given = {key: fields.pop(key) for key in ("fork_strategy", "environments") if key in fields}
     return solve_universal(Inputs(asked, Target({}, ()), **fields), offers, Silence(), python="3.8", **given)
 
 
 @pytest.mark.parametrize("strategy", ["requires-python", "fewest"])
-def test_in_every_world_exactly_what_is_needed_there(strategy: str) -> None:
+def test_each_environment_gets_exactly_its_packages(strategy: str) -> None:
     answered = several = 0
     for seed in range(MANY):
         instance = Instance(seed)
@@ -137,7 +137,7 @@ def load() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("case", list(load()))
-def test_scenario(case: dict[str, Any]) -> None:
+def test_universal_scenario(case: dict[str, Any]) -> None:
     given = dict(case.get("with", {}))
     world = {key: given.pop(key) for key in ("environments", "fork_strategy") if key in given}
     world["environments"] = tuple(world.get("environments", ()))
@@ -150,7 +150,7 @@ def test_scenario(case: dict[str, Any]) -> None:
     if sources:
         given["source_metadata"] = lambda wanted: Metadata(wanted.name, sources[wanted.name], ())
     asked = tuple(requirement(text, Origin("requirements.txt", i + 1)) for i, text in enumerate(case["ask"]))
-    inputs, offers = Inputs(asked, Target({}, ()), **given), Offers(case["index"], "99")
+    inputs, offers = Inputs(asked, Target({}, ()), **given), FakeCatalogue(case["index"], "99")
     if "because" in case:
         with pytest.raises(NoSolution) as caught:
             solve_universal(inputs, offers, Silence(), python=python, **world)

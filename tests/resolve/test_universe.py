@@ -25,7 +25,7 @@ from commonwheel.specs.versions import InvalidSpecifier
 
 
 @given(st.sets(st.integers(1, 200), min_size=1))
-def test_sets_of_positions(chosen: set[int]) -> None:
+def test_position_sets(chosen: set[int]) -> None:
     states = sum(1 << i for i in chosen)
     assert list(positions(states | ABSENT)) == sorted(chosen)
     assert newest(states) == max(chosen)
@@ -66,19 +66,19 @@ def test_preferred_versions_come_first_in_their_order() -> None:
     assert tried(one) == ["2.0", "4.0a1", "3.0", "1.0"]
 
 
-def test_a_preferred_version_prefers_its_local_variants() -> None:
+def test_preferred_version_prefers_its_local_variants() -> None:
     one = universe("1.2", "1.2+a", "1.2+b", "1.3")
     one.prefer("1.2")
     assert tried(one) == ["1.2+b", "1.2+a", "1.2", "1.3"]
 
 
-def test_tiers_are_emptied_one_after_the_other() -> None:
+def test_tiers_are_exhausted_in_order() -> None:
     one = universe("1.0", "2.0", "3.0rc1", "4.0", prereleases=["3.0rc1"])
     one.tiers = (0b01010, 0b10100)
     assert tried(one) == ["1.0", "3.0rc1", "4.0", "2.0"]
 
 
-def test_a_version_is_barred_for_the_first_reason_only() -> None:
+def test_only_the_first_exclusion_reason_is_kept() -> None:
     one = universe("1.0", "2.0", "3.0")
     one.bar("requires-python", "", 0b0110)
     one.bar("yanked", "", 0b0010)
@@ -87,7 +87,7 @@ def test_a_version_is_barred_for_the_first_reason_only() -> None:
     assert not one.usable
 
 
-def test_select_repairs_what_can_be_repaired() -> None:
+def test_select_repairs_legacy_specifiers() -> None:
     one = universe("1.0", "2.7", "3.0")
     assert one.select(">=2.7.*") == 0b1100
     assert one.select("") == 0b1110
@@ -96,7 +96,7 @@ def test_select_repairs_what_can_be_repaired() -> None:
         one.select(">=rubbish")
 
 
-def test_select_is_contains() -> None:
+def test_select_equals_contains() -> None:
     known = sorted(["0.9", "1.0", "1.0.post1", "1.1a1", "1.1", "1.1+x", "2.0.dev1", "2.0", "1!0.1"], key=Version)
     one = Universe("a", tuple(known))
     for operator, bound in itertools.product(
@@ -112,12 +112,12 @@ def listing(**fields: Any) -> Listing:
     return Listing("a", ("1.0", "2.0", "3.0"), **fields)
 
 
-def test_a_listing_becomes_a_universe() -> None:
+def test_listing_becomes_a_version_set() -> None:
     one = of_listing(listing(prereleases=0b1000, yanked=0b0100, barred={"platform": 0b0010}))
     assert (one.prereleases, one.yanked, one.bars, one.installed) == (0b1000, 0b0100, [("platform", "", 0b0010)], 0)
 
 
-def test_an_installed_version_is_put_in_its_place() -> None:
+def test_installed_version_is_inserted_in_order() -> None:
     one = of_listing(
         listing(prereleases=0b1000, yanked=0b0100, barred={"platform": 0b0110}, tiers=(0b1000, 0b0110)), "1.5"
     )
@@ -128,13 +128,13 @@ def test_an_installed_version_is_put_in_its_place() -> None:
 
 
 @pytest.mark.parametrize("version", ["0.1", "9.0"])
-def test_an_installed_version_at_the_ends(version: str) -> None:
+def test_installed_version_at_the_ends(version: str) -> None:
     one = of_listing(listing(barred={"platform": 0b1110}), version)
     assert one.version(one.installed) == version
     assert one.usable == 1 << one.installed
 
 
-def test_nothing_speaks_against_what_is_installed() -> None:
+def test_installed_version_is_never_excluded() -> None:
     one = of_listing(listing(prereleases=0b1000, yanked=0b1000, barred={"platform": 0b1110}), "3.0.0")
     assert one.versions == ("1.0", "2.0", "3.0")
     assert one.installed == 3
@@ -142,14 +142,14 @@ def test_nothing_speaks_against_what_is_installed() -> None:
     assert one.usable == 0b1000
 
 
-def test_universes_of_one_version() -> None:
+def test_single_version_sets() -> None:
     assert of_installed("a", "1.0").narrowed
     source = PathSource("/projects/a")
     one = of_source("a", "1.0", source)
     assert (one.source, one.versions, one.narrowed) == (source, ("1.0",), False)
 
 
-def test_a_copy_without_reasons() -> None:
+def test_copy_without_reasons() -> None:
     one = of_listing(listing(barred={"platform": 0b1110}))
     assert one.unbarred().usable == 0b1110
     assert one.usable == 0

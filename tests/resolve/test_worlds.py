@@ -47,7 +47,7 @@ def every_world(worlds: Worlds) -> Iterator[tuple[int, dict[str, str]]]:
         yield 1 << n, point
 
 
-def test_a_set_has_the_worlds_in_which_packaging_finds_the_marker_true() -> None:
+def test_set_matches_marker_evaluation_by_packaging() -> None:
     pick = random.Random(20260822)
     known = [one for one in COMPARISONS if "release" not in one]
     worlds = grid(*known)
@@ -63,7 +63,7 @@ def test_a_set_has_the_worlds_in_which_packaging_finds_the_marker_true() -> None
             assert bool(found & bit) == oracle.evaluate(environment), (marker, point)
 
 
-def test_sets_come_back_as_markers_that_mean_the_same() -> None:
+def test_set_to_marker_keeps_the_meaning() -> None:
     pick = random.Random(1)
     worlds = grid(*COMPARISONS)
     for _ in range(150):
@@ -73,7 +73,7 @@ def test_sets_come_back_as_markers_that_mean_the_same() -> None:
         assert worlds.of(parse(again)) == found, (marker, again)
 
 
-def test_sets_come_back_shorter_where_not_everything_matters() -> None:
+def test_set_to_marker_drops_irrelevant_conditions() -> None:
     pick = random.Random(2)
     worlds = grid(*COMPARISONS)
     for _ in range(150):
@@ -83,7 +83,7 @@ def test_sets_come_back_shorter_where_not_everything_matters() -> None:
         assert worlds.of(again) & care == found, (marker, str(again))
 
 
-def test_a_grid_grown_step_by_step_is_the_same_as_one_grown_at_once() -> None:
+def test_incremental_grid_equals_grid_built_at_once() -> None:
     pick = random.Random(3)
     order = list(COMPARISONS)
     pick.shuffle(order)
@@ -95,7 +95,7 @@ def test_a_grid_grown_step_by_step_is_the_same_as_one_grown_at_once() -> None:
         assert one.of(marker).bit_count() == other.of(marker).bit_count()
 
 
-def test_learning_tells_when_sets_are_void() -> None:
+def test_learning_reports_empty_sets() -> None:
     worlds = Worlds("3.8")
     assert worlds.learn(parse("python_version >= '3.10'"))
     assert not worlds.learn(parse("python_version >= '3.10'"))
@@ -143,12 +143,12 @@ SIMPLER = [
 
 
 @pytest.mark.parametrize(("marker", "simpler"), SIMPLER)
-def test_simpler(marker: str, simpler: str) -> None:
+def test_marker_simplification(marker: str, simpler: str) -> None:
     worlds = grid(marker)
     assert worlds.text(worlds.of(parse(marker)), worlds.everything) == simpler
 
 
-def test_what_does_not_matter_makes_markers_shorter() -> None:
+def test_irrelevant_conditions_shorten_markers() -> None:
     worlds = grid("python_version < '3.11'", "sys_platform == 'win32'", "python_version < '3.9'")
     windows = worlds.of(parse("sys_platform == 'win32'"))
     new = worlds.of(parse("python_version >= '3.11'"))
@@ -169,13 +169,13 @@ def test_regions_outlive_the_grid() -> None:
     assert worlds.text(after, worlds.everything) == 'python_version >= "3.10" and sys_platform != "win32"'
 
 
-def test_the_oldest_python_of_a_set() -> None:
+def test_oldest_python_of_a_set() -> None:
     worlds = grid("python_version >= '3.10'", lowest="3.8.1")
     assert worlds.lowest_python(worlds.everything) == "3.8.1"
     assert worlds.lowest_python(worlds.of(parse("python_version >= '3.10'"))) == "3.10.0"
 
 
-def test_too_many_odd_comparisons_are_taken_for_true() -> None:
+def test_excess_of_unusual_comparisons_counts_as_true() -> None:
     odd = [f"platform_version == '{i}'" for i in range(30)]
     worlds = grid(*odd)
     assert worlds.everything.bit_length() <= 100_000
@@ -183,6 +183,6 @@ def test_too_many_odd_comparisons_are_taken_for_true() -> None:
     assert worlds.of(parse(odd[0])) != worlds.everything
 
 
-def test_extras_are_settled_before() -> None:
+def test_extras_are_resolved_first() -> None:
     assert str(plain("extra == 'a' and os_name == 'nt'", ("a",))) == 'os_name == "nt"'
     assert plain("extra == 'a' and os_name == 'nt'") is NEVER

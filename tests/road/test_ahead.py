@@ -1,4 +1,4 @@
-"""Wheels that leave no choice come while the rest is resolved; what comes in vain is noticed by nobody."""
+"""Wheels without alternatives are downloaded while the rest is resolved; unneeded downloads are invisible."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def at_once(index: IndexServer, cw: Cw, *words: str) -> tuple[Ran, bool]:
     return ran, came[0]
 
 
-def test_the_wheel_of_an_exact_pin_comes_before_everything_is_resolved(index: IndexServer, cw: Cw) -> None:
+def test_exact_pin_is_downloaded_during_resolution(index: IndexServer, cw: Cw) -> None:
     ran, came = at_once(index, cw, "demo==1.0")
     assert came
     assert "Prepared 2 packages" in ran.ok().err
@@ -79,16 +79,14 @@ def test_the_wheel_of_an_exact_pin_comes_before_everything_is_resolved(index: In
     [("demo<2",), ("demo==1.0", "--dry-run"), ("demo==1.0", "--only-deps"), ("demo==1.*",)],
     ids=" ".join,
 )
-def test_nothing_comes_ahead_where_there_is_a_choice_or_no_need(
-    index: IndexServer, cw: Cw, words: tuple[str, ...]
-) -> None:
+def test_open_choice_or_no_need_prefetches_nothing(index: IndexServer, cw: Cw, words: tuple[str, ...]) -> None:
     ran, came = at_once(index, cw, *words)
     ran.ok()
     assert not came
     assert bool(index.seen(DEMO)) == (len(words) == 1)
 
 
-def test_what_is_installed_or_in_the_store_does_not_come(index: IndexServer, cw: Cw) -> None:
+def test_installed_or_stored_packages_are_not_prefetched(index: IndexServer, cw: Cw) -> None:
     install(cw, "demo==1.0").ok()
     index.add(wheel_filename("more", "1.0"), wheel_bytes("more", "1.0", {"more.py": ""}, requires=["lib"]))
     ran = install(cw, "demo==1.0", "more==1.0", "--refresh")
@@ -99,7 +97,7 @@ def test_what_is_installed_or_in_the_store_does_not_come(index: IndexServer, cw:
     assert len(index.seen(DEMO)) == 1
 
 
-def test_a_resolution_that_fails_gives_up_what_is_on_its_way(index: IndexServer, cw: Cw) -> None:
+def test_failed_resolution_cancels_prefetches(index: IndexServer, cw: Cw) -> None:
     wheel = Hold()
     index.script(DEMO, wheel)
     index.script("/simple/lib/", Always(Status(404)))
@@ -113,7 +111,7 @@ def test_a_resolution_that_fails_gives_up_what_is_on_its_way(index: IndexServer,
 
 
 @pytest.mark.parametrize(("step", "code"), [(Status(403), 1), (Status(500), 2), (Corrupt(), 1)], ids=str)
-def test_a_wheel_that_cannot_come_ahead_is_told_of_once_as_ever(
+def test_failed_prefetch_is_reported_once_as_usual(
     index: IndexServer, cw: Cw, step: Status | Corrupt, code: int
 ) -> None:
     index.script(DEMO, Always(step))
@@ -126,7 +124,7 @@ def test_a_wheel_that_cannot_come_ahead_is_told_of_once_as_ever(
     assert temporary(cw.store) == []
 
 
-def test_trouble_that_concerns_the_first_attempt_alone_is_not_noticed(index: IndexServer, cw: Cw) -> None:
+def test_transient_prefetch_failure_is_silent(index: IndexServer, cw: Cw) -> None:
     page = Hold()  # or the resolution may be over before anything was begun
     index.script("/simple/lib/", page)
     index.script(DEMO, Status(403))
@@ -143,7 +141,7 @@ def test_trouble_that_concerns_the_first_attempt_alone_is_not_noticed(index: Ind
     assert [seen.status for seen in index.seen(DEMO)] == [403, 200]
 
 
-def test_a_hash_that_is_demanded_is_held_against_what_came(index: IndexServer, cw: Cw) -> None:
+def test_required_hash_is_checked_on_prefetch(index: IndexServer, cw: Cw) -> None:
     cw.write("wrong.txt", f"demo==1.0 --hash sha256:{'0' * 64}\nlib==1.0 --hash sha256:{'0' * 64}\n")
     assert "hash" in install(cw, "-r", "wrong.txt").failed(1).err
     assert index.seen(DEMO) == []

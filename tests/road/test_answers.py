@@ -1,6 +1,6 @@
 """road/answers.py: an answer that is remembered is the one that would be found out, or it is not used.
 
-Whether an answer was recalled is seen by forging the remembered one: what the forger wrote comes out if it was believed.
+Whether an answer was recalled is seen by forging the remembered one: the forged text comes out if the answer was reused.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def forge(user: Cw, old: str = "pin\tlib\t2.0", new: str = "pin\tlib\t1.0") -> N
 HONEST, FORGED = "app==1.0\nlib==2.0\n", "app==1.0\nlib==1.0\n"
 
 
-def test_an_answer_is_recalled(user: Cw, index: IndexServer) -> None:
+def test_resolution_is_reused(user: Cw, index: IndexServer) -> None:
     assert compiled(user) == HONEST
     asked = len(index.log)
     forge(user)
@@ -76,7 +76,7 @@ def test_an_answer_is_recalled(user: Cw, index: IndexServer) -> None:
     assert len(index.log) == asked
 
 
-def test_an_answer_is_recalled_with_its_files(user: Cw) -> None:
+def test_resolution_is_reused_with_its_files(user: Cw) -> None:
     user("pip", "install", "-p", "v", "-r", "app.in").ok()
     user("venv", "w").ok()
     forge(user)
@@ -86,7 +86,7 @@ def test_an_answer_is_recalled_with_its_files(user: Cw) -> None:
     assert os.path.isdir(os.path.join(user.site("w"), "lib-2.0.dist-info"))
 
 
-def test_notes_and_hashes_are_as_without_memory(user: Cw) -> None:
+def test_notes_and_hashes_are_the_same_without_cache(user: Cw) -> None:
     words = ("pip", "compile", "-p", "v", "--generate-hashes", "--emit-index-annotation", "app.in")
     first = user(*words).ok().out
     assert answers(user)
@@ -95,7 +95,7 @@ def test_notes_and_hashes_are_as_without_memory(user: Cw) -> None:
     assert "--hash=sha256:" in first
 
 
-def test_a_warning_is_said_again(user: Cw, index: IndexServer, tmp_path: Path) -> None:
+def test_warnings_are_repeated(user: Cw, index: IndexServer, tmp_path: Path) -> None:
     path = make_wheel(tmp_path / "wheels", "old", "1.0", {"old.py": ""})
     index.add(os.path.basename(path), path, yanked="a mistake")
     user.write("app.in", "old==1.0\n")
@@ -127,7 +127,7 @@ def test_a_warning_is_said_again(user: Cw, index: IndexServer, tmp_path: Path) -
     ],
     ids=" ".join,
 )
-def test_another_question_is_resolved(user: Cw, words: tuple[str, ...]) -> None:
+def test_other_request_is_resolved(user: Cw, words: tuple[str, ...]) -> None:
     user.write("narrow.txt", "lib>1\n")
     user.write("other.in", "\napp\n")
     os.mkdir(user.path("empty"))
@@ -142,7 +142,7 @@ def test_another_question_is_resolved(user: Cw, words: tuple[str, ...]) -> None:
     assert honest == HONEST
 
 
-def test_a_page_that_was_asked_for_again_ends_its_answers(user: Cw, index: IndexServer, tmp_path: Path) -> None:
+def test_refetched_page_invalidates_the_resolution(user: Cw, index: IndexServer, tmp_path: Path) -> None:
     compiled(user)
     offer(index, tmp_path, "lib", "3.0", [])
     user("pip", "install", "-p", "v", "--dry-run", "--refresh-package", "lib", "lib").ok()
@@ -163,7 +163,7 @@ def written_anew(user: Cw, name: str, old: bytes = b"", new: bytes = b"") -> Non
     os.rename(copy, page)
 
 
-def test_a_record_that_was_written_anew_and_says_the_same_keeps_its_answers(user: Cw, index: IndexServer) -> None:
+def test_rewritten_equal_record_keeps_the_resolution(user: Cw, index: IndexServer) -> None:
     compiled(user)
     forge(user)
     asked = len(index.log)
@@ -184,7 +184,7 @@ def test_a_record_that_was_written_anew_and_says_the_same_keeps_its_answers(user
     ],
     ids=["version", "status", "python"],
 )
-def test_a_record_that_says_something_else_ends_its_answers(user: Cw, old: bytes, new: bytes) -> None:
+def test_changed_record_invalidates_the_resolution(user: Cw, old: bytes, new: bytes) -> None:
     compiled(user)
     forge(user)
     written_anew(user, "lib", old, new)
@@ -199,9 +199,7 @@ def hasty(index: IndexServer) -> IndexServer:
     return index
 
 
-def test_an_answer_whose_time_is_over_is_confirmed_by_asking_for_all_pages_at_once(
-    user: Cw, hasty: IndexServer
-) -> None:
+def test_expired_resolution_is_revalidated_by_all_pages_at_once(user: Cw, hasty: IndexServer) -> None:
     compiled(user)
     forge(user)
     for _ in range(2):
@@ -211,7 +209,7 @@ def test_an_answer_whose_time_is_over_is_confirmed_by_asking_for_all_pages_at_on
         assert all("if-none-match" in one.headers for one in hasty.log[asked:])
 
 
-def test_an_answer_that_was_confirmed_holds_for_as_long_as_its_pages(user: Cw, hasty: IndexServer) -> None:
+def test_revalidated_resolution_lasts_as_long_as_its_pages(user: Cw, hasty: IndexServer) -> None:
     compiled(user)
     forge(user)
     hasty.page_headers = {"cache-control": "max-age=600"}
@@ -221,16 +219,14 @@ def test_an_answer_that_was_confirmed_holds_for_as_long_as_its_pages(user: Cw, h
     assert len(hasty.log) == asked
 
 
-def test_an_answer_is_not_confirmed_by_pages_that_say_something_new(
-    user: Cw, hasty: IndexServer, tmp_path: Path
-) -> None:
+def test_changed_pages_do_not_revalidate_a_resolution(user: Cw, hasty: IndexServer, tmp_path: Path) -> None:
     compiled(user)
     forge(user)
     offer(hasty, tmp_path, "lib", "3.0", [])
     assert compiled(user) == "app==1.0\nlib==3.0\n"
 
 
-def test_an_answer_is_not_confirmed_by_an_index_that_has_a_project_no_more(user: Cw, hasty: IndexServer) -> None:
+def test_project_missing_on_index_does_not_revalidate(user: Cw, hasty: IndexServer) -> None:
     compiled(user)
     forge(user)
     hasty.script("/simple/lib/", Always(Status(404)))
@@ -239,13 +235,13 @@ def test_an_answer_is_not_confirmed_by_an_index_that_has_a_project_no_more(user:
     assert "lib" in ran.err
 
 
-def test_pages_that_must_be_asked_for_each_time_make_no_answer(user: Cw, index: IndexServer) -> None:
+def test_pages_without_lifetime_are_not_cached(user: Cw, index: IndexServer) -> None:
     index.page_headers = {"cache-control": "no-store"}
     assert compiled(user) == HONEST
     assert not answers(user)
 
 
-def test_what_is_installed_and_would_be_looked_at_ends_an_answer(user: Cw) -> None:
+def test_relevant_installed_package_invalidates(user: Cw) -> None:
     user("venv", "other").ok()
     user("pip", "install", "-p", "other", "lib<2").ok()
     for path in answers(user):
@@ -257,7 +253,7 @@ def test_what_is_installed_and_would_be_looked_at_ends_an_answer(user: Cw) -> No
     assert answers(user) == [path]
 
 
-def test_what_is_installed_and_has_no_part_in_it_leaves_an_answer(user: Cw, index: IndexServer, tmp_path: Path) -> None:
+def test_irrelevant_installed_package_keeps_the_resolution(user: Cw, index: IndexServer, tmp_path: Path) -> None:
     offer(index, tmp_path, "aside", "1.0", [])
     user("venv", "other").ok()
     user("pip", "install", "-p", "other", "aside").ok()
@@ -272,7 +268,7 @@ def test_what_is_installed_and_has_no_part_in_it_leaves_an_answer(user: Cw, inde
 @pytest.mark.parametrize(
     "damage", [b"", b"\xff\xfe", b"commonwheel-answer\t1\n", None], ids=["none", "bytes", "head", "cut"]
 )
-def test_damaged_answers_are_not_believed(user: Cw, damage: bytes | None) -> None:
+def test_damaged_resolutions_are_ignored(user: Cw, damage: bytes | None) -> None:
     compiled(user)
     (path,) = answers(user)
     path.write_bytes(path.read_bytes()[:-7] if damage is None else damage)
@@ -289,26 +285,26 @@ def test_damaged_answers_are_not_believed(user: Cw, damage: bytes | None) -> Non
         ("sha256:", ""),
     ],
 )
-def test_sealed_nonsense_is_not_believed(user: Cw, old: str, new: str) -> None:
+def test_sealed_nonsense_is_ignored(user: Cw, old: str, new: str) -> None:
     compiled(user)
     forge(user, old, new)
     assert compiled(user) == HONEST
 
 
-def test_an_index_with_credentials_makes_no_answer(user: Cw, index: IndexServer) -> None:
+def test_index_with_credentials_is_not_cached(user: Cw, index: IndexServer) -> None:
     index.users = {"me": "secret"}
     url = f"{index.root}/simple/".replace("://", "://me:secret@")
     assert user("pip", "compile", "-p", "v", "--no-header", "--default-index", url, "app.in").ok().out
     assert not answers(user)
 
 
-def test_a_source_makes_no_answer(user: Cw) -> None:
+def test_direct_source_is_not_cached(user: Cw) -> None:
     user.write("app.in", "app\nlib @ ./wheels/lib-1.0-py3-none-any.whl\n")
     compiled(user)
     assert not answers(user)
 
 
-def test_a_recalled_answer_loads_neither_solver_nor_pages(user: Cw) -> None:
+def test_reused_resolution_loads_neither_solver_nor_pages(user: Cw) -> None:
     compiled(user)
     code = (
         f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n"

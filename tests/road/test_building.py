@@ -19,7 +19,7 @@ def inputs(environ: dict[str, str] | None = None, **given: Any) -> BuildInputs:
     return BuildInputs(settings, environ or {}, lambda: python, made["config_settings"], made["build_constraints"])
 
 
-def test_settings_are_for_all_for_one_or_for_a_line() -> None:
+def test_config_settings_for_all_one_or_a_line() -> None:
     made = inputs(
         config_settings=(
             (Requirement("named"), "line", "1"),
@@ -38,7 +38,7 @@ def test_settings_are_for_all_for_one_or_for_a_line() -> None:
     }
 
 
-def test_a_key_that_is_repeated_makes_a_list() -> None:
+def test_repeated_key_makes_a_list() -> None:
     settings = Settings({"config-settings": ["a=1", "b=x", "a=2", "a=3", "flag"]}, {}, "/", lambda *_: {})
     made = BuildInputs(settings, {}, lambda: PYTHON)
     assert made.settings()[0] == {"a": ["1", "2", "3"], "b": "x", "flag": ""}
@@ -58,7 +58,7 @@ def test_a_key_that_is_repeated_makes_a_list() -> None:
     ],
     ids=lambda changed: next(iter(changed)),
 )
-def test_what_a_wheel_depends_on_makes_another_key(changed: dict[str, Any]) -> None:
+def test_build_inputs_change_the_key(changed: dict[str, Any]) -> None:
     environ = changed.pop("environ", None)
     assert inputs(environ, **changed).key("demo") != inputs().key("demo")
 
@@ -72,17 +72,17 @@ def test_what_a_wheel_depends_on_makes_another_key(changed: dict[str, Any]) -> N
     ],
     ids=lambda changed: next(iter(changed)),
 )
-def test_what_a_wheel_does_not_depend_on_makes_the_same(changed: dict[str, Any]) -> None:
+def test_irrelevant_inputs_keep_the_key(changed: dict[str, Any]) -> None:
     environ = changed.pop("environ", None)
     assert inputs(environ, **changed).key("demo") == inputs().key("demo")
 
 
-def test_settings_of_a_place_are_for_that_place() -> None:
+def test_settings_of_a_source_apply_to_it_only() -> None:
     made = inputs(config_settings=((Requirement("", source=PathSource("/p/demo")), "a", "1"),))
     assert made.key("demo", "/p/demo") != made.key("demo", "/p/other")
 
 
-def test_what_must_not_be_built_is_named_with_the_reason() -> None:
+def test_forbidden_build_is_named_with_the_reason() -> None:
     assert inputs().forbidden("demo") is None
     assert "`--no-build`" in (inputs(no_build=True).forbidden("") or "")
     made = inputs(no_build_package=["De.Mo"])
@@ -91,5 +91,5 @@ def test_what_must_not_be_built_is_named_with_the_reason() -> None:
     assert made.forbidden("") is None
 
 
-def test_a_place_is_told_without_secrets() -> None:
+def test_source_is_shown_without_secrets() -> None:
     assert place_of(VcsSource("git", SafeUrl("https://me:x@host.example/r"))) == "https://host.example/r"

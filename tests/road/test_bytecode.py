@@ -79,7 +79,7 @@ def images(cw: Cw) -> list[str]:
 
 
 @pytest.mark.parametrize("mode", ["copy", "hardlink", "symlink", "clone", "auto", "fold", "hardlink!"])
-def test_what_was_compiled_once_serves_every_environment(cw: Cw, mode: str) -> None:
+def test_compiled_bytecode_serves_every_environment(cw: Cw, mode: str) -> None:
     assert "Bytecode compiled 8 files in" in install(cw, "lib", mode=mode).err
     (image,) = images(cw)
     in_store = compiled(image)
@@ -107,7 +107,7 @@ def test_what_was_compiled_once_serves_every_environment(cw: Cw, mode: str) -> N
     assert compiled(image) == in_store
 
 
-def test_without_the_option_images_are_for_folded_packages_alone(cw: Cw) -> None:
+def test_without_the_option_only_folded_packages_have_images(cw: Cw) -> None:
     install(cw, "lib")
     cw("pip", "uninstall", "-p", "v", "lib").ok()
     cw("pip", "install", "-p", "v", "lib", "--link-mode", "hardlink").ok()
@@ -116,7 +116,7 @@ def test_without_the_option_images_are_for_folded_packages_alone(cw: Cw) -> None
     read_from_bytecode(cw, "lib", "alone")
 
 
-def test_an_upgrade_changes_bytecode_with_its_modules(cw: Cw) -> None:
+def test_upgrade_replaces_bytecode_with_its_modules(cw: Cw) -> None:
     install(cw, "lib==1.0")
     old = compiled(cw.site())
     install(cw, "lib==2.0")
@@ -134,7 +134,7 @@ def test_an_upgrade_changes_bytecode_with_its_modules(cw: Cw) -> None:
 
 
 @pytest.mark.parametrize("mode", ["copy", "fold"])
-def test_of_two_with_one_path_the_later_brings_its_bytecode_and_nothing_more_is_told(cw: Cw, mode: str) -> None:
+def test_clash_last_package_wins_bytecode(cw: Cw, mode: str) -> None:
     ran = install(cw, "lib", "other", mode=mode)
     (warning,) = [line for line in ran.err.splitlines() if line.startswith("warning")]
     assert "tests/__init__.py" in warning
@@ -146,14 +146,14 @@ def test_of_two_with_one_path_the_later_brings_its_bytecode_and_nothing_more_is_
     assert said.stdout == "any\n"
 
 
-def test_bytecode_that_stands_in_the_way_is_replaced_without_a_word(cw: Cw) -> None:
+def test_existing_bytecode_is_replaced_silently(cw: Cw) -> None:
     stale = cw.write(f"{os.path.relpath(cw.site(), cw.cwd)}/__pycache__/alone.cpython-311.pyc", "old")
     assert "warning" not in install(cw, "lib").err
     assert Path(cw.path(stale)).stat().st_size > 3 or not stale.endswith(tuple(compiled(cw.site())))
 
 
 @pytest.mark.parametrize("mode", ["copy", "fold"])
-def test_whoever_wants_hashes_compiles_for_himself(cw: Cw, mode: str) -> None:
+def test_hash_based_bytecode_is_compiled_per_environment(cw: Cw, mode: str) -> None:
     install(cw, "lib", mode=mode, PYC_INVALIDATION_MODE="CHECKED_HASH")
     assert len(images(cw)) == (mode == "fold")
     for path in compiled(cw.site()):
@@ -163,7 +163,7 @@ def test_whoever_wants_hashes_compiles_for_himself(cw: Cw, mode: str) -> None:
         assert flags == (0 if folded else 3), path
 
 
-def test_a_store_that_takes_nothing_is_no_error(cw: Cw) -> None:
+def test_refusing_store_is_no_error(cw: Cw) -> None:
     cw("pip", "install", "-p", "v", "lib").ok()
     refused = []
 
@@ -184,7 +184,7 @@ def test_a_store_that_takes_nothing_is_no_error(cw: Cw) -> None:
     assert images(cw) == []
 
 
-def test_no_image_is_made_of_a_damaged_entry(cw: Cw) -> None:
+def test_damaged_entry_gets_no_image(cw: Cw) -> None:
     cw("pip", "install", "-p", "v", "lib", "--link-mode", "copy").ok()
     (path,) = Path(cw.store, "v1", "entries").glob("*/*/tree/lib/__init__.py")
     path.chmod(0o644)
@@ -195,7 +195,7 @@ def test_no_image_is_made_of_a_damaged_entry(cw: Cw) -> None:
     read_from_bytecode(cw, *MODULES)
 
 
-def test_a_damaged_image_is_made_again(cw: Cw) -> None:
+def test_damaged_image_is_recreated(cw: Cw) -> None:
     install(cw, "lib")
     (image,) = images(cw)
     (path,) = Path(image, "lib", "__pycache__").glob("inner.*")
@@ -205,7 +205,7 @@ def test_a_damaged_image_is_made_again(cw: Cw) -> None:
     read_from_bytecode(cw, *MODULES)
 
 
-def test_a_target_directory_has_its_bytecode_too(cw: Cw) -> None:
+def test_target_directory_has_bytecode_too(cw: Cw) -> None:
     words = ("pip", "install", "--target", "t", "lib", "--compile-bytecode", "--link-mode", "copy")
     for told in ("Bytecode compiled 8 files", "Bytecode of 1 package was in the store"):
         assert told in cw(*words, "--reinstall").ok().err

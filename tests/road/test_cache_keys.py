@@ -37,7 +37,7 @@ def changes(root: Path, name: str) -> bool:
     return made_of(root) != before
 
 
-def test_without_keys_the_files_that_describe_a_project_count(tmp_path: Path) -> None:
+def test_without_keys_project_files_count(tmp_path: Path) -> None:
     write_tree(tmp_path, {"pyproject.toml": "", "setup.py": "", "setup.cfg": "", "module.py": ""})
     assert all(changes(tmp_path, name) for name in ("pyproject.toml", "setup.py", "setup.cfg"))
     assert not changes(tmp_path, "module.py")
@@ -49,7 +49,7 @@ def test_without_keys_the_files_that_describe_a_project_count(tmp_path: Path) ->
     assert made_of(tmp_path) == before
 
 
-def test_a_directory_that_nothing_describes_has_no_identity(tmp_path: Path) -> None:
+def test_directory_without_project_files_has_no_identity(tmp_path: Path) -> None:
     assert made_of(tmp_path) == ""
 
 
@@ -70,7 +70,7 @@ def test_a_directory_that_nothing_describes_has_no_identity(tmp_path: Path) -> N
     ],
 )
 @pytest.mark.parametrize("tool", ["uv", "cw"])
-def test_files_count_as_the_project_says(
+def test_files_count_as_the_project_configures(
     tmp_path: Path, keys: str, counts: list[str], not_: list[str], tool: str
 ) -> None:
     keyed(tmp_path, keys, tool)
@@ -78,20 +78,20 @@ def test_files_count_as_the_project_says(
     assert not any(changes(tmp_path, name) for name in not_)
 
 
-def test_a_new_file_that_a_pattern_means_counts(tmp_path: Path) -> None:
+def test_new_file_matching_a_pattern_counts(tmp_path: Path) -> None:
     keyed(tmp_path, '[{ file = "**/*.c" }]')
     before = made_of(tmp_path)
     (tmp_path / "src/new.c").write_text("")
     assert made_of(tmp_path) != before
 
 
-def test_a_link_to_a_directory_is_not_followed(tmp_path: Path) -> None:
+def test_symlinked_directory_is_not_followed(tmp_path: Path) -> None:
     keyed(tmp_path, '[{ file = "**/*.c" }]')
     (tmp_path / "src/loop").symlink_to(tmp_path)
     assert "loop" not in made_of(tmp_path)
 
 
-def test_a_directory_counts_by_being_there(tmp_path: Path) -> None:
+def test_directory_counts_by_existence(tmp_path: Path) -> None:
     keyed(tmp_path, '[{ dir = "data" }]')
     before = made_of(tmp_path)
     (tmp_path / "data").mkdir()
@@ -101,13 +101,13 @@ def test_a_directory_counts_by_being_there(tmp_path: Path) -> None:
     assert made_of(tmp_path) == after
 
 
-def test_a_variable_counts_by_its_value(tmp_path: Path) -> None:
+def test_variable_counts_by_its_value(tmp_path: Path) -> None:
     keyed(tmp_path, '[{ env = "FLAVOUR" }]')
     assert len({made_of(tmp_path), made_of(tmp_path, FLAVOUR="a"), made_of(tmp_path, FLAVOUR="b")}) == 3
     assert made_of(tmp_path, OTHER="x") == made_of(tmp_path)
 
 
-def test_cw_has_the_word_before_uv(tmp_path: Path) -> None:
+def test_cw_table_wins_over_uv_table(tmp_path: Path) -> None:
     text = '[tool.cw]\ncache-keys = ["other.txt"]\n[tool.uv]\ncache-keys = ["src/a.c"]\n'
     write_tree(keyed(tmp_path, "[]"), {"pyproject.toml": text})
     assert changes(tmp_path, "other.txt")
@@ -115,7 +115,7 @@ def test_cw_has_the_word_before_uv(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keys", ["[{ git = true }]", "[{ git = { commit = true } }]"])
-def test_a_commit_counts(tmp_path: Path, keys: str) -> None:
+def test_commit_counts(tmp_path: Path, keys: str) -> None:
     keyed(tmp_path / "repo/project", keys)
     first = repository(tmp_path / "repo", {})
     before = made_of(tmp_path / "repo/project")
@@ -130,7 +130,7 @@ def test_a_commit_counts(tmp_path: Path, keys: str) -> None:
     assert first in made_of(tmp_path / "repo/project")
 
 
-def test_tags_count_where_that_is_wanted(tmp_path: Path) -> None:
+def test_tags_count_if_configured(tmp_path: Path) -> None:
     keyed(tmp_path, "[{ git = { commit = true, tags = true } }]")
     repository(tmp_path, {})
     before = made_of(tmp_path)
@@ -141,7 +141,7 @@ def test_tags_count_where_that_is_wanted(tmp_path: Path) -> None:
     assert made_of(tmp_path) == after
 
 
-def test_a_second_work_tree_has_its_own_commit(tmp_path: Path) -> None:
+def test_second_work_tree_has_its_own_commit(tmp_path: Path) -> None:
     keyed(tmp_path / "repo", "[{ git = true }]")
     repository(tmp_path / "repo", {})
     git(tmp_path / "repo", "worktree", "add", "--quiet", "-b", "other", str(tmp_path / "second"))
@@ -150,7 +150,7 @@ def test_a_second_work_tree_has_its_own_commit(tmp_path: Path) -> None:
     assert second not in made_of(tmp_path / "repo")
 
 
-def test_without_a_repository_there_is_no_commit(tmp_path: Path) -> None:
+def test_without_repository_there_is_no_commit(tmp_path: Path) -> None:
     keyed(tmp_path, "[{ git = { commit = true, tags = true } }]")
     assert "git commit" in made_of(tmp_path)
 
@@ -167,7 +167,7 @@ def test_without_a_repository_there_is_no_commit(tmp_path: Path) -> None:
         "[{ git = { commit = 1 } }]",
     ],
 )
-def test_keys_that_say_nothing_are_told(tmp_path: Path, keys: str) -> None:
+def test_invalid_keys_are_reported(tmp_path: Path, keys: str) -> None:
     keyed(tmp_path, keys)
     with pytest.raises(BadCacheKeys) as caught:
         made_of(tmp_path)

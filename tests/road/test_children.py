@@ -3,7 +3,6 @@
 import os
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from commonwheel.build import speech
 from commonwheel.road.children import Children
 from commonwheel.road.side_by_side import Halted
+from kit.processes import until, until_gone
 
 ENVIRON = {"PATH": os.environ["PATH"]}
 
@@ -20,20 +20,8 @@ def sleeper(tmp_path: Path) -> list[str]:
     return ["sh", "-c", f"sleep 60 & echo $! > {tmp_path}/pid; wait"]
 
 
-def gone(pid: int) -> bool:
-    for _ in range(200):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-            return True
-        time.sleep(0.02)
-    return False
-
-
 @pytest.mark.parametrize("way", ["build", "git"])
-def test_another_thread_ends_a_command_with_all_that_it_started(tmp_path: Path, way: str) -> None:
+def test_another_thread_ends_a_command_and_its_children(tmp_path: Path, way: str) -> None:
     children, caught = Children(1, lambda: speech.call), []
 
     def work() -> None:
@@ -48,15 +36,14 @@ def test_another_thread_ends_a_command_with_all_that_it_started(tmp_path: Path, 
     thread = threading.Thread(target=work)
     thread.start()
     pid = tmp_path / "pid"
-    while not (pid.exists() and pid.read_text()):
-        time.sleep(0.01)
+    assert until(lambda: pid.exists() and pid.read_text())
     children.halt()
-    thread.join(10)
+    thread.join(60)
     assert len(caught) == 1
-    assert gone(int(pid.read_text()))
+    assert until_gone(int(pid.read_text()))
 
 
-def test_nothing_begins_any_more_once_it_is_over(tmp_path: Path) -> None:
+def test_nothing_starts_after_halt(tmp_path: Path) -> None:
     children = Children(1, lambda: speech.call)
     children.halt()
     with pytest.raises(Halted):
@@ -66,7 +53,7 @@ def test_nothing_begins_any_more_once_it_is_over(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
-def test_no_more_builds_than_there_are_places_run_at_a_time(tmp_path: Path) -> None:
+def test_parallel_builds_are_limited(tmp_path: Path) -> None:
     children = Children(2, lambda: speech.call)
     code = (
         "import os, sys, time; open(f'in-{os.getpid()}', 'w').close()\n"
@@ -92,7 +79,7 @@ def test_no_more_builds_than_there_are_places_run_at_a_time(tmp_path: Path) -> N
     assert max(seen) <= 2
 
 
-def test_who_waits_for_a_place_is_ended_too(tmp_path: Path) -> None:
+def test_waiting_build_is_halted_too(tmp_path: Path) -> None:
     children, caught = Children(1, lambda: speech.call), []
     pid = tmp_path / "pid"
 
@@ -105,22 +92,21 @@ def test_who_waits_for_a_place_is_ended_too(tmp_path: Path) -> None:
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
         thread.start()
-    while not (pid.exists() and pid.read_text()):
-        time.sleep(0.01)
+    assert until(lambda: pid.exists() and pid.read_text())
     children.halt()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert len(caught) == 2
 
 
-def test_what_a_build_leaves_running_is_ended(tmp_path: Path) -> None:
+def test_processes_left_by_a_build_are_ended(tmp_path: Path) -> None:
     words = ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"]
     said: list[bytes] = []
     assert Children(1, lambda: speech.call).build(words, cwd=str(tmp_path), env=ENVIRON, on_line=said.append) == 0
-    assert gone(int(said[0]))
+    assert until_gone(int(said[0]))
 
 
-def test_git_tells_its_status_and_what_it_said(tmp_path: Path) -> None:
+def test_git_returns_status_and_output(tmp_path: Path) -> None:
     status, said = Children(1, lambda: speech.call).git(
         ["sh", "-c", "echo out; echo err >&2; exit 3"], str(tmp_path), ENVIRON
     )

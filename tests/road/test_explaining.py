@@ -1,5 +1,7 @@
 """What is added to a bare reason, from the files of a catalogue."""
 
+from typing import Any
+
 import pytest
 
 from commonwheel.errors import CommonwheelError
@@ -8,11 +10,11 @@ from commonwheel.model import Candidate, SafeUrl
 from commonwheel.road.explaining import Explainer
 
 
-def file(name: str = "lib-1.0-py3-none-any.whl", **fields: object) -> Candidate:
+def file(name: str = "lib-1.0-py3-none-any.whl", **fields: Any) -> Candidate:
     return Candidate("lib", "1.0", "wheel", name, SafeUrl(f"https://files.example/{name}"), **fields)
 
 
-class Offers:
+class FakeCatalogue:
     def __init__(self, *files: Candidate) -> None:
         self._files = files
 
@@ -43,20 +45,20 @@ class Offers:
     ],
 )  # fmt: skip
 def test_details(files: list[Candidate], reason: str, said: str) -> None:
-    assert Explainer(Offers(*files))("lib", "1.0", reason) == said
+    assert Explainer(FakeCatalogue(*files))("lib", "1.0", reason) == said
 
 
-def test_what_cannot_be_found_out_is_left_out() -> None:
-    assert Explainer(Offers(file()))("lib", "broken", "yanked") == ""
+def test_unavailable_details_are_omitted() -> None:
+    assert Explainer(FakeCatalogue(file()))("lib", "broken", "yanked") == ""
 
 
-def test_why_a_version_may_be_missing() -> None:
+def test_reasons_for_a_missing_version() -> None:
     one, two = (Index(SafeUrl(f"https://{name}.example")) for name in "ab")
     local = Index(SafeUrl("file:///opt/simple"), beside=True)
     hidden = Index(SafeUrl("https://c.example"), "c", explicit=True)
-    assert Explainer(Offers(), [one])("lib", ">2", "missing") == ""
-    assert Explainer(Offers(), [local, one, hidden])("lib", ">2", "missing") == ""
-    assert "unsafe-best-match" in Explainer(Offers(), [one, two])("lib", ">2", "missing")
-    assert Explainer(Offers(), [one, two], strategy="unsafe-best-match")("lib", ">2", "missing") == ""
-    assert "--offline" in Explainer(Offers(), [one, two], offline=True)("lib", ">2", "missing")
-    assert "--no-index" in Explainer(Offers(), [])("lib", ">2", "missing")
+    assert Explainer(FakeCatalogue(), [one])("lib", ">2", "missing") == ""
+    assert Explainer(FakeCatalogue(), [local, one, hidden])("lib", ">2", "missing") == ""
+    assert "unsafe-best-match" in Explainer(FakeCatalogue(), [one, two])("lib", ">2", "missing")
+    assert Explainer(FakeCatalogue(), [one, two], strategy="unsafe-best-match")("lib", ">2", "missing") == ""
+    assert "--offline" in Explainer(FakeCatalogue(), [one, two], offline=True)("lib", ">2", "missing")
+    assert "--no-index" in Explainer(FakeCatalogue(), [])("lib", ">2", "missing")

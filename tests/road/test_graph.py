@@ -1,19 +1,24 @@
 """Who needs whom among what is installed, and what of it does not fit."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
-from commonwheel.model import Target
+from commonwheel.model import Environment, Installed, Target
 from commonwheel.road.graph import Graph, problems, written
 from kit.cli import Cw
 from kit.wheels import make_wheel
 
+Show = Callable[[dict[str, list[str]]], tuple[tuple[Installed, ...], Environment]]
+
 
 @pytest.fixture
-def shown(tmp_path):
+def shown(tmp_path: Path) -> Show:
     """Install wheels of a dictionary with cw, and return what is installed, and where."""
     cw = Cw(tmp_path)
 
-    def show(wheels):
+    def show(wheels: dict[str, list[str]]) -> tuple[tuple[Installed, ...], Environment]:
         for name, requires in wheels.items():
             project, _, version = name.partition("==")
             make_wheel(
@@ -33,7 +38,7 @@ def shown(tmp_path):
     return show
 
 
-def test_edges_are_those_that_hold_here(shown):
+def test_edges_that_apply_here(shown: Show) -> None:
     installed, environment = shown(
         {"app": ["lib>1 ; python_version > '3'", "win ; sys_platform == 'win32'", "extra ; extra == 'fast'"], "lib": []}
     )
@@ -42,7 +47,7 @@ def test_edges_are_those_that_hold_here(shown):
     assert [name for name, _ in Graph(installed, environment, elsewhere).nodes["app"].needs] == ["lib", "win"]
 
 
-def test_an_extra_counts_when_somebody_asks_for_it(shown):
+def test_extra_counts_where_requested(shown: Show) -> None:
     installed, environment = shown(
         {"app": ["lib[all]"], "lib": ["lib[fast] ; extra == 'all'", "quick>2 ; extra == 'fast'"], "quick": []}
     )
@@ -51,7 +56,7 @@ def test_an_extra_counts_when_somebody_asks_for_it(shown):
     assert graph.wanted_by("quick") == {"lib"}
 
 
-def test_roots_and_circles(shown):
+def test_roots_and_cycles(shown: Show) -> None:
     installed, environment = shown({"app": ["lib"], "lib": [], "hen": ["egg"], "egg": ["hen"]})
     graph = Graph(installed, environment)
     assert graph.roots(inverted=False) == ["app", "egg"]
@@ -59,7 +64,7 @@ def test_roots_and_circles(shown):
     assert graph.roots(inverted=False, without={"app"}) == ["lib", "egg"]
 
 
-def test_problems_are_told_in_uvs_words(shown):
+def test_problems_are_worded_as_in_uv(shown: Show) -> None:
     installed, environment = shown({"app": ["lib<3,>=2", "gone", "lib!=1.5"], "lib==1.0": []})
     said = problems(installed, environment, environment.interpreter.target)
     assert said == [
@@ -68,7 +73,7 @@ def test_problems_are_told_in_uvs_words(shown):
     ]
 
 
-def test_metadata_that_cannot_be_read_is_a_problem(shown):
+def test_unreadable_metadata_is_a_problem(shown: Show) -> None:
     installed, environment = shown({"app": []})
     with open(f"{installed[0].location}/METADATA", "wb") as stream:
         stream.write(b"\xff\xff")
@@ -86,5 +91,5 @@ def test_metadata_that_cannot_be_read_is_a_problem(shown):
         ("nonsense", "nonsense"),
     ],
 )
-def test_specifiers_are_written_by_version(specifier, text):
+def test_specifiers_are_sorted_by_version(specifier: str, text: str) -> None:
     assert written(specifier) == text

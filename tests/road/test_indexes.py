@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from commonwheel.model import Origin, SafeUrl
 from commonwheel.road.indexes import InvalidIndex, collect
 from commonwheel.settings import Settings
 from commonwheel.specs.requirements_txt import Option
+from kit.finder import Finder
 
 A, B, C, PIP, BUILT_IN = (f"https://{name}.example/simple" for name in ("a", "b", "c", "pip", "built-in"))
 
@@ -28,11 +30,15 @@ class Asking:
         options: tuple[Option, ...] = (),
     ) -> None:
         self.cwd = str(tmp_path)
-        self.environ = {"HOME": self.cwd, **(environ or {})}
+        self.environ: Mapping[str, str] = {"HOME": self.cwd, **(environ or {})}
         with open(f"{tmp_path}/cw.toml", "w", encoding="utf-8") as stream:
             stream.write(config)
         self.settings = Settings(
-            given or {}, {"HOME": "/nowhere", **(environ or {})}, self.cwd, lambda text, _: tomllib.loads(text)
+            given or {},
+            {"HOME": "/nowhere", **(environ or {})},
+            self.cwd,
+            lambda text, _: tomllib.loads(text),
+            finder=Finder(),
         )
         self.file_options = options
         self.pip = pip or PipConfiguration()
@@ -56,19 +62,19 @@ def option(name: str, url: str) -> Option:
     return Option(name, url, Origin("r.txt", 3), SafeUrl(url))
 
 
-def test_the_default_is_what_pip_has_built_in_when_nobody_says_anything(tmp_path):
+def test_default_index_of_pip_is_the_fallback(tmp_path: Path) -> None:
     asking = Asking(tmp_path)
     assert urls(asking) == [BUILT_IN]
     assert collect(asking).origins == {BUILT_IN: "the installed pip's default"}
 
 
-def test_the_default_index_comes_last(tmp_path):
+def test_default_index_comes_last(tmp_path: Path) -> None:
     given = {"index": [A, f"inner={B}"], "extra-index-url": [C], "default-index": PIP}
     assert urls(Asking(tmp_path, given)) == [A, B, C, PIP]
     assert [index.name for index in collect(Asking(tmp_path, given)).indexes] == ["", "inner", "", ""]
 
 
-def test_naming_a_default_leaves_the_configuration_of_pip_out(tmp_path):
+def test_explicit_default_ignores_pip_configuration(tmp_path: Path) -> None:
     pip = PipConfiguration(index_url=SafeUrl(PIP), extra_index_urls=(SafeUrl(B),), find_links=("/wheels",))
     assert urls(Asking(tmp_path, {"default-index": A}, pip=pip)) == [A]
     assert links(Asking(tmp_path, {"default-index": A}, pip=pip)) == []
@@ -77,7 +83,7 @@ def test_naming_a_default_leaves_the_configuration_of_pip_out(tmp_path):
     assert urls(Asking(tmp_path, {"extra-index-url": [C]}, pip=pip)) == [C, B, PIP]
 
 
-def test_local_indexes_of_pip_stand_beside_the_others_and_first(tmp_path):
+def test_local_indexes_of_pip_stand_beside_the_others_first(tmp_path: Path) -> None:
     pip = PipConfiguration(extra_index_urls=(SafeUrl(B), SafeUrl("file:///opt/simple")))
     found = collect(Asking(tmp_path, {"index": [C]}, pip=pip)).indexes
     assert [(index.url.secret, index.beside) for index in found] == [
@@ -85,7 +91,7 @@ def test_local_indexes_of_pip_stand_beside_the_others_and_first(tmp_path):
     ]  # fmt: skip
 
 
-def test_a_local_index_that_is_named_to_cw_keeps_its_place_in_the_row(tmp_path):
+def test_explicit_local_index_keeps_its_position(tmp_path: Path) -> None:
     found = collect(Asking(tmp_path, {"index": [A, "file:///opt/simple"]})).indexes
     assert [(index.url.secret, index.beside) for index in found] == [
         (A, False), ("file:///opt/simple", False), (BUILT_IN, False),
@@ -104,7 +110,9 @@ def test_a_local_index_that_is_named_to_cw_keeps_its_place_in_the_row(tmp_path):
         ({}, {}, "", "", PIP),
     ],
 )
-def test_who_names_the_default_index(tmp_path, given, environ, config, in_file, winner):
+def test_default_index_precedence(
+    tmp_path: Path, given: dict[str, object], environ: dict[str, str], config: str, in_file: str, winner: str
+) -> None:
     """The command line, the requirements file, variables, configuration files, pip's configuration."""
     options = (option("index-url", in_file),) if in_file else ()
     asking = Asking(
@@ -113,7 +121,7 @@ def test_who_names_the_default_index(tmp_path, given, environ, config, in_file, 
     assert urls(asking) == [winner]
 
 
-def test_options_of_requirements_files_count(tmp_path):
+def test_options_of_requirements_files_count(tmp_path: Path) -> None:
     options = (option("extra-index-url", A), option("find-links", "https://links.example/all"))
     asking = Asking(tmp_path, options=options)
     assert urls(asking) == [A, BUILT_IN]
@@ -122,13 +130,13 @@ def test_options_of_requirements_files_count(tmp_path):
     assert urls(Asking(tmp_path, options=(Option("no-index", "", Origin("r.txt", 1)),))) == []
 
 
-def test_no_index_leaves_all_indexes_out_but_not_the_links(tmp_path):
+def test_no_index_keeps_find_links(tmp_path: Path) -> None:
     asking = Asking(tmp_path, {"no-index": True, "index": [A], "find-links": ["wheels"]})
     assert urls(asking) == []
     assert links(asking) == [f"file://{tmp_path}/wheels"]
 
 
-def test_a_table_says_what_an_index_is_like(tmp_path):
+def test_index_table_keys(tmp_path: Path) -> None:
     config = f"""
         [[index]]
         name = "Inner_One"
@@ -146,7 +154,7 @@ def test_a_table_says_what_an_index_is_like(tmp_path):
     assert (one.name, one.explicit, one.ignored, one.cache_control, one.newest) == (
         "inner-one",
         True,
-        {403},
+        frozenset({403}),
         "max-age=60",
         1000.0,
     )
@@ -156,19 +164,19 @@ def test_a_table_says_what_an_index_is_like(tmp_path):
 @pytest.mark.parametrize(
     "config", ["[[index]]\nname = 'x'", "[[index]]\nurl = 3", "[[index]]\nurl = 'ftp://x.example'"]
 )
-def test_a_table_without_a_good_url_is_told_with_its_file(tmp_path, config):
+def test_index_table_without_valid_url_names_its_file(tmp_path: Path, config: str) -> None:
     with pytest.raises(InvalidIndex) as caught:
         collect(Asking(tmp_path, config=config))
     assert caught.value.hint
 
 
-def test_a_bad_scheme_is_told_without_the_password(tmp_path):
+def test_invalid_scheme_error_hides_the_password(tmp_path: Path) -> None:
     with pytest.raises(InvalidIndex) as caught:
         collect(Asking(tmp_path, {"index": ["ftp://me:secret@x.example"]}))
     assert "secret" not in str(caught.value)
 
 
-def test_the_first_mention_of_a_url_wins(tmp_path):
+def test_first_mention_of_a_url_wins(tmp_path: Path) -> None:
     assert urls(Asking(tmp_path, {"index": [A, B, A], "default-index": B})) == [A, B]
 
 
@@ -188,7 +196,9 @@ def test_the_first_mention_of_a_url_wins(tmp_path):
         ({"find-links": ["https://a.example/page"]}, {}, "machine a.example login me password secret", ["a.example"]),
     ],
 )
-def test_what_is_asked_with_a_login_is_private(tmp_path, given, environ, netrc, private):
+def test_index_with_login_is_private(
+    tmp_path: Path, given: dict[str, object], environ: dict[str, str], netrc: str, private: list[str]
+) -> None:
     if netrc:
         (tmp_path / ".netrc").write_text(netrc + "\n")
     made = collect(Asking(tmp_path, given, environ=environ))
@@ -197,6 +207,6 @@ def test_what_is_asked_with_a_login_is_private(tmp_path, given, environ, netrc, 
     assert sorted(hosts) == private
 
 
-def test_a_local_index_is_not_private_whatever_netrc_says(tmp_path):
+def test_local_index_is_not_private_despite_netrc(tmp_path: Path) -> None:
     (tmp_path / ".netrc").write_text("default login me password secret\n")
     assert not collect(Asking(tmp_path, {"default-index": str(tmp_path)})).indexes[0].private

@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ SEES = TRACED.replace(
 )
 
 
-def tool(shop: Workshop, version: str, **more: object) -> None:
+def tool(shop: Workshop, version: str, **more: Any) -> None:
     make_wheel(shop.path("files"), "tool", version, {"tool/__init__.py": f"version = {version!r}\n"}, **more)
 
 
@@ -30,7 +31,7 @@ def seen(shop: Workshop) -> tuple[str, list[str], str, bool, str]:
     return eval(Path(shop.site(), "seen.py").read_text())  # type: ignore[no-any-return]  # what the backend wrote
 
 
-def test_a_build_has_what_it_requires_in_an_environment_of_links(shop: Workshop) -> None:
+def test_build_requirements_are_linked_into_an_environment(shop: Workshop) -> None:
     tool(shop, "1.0")
     tool(shop, "2.0")
     shop.project(backend=SEES, requires=["tool"])
@@ -45,7 +46,7 @@ def test_a_build_has_what_it_requires_in_an_environment_of_links(shop: Workshop)
     assert shop.frozen()[1:] == ["unwanted==1.0"]
 
 
-def test_a_specifier_and_a_constraint_choose_the_version(shop: Workshop) -> None:
+def test_specifier_and_constraint_choose_the_version(shop: Workshop) -> None:
     for version in ("1.0", "1.5", "2.0"):
         tool(shop, version)
     shop.project(backend=SEES, requires=["tool<2"])
@@ -58,7 +59,7 @@ def test_a_specifier_and_a_constraint_choose_the_version(shop: Workshop) -> None
     assert "needs cannot be installed" in shop.fails("-b", "impossible.txt", "./demo")
 
 
-def test_a_constraint_makes_another_wheel_of_the_same_source(shop: Workshop) -> None:
+def test_constraint_makes_another_wheel_of_the_same_source(shop: Workshop) -> None:
     tool(shop, "1.0")
     tool(shop, "2.0")
     path = shop.sdist(directory="elsewhere", backend=SEES, requires=["tool"], static=True)
@@ -70,7 +71,7 @@ def test_a_constraint_makes_another_wheel_of_the_same_source(shop: Workshop) -> 
 
 
 @pytest.mark.parametrize("asked", ["tool", "tool<2"])
-def test_what_a_backend_asks_for_besides_is_there_when_it_builds(shop: Workshop, asked: str) -> None:
+def test_dynamic_build_requirements_are_installed(shop: Workshop, asked: str) -> None:
     tool(shop, "1.0")
     tool(shop, "2.0")
     make_wheel(shop.path("files"), "extra-tool", "1.0", {"extra_tool.py": ""})
@@ -80,20 +81,25 @@ def test_what_a_backend_asks_for_besides_is_there_when_it_builds(shop: Workshop,
     assert seen(shop)[:2] == ("1.0" if "<" in asked else "2.0", ["extra-tool", "tool"])
 
 
-def test_what_a_backend_asks_for_without_need_costs_nothing(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unneeded_dynamic_requirements_cost_nothing(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """As flit_core does: the dependencies of a project, markers and all, when it looks for a version in its modules."""
     tool(shop, "1.0")
     more = "\n\ndef get_requires_for_build_wheel(c=None):\n    return ['tool', 'nowhere; extra == \"all\"']\n"
     shop.project(backend=SEES + more, requires=["tool"])
     laid: list[object] = []
     lay_out = isolation.lay_out
-    monkeypatch.setattr(isolation, "lay_out", lambda *given: laid.append(given) or lay_out(*given))
+
+    def noted(*given: Any) -> Any:
+        laid.append(given)
+        return lay_out(*given)
+
+    monkeypatch.setattr(isolation, "lay_out", noted)
     shop.install("./demo").ok()
     assert seen(shop)[:2] == ("1.0", ["tool"])
     assert len(laid) == 1
 
 
-def test_nothing_of_a_build_is_made_to_last(shop: Workshop) -> None:
+def test_build_environment_is_not_synced_to_disk(shop: Workshop) -> None:
     tool(shop, "1.0")
     shop.project(backend=SEES, requires=["tool"])
     steps: list[tuple[str, str]] = []
@@ -108,7 +114,7 @@ def test_nothing_of_a_build_is_made_to_last(shop: Workshop) -> None:
     assert "sync" in {verb for verb, _ in steps}  # the user's own environment is
 
 
-def test_programs_of_the_environment_are_found_first(shop: Workshop) -> None:
+def test_scripts_of_the_build_environment_come_first_on_path(shop: Workshop) -> None:
     tool(
         shop,
         "1.0",
@@ -127,7 +133,7 @@ def test_programs_of_the_environment_are_found_first(shop: Workshop) -> None:
     assert said == "plain\n"
 
 
-def test_a_build_requirement_may_itself_have_to_be_built(shop: Workshop) -> None:
+def test_build_requirement_may_need_a_build(shop: Workshop) -> None:
     shop.sdist("tool", files={"tool.py": "version = 'built'\n__path__ = [__file__]\n"})
     shop.project(backend=SEES, requires=["tool"])
     shop.install("./demo").ok()
@@ -137,7 +143,7 @@ def test_a_build_requirement_may_itself_have_to_be_built(shop: Workshop) -> None
     assert shop.calls() == ["demo:wheel"]
 
 
-def test_a_build_requirement_must_not_be_built_where_nothing_may(shop: Workshop) -> None:
+def test_build_requirement_is_not_built_if_forbidden(shop: Workshop) -> None:
     shop.sdist("tool", files={"tool.py": "version = 'built'\n"})
     shop.sdist("demo", backend=SEES, requires=["tool"])
     for option in (("--no-build-package", "tool"), ("--only-binary", "tool")):
@@ -147,7 +153,7 @@ def test_a_build_requirement_must_not_be_built_where_nothing_may(shop: Workshop)
     assert shop.calls() == []
 
 
-def test_a_binary_tool_is_used_although_the_package_is_not_to_be(shop: Workshop) -> None:
+def test_binary_tool_is_used_despite_no_binary_package(shop: Workshop) -> None:
     """`--no-binary :all:` is about what is installed; builds of compilers from source would need compilers."""
     tool(shop, "1.0")
     shop.sdist(backend=SEES, requires=["tool"])
@@ -155,7 +161,7 @@ def test_a_binary_tool_is_used_although_the_package_is_not_to_be(shop: Workshop)
     assert seen(shop)[0] == "1.0"
 
 
-def test_markers_and_urls_of_build_requirements_count(shop: Workshop) -> None:
+def test_markers_and_urls_of_build_requirements_apply(shop: Workshop) -> None:
     path = make_wheel(shop.path("elsewhere"), "tool", "3.0", {"tool/__init__.py": "version = '3.0'\n"})
     shop.project(
         backend=SEES,
@@ -166,7 +172,7 @@ def test_markers_and_urls_of_build_requirements_count(shop: Workshop) -> None:
 
 
 @pytest.mark.parametrize("option", [("--no-build-isolation",), ("--no-build-isolation-package", "demo")])
-def test_without_isolation_the_environment_builds(shop: Workshop, option: tuple[str, ...]) -> None:
+def test_no_isolation_builds_in_the_environment(shop: Workshop, option: tuple[str, ...]) -> None:
     shop.project(backend=SEES, requires=["tool"], static=True)
     said = shop.fails(*option, "./demo")
     assert "No module named 'tool'" in said
@@ -178,14 +184,14 @@ def test_without_isolation_the_environment_builds(shop: Workshop, option: tuple[
     assert (version, names, prefix, told) == ("1.0", ["tool"], shop.path("v"), shop.path("v"))
 
 
-def test_without_isolation_of_another_nothing_changes(shop: Workshop) -> None:
+def test_no_isolation_of_another_package_changes_nothing(shop: Workshop) -> None:
     tool(shop, "1.0")
     shop.project(backend=SEES, requires=["tool"], static=True)
     shop.install("--no-build-isolation-package", "other", "./demo").ok()
     assert seen(shop)[2].startswith(shop.store)
 
 
-def test_a_wheel_built_without_isolation_is_for_that_environment(shop: Workshop) -> None:
+def test_unisolated_wheel_belongs_to_its_environment(shop: Workshop) -> None:
     tool(shop, "1.0")
     path = shop.sdist(directory="elsewhere", backend=SEES, requires=["tool"], static=True)
     shop.install("tool").ok()
@@ -195,7 +201,7 @@ def test_a_wheel_built_without_isolation_is_for_that_environment(shop: Workshop)
     assert shop.calls() == ["demo:wheel", "demo:wheel"]
 
 
-def test_what_the_user_wants_of_his_packages_is_not_for_tools(shop: Workshop) -> None:
+def test_user_options_do_not_apply_to_build_tools(shop: Workshop) -> None:
     tool(shop, "1.0")
     tool(shop, "2.0a1")
     shop.project(backend=SEES, requires=["tool"])
@@ -203,14 +209,14 @@ def test_what_the_user_wants_of_his_packages_is_not_for_tools(shop: Workshop) ->
     assert seen(shop)[0] == "1.0"
 
 
-def test_the_requirements_of_the_legacy_backend_are_setuptools(shop: Workshop) -> None:
+def test_legacy_backend_requires_setuptools(shop: Workshop) -> None:
     write_tree(shop.path("old"), {"setup.py": ""})
     said = shop.fails("./old")
     assert "needed: setuptools >= 40.8.0" in said
 
 
 @pytest.mark.parametrize("which", [0, -1])
-def test_an_interpreter_that_is_not_ours_builds(shop: Workshop, which: int) -> None:
+def test_foreign_interpreter_can_build(shop: Workshop, which: int) -> None:
     """The one of the environment does, the oldest or the newest: not the one that cw runs in."""
     here = "{}.{}".format(*sys.version_info[:2])
     others = [(minor, path) for minor, path in pythons.pythons().items() if minor != here]
@@ -237,11 +243,11 @@ def built_with(shop: Workshop, *words: str) -> str:
     return eval(Path(shop.site(), "seen.py").read_text())  # type: ignore[no-any-return]  # what the backend wrote
 
 
-def test_a_build_uses_the_bytecode_that_the_store_has(shop: Workshop) -> None:
+def test_build_uses_bytecode_of_the_store(shop: Workshop) -> None:
     tool(shop, "1.0")
     shop.project(backend=READS, requires=["tool"])
     assert "/v1/entries/" in built_with(shop)
-    # without the option none is made, however often somebody builds
+    # without the option none is made, however many builds there are
     assert "/v1/entries/" in built_with(shop)
     shop.install("--compile-bytecode", "--link-mode", "fold", "tool").ok()
     cached = built_with(shop)
@@ -253,14 +259,14 @@ def test_a_build_uses_the_bytecode_that_the_store_has(shop: Workshop) -> None:
     assert "/v1/entries/" in eval(Path(shop.site(), "seen.py").read_text())
 
 
-def test_who_wants_bytecode_has_it_made_for_the_tools_of_his_second_build(shop: Workshop) -> None:
+def test_compile_bytecode_applies_to_tools_from_the_second_build(shop: Workshop) -> None:
     tool(shop, "1.0")
     shop.project(backend=READS, requires=["tool"])
     assert "/v1/entries/" in built_with(shop, "--compile-bytecode")
     assert "/v1/images/" in built_with(shop, "--compile-bytecode")
 
 
-def test_bytecode_that_cannot_be_made_fails_no_build(shop: Workshop) -> None:
+def test_uncompilable_bytecode_fails_no_build(shop: Workshop) -> None:
     tool(shop, "1.0")
     shop.project(backend=READS, requires=["tool"])
     built_with(shop)

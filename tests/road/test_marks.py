@@ -14,7 +14,7 @@ def touch(path: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["./demo", "-e ./demo"])
-def test_a_project_of_a_file_is_installed_again_when_it_changed(shop: Workshop, form: str) -> None:
+def test_changed_project_is_reinstalled(shop: Workshop, form: str) -> None:
     shop.project()
     shop.write("r.txt", f"{form}\n")
     shop.install("-r", "r.txt").ok()
@@ -27,7 +27,7 @@ def test_a_project_of_a_file_is_installed_again_when_it_changed(shop: Workshop, 
     assert " ~ demo==1.0" in ran.err
 
 
-def test_a_new_script_of_an_editable_project_appears(shop: Workshop) -> None:
+def test_new_script_of_an_editable_project_appears(shop: Workshop) -> None:
     shop.project(static=True)
     shop.write("r.txt", "-e ./demo\n")
     shop.install("-r", "r.txt").ok()
@@ -44,7 +44,7 @@ def test_a_new_script_of_an_editable_project_appears(shop: Workshop) -> None:
 @pytest.mark.parametrize(
     "words", [("./demo",), ("-e", "demo"), ("--editable=demo",), ("demo @ file://{}",), ("file://{}",)]
 )
-def test_a_project_of_the_command_line_is_installed_again(shop: Workshop, words: tuple[str, ...]) -> None:
+def test_project_on_the_command_line_is_reinstalled(shop: Workshop, words: tuple[str, ...]) -> None:
     path = shop.project(static=True).replace(" ", "%20")
     given = [word.format(path) for word in words]
     for _ in range(2):
@@ -53,7 +53,7 @@ def test_a_project_of_the_command_line_is_installed_again(shop: Workshop, words:
     assert " ~ demo==1.0" in ran.err
 
 
-def test_another_form_is_another_installation(shop: Workshop) -> None:
+def test_switch_to_editable_reinstalls(shop: Workshop) -> None:
     shop.project()
     shop.write("plain.txt", "./demo\n")
     shop.write("edit.txt", "-e ./demo\n")
@@ -62,7 +62,7 @@ def test_another_form_is_another_installation(shop: Workshop) -> None:
         assert shop.frozen()[0].startswith(start)
 
 
-def test_other_settings_are_another_installation(shop: Workshop) -> None:
+def test_changed_settings_reinstall(shop: Workshop) -> None:
     shop.project(static=True)
     shop.write("r.txt", "./demo\n")
     shop.install("-r", "r.txt").ok()
@@ -72,7 +72,7 @@ def test_other_settings_are_another_installation(shop: Workshop) -> None:
     assert shop.calls() == []
 
 
-def test_a_mark_that_was_lost_costs_an_installation_and_no_more(shop: Workshop) -> None:
+def test_lost_stamp_only_costs_a_reinstall(shop: Workshop) -> None:
     shop.project(static=True)
     shop.write("r.txt", "./demo\n")
     shop.install("-r", "r.txt").ok()
@@ -83,7 +83,7 @@ def test_a_mark_that_was_lost_costs_an_installation_and_no_more(shop: Workshop) 
     assert mark.exists()
 
 
-def test_syncing_leaves_alone_what_is_as_it_was(shop: Workshop) -> None:
+def test_sync_keeps_unchanged_projects(shop: Workshop) -> None:
     shop.project(static=True)
     shop.write("r.txt", "-e ./demo\n")
     shop("pip", "sync", "-p", "v", "r.txt").ok()

@@ -1,15 +1,19 @@
 """What the store has is taken, the rest is fetched; and what may be fetched is decided before anything is."""
 
+from pathlib import Path
+
 import pytest
 
+from commonwheel.model import Pin
 from commonwheel.road import preparing, resolving
+from commonwheel.session.session import Session
 from commonwheel.specs.requirement import parse
 from kit.cli import Cw
 from kit.wheels import make_wheel, sha256_of
 
 
 @pytest.fixture
-def cw(tmp_path):
+def cw(tmp_path: Path) -> Cw:
     cw = Cw(tmp_path)
     cw.write("cw.toml", 'find-links = ["wheels"]\nno-index = true\n')
     for name in ("one", "two"):
@@ -18,15 +22,15 @@ def cw(tmp_path):
     return cw
 
 
-def pins_of(session, *names):
+def pins_of(session: Session, *names: str) -> tuple[Pin, ...]:
     environment = session.environment(mutating=True)
     question = resolving.Question([parse(name) for name in names], session.target(environment))
     return resolving.with_files(resolving.answer(session.job(), question))
 
 
-def test_only_what_is_missing_is_prepared(cw):
+def test_only_missing_packages_are_prepared(cw: Cw) -> None:
     cw("pip", "install", "-p", "v", "one").ok()
-    told = []
+    told: list[int] = []
     with cw.session("pip install", python="v") as session:
         pins = pins_of(session, "one", "two")
         found, missing = preparing.at_hand(session.job(), pins)
@@ -40,7 +44,7 @@ def test_only_what_is_missing_is_prepared(cw):
         assert told == [1]
 
 
-def test_a_store_that_may_not_be_changed_names_all_that_it_lacks(cw):
+def test_read_only_store_error_lists_all_missing_packages(cw: Cw) -> None:
     with cw.session("pip install", python="v", read_only_cache=True) as session:
         pins = pins_of(session, "one", "two")
         with pytest.raises(preparing.NotInStore) as caught:

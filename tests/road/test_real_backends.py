@@ -91,7 +91,7 @@ def runs(cw: Cw, name: str, module: str = "") -> None:
 
 @pytest.mark.parametrize("form", ["directory", "editable", "sdist"])
 @pytest.mark.parametrize("name", sorted(PURE))
-def test_a_pure_project(cw: Cw, name: str, form: str) -> None:
+def test_pure_project(cw: Cw, name: str, form: str) -> None:
     requires, backend, folder = PURE[name]
     write_tree(
         cw.path("p"),
@@ -109,7 +109,7 @@ def test_a_pure_project(cw: Cw, name: str, form: str) -> None:
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 @pytest.mark.parametrize("form", ["directory", "editable"])
 @pytest.mark.parametrize("name", sorted(COMPILED))
-def test_a_compiled_project(cw: Cw, name: str, form: str) -> None:
+def test_compiled_project(cw: Cw, name: str, form: str) -> None:
     if name == "meson" and form == "editable":
         pytest.skip("its editables build when they are imported, by a ninja that went with the build environment")
     write_tree(cw.path("p"), {**COMPILED[name], "c.c": C_MODULE})
@@ -118,7 +118,7 @@ def test_a_compiled_project(cw: Cw, name: str, form: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("cargo") is None, reason="needs cargo")
-def test_a_rust_program(cw: Cw) -> None:
+def test_rust_program(cw: Cw) -> None:
     write_tree(
         cw.path("p"),
         {
@@ -134,7 +134,7 @@ def test_a_rust_program(cw: Cw) -> None:
     )
 
 
-def test_a_compiler_error_is_told(cw: Cw) -> None:
+def test_compiler_error_is_reported(cw: Cw) -> None:
     write_tree(cw.path("p"), {**COMPILED["legacy"], "c.c": "#include <not_there.h>\n"})
     ran = cw("pip", "install", "-p", "v", "./p")
     assert ran.code == 1

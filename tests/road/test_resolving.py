@@ -1,10 +1,12 @@
 """From what is asked to pins with files: names for what has none, hashes, what may stay, what is remarked."""
 
 import hashlib
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from commonwheel.model import Digest, Installed, Metadata, Origin, PathSource, Requirement
+from commonwheel.model import Digest, Installed, Metadata, Origin, PathSource, Pin, Requirement
 from commonwheel.road.resolving import (
     HashesMissing,
     InstalledMetadata,
@@ -21,7 +23,7 @@ from kit.wheels import make_wheel, wheel_bytes, wheel_filename
 
 
 @pytest.fixture
-def cw(tmp_path):
+def cw(tmp_path: Path) -> Cw:
     cw = Cw(tmp_path)
     cw.write("cw.toml", 'find-links = ["wheels"]\nno-index = true\n')
     for version in ("1.0", "2.0"):
@@ -31,11 +33,11 @@ def cw(tmp_path):
     return cw
 
 
-def asked(*lines, base="/"):
+def asked(*lines: str, base: str = "/") -> list[Requirement]:
     return [parse(line, Origin("r.txt", number), base_directory=base) for number, line in enumerate(lines, 1)]
 
 
-def resolved(cw, *lines, given=None, **fields):
+def resolved(cw: Cw, *lines: str, given: dict[str, object] | None = None, **fields: Any) -> dict[str, Pin]:
     """Return an answer to a question of one environment; with files."""
     with cw.session("pip install", python="v", **(given or {})) as session:
         environment = session.environment(mutating=True)
@@ -43,31 +45,33 @@ def resolved(cw, *lines, given=None, **fields):
         return {pin.name: pin for pin in with_files(answered)}
 
 
-def sha256(cw, name):
+def sha256(cw: Cw, name: str) -> str:
     with open(cw.path("wheels", f"{name}-py3-none-any.whl"), "rb") as stream:
         return hashlib.sha256(stream.read()).hexdigest()
 
 
-def test_pins_have_their_files_and_know_who_was_asked_for(cw):
+def test_pins_have_files_and_requesters(cw: Cw) -> None:
     pins = resolved(cw, "app")
     assert {name: (pin.version, pin.requested) for name, pin in pins.items()} == {
         "app": ("1.0", True),
         "lib": ("2.0", False),
     }
-    assert pins["lib"].candidate.filename == "lib-2.0-py3-none-any.whl"
+    candidate = pins["lib"].candidate
+    assert candidate is not None
+    assert candidate.filename == "lib-2.0-py3-none-any.whl"
 
 
-def test_a_line_that_does_not_hold_here_is_left_out(cw):
+def test_inapplicable_line_is_skipped(cw: Cw) -> None:
     assert set(resolved(cw, "lib", "app ; python_version < '3'")) == {"lib"}
 
 
-def test_a_place_without_a_name_gets_one(cw):
+def test_unnamed_source_gets_its_name(cw: Cw) -> None:
     pins = resolved(cw, "./wheels/lib-1.0-py3-none-any.whl", "app")
     assert isinstance(pins["lib"].source, PathSource)
     assert pins["lib"].version == "1.0"
 
 
-def test_one_name_from_two_places_is_refused(cw):
+def test_one_name_from_two_sources_is_refused(cw: Cw) -> None:
     from commonwheel.errors import CommonwheelError
 
     with pytest.raises(CommonwheelError) as caught:
@@ -76,23 +80,23 @@ def test_one_name_from_two_places_is_refused(cw):
     assert len(caught.value.context) >= 2
 
 
-def test_a_constraint_may_bind_a_name_to_a_place(cw):
+def test_constraint_may_bind_a_name_to_a_source(cw: Cw) -> None:
     url = "file://" + cw.path("wheels", "lib-1.0-py3-none-any.whl")
     pins = resolved(cw, "app", constraints=asked(f"lib @ {url}"))
     assert isinstance(pins["lib"].source, PathSource)
 
 
-def test_hash_mode_names_all_lines_that_fall_short(cw):
+def test_hash_mode_lists_all_deficient_lines(cw: Cw) -> None:
     with pytest.raises(HashesMissing) as caught:
         resolved(cw, "lib", "app==1.0", "./wheels", "lib==1.0 ; python_version < '3'", hashed=True)
     assert [line.partition(": ")[0] for line in caught.value.context] == ["r.txt:1", "r.txt:2", "r.txt:3"]
 
 
-def with_hashes(line, *digests):
+def with_hashes(line: str, *digests: tuple[str, str]) -> Requirement:
     return parse(line, Origin("r.txt", 1), base_directory="/").replaced(digests=tuple(Digest(*one) for one in digests))
 
 
-def test_md5_alone_is_no_hash(cw):
+def test_md5_alone_is_no_hash(cw: Cw) -> None:
     with cw.session("pip install", python="v") as session:
         environment = session.environment(mutating=True)
         question = Question([with_hashes("lib==1.0", ("md5", "0" * 32))], session.target(environment), hashed=True)
@@ -100,7 +104,7 @@ def test_md5_alone_is_no_hash(cw):
             answer(session.job(), question)
 
 
-def test_what_is_brought_in_must_be_hashed_too(cw):
+def test_dependencies_need_hashes_too(cw: Cw) -> None:
     with cw.session("pip install", python="v") as session:
         environment = session.environment(mutating=True)
         question = Question(
@@ -113,7 +117,7 @@ def test_what_is_brought_in_must_be_hashed_too(cw):
     demanded(pins, hashed=False)
 
 
-def test_of_several_files_the_one_with_the_hash_is_taken(cw):
+def test_file_with_the_required_hash_is_chosen(cw: Cw) -> None:
     make_wheel(cw.path("wheels"), "lib", "1.0", {"lib.py": "other"}, build="7")
     with cw.session("pip install", python="v") as session:
         environment = session.environment(mutating=True)
@@ -125,21 +129,21 @@ def test_of_several_files_the_one_with_the_hash_is_taken(cw):
     assert pin.candidate.filename == "lib-1.0-py3-none-any.whl"
 
 
-def test_remarks_of_the_index_reach_the_user(cw):
+def test_index_remarks_reach_the_user(cw: Cw) -> None:
     class Heard:
-        def __init__(self):
-            self.said = []
+        def __init__(self) -> None:
+            self.said: list[tuple[str, str]] = []
 
-        def note(self, level, message):
+        def note(self, level: str, message: str) -> None:
             self.said.append((level, message))
 
-        def begin(self, kind, label, total=None):
+        def begin(self, kind: str, label: str, total: int | None = None) -> int:
             return 0
 
-        def advance(self, task, amount=1):
+        def advance(self, task: int, amount: int = 1) -> None:
             return None
 
-        def end(self, task):
+        def end(self, task: int) -> None:
             return None
 
     with IndexServer() as index:
@@ -157,10 +161,10 @@ def test_remarks_of_the_index_reach_the_user(cw):
     assert "use new" in heard.said[1][1]
 
 
-def test_what_is_installed_is_read_when_it_is_looked_at():
-    read = []
+def test_installed_metadata_is_read_lazily() -> None:
+    read: list[str] = []
 
-    def metadata(one):
+    def metadata(one: Installed) -> Metadata | None:
         read.append(one.name)
         return Metadata(one.name, one.version) if one.name != "broken" else None
 
@@ -181,6 +185,6 @@ def test_what_is_installed_is_read_when_it_is_looked_at():
     assert read == ["a", "broken"]
 
 
-def test_the_lowest_versions_come_with_a_word_about_missing_bounds(cw, capsys):
+def test_lowest_resolution_warns_about_missing_bounds(cw: Cw, capsys: pytest.CaptureFixture[str]) -> None:
     assert resolved(cw, "lib>=1.0", given={"resolution": "lowest"})["lib"].version == "1.0"
     assert isinstance(asked("lib")[0], Requirement)

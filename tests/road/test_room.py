@@ -23,7 +23,7 @@ def waiting(room: Room, count: int) -> None:
     raise AssertionError(f"{len(room._waiting)} wait, and not {count}")
 
 
-def test_there_is_room_for_so_many_bytes() -> None:
+def test_budget_limits_bytes_in_use() -> None:
     room = Room(10)
     entered: list[str] = []
 
@@ -40,7 +40,7 @@ def test_there_is_room_for_so_many_bytes() -> None:
     assert entered == ["last"]
 
 
-def test_nobody_is_overtaken() -> None:
+def test_waiting_order_is_kept() -> None:
     room = Room(10)
     entered: list[int] = []
 
@@ -61,7 +61,7 @@ def test_nobody_is_overtaken() -> None:
     assert entered == [9, 2]
 
 
-def test_what_is_larger_than_all_of_it_goes_alone() -> None:
+def test_oversized_request_runs_alone() -> None:
     room = Room(10)
     entered: list[int] = []
 
@@ -77,7 +77,7 @@ def test_what_is_larger_than_all_of_it_goes_alone() -> None:
     assert entered == [5]
 
 
-def test_room_comes_back_after_an_error() -> None:
+def test_budget_is_returned_after_an_error() -> None:
     room = Room(10)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), room.taken(10):

@@ -16,7 +16,7 @@ from commonwheel.road.side_by_side import Halted
 def nothing() -> None: ...
 
 
-def test_results_come_in_the_order_of_the_items() -> None:
+def test_results_keep_the_order_of_the_items() -> None:
     def work(number: int) -> int:
         time.sleep(0.01 * (5 - number))
         return number * number
@@ -25,7 +25,7 @@ def test_results_come_in_the_order_of_the_items() -> None:
     assert side_by_side.each([], work, 3, nothing) == []
 
 
-def test_no_more_than_so_many_work_at_a_time() -> None:
+def test_parallelism_is_limited() -> None:
     inside: list[int] = []
     most: list[int] = []
 
@@ -39,7 +39,7 @@ def test_no_more_than_so_many_work_at_a_time() -> None:
     assert max(most) == 3
 
 
-def test_a_failure_ends_the_others_and_is_what_is_told() -> None:
+def test_failure_ends_the_others_and_is_raised() -> None:
     over = threading.Event()
     begun: list[int] = []
 
@@ -56,7 +56,7 @@ def test_a_failure_ends_the_others_and_is_what_is_told() -> None:
     assert sorted(begun) == [0, 1]
 
 
-def test_what_was_ended_by_somebody_else_is_told_if_there_is_nothing_better() -> None:
+def test_halted_is_raised_if_nothing_else_failed() -> None:
     def work(_: int) -> None:
         raise Halted("ended")
 
@@ -64,7 +64,7 @@ def test_what_was_ended_by_somebody_else_is_told_if_there_is_nothing_better() ->
         side_by_side.each(range(2), work, 2, nothing)
 
 
-def test_ctrl_c_ends_all_of_them() -> None:
+def test_ctrl_c_ends_all_workers() -> None:
     """Also the one that was being waited for, which takes a while to clean up."""
     code = (
         "import sys, threading, time\nsys.path[:0] = [sys.argv[1]]\nfrom commonwheel.road import side_by_side\n"

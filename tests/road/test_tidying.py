@@ -1,6 +1,7 @@
 """Stores that keep their own limits."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from kit.wheels import make_wheel
 
 
 @pytest.fixture
-def cw(tmp_path):
+def cw(tmp_path: Path) -> Cw:
     cw = Cw(str(tmp_path / "a place"))
     os.mkdir(cw.cwd)
     cw.write("cw.toml", 'find-links = ["wheels"]\nno-index = true\n')
@@ -21,11 +22,11 @@ def cw(tmp_path):
     return cw
 
 
-def held(cw):
+def held(cw: Cw) -> set[str]:
     return {line.split()[0] for line in cw("cache", "list").ok().out.splitlines() if line[:3] in ("one", "two", "thr")}
 
 
-def forget_the_hour(cw):
+def forget_the_hour(cw: Cw) -> None:
     """Let the last tidying be long ago."""
     for folder, _, files in os.walk(cw.store):
         for name in files:
@@ -33,7 +34,7 @@ def forget_the_hour(cw):
                 os.remove(os.path.join(folder, name))
 
 
-def test_a_store_with_a_limit_stays_below_it(cw, monkeypatch):
+def test_store_with_a_limit_stays_below_it(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
     # entries that were published a moment ago are spared, and a test has no time to wait
     monkeypatch.setattr(upkeep, "GRACE", 0)
     for name in ("one", "two", "three"):
@@ -43,13 +44,13 @@ def test_a_store_with_a_limit_stays_below_it(cw, monkeypatch):
     assert len(cw("pip", "freeze", "-p", "v").ok().out.split()) == 3
 
 
-def test_a_store_without_a_limit_keeps_everything_and_pays_nothing_for_it(cw, monkeypatch):
+def test_store_without_a_limit_keeps_everything_at_no_cost(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tidying, "tidy", lambda *_: pytest.fail("there is nothing to keep"))
     cw("pip", "install", "-p", "v", "one", "two", "three").ok()
     assert len(held(cw)) == 3
 
 
-def test_tidying_happens_at_most_once_an_hour(cw, monkeypatch):
+def test_auto_prune_runs_at_most_hourly(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "GRACE", 0)
     monkeypatch.setattr(tidying, "_PAUSE", 10**12)  # an hour that began long ago and ends long after this test
     for name in ("one", "two"):
@@ -57,7 +58,7 @@ def test_tidying_happens_at_most_once_an_hour(cw, monkeypatch):
     assert held(cw) == {"two"}
 
 
-def test_what_an_environment_lives_on_stays(cw, monkeypatch):
+def test_entries_used_by_an_environment_stay(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "GRACE", 0)
     cw("pip", "install", "-p", "v", "--link-mode", "fold", "one", environ={"CW_MAX_SIZE": "1KB"}).ok()
     assert len(held(cw)) == 1

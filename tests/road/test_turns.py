@@ -9,7 +9,7 @@ from commonwheel.build.backend import BuildFailed
 from commonwheel.road.turns import Once, Turns
 
 
-def test_a_value_is_made_once_and_the_others_wait_for_it() -> None:
+def test_value_is_computed_once_for_all_waiters() -> None:
     once, made = Once(), []
     ready = threading.Barrier(4)
 
@@ -32,14 +32,14 @@ def test_a_value_is_made_once_and_the_others_wait_for_it() -> None:
     assert once.get("other", lambda: 7) == 7
 
 
-def test_after_a_failure_the_next_one_tries_again() -> None:
+def test_after_a_failure_the_next_caller_retries() -> None:
     once = Once()
     with pytest.raises(ZeroDivisionError):
         once.get("key", lambda: 1 // 0)
     assert once.get("key", lambda: 3) == 3
 
 
-def test_one_thread_at_a_time_is_at_a_project() -> None:
+def test_one_thread_at_a_time_per_project() -> None:
     turns, inside, most = Turns(), [], []
 
     def work() -> None:
@@ -57,7 +57,7 @@ def test_one_thread_at_a_time_is_at_a_project() -> None:
     assert most == [1] * 5
 
 
-def test_a_project_that_needs_itself_is_told_with_the_circle() -> None:
+def test_project_that_needs_itself_is_reported_with_the_cycle() -> None:
     turns = Turns()
     with turns.turn("a"), turns.turn("b"), turns.turn("c"):
         assert list(turns.chain) == ["a", "b", "c"]
@@ -74,7 +74,7 @@ def test_a_project_that_needs_itself_is_told_with_the_circle() -> None:
         assert list(turns.chain) == ["c"]
 
 
-def test_two_threads_that_would_wait_for_each_other_are_told() -> None:
+def test_threads_waiting_for_each_other_are_reported() -> None:
     turns = Turns()
     both = threading.Barrier(2, timeout=5)
     errors: list[BuildFailed] = []
@@ -98,7 +98,7 @@ def test_two_threads_that_would_wait_for_each_other_are_told() -> None:
     assert errors[0].context[0] in ("the circle: a -> b -> a", "the circle: b -> a -> b")
 
 
-def test_what_is_done_by_another_thread_belongs_to_the_same_chain() -> None:
+def test_work_handed_to_another_thread_stays_in_the_chain() -> None:
     turns, seen = Turns(), []
 
     def work(name: str) -> None:
@@ -114,7 +114,7 @@ def test_what_is_done_by_another_thread_belongs_to_the_same_chain() -> None:
         raise AssertionError
 
 
-def test_two_may_need_a_third_one_after_the_other() -> None:
+def test_two_projects_may_share_a_third_in_turn() -> None:
     turns = Turns()
     for first in ("a", "b", "a"):
         with turns.turn(first), turns.turn("tool"):

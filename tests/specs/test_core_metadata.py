@@ -29,7 +29,7 @@ Requires-Dist: not-this
 """
 
 
-def test_the_fields_of_resolution() -> None:
+def test_parse_resolution_fields() -> None:
     for data in (TEXT, TEXT.encode(), TEXT.replace("\n", "\r\n").encode(), "\ufeff" + TEXT):
         found = core_metadata.parse(data)
         assert (found.name, found.version, found.requires_python) == ("foo-bar", "1.0.post1", ">=3.8")
@@ -42,7 +42,7 @@ def test_the_fields_of_resolution() -> None:
 
 
 @pytest.mark.parametrize("name", sorted({dist.metadata["Name"] for dist in importlib.metadata.distributions()}))
-def test_reads_installed_metadata_as_packaging_does(name: str) -> None:
+def test_installed_metadata_matches_packaging(name: str) -> None:
     text = importlib.metadata.distribution(name).read_text("METADATA")
     if text is None:
         pytest.skip("egg-info")
@@ -61,7 +61,7 @@ def test_reads_installed_metadata_as_packaging_does(name: str) -> None:
     assert list(document.every("requires-dist")) == raw.get("requires_dist", [])
 
 
-def test_old_requirements_are_mended_and_shown_as_written() -> None:
+def test_legacy_requirements_are_repaired_and_kept_as_written() -> None:
     found = core_metadata.parse(
         "Metadata-Version: 1.2\nName: a\nVersion: 1\nRequires-Dist: b (>=1.9.*)\nRequires-Python: >=2.7,\n"
     )
@@ -70,7 +70,7 @@ def test_old_requirements_are_mended_and_shown_as_written() -> None:
     assert core_metadata.parse("Name: a\nVersion: 1\nRequires-Python: UNKNOWN\n").requires_python == ""
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_all_faults_are_reported_together() -> None:
     text = "Metadata-Version: 3.0\nName: -x\nVersion: one\nRequires-Dist: b >=x\nRequires-Dist: ok\nRequires-Dist: ./c\nRequires-Python: new\n"
     with pytest.raises(InvalidMetadata) as caught:
         core_metadata.parse(text)
@@ -80,13 +80,13 @@ def test_every_fault_is_told_at_once() -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"\x00\xff", "Name: a\n", "Version: 1\n", "no header\n", b"PK\x03\x04", "\nName: a\nVersion: 1\n"]
 )
-def test_what_is_no_metadata(data: bytes | str) -> None:
+def test_invalid_metadata_is_refused(data: bytes | str) -> None:
     with pytest.raises(InvalidMetadata):
         core_metadata.parse(data)
 
 
 @given(st.binary(max_size=60))
-def test_any_bytes_are_metadata_or_an_error(data: bytes) -> None:
+def test_arbitrary_bytes_parse_or_raise_one_error(data: bytes) -> None:
     try:
         core_metadata.parse(b"Name: a\nVersion: 1\n" + data)
     except InvalidMetadata:
@@ -94,14 +94,14 @@ def test_any_bytes_are_metadata_or_an_error(data: bytes) -> None:
     core_metadata.read_all(data)
 
 
-def test_later_minor_versions() -> None:
+def test_later_minor_metadata_versions_are_accepted() -> None:
     assert core_metadata.parse("Metadata-Version: 2.17\nName: a\nVersion: 1\nFuture: x\n").name == "a"
 
 
 STATIC = "Metadata-Version: 2.2\nName: a\nVersion: 1\nRequires-Dist: b\n"
 
 
-def test_static_metadata_of_an_sdist() -> None:
+def test_sdist_static_metadata() -> None:
     found = core_metadata.parse_static(STATIC + "Dynamic: Summary\n\n")
     assert found is not None
     assert [r.name for r in found.requires] == ["b"]
@@ -112,7 +112,7 @@ def test_static_metadata_of_an_sdist() -> None:
         assert core_metadata.parse_static(STATIC.replace("2.2", "2.6") + f"Dynamic: {field}\n") is None
 
 
-def test_descriptions() -> None:
+def test_description_from_body_and_header() -> None:
     assert core_metadata.read_all("Name: a\n\nbody\n\nmore\n").description == "body\n\nmore\n"
     old = "Name: a\nDescription: first\n        second\n          indented\n       |bar\n        \n        last\nKeywords: UNKNOWN\n"
     document = core_metadata.read_all(old)
@@ -122,7 +122,7 @@ def test_descriptions() -> None:
     assert document.version == (1, 0)
 
 
-def test_egg_info() -> None:
+def test_egg_info_metadata() -> None:
     requires = "six\nfoo>=1.*\n\n[Some_Extra]\nbar\n\n[:python_version < '3' or os_name == 'x']\nold\n\n[e:os_name == 'nt']\nwin<2\n# c\n"
     found = core_metadata.parse_egg("Metadata-Version: 1.1\nName: A.B\nVersion: 1.0\nRequires: nothing\n", requires)
     assert [str(r) for r in found.requires] == [

@@ -24,7 +24,7 @@ SOURCES = [
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=str)
-def test_round_trip_and_packaging_agrees(source: "direct_url.Source") -> None:
+def test_round_trip_matches_packaging(source: "direct_url.Source") -> None:
     text = direct_url.write(source)
     assert direct_url.read(text) == source
     DirectUrl.from_dict(json.loads(text)).validate()
@@ -34,7 +34,7 @@ def test_round_trip_and_packaging_agrees(source: "direct_url.Source") -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=str)
-def test_the_reference_asks_for_the_same_source(source: "direct_url.Source") -> None:
+def test_reference_parses_to_the_same_source(source: "direct_url.Source") -> None:
     line = direct_url.reference("x", source)
     found = parse_editable(line[3:]).source if line.startswith("-e ") else parse(line).source
     if isinstance(source, VcsSource):
@@ -44,12 +44,12 @@ def test_the_reference_asks_for_the_same_source(source: "direct_url.Source") -> 
     assert found == source
 
 
-def test_hashes_of_what_was_fetched_are_added() -> None:
+def test_computed_hashes_are_added() -> None:
     text = direct_url.write(UrlSource(SafeUrl("https://h.example/x.whl")), (SHA,))
     assert json.loads(text) == {"archive_info": {"hashes": {"sha256": SHA.hex}}, "url": "https://h.example/x.whl"}
 
 
-def test_no_credential_is_written() -> None:
+def test_credentials_are_not_written() -> None:
     for source in (UrlSource(SafeUrl("https://u:secret@h.example/x.zip")), VcsSource("git", SafeUrl("https://secret@h.example/r"), commit=COMMIT),
                    VcsSource("git", SafeUrl("ssh://u:secret@h.example/r"), commit=COMMIT)):  # fmt: skip
         assert "secret" not in direct_url.write(source)
@@ -57,7 +57,7 @@ def test_no_credential_is_written() -> None:
     assert "git@h" in direct_url.write(VcsSource("git", SafeUrl("ssh://git@h.example/r"), commit=COMMIT))
 
 
-def test_old_and_foreign_forms() -> None:
+def test_legacy_and_foreign_forms() -> None:
     assert direct_url.read(
         f'{{"url": "https:\\/\\/h/x.zip", "archive_info": {{"hash": "sha256={SHA.hex}"}}}}'
     ) == UrlSource(SafeUrl("https://h/x.zip"), None, (SHA,))
@@ -87,7 +87,7 @@ def test_old_and_foreign_forms() -> None:
         "nul",
     ],
 )
-def test_what_is_no_direct_url(text: str) -> None:
+def test_invalid_direct_url_is_refused(text: str) -> None:
     with pytest.raises(InvalidDirectUrl):
         direct_url.read(text)
 
@@ -101,12 +101,12 @@ VALUES = st.recursive(
 
 
 @given(VALUES, st.sampled_from([None, 2]), st.booleans())
-def test_reads_any_json(value: object, indent: int | None, ascii_only: bool) -> None:
+def test_json_parsing_matches_stdlib(value: object, indent: int | None, ascii_only: bool) -> None:
     assert direct_url.load(json.dumps(value, indent=indent, ensure_ascii=ascii_only)) == value
 
 
 @given(st.text(alphabet='{}[]":,\\u01a.-+E true', max_size=14))
-def test_refuses_what_json_refuses(text: str) -> None:
+def test_invalid_json_is_refused_as_in_stdlib(text: str) -> None:
     try:
         expected = json.loads(text)
     except ValueError:
@@ -120,7 +120,7 @@ def test_refuses_what_json_refuses(text: str) -> None:
 
 
 @given(st.text(max_size=12), st.booleans())
-def test_any_path_survives(path: str, editable: bool) -> None:
+def test_any_path_round_trips(path: str, editable: bool) -> None:
     source = PathSource("/" + path.replace("\x00", "").lstrip("/"), editable)
     if direct_url.is_archive(source.path):
         return

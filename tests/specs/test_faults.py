@@ -14,7 +14,7 @@ def test_issues_are_kept_and_shown() -> None:
     ("text", "span", "marks"),
     [("name >= x", (8, 9), "        ^"), ("abc", (3, 3), "   ^"), ("a\tbc", (2, 4), "  ^^")],
 )
-def test_marks_stand_under_the_span(text: str, span: tuple[int, int], marks: str) -> None:
+def test_marks_underline_the_span(text: str, span: tuple[int, int], marks: str) -> None:
     shown, below = underline(text, *span)
     assert below == marks
     assert "\t" not in shown

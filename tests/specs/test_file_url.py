@@ -13,7 +13,7 @@ SEGMENTS = st.text(
 
 
 @given(st.lists(SEGMENTS, min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts)))
-def test_round_trip(path: str) -> None:
+def test_path_round_trip(path: str) -> None:
     url = file_url.from_path(path)
     assert file_url.to_path(url) == path
     assert unquote(url) == unquote("file://" + quote(path))
@@ -22,16 +22,16 @@ def test_round_trip(path: str) -> None:
 
 
 @given(st.text(alphabet="a%2fFé4 ", max_size=12))
-def test_unquote_is_that_of_urllib(text: str) -> None:
+def test_unquote_matches_urllib(text: str) -> None:
     assert file_url.unquote(text) == unquote(text, errors="surrogateescape")
 
 
-def test_bytes_that_are_no_utf_8() -> None:
+def test_non_utf8_bytes_round_trip() -> None:
     assert file_url.to_path("file:///a%FFb") == "/a\udcffb"
     assert file_url.from_path("/a\udcffb") == "file:///a%FFb"
 
 
-def test_forms() -> None:
+def test_url_forms() -> None:
     assert file_url.to_path("file:///a/b%20c#egg=x") == "/a/b c"
     assert file_url.to_path("FILE://localhost/a") == "/a"
     assert file_url.to_path("file:/a") == "/a"
@@ -40,5 +40,5 @@ def test_forms() -> None:
 
 
 @pytest.mark.parametrize("url", ["https://x/a", "file://host/a", "file://host", "/a", ""])
-def test_other_places(url: str) -> None:
+def test_remote_hosts_have_no_path(url: str) -> None:
     assert file_url.to_path(url) is None

@@ -8,5 +8,5 @@ from commonwheel.specs.fingerprint import sha256_of
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"\xff" * 100_000])
-def test_it_is_sha256(data: bytes) -> None:
+def test_matches_hashlib_sha256(data: bytes) -> None:
     assert sha256_of(data) == hashlib.sha256(data).hexdigest()

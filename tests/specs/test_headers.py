@@ -12,7 +12,7 @@ FOLDS = st.lists(st.text(alphabet="ab: ", min_size=1, max_size=6).map(lambda t: 
 
 
 @given(st.lists(st.tuples(NAMES, VALUES, FOLDS), max_size=6), st.text(alphabet="ab:\n ", max_size=20))
-def test_reads_what_email_reads(fields: list[tuple[str, str, list[str]]], body: str) -> None:
+def test_parsing_matches_email(fields: list[tuple[str, str, list[str]]], body: str) -> None:
     text = "".join(f"{n}: {v}\n" + "".join(f"{line}\n" for line in more) for n, v, more in fields) + "\n" + body
     message = email.message_from_string(text, policy=email.policy.compat32)
     found, rest = headers.read(text)
@@ -20,11 +20,11 @@ def test_reads_what_email_reads(fields: list[tuple[str, str, list[str]]], body: 
     assert rest == message.get_payload()
 
 
-def test_ends_of_line_of_every_kind() -> None:
+def test_all_line_endings() -> None:
     assert headers.read("A: 1\r\nB: 2\rC: 3\n\nbody") == ([("a", "1"), ("b", "2"), ("c", "3")], "body")
 
 
-def test_a_line_that_is_no_header_begins_the_body() -> None:
+def test_first_non_header_line_starts_the_body() -> None:
     assert headers.read("A: 1\nno header here\nB: 2") == ([("a", "1")], "no header here\nB: 2")
 
 

@@ -25,17 +25,17 @@ from commonwheel.specs import file_url, installed
         (".dist-info", None),
     ],
 )
-def test_names_of_directories(basename: str, expected: tuple[str, str] | None) -> None:
+def test_name_and_version_from_directory_names(basename: str, expected: tuple[str, str] | None) -> None:
     assert installed.split_directory(basename) == expected
 
 
-def test_a_dist_info_needs_no_metadata() -> None:
+def test_dist_info_name_suffices_without_metadata() -> None:
     value = installed.read("/env/site/Foo_Bar-1.0.dist-info", installer="pip\n", requested=True)
     assert (value.name, value.version, value.installer, value.requested) == ("foo-bar", "1.0", "pip", True)
     assert (value.site, value.form, value.editable, value.own) == ("/env/site", "dist-info", "", True)
 
 
-def test_metadata_wins_and_stands_in() -> None:
+def test_metadata_overrides_directory_name() -> None:
     text = "Metadata-Version: 1.1\nName: Foo.Bar\nVersion: 2.0-1\nSummary: x\n\nVersion: 9\n"
     for location in ("/s/foo.egg-info", "/s/other-1.0.egg-info"):
         for metadata in (text, text.encode()):
@@ -45,7 +45,7 @@ def test_metadata_wins_and_stands_in() -> None:
     assert (value.name, value.version) == ("foo", "1.0")
 
 
-def test_who_does_not_say_what_he_is_is_named() -> None:
+def test_unidentified_directory_is_named_in_the_error() -> None:
     with pytest.raises(installed.InvalidInstalled, match="~oo"):
         installed.read("/s/~oo-1.0.dist-info")
 
@@ -54,14 +54,14 @@ PATHS = st.text(alphabet='ab é"\\/', min_size=1, max_size=8).map(lambda text: "
 
 
 @given(PATHS, st.sampled_from([None, 1]))
-def test_editable_is_seen_without_json(path: str, indent: int | None) -> None:
+def test_editable_is_detected_without_json(path: str, indent: int | None) -> None:
     for info in ({"editable": True}, {"editable": False}, {}):
         text = json.dumps({"dir_info": info, "url": file_url.from_path(path)}, indent=indent)
         assert installed.editable_path(text) == (path if info.get("editable") else "")
         assert installed.url_of(text) == json.loads(text)["url"]
 
 
-def test_what_is_not_editable() -> None:
+def test_non_editable_installs() -> None:
     assert installed.editable_path("") == ""
     assert installed.editable_path('{"editable": true}') == ""
     assert installed.editable_path('{"url": 3, "dir_info": {"editable": true}}') == ""

@@ -38,7 +38,7 @@ def read(text: str) -> lock_file.Lock:
     return lock_file.read(text, "pylock.toml", "/p/lock")
 
 
-def test_what_is_written_is_exact() -> None:
+def test_exact_output() -> None:
     packages = [
         FOO,
         Locked(Pin("arch", "2", source=UrlSource(SafeUrl("https://u:secret@h.example/arch-2.zip"), "sub", (MD5, SHA)))),
@@ -134,7 +134,7 @@ directory = {{path = "../tree", editable = true}}
     )
 
 
-def test_files_are_chosen_by_tags_and_wishes() -> None:
+def test_files_are_chosen_by_tags_and_options() -> None:
     lock = read(lock_file.write([FOO], base_directory="/p/lock"))
     for target, expected in ((LINUX, NATIVE), (OLD, PURE)):
         (pin,) = lock_file.select(lock, target)
@@ -211,7 +211,7 @@ def test_markers_extras_and_groups() -> None:
             names(extras=[extra], groups=groups)
 
 
-def test_a_lock_that_does_not_fit() -> None:
+def test_lock_for_other_targets_is_refused() -> None:
     for requires_python, environments in ((">=4", []), ("", ["os_name == 'nt'"])):
         text = lock_file.write(
             [FOO], base_directory="/p/lock", requires_python=requires_python, environments=environments
@@ -233,7 +233,7 @@ def test_versions_as_preferences() -> None:
     assert read(lock_file.write(packages, base_directory="/p/lock")).versions == {"foo": "1.0"}
 
 
-def test_what_cannot_be_locked_is_told_at_once() -> None:
+def test_all_unlockable_pins_are_reported_together() -> None:
     packages = [
         Locked(Pin("foo", "1.0", PURE), (PURE.replaced(digests=()), SDIST.replaced(digests=(Digest("sha256", ""),)))),
         Locked(Pin("none", "1.0")),
@@ -258,13 +258,13 @@ GOOD = 'lock-version = "1.0"\ncreated-by = "x"\n'
         (GOOD + "[[packages]]\nname = 'a'\nversion = 'x'\ndirectory = {path = '.'}", "packages[0].version"),
     ],
 )  # fmt: skip
-def test_what_is_no_lock(text: str, path: str) -> None:
+def test_invalid_locks_are_refused(text: str, path: str) -> None:
     with pytest.raises(InvalidLock) as caught:
         read(text)
     assert caught.value.issues[0].startswith(path)
 
 
-def test_bad_texts_and_versions(capfd: pytest.CaptureFixture[str]) -> None:
+def test_invalid_texts_and_versions(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(InvalidLock, match="TOML"):
         read("lock-version = ")
     with pytest.raises(InvalidLock, match=r"2\.0"):
@@ -300,7 +300,7 @@ TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=8)
     st.lists(st.sampled_from(["a", "b-c", "d"]), unique=True),
     TEXTS.filter(lambda t: "\x00" not in t),
 )
-def test_any_text_survives_in_toml(revision: str, uploaded: float, names: list[str], path: str) -> None:
+def test_any_text_round_trips_in_toml(revision: str, uploaded: float, names: list[str], path: str) -> None:
     packages = [
         Locked(
             Pin(name, "1.0", candidate(f"{name.replace('-', '_')}-1.0.tar.gz").replaced(name=name, uploaded=uploaded))

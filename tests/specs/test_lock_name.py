@@ -6,7 +6,7 @@ from commonwheel.specs.lock_name import is_lock_name
 
 
 @pytest.mark.parametrize("name", ["pylock.toml", "pylock.dev.toml", "pylock.a-b.toml"])
-def test_lock_names(name: str) -> None:
+def test_lock_file_names(name: str) -> None:
     assert is_lock_name(name)
 
 
@@ -24,5 +24,5 @@ def test_lock_names(name: str) -> None:
         "pylock.dev",
     ],
 )
-def test_other_names(name: str) -> None:
+def test_other_file_names(name: str) -> None:
     assert not is_lock_name(name)

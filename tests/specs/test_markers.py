@@ -105,12 +105,12 @@ def test_evaluation_agrees_with_packaging() -> None:
     assert compared > 15_000
 
 
-def test_text_comes_back_as_packaging_writes_it() -> None:
+def test_text_matches_packaging() -> None:
     for text in cases(3000, comparison_text):
         assert str(markers.parse(text)) == str(OracleMarker(text))
 
 
-def test_text_that_came_back_means_the_same() -> None:
+def test_round_trip_keeps_the_meaning() -> None:
     for text in cases(2000):
         again = markers.parse(str(markers.parse(text)))
         for environment in ENVIRONMENTS:
@@ -125,7 +125,7 @@ def mangled(pick: random.Random) -> str:
     )
 
 
-def test_what_packaging_refuses_is_refused_and_nothing_else() -> None:
+def test_validity_matches_packaging() -> None:
     refused = 0
     for text in cases(6000, mangled):
         try:
@@ -158,7 +158,7 @@ def leaves(tree: Iterable[object]) -> Iterator[tuple[object, ...]]:
         ('os_name is "nt"', "        ^"),
     ],
 )
-def test_a_fault_is_shown_where_it_is(text: str, marks: str) -> None:
+def test_fault_position_is_underlined(text: str, marks: str) -> None:
     with pytest.raises(markers.InvalidMarker) as caught:
         markers.parse(text)
     assert caught.value.message == f"`{text}` is not a valid environment marker (PEP 508)"
@@ -217,7 +217,7 @@ def test_never_and_always_read_as_text() -> None:
     assert markers.evaluate(str(markers.ALWAYS), LINUX)
 
 
-def test_conjunction_and_disjunction_say_nothing_twice() -> None:
+def test_conjunction_and_disjunction_drop_duplicates() -> None:
     a, b = markers.parse("os_name == 'nt'"), markers.parse("os_name == 'java'")
     assert str(markers.both(a, markers.both(a, b), markers.ALWAYS)) == 'os_name == "nt" and os_name == "java"'
     assert str(markers.either(a, markers.either(b, a), markers.NEVER)) == 'os_name == "nt" or os_name == "java"'

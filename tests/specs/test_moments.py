@@ -38,7 +38,7 @@ def test_times(text: str, expected: float) -> None:
     assert moment(text, NOW) == expected
 
 
-def test_a_date_means_the_end_of_that_day_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_date_means_end_of_local_day(monkeypatch: pytest.MonkeyPatch) -> None:
     """As uv has it: files of that day count."""
     for zone, ahead in (("UTC0", 0), ("XXX-5", 5), ("XXX5", -5)):
         monkeypatch.setenv("TZ", zone)
@@ -51,7 +51,7 @@ def test_a_date_means_the_end_of_that_day_here(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "2026-1-1", "yesterday", "12:00"])
-def test_what_is_no_time_is_told_with_what_would_be(text: str) -> None:
+def test_invalid_time_error_shows_valid_forms(text: str) -> None:
     with pytest.raises(InvalidMoment) as caught:
         moment(text, NOW)
     assert f"`{text}`" in str(caught.value)
@@ -76,6 +76,6 @@ def test_sizes(text: str, expected: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "much", "-1", "1 parsec", "GB"])
-def test_what_is_no_size(text: str) -> None:
+def test_invalid_sizes(text: str) -> None:
     with pytest.raises(InvalidMoment):
         size(text)

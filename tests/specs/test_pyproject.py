@@ -43,7 +43,7 @@ def read(text: str, path: str = "/p/pyproject.toml") -> Project:
     return pyproject.read(text, path)
 
 
-def test_every_table() -> None:
+def test_all_tables() -> None:
     found = read(TEXT)
     assert (found.name, found.version, found.requires_python) == ("my-project", "1.0rc1", ">=3.9,<4")
     assert found.extras == ("some-extra", "docs", "all")
@@ -82,7 +82,7 @@ def test_static_metadata() -> None:
 
 
 @pytest.mark.parametrize("field", ["version", "dependencies", "optional-dependencies", "requires-python"])
-def test_what_is_dynamic_is_not_static(field: str) -> None:
+def test_dynamic_fields_are_not_static(field: str) -> None:
     lines = [line for line in ('name = "a"', 'version = "1"') if not line.startswith(field)]
     text = "\n".join(["[project]", *lines, f'dynamic = ["{field}"]'])
     found = read(text)
@@ -90,7 +90,7 @@ def test_what_is_dynamic_is_not_static(field: str) -> None:
     assert found.dynamic_dependencies == field.endswith("dependencies")
 
 
-def test_a_file_without_a_project() -> None:
+def test_file_without_project_table() -> None:
     found = read("[tool.black]\n")
     assert pyproject.static_metadata(found) is None
     assert found.dynamic_dependencies
@@ -98,7 +98,7 @@ def test_a_file_without_a_project() -> None:
     assert (found.name, found.dependencies(), found.extras) == ("", (), ())
 
 
-def test_groups() -> None:
+def test_dependency_groups() -> None:
     found = read(TEXT)
     assert [str(r) for r in found.group("dev")] == ["ruff==1.0", "pytest", "ruff==1.0", "tool @ /p/tool"]
     assert found.group("DEV")[1].origin == Origin("/p/pyproject.toml (dependency-groups.te-st[0])")
@@ -120,7 +120,7 @@ MEMBER = st.one_of(
         {"x": st.lists(MEMBER, max_size=3), "Y": st.lists(MEMBER, max_size=3), "z-z": st.lists(MEMBER, max_size=2)}
     )
 )
-def test_groups_are_resolved_as_packaging_does(groups: dict[str, list[object]]) -> None:
+def test_group_resolution_matches_packaging(groups: dict[str, list[object]]) -> None:
     project = Project("/p/pyproject.toml", groups=groups)
     try:
         expected = resolve_dependency_groups(groups, "x")  # type: ignore[arg-type]
@@ -133,7 +133,7 @@ def test_groups_are_resolved_as_packaging_does(groups: dict[str, list[object]]) 
         assert [str(r) for r in project.group("x", Origin("x"))] == list(dict.fromkeys(expected))
 
 
-def test_faults_of_groups_are_told_together() -> None:
+def test_all_group_faults_are_reported_together() -> None:
     found = read(
         '[dependency-groups]\na = ["b =1", 3, {include-group = "a"}, {x = "y"}, {include-group = "c"}]\nc = "text"\nA = []\n'
     )
@@ -153,7 +153,7 @@ def test_faults_of_groups_are_told_together() -> None:
         read("[dependency-groups]\na-b = []\na_b = []\n").group("a-b")
 
 
-def test_every_fault_is_told_with_its_path() -> None:
+def test_faults_have_their_key_path() -> None:
     text = """
     [build-system]
     build-backend = "not a module"
@@ -196,7 +196,7 @@ def test_every_fault_is_told_with_its_path() -> None:
         "[project]\nname=3\nversion=3",
     ],
 )
-def test_what_is_no_pyproject(text: str) -> None:
+def test_invalid_pyproject_is_refused(text: str) -> None:
     with pytest.raises(InvalidPyproject):
         read(text)
 
@@ -227,7 +227,7 @@ def test_what_is_no_pyproject(text: str) -> None:
         max_leaves=8,
     )
 )
-def test_any_document_is_a_project_or_an_error(value: object) -> None:
+def test_any_document_parses_or_raises_one_error(value: object) -> None:
     def toml(value: object) -> str:
         if isinstance(value, dict):
             return "{" + ", ".join(f"{key} = {toml(inner)}" for key, inner in value.items()) + "}"
@@ -243,7 +243,7 @@ def test_any_document_is_a_project_or_an_error(value: object) -> None:
         assert error.issues  # noqa: PT017 - both ways are fine, nothing else is
 
 
-def test_the_build_system_is_read_whatever_else_the_file_holds() -> None:
+def test_build_system_is_read_despite_other_faults() -> None:
     text = '[build-system]\nrequires = ["flit"]\nbuild-backend = "flit.api"\n[project]\nname = 3\ndependencies = "x"\n'
     system = pyproject.build_system(text, "p/pyproject.toml")
     assert system is not None

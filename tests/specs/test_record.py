@@ -22,7 +22,7 @@ def test_round_trip(rows: list[tuple[str, str, str]]) -> None:
 
 
 @given(ROWS)
-def test_reads_what_csv_writes(rows: list[tuple[str, str, str]]) -> None:
+def test_parsing_matches_csv(rows: list[tuple[str, str, str]]) -> None:
     for ending in ("\n", "\r\n"):
         if ending == "\n" and any("\r" in row[0] for row in rows):
             continue  # `csv` of Python 3.11 forgets the quotes then
@@ -32,12 +32,12 @@ def test_reads_what_csv_writes(rows: list[tuple[str, str, str]]) -> None:
 
 
 @given(ROWS)
-def test_csv_reads_what_is_written(rows: list[tuple[str, str, str]]) -> None:
+def test_output_is_readable_by_csv(rows: list[tuple[str, str, str]]) -> None:
     text = record.write(rows, "R")
     assert [tuple(row) for row in csv.reader(io.StringIO(text, newline=""))] == record.parse(text)
 
 
-def test_its_own_row_is_replaced_and_sorted() -> None:
+def test_own_row_is_replaced_and_rows_sorted() -> None:
     rows = [("b.py", "sha256=x", "1"), ("a/RECORD", "sha256=old", "9"), ("a.py", "", "")]
     assert record.write(rows, "a/RECORD") == "a.py,,\na/RECORD,,\nb.py,sha256=x,1\n"
 
@@ -57,13 +57,13 @@ def test_bad_rows_are_errors(text: str) -> None:
 
 
 @given(st.binary())
-def test_a_sha256_is_written_as_any_hash(data: bytes) -> None:
+def test_sha256_row_equals_generic_hash_row(data: bytes) -> None:
     digest = hashlib.sha256(data)
     assert record.sha256_field(digest.digest()) == record.hash_field(digest.hexdigest())
 
 
 @given(st.binary())
-def test_hash_codec(data: bytes) -> None:
+def test_hash_codec_round_trip(data: bytes) -> None:
     digest = hashlib.sha256(data)
     field = record.hash_field(digest.hexdigest())
     assert field == "sha256=" + base64.urlsafe_b64encode(digest.digest()).decode().rstrip("=")
@@ -77,12 +77,12 @@ def test_bad_hashes_are_errors(field: str) -> None:
         record.digest_of(field)
 
 
-def test_no_hash() -> None:
+def test_rows_without_hash() -> None:
     assert record.digest_of("") is None
 
 
 @given(st.text(alphabet='a,"\n\r', max_size=30))
-def test_any_text_gives_rows_or_the_one_error(text: str) -> None:
+def test_any_text_parses_or_raises_one_error(text: str) -> None:
     try:
         rows = record.parse(text)
     except record.InvalidRecord:

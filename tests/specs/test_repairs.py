@@ -4,7 +4,7 @@ from packaging.specifiers import SpecifierSet
 from commonwheel.specs import repairs
 from commonwheel.specs.requirement import parse_dependency
 
-# what uv mends, with what it makes of it; the rest of the list is our own reading
+# what uv repairs, with the result; the rest of the list is our own reading
 SPECIFIERS = [
     (">=7.2.0<8.0.0", ">=7.2.0,<8.0.0"), ("!=~5.0,>=4.12", "!=5.0.*,>=4.12"), ("!=~5,>=4.12", "!=5.*,>=4.12"), (">=1.9.*", ">=1.9"), (">=1.*", ">=1"),
     (">=2.7,!=3.0*,!=3.1*,!=3.2*", ">=2.7,!=3.0.*,!=3.1.*,!=3.2.*"), (">=3.6,", ">=3.6"), (">=3.6, ", ">=3.6"), (">= '2.7'", ">=2.7"), ('>="3.6"', ">=3.6"),
@@ -16,14 +16,14 @@ SPECIFIERS = [
 
 
 @pytest.mark.parametrize(("text", "expected"), SPECIFIERS)
-def test_specifiers(text: str, expected: str) -> None:
+def test_specifier_repairs(text: str, expected: str) -> None:
     mended = repairs.specifier(text)
     assert mended is not None
     assert SpecifierSet(mended) == SpecifierSet(expected)
 
 
 @pytest.mark.parametrize("text", ["latest", ">=x", "==3.*.*", "=>3.6", "foo", ">=3.6;"])
-def test_what_has_no_one_meaning_is_left(text: str) -> None:
+def test_ambiguous_specifiers_stay_unchanged(text: str) -> None:
     assert repairs.specifier(text) is None
 
 
@@ -38,12 +38,12 @@ def test_what_has_no_one_meaning_is_left(text: str) -> None:
         ("foo (2.5)", "foo==2.5.*"),
     ],
 )  # fmt: skip
-def test_requirements(text: str, expected: str) -> None:
+def test_requirement_repairs(text: str, expected: str) -> None:
     mended = repairs.requirement(text)
     assert mended is not None
     assert str(parse_dependency(mended)) == expected
 
 
 @pytest.mark.parametrize("text", [">=1.0", "", "foo bar baz", "foo >=x", "'"])
-def test_requirements_that_stay_wrong(text: str) -> None:
+def test_unrepairable_requirements_stay_invalid(text: str) -> None:
     assert repairs.requirement(text) is None

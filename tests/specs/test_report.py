@@ -20,7 +20,7 @@ def row(pin: Pin) -> dict[str, object]:
     return found  # type: ignore[no-any-return, has-type]
 
 
-def test_where_things_came_from() -> None:
+def test_origins_in_the_report() -> None:
     wheel = Candidate("lib", "1.0", "wheel", "lib-1.0-py3-none-any.whl", URL, (Digest("sha256", "a" * 64),), yanked="")
     found = row(Pin("lib", "1.0", wheel, requested=True, extras=("fast",)))
     assert found["download_info"] == {
@@ -56,7 +56,7 @@ def test_direct_sources(source: UrlSource | PathSource | VcsSource, info: dict[s
     assert found["is_direct"] is True
 
 
-def test_fields_that_may_be_many_are_lists() -> None:
+def test_multiple_use_fields_are_lists() -> None:
     fields = {
         "name": ("lib",),
         "classifier": ("one",),
@@ -67,7 +67,7 @@ def test_fields_that_may_be_many_are_lists() -> None:
     assert json_fields(fields) == {"name": "lib", "classifier": ["one"], "requires_dist": ["a", "b"], "summary": "text"}
 
 
-def test_it_is_what_pip_would_report(tmp_path: object) -> None:
+def test_report_matches_pip(tmp_path: object) -> None:
     cw = Cw(str(tmp_path))
     make_wheel(
         cw.path("wheels"),

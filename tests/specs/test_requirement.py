@@ -47,32 +47,32 @@ def ours(text: str) -> tuple[object, ...] | None:
 
 
 @pytest.mark.parametrize("text", REAL)
-def test_reads_what_packaging_reads(text: str) -> None:
+def test_valid_requirements_match_packaging(text: str) -> None:
     expected = reference(text)
     assert expected is not None
     assert ours(text) == expected
 
 
 @pytest.mark.parametrize("text", BAD)
-def test_refuses_what_packaging_refuses(text: str) -> None:
+def test_invalid_requirements_match_packaging(text: str) -> None:
     assert ours(text) is None
     assert reference(text) is None
 
 
 @pytest.mark.parametrize("text", ["foo===", "foo ===;os_name=='x'"])
-def test_arbitrary_equality_is_with_something(text: str) -> None:
+def test_arbitrary_equality_needs_a_version(text: str) -> None:
     """packaging 26.3 let it pass, as a specifier that nothing fits."""
     assert ours(text) is None
 
 
 @pytest.mark.parametrize("text", ["foo (>=1,)", "foo>=1 , ; python_version>'3'"])
-def test_a_comma_at_the_end_is_let_pass_as_packaging_does(text: str) -> None:
+def test_trailing_comma_is_accepted_as_in_packaging(text: str) -> None:
     found = ours(text)
     assert found == reference(text)
     assert found is not None
 
 
-def test_ends_of_line_around_a_requirement_mean_nothing() -> None:
+def test_surrounding_newlines_are_ignored() -> None:
     assert ours("foo>=1\n") == ours(" foo>=1 ")
 
 
@@ -96,7 +96,7 @@ TAILS = st.sampled_from(
 
 @settings(max_examples=600)
 @given(st.lists(TOKENS, max_size=9).map(lambda tokens: "foo" + "".join(tokens)), TAILS)
-def test_agrees_with_packaging_on_anything(head: str, tail: str) -> None:
+def test_random_text_matches_packaging(head: str, tail: str) -> None:
     assume(
         not ("===" in head and "," in head)
     )  # packaging takes a comma for a part of the version, and then splits there
@@ -104,7 +104,7 @@ def test_agrees_with_packaging_on_anything(head: str, tail: str) -> None:
 
 
 @given(st.text(alphabet="fo[],<>=~!1.*;@ ()'\"x#\\é\n", max_size=14))
-def test_any_text_is_a_requirement_or_an_error(text: str) -> None:
+def test_any_text_parses_or_raises_one_error(text: str) -> None:
     for read in (parse, parse_editable):
         try:
             found = read(text, base_directory="/base")
@@ -113,7 +113,7 @@ def test_any_text_is_a_requirement_or_an_error(text: str) -> None:
         assert found.name or found.source
 
 
-def test_specifiers_come_without_blanks() -> None:
+def test_specifiers_have_no_spaces() -> None:
     assert parse("foo ( >= 1.0 , < 2 ) ; python_version > '3' ").specifier == ">=1.0,<2"
     assert (
         str(parse("Foo [ B , a ] ( >= 1.0 , < 2 ) ; python_version > '3' "))
@@ -121,7 +121,7 @@ def test_specifiers_come_without_blanks() -> None:
     )
 
 
-def test_everything_is_kept() -> None:
+def test_all_parts_are_kept() -> None:
     origin, digest = Origin("requirements.txt", 3), Digest("sha256", "a" * 64)
     found = parse(" Foo>=1 ; os_name == 'nt'", origin, digests=(digest,))
     assert found == Requirement(
@@ -177,12 +177,12 @@ def test_editables(text: str, name: str, source: object) -> None:
 @pytest.mark.parametrize(
     "text", ["https://h/x.zip", "./x-1.0.zip", "foo @ https://h/x.zip", "foo @ ./x-1-py3-none-any.whl", ""]
 )
-def test_what_cannot_be_editable(text: str) -> None:
+def test_non_editable_sources_are_refused(text: str) -> None:
     with pytest.raises(InvalidRequirement):
         parse_editable(text, base_directory="/base")
 
 
-def test_only_named_ones_in_metadata() -> None:
+def test_metadata_allows_named_requirements_only() -> None:
     for text in ("./x", "https://h/x.zip", "x.zip/y", "git+https://h/r"):
         with pytest.raises(InvalidRequirement):
             parse_dependency(text, base_directory="/base")
@@ -190,7 +190,7 @@ def test_only_named_ones_in_metadata() -> None:
         parse_dependency("foo @ ./x")
 
 
-def test_a_wheel_of_another_project_is_refused() -> None:
+def test_wheel_url_of_another_project_is_refused() -> None:
     with pytest.raises(InvalidRequirement, match="of `bar`, not of `foo`"):
         parse("foo @ https://h/bar-1-py3-none-any.whl")
 
@@ -208,7 +208,7 @@ def test_a_wheel_of_another_project_is_refused() -> None:
         ("flask>=1+a.b", "+a.b"),
     ],
 )
-def test_the_span_is_underlined_and_the_origin_named(text: str, marked: str) -> None:
+def test_error_underlines_span_and_names_origin(text: str, marked: str) -> None:
     with pytest.raises(InvalidRequirement) as caught:
         parse(text, Origin("reqs/base.txt", 7))
     shown, marks = caught.value.context
@@ -233,7 +233,7 @@ def test_hints(text: str, hint: str) -> None:
     assert hint in caught.value.hint
 
 
-def test_no_credential_reaches_a_message() -> None:
+def test_credentials_never_reach_a_message() -> None:
     for text in ("foo @ https://u:secret@h/x y", "https://u:secret@h/x.whl", "foo >>= 1 @ https://u:secret@h"):
         with pytest.raises(InvalidRequirement) as caught:
             parse(text)

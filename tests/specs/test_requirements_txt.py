@@ -40,7 +40,7 @@ def asked(text: bytes | str, files: Mapping[str, bytes | str] | None = None) -> 
 
 @settings(max_examples=300)
 @given(st.text(alphabet="ab#\\ \n=", max_size=30))
-def test_logical_lines_are_those_of_pip(text: str) -> None:
+def test_logical_lines_match_pip(text: str) -> None:
     ours = list(requirements_txt.logical_lines(text))
     # pip strips backslashes off the beginning of a continued line, too, which nobody can want
     assume(not any(line.startswith("\\") and line.strip("\\") for line in text.split("\n")))
@@ -49,7 +49,7 @@ def test_logical_lines_are_those_of_pip(text: str) -> None:
 
 
 @given(st.text(alphabet="${}AB_a1 ", max_size=16))
-def test_variables_are_those_of_pip(text: str) -> None:
+def test_variable_expansion_matches_pip(text: str) -> None:
     environ = {"A": "x@y", "B_1": "z", "AB": ""}
     with pytest.MonkeyPatch.context() as patch:
         for name in ("A", "B", "_", "1", "AB", "BA", "A1", "B1", "B_1", "A_", "AA", "BB", "__", "11"):
@@ -60,7 +60,7 @@ def test_variables_are_those_of_pip(text: str) -> None:
     assert [requirements_txt.expand(text, environ)[0]] == expected
 
 
-def test_continuation_anywhere() -> None:
+def test_line_continuation_anywhere() -> None:
     text = (
         "flask \\\n  ==1.0 \\\n  --hash=sha256:" + A + " \\\n  --hash sha256:" + B + " # why\nnu\\\nmpy\r\nx[a,\\\nb]\n"
     )
@@ -94,7 +94,7 @@ def test_declared_encoding() -> None:
     "data",
     ["# é\n".encode("latin-1"), b"PK\x03\x04\x00\x00", "a".encode("utf-16-le"), b"# coding: nonsense\na", b"\xff\xfea"],
 )
-def test_what_is_no_text(data: bytes) -> None:
+def test_undecodable_file_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidRequirementsFile, match=r"reqs\.txt"):
         parse(data)
 
@@ -168,7 +168,7 @@ def by_us(line: str) -> tuple[str, dict[str, object]] | None:
 
 @settings(max_examples=400)
 @given(st.lists(WORDS, min_size=1, max_size=4).map(" ".join), st.sampled_from(["", "foo "]))
-def test_options_are_those_of_pip(options: str, head: str) -> None:
+def test_options_match_pip(options: str, head: str) -> None:
     theirs, ours = by_pip(head + options), by_us(head + options)
     if ours is None:
         # stricter on purpose: options of files on the lines of requirements, words that pip drops, values that are no hash
@@ -188,7 +188,7 @@ def test_options_are_those_of_pip(options: str, head: str) -> None:
         "--process-dependency-links", "--global-option=x foo",
     ],
 )  # fmt: skip
-def test_bad_options_are_errors_that_show_the_line(line: str) -> None:
+def test_invalid_option_error_shows_the_line(line: str) -> None:
     with pytest.raises(InvalidRequirementsFile) as caught:
         parse(f"\n{line}\n", {"/p/a": ""})
     assert caught.value.exit_status == 2
@@ -196,14 +196,14 @@ def test_bad_options_are_errors_that_show_the_line(line: str) -> None:
     assert caught.value.context[0] == line
 
 
-def test_settings_of_builds() -> None:
+def test_build_settings() -> None:
     found = parse("foo --config-settings=a=b -C 'c=d e' \\\n --config-setting --x=--y\n-e . --config-settings k=\n")
     assert [(r.name, key, value) for r, key, value in found.config_settings] == [
         ("foo", "a", "b"), ("foo", "c", "d e"), ("foo", "--x", "--y"), ("", "k", ""),
     ]  # fmt: skip
 
 
-def test_hashes_that_belong_to_nothing_are_noted() -> None:
+def test_unattached_hashes_are_noted() -> None:
     found = parse(f"--hash=sha256:{A}\nfoo\n")
     assert "ignored" in found.notes[0]
     assert found.requirements[0].digests == ()
@@ -235,13 +235,13 @@ def test_variables() -> None:
     assert "p@ss" not in repr(found)
 
 
-def test_a_variable_that_is_not_set_is_named() -> None:
+def test_unset_variable_is_named() -> None:
     with pytest.raises(InvalidRequirement) as caught:
         parse("foo @ https://h.example/${NO_SUCH}/x.zip\n")
     assert "not set in the environment: `NO_SUCH`" in caught.value.context
 
 
-def test_one_bad_requirement_is_its_own_error_and_several_are_one() -> None:
+def test_one_fault_is_raised_as_is_and_several_together() -> None:
     with pytest.raises(InvalidRequirement, match=r"reqs\.txt:2"):
         parse("a\nb=1\n")
     with pytest.raises(InvalidRequirementsFile, match="3 lines") as caught:
@@ -271,7 +271,7 @@ def test_includes_are_relative_to_their_file() -> None:
     assert found.files == ("/p/reqs.txt", "/p/sub/a.txt", "/p/b.txt", "/p/sub/c.txt", "/p/sub/d.txt")
 
 
-def test_urls_are_included_and_relative_to_themselves() -> None:
+def test_url_includes_are_relative_to_their_url() -> None:
     files = {
         "https://u:p@h.example/d/a.txt?x=1": "-r ../b.txt\n-r /c.txt\n-f links\n",
         "https://u:p@h.example/b.txt": "b\n",
@@ -286,7 +286,7 @@ def test_urls_are_included_and_relative_to_themselves() -> None:
         parse("./x\n", base="https://h.example/a.txt")
 
 
-def test_a_file_twice_is_read_once_and_a_circle_is_told_as_a_chain() -> None:
+def test_repeated_include_is_read_once_and_circle_is_refused() -> None:
     assert asked("-r a\n-r a\n-r b\n", {"/p/a": "a", "/p/b": "-r a\nb"}) == ["a", "b"]
     with pytest.raises(InvalidRequirementsFile) as caught:
         parse("-r a\n", {"/p/a": "x\n-r ./b", "/p/b": "-c a"})
@@ -296,14 +296,14 @@ def test_a_file_twice_is_read_once_and_a_circle_is_told_as_a_chain() -> None:
         parse("-r reqs.txt\n", {"/p/reqs.txt": ""})
 
 
-def test_what_cannot_be_read_is_named_with_the_line_that_wants_it() -> None:
+def test_unreadable_include_error_names_the_including_line() -> None:
     with pytest.raises(InvalidRequirementsFile) as caught:
         parse("a\n-r missing.txt\n")
     assert "cannot read `missing.txt` (No such file or directory), included at reqs.txt:2" in caught.value.message
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "pylock.toml", "x/setup.cfg", "setup.py", "script.py"])
-def test_what_is_no_requirements_file_is_not_included(name: str) -> None:
+def test_non_requirements_file_is_not_included(name: str) -> None:
     with pytest.raises(InvalidRequirementsFile) as caught:
         parse(f"-r {name}\n", {f"/p/{name}": ""})
     assert name in str(caught.value.hint)
@@ -343,7 +343,7 @@ def test_round_trip(lines: list[tuple[str, str, str, list[str], str, bool]]) -> 
 
 
 @given(st.text(alphabet="-ercifxp =\"'\\\n#${}A./@:h", max_size=20))
-def test_any_text_is_a_file_or_an_error(text: str) -> None:
+def test_any_text_parses_or_raises_one_error(text: str) -> None:
     try:
         parse(text, {})
     except (InvalidRequirement, InvalidRequirementsFile) as error:

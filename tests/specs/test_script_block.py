@@ -29,7 +29,7 @@ import requests
 REFERENCE = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 
 
-def test_read() -> None:
+def test_read_block() -> None:
     for text in (SCRIPT, SCRIPT.replace("\n", "\r\n"), "\ufeff" + SCRIPT):
         found = script_block.read(text, "x.py", base_directory="/d")
         assert found is not None
@@ -47,7 +47,7 @@ LINES = st.sampled_from(["# /// script", "# /// other", "# ///", "#", "# a = 1",
 
 @settings(max_examples=500)
 @given(st.lists(LINES, max_size=9).map("\n".join))
-def test_finds_what_the_reference_finds(text: str) -> None:
+def test_matches_the_reference_implementation(text: str) -> None:
     matches = [match for match in REFERENCE.finditer(text) if match["type"] == "script"]
     if len(matches) > 1:
         with pytest.raises(InvalidScript):
@@ -64,7 +64,7 @@ def test_finds_what_the_reference_finds(text: str) -> None:
         assert found[0] == expected
 
 
-def test_every_fault_is_told() -> None:
+def test_all_faults_are_reported_together() -> None:
     block = "# /// script\n# dependencies = ['a =1', 3, 'ok']\n# requires-python = 3\n# tool = 1\n# ///\n"
     with pytest.raises(InvalidScript) as caught:
         script_block.read(block, "x.py")
@@ -74,6 +74,6 @@ def test_every_fault_is_told() -> None:
 
 
 @pytest.mark.parametrize("toml", ["a =", "dependencies = 'x'", "requires-python = 'new'"])
-def test_bad_blocks(toml: str) -> None:
+def test_invalid_blocks(toml: str) -> None:
     with pytest.raises(InvalidScript, match=r"x\.py"):
         script_block.read(f"# /// script\n# {toml}\n# ///\n", "x.py")

@@ -18,7 +18,7 @@ def page(*files: object, **more: object) -> ProjectPage:
     return simple_api.parse(json.dumps(document).encode(), URL, "application/vnd.pypi.simple.v1+json")
 
 
-def test_every_column() -> None:
+def test_all_columns() -> None:
     found = page(
         {
             "filename": "foo-1.0-py3-none-any.whl", "url": "https://files.example/x/foo-1.0-py3-none-any.whl", "hashes": {"sha256": SHA.upper(), "md5": MD5},
@@ -87,11 +87,11 @@ def test_upload_times(moment: datetime) -> None:
         "٢024-05-06T07:08:09Z",
     ],
 )
-def test_times_that_are_none(text: str) -> None:
+def test_invalid_upload_times(text: str) -> None:
     assert page({"filename": "a", "url": "b", "upload-time": text}).files[0][5] is None
 
 
-def test_files_that_are_none_are_skipped() -> None:
+def test_non_distribution_files_are_skipped() -> None:
     bad: list[object] = [
         None, 3, "x", [], {}, {"filename": "a"}, {"url": "a"}, {"filename": "../a", "url": "b"}, {"filename": "a\\b", "url": "b"}, {"filename": "", "url": "b"},
         {"filename": ".", "url": "b"}, {"filename": "a\nb", "url": "b"}, {"filename": 3, "url": "b"}, {"filename": "a", "url": None}, {"filename": "a\tb", "url": "b"},
@@ -112,7 +112,7 @@ def test_files_that_are_none_are_skipped() -> None:
     assert found.skipped == len(bad)
 
 
-def test_status() -> None:
+def test_project_status() -> None:
     found = page(**{"project-status": {"status": "quarantined", "reason": "malware"}})
     assert (found.status, found.reason) == ("quarantined", "malware")
     values: tuple[object, ...] = ("archived", {"status": "unheard-of"}, None, {"status": []}, 3)
@@ -120,7 +120,7 @@ def test_status() -> None:
         assert page(**{"project-status": value}).status == "active"
 
 
-def test_versions_of_the_api() -> None:
+def test_api_versions() -> None:
     assert page(meta={}).api_version == (1, 0)
     assert page(meta=None).api_version == (1, 0)
     assert page(meta={"api-version": "1.0"}).notes == ()
@@ -138,7 +138,7 @@ def test_versions_of_the_api() -> None:
         (b'{"files": [', ""), (b"[" * 100_000, "application/json"), (b"not found", "text/html"), (b"PK\x03\x04\x00", ""), (b"\x00<a href=x>", ""),
     ],
 )  # fmt: skip
-def test_garbage_is_an_error_that_names_the_place(data: bytes, kind: str) -> None:
+def test_garbage_error_names_the_url(data: bytes, kind: str) -> None:
     with pytest.raises(InvalidIndexPage) as caught:
         simple_api.parse(data, URL, kind)
     assert URL in caught.value.context[0]
@@ -160,7 +160,7 @@ HTML = f"""<!DOCTYPE html>
 </body></html>"""
 
 
-def test_html() -> None:
+def test_html_pages() -> None:
     for text in (HTML, HTML.encode()):
         found = simple_api.parse(text, URL, "text/html; charset=utf-8")
         assert found.files == [
@@ -171,14 +171,14 @@ def test_html() -> None:
         assert (found.status, found.reason, found.api_version, found.skipped) == ("archived", "gone & done", (1, 3), 3)
 
 
-def test_html_of_later_versions_and_none() -> None:
+def test_html_of_later_or_no_version() -> None:
     assert simple_api.parse("<a href=x-1.zip>", URL).api_version == (1, 0)
     assert simple_api.parse("", URL).files == []
     with pytest.raises(simple_api.UnsupportedIndexVersion):
         simple_api.parse('<meta name="pypi:repository-version" content="2.0">', URL)
 
 
-def test_names_of_files_never_leave_a_directory() -> None:
+def test_file_names_never_leave_a_directory() -> None:
     for href in ("%2e%2e%2fx-1.zip", "x%5cy-1.zip", "x%00-1.zip", "%2e%2e", "x%0a.zip"):
         assert simple_api.parse(f"<a href='{href}'>", URL).files == []
 
@@ -213,7 +213,7 @@ def test_names_of_files_never_leave_a_directory() -> None:
         max_leaves=12,
     )
 )
-def test_any_json_is_a_page_or_an_error(document: object) -> None:
+def test_any_json_parses_or_raises_one_error(document: object) -> None:
     try:
         found = simple_api.parse_json(json.dumps(document), URL)
     except InvalidIndexPage:
@@ -226,7 +226,7 @@ def test_any_json_is_a_page_or_an_error(document: object) -> None:
     ["../../files/demo/demo-1.0.zip", "demo-1.0.zip", "/x/demo-1.0.zip", "//host.example/demo-1.0.zip", "a/../b/demo-1.0.zip",
      "http://other.example/demo-1.0.zip", "demo-1.0.zip?x=../y", "a/demo-1.0.zip#sha256=00"],
 )  # fmt: skip
-def test_links_that_share_a_directory_mean_what_each_alone_means(link: str) -> None:
+def test_links_with_shared_directory_parse_independently(link: str) -> None:
     base = "https://index.example/simple/demo/"
     files = [{"filename": "demo-1.0.zip", "url": link, "hashes": {}}] * 2
     page = simple_api.parse(json.dumps({"meta": {"api-version": "1.0"}, "files": files}), base, "application/json")

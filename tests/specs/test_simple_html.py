@@ -49,7 +49,7 @@ PIECE = st.one_of(
 
 @settings(max_examples=300)
 @given(st.lists(PIECE, max_size=8).map(" ".join))
-def test_sees_what_html_parser_sees(text: str) -> None:
+def test_parsing_matches_html_parser(text: str) -> None:
     oracle = Oracle()
     oracle.feed(text)
     oracle.close()
@@ -62,7 +62,7 @@ def test_unquoted_values() -> None:
 
 
 @given(st.text(alphabet="<a href=\"'>-!/ m\n", max_size=40))
-def test_any_text_is_read(text: str) -> None:
+def test_any_text_is_accepted(text: str) -> None:
     for name, attributes in simple_html.tags(text):
         assert name in ("a", "base", "meta")
         assert all(attributes)

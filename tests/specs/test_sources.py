@@ -43,7 +43,7 @@ SHA = "a1" * 32
         ("foo-1.0.tar.gz", Place(PathSource("/base/dir/foo-1.0.tar.gz"))),
     ],
 )
-def test_forms(text: str, expected: Place) -> None:
+def test_source_forms(text: str, expected: Place) -> None:
     assert sources.place(text, "/base/dir") == expected
 
 
@@ -56,26 +56,26 @@ def test_forms(text: str, expected: Place) -> None:
         "https://h/x\x1b.zip",
     ],
 )  # fmt: skip
-def test_faults(text: str) -> None:
+def test_source_faults(text: str) -> None:
     with pytest.raises(SourceFault) as caught:
         sources.place(text, "/base")
     assert caught.value.message
 
 
 @pytest.mark.parametrize("text", ["https://h/x.zip", "./x.whl", "./x-1.0.tar.gz", "file:///x/y.zip"])
-def test_no_archive_is_editable(text: str) -> None:
+def test_archives_cannot_be_editable(text: str) -> None:
     with pytest.raises(SourceFault):
         sources.place(text, "/base", editable=True)
 
 
-def test_editable() -> None:
+def test_editable_forms() -> None:
     assert sources.place("dir", "/base", editable=True) == Place(PathSource("/base/dir", True))
     found = sources.place("git+https://h/r", "/base", editable=True).source
     assert isinstance(found, VcsSource)
     assert found.editable
 
 
-def test_a_relative_path_without_a_base() -> None:
+def test_relative_path_without_base() -> None:
     with pytest.raises(SourceFault, match="no meaning"):
         sources.place("./x", "")
     assert sources.place("/x", "") == Place(PathSource("/x"))
@@ -85,16 +85,16 @@ def test_a_relative_path_without_a_base() -> None:
     "text",
     [".", "..", "./x", "../x", "/x", "a/b", "x.whl", "x-1.0.tar.gz", "x.ZIP", "x.zip[extra]", ".[dev]", "./a@b", "~/x"],
 )
-def test_what_looks_like_a_path(text: str) -> None:
+def test_texts_that_look_like_paths(text: str) -> None:
     assert sources.looks_like_path(text)
 
 
 @pytest.mark.parametrize("text", ["x", "x[a]", "x==1.0", "x @ ./y", "x@https://h/y.zip", "x.y", "x>=1.0.zip"])
-def test_what_does_not(text: str) -> None:
+def test_texts_that_do_not_look_like_paths(text: str) -> None:
     assert not sources.looks_like_path(text)
 
 
-def test_schemes() -> None:
+def test_url_schemes() -> None:
     assert sources.scheme_of("HTTPS://x") == "https"
     assert sources.scheme_of("git+ssh://x") == "git+ssh"
     assert sources.scheme_of("file:x") == "file"

@@ -29,7 +29,7 @@ def sourced(sources: str, more: str = "", *, extras: tuple[str, ...] = ()) -> li
         ('{path = "f-1.0.tar.gz"}', PathSource("/p/f-1.0.tar.gz")),
     ],
 )
-def test_kinds(entry: str, source: object) -> None:
+def test_source_kinds(entry: str, source: object) -> None:
     own = UrlSource(SafeUrl("https://h.example/own.zip"))
     marker = 'os_name == "posix"'
     assert sourced(f"FOO = {entry}\nown = {{path = '.'}}") == [
@@ -39,18 +39,18 @@ def test_kinds(entry: str, source: object) -> None:
     ]
 
 
-def test_sources_are_applied_only_when_asked() -> None:
+def test_sources_apply_only_on_request() -> None:
     project = pyproject.read(f'{HEAD}[tool.uv.sources]\nbar = {{path = "b"}}\nfoo = 3', "/p/pyproject.toml")
     assert project.dependencies()[1].source is None
     with pytest.raises(InvalidPyproject, match="sources"):
         project.dependencies(sources=True)
 
 
-def test_an_index_is_the_settings_business() -> None:
+def test_index_sources_need_the_settings() -> None:
     assert sourced('bar = {index = "private"}')[1] == ("bar", None, "")
 
 
-def test_cw_before_uv() -> None:
+def test_cw_table_wins_over_uv_table() -> None:
     project = pyproject.read(
         f'{HEAD}[tool.uv.sources]\nbar = {{path = "u"}}\n[tool.cw.sources]\nbar = {{path = "c"}}', "/p/pyproject.toml"
     )
@@ -78,7 +78,7 @@ def test_extras_and_groups() -> None:
         ["'x' in platform_machine"],
     ],
 )
-def test_markers_cut_the_world_into_parts_that_meet_nowhere(marker: str, rules: list[str]) -> None:
+def test_marker_sources_split_into_disjoint_parts(marker: str, rules: list[str]) -> None:
     issues: list[str] = []
     table = {"foo": [{"path": f"r{i}", "marker": rule} for i, rule in enumerate(rules)]}
     found = tool_sources.applied(
@@ -97,7 +97,7 @@ def test_markers_cut_the_world_into_parts_that_meet_nowhere(marker: str, rules: 
             assert one.specifier == (">=1" if index is None else "")
 
 
-def test_every_fault_is_told() -> None:
+def test_all_faults_are_reported_together() -> None:
     sources = """
     a = 3
     b = {}

@@ -18,7 +18,7 @@ SEGMENTS = st.lists(st.sampled_from(["..", ".", "a", "b.whl", "", "x:y", "é%20"
 
 @settings(max_examples=300)
 @given(st.sampled_from(BASES), SEGMENTS, st.sampled_from(["", "#f", "?q=1", "?q=../x#f"]))
-def test_joins_as_urllib_does(base: str, path: str, tail: str) -> None:
+def test_join_matches_urllib(base: str, path: str, tail: str) -> None:
     reference = path + tail
     if (
         not reference  # urllib keeps the fragment of the base, which RFC 3986 drops
@@ -47,20 +47,20 @@ def test_joins_as_urllib_does(base: str, path: str, tail: str) -> None:
         ("https://h.example/a//b/c", "../x", "https://h.example/a//x"),
     ],
 )
-def test_joins(base: str, reference: str, expected: str) -> None:
+def test_join_cases(base: str, reference: str, expected: str) -> None:
     assert urls.join(base, reference) == expected
 
 
 @pytest.mark.parametrize(
     "url", ["https://h.example/a/x%2By.whl?z=/q#sha256=1", "https://h.example/", "https://h.example", "a/b", "x"]
 )
-def test_file_names(url: str) -> None:
+def test_file_name_of_url(url: str) -> None:
     if "://h.example" in url and urlsplit(url).path == "":
         return
     assert unquote(urls.filename(url)) == unquote(urlsplit(url).path.rpartition("/")[2])
 
 
-def test_absolute() -> None:
+def test_absolute_urls() -> None:
     assert urls.is_absolute("https://x")
     assert urls.is_absolute("git+ssh:x")
     for text in ("", ":", "x", "/x:y", "1a:", "é:", "./a:b"):

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from commonwheel.specs import versions
 
-# Small numbers, so that versions collide and neighbours meet. The makers below draw from a `random.Random`: the bulk
+# Small numbers, so that versions collide and adjacent ones meet. The makers below draw from a `random.Random`: the bulk
 # runs on a fixed seed (thousands of cases in a second), hypothesis drives the same makers with sources that it can shrink.
 NUMBERS = ["0", "1", "2", "3", "10", "00", "01"]
 SEPARATORS = ["", ".", "-", "_"]
@@ -138,7 +138,7 @@ def check_select(specifier: str, texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("make", [version_text, messy_text])
-def test_a_text_is_a_version_exactly_when_packaging_says_so(make: Callable[[random.Random], str]) -> None:
+def test_version_validity_matches_packaging(make: Callable[[random.Random], str]) -> None:
     for (text,) in cases(6000, make):
         check_version(text)
 
@@ -148,21 +148,21 @@ def test_a_text_is_a_version_exactly_when_packaging_says_so(make: Callable[[rand
     ["1.0a-", "1.0a..post1", "1.0a...post1", "1.0-1", "1.0a-1-1", "1.0.post-1", "1.0+", "1.0+a..b", "1!", "v", "\u0661.0",
      "1.0\u00b2", "1_000", "", "1..2", ".1", "1.", "vv1", "1.0 a1", "1.0+a+b", "1!2!3", "\t1.0\n", "1.0+\u0131", "1" * 4000],
 )  # fmt: skip
-def test_odd_texts(text: str) -> None:
+def test_unusual_versions(text: str) -> None:
     check_version(text)
 
 
-def test_a_number_beyond_what_int_takes_is_no_version() -> None:
+def test_number_beyond_int_limit_is_invalid() -> None:
     assert versions.parsed_key("1" * 5000) is None
     assert versions.parsed_key("1.0a" + "1" * 5000) is None
 
 
-def test_keys_order_as_packaging_orders() -> None:
+def test_key_order_matches_packaging() -> None:
     for one, other in cases(8000, version_text, version_text):
         check_order(one, other)
 
 
-def test_a_text_is_a_specifier_exactly_when_packaging_says_so() -> None:
+def test_specifier_validity_matches_packaging() -> None:
     for (text,) in cases(8000, messy_specifier):
         assert versions.is_specifier(text) == (oracle_set(text) is not None), text
 
@@ -172,18 +172,18 @@ def test_a_text_is_a_specifier_exactly_when_packaging_says_so() -> None:
     ["==1.0.*,", "==1.0 .*", "== 1.0.* ", "===", "=== a b", "===a;b", "==1.0a1.*", ">=1.0.*", "~=1", ">=1.0+local", "==v1.0",
      "~=1.0+local", "==1.0+local", "=>1", "= 1", "==1.0.*.*", "==1!1.*", "== v1.* ", ">= 1 , < 2", ">=1;", ",,"],
 )  # fmt: skip
-def test_odd_specifiers(text: str) -> None:
+def test_unusual_specifiers(text: str) -> None:
     assert versions.is_specifier(text) == (oracle_set(text) is not None)
 
 
-def test_contains_agrees_with_packaging() -> None:
+def test_contains_matches_packaging() -> None:
     for case in cases(15000, specifier_text, version_text, lambda pick: pick.choice([None, True, False])):
         check_contains(*case)
 
 
 @settings(max_examples=150, deadline=None)
 @given(picks)
-def test_hypothesis_finds_no_disagreement(pick: random.Random) -> None:
+def test_random_specifiers_match_packaging(pick: random.Random) -> None:
     check_version(version_text(pick))
     check_order(version_text(pick), version_text(pick))
     check_contains(specifier_text(pick), version_text(pick), None)
@@ -196,13 +196,13 @@ def test_hypothesis_finds_no_disagreement(pick: random.Random) -> None:
      ("==1.0+x", "1.0"), ("!=1.0+x", "1.0+x.1"), ("~=1.4.5a4", "1.4.9"), ("<1.0.post1", "1.0.post0.dev1"), ("===1.0", "1.0.0"),
      ("!=1.0", "rubbish"), ("===rubbish", "RUBBISH"), ("", "rubbish"), ("<0.dev0", "0.dev0")],
 )  # fmt: skip
-def test_edges(specifier: str, version: str) -> None:
+def test_edge_cases(specifier: str, version: str) -> None:
     check_contains(specifier, version, True)
     check_contains(specifier, version, False)
 
 
 def universe() -> list[str]:
-    """Every kind of neighbour around 1.0 and 1.1, and some far away."""
+    """Every kind of adjacent version around 1.0 and 1.1, and some far away."""
     tails = ["", "+a", "+1", ".dev0", ".dev1", "a1", "a1.dev0", "a1.post0", "a1+l", "rc1", ".post0", ".post1",
              ".post1.dev0", ".post1+l", "rc1.post2.dev3"]  # fmt: skip
     texts = [f"{epoch}{release}{tail}" for epoch, release, tail in
@@ -210,7 +210,7 @@ def universe() -> list[str]:
     return sorted([*texts, "0", "0.dev0", "2.0", "10"], key=Version)
 
 
-def test_select_is_contains_of_each_version() -> None:
+def test_select_equals_contains_for_each_version() -> None:
     known = universe()
     bases = [
         "0",
@@ -238,27 +238,27 @@ def test_select_is_contains_of_each_version() -> None:
     assert count > 80
 
 
-def test_select_over_any_list_agrees_with_packaging() -> None:
+def test_select_on_any_list_matches_packaging() -> None:
     for specifier, texts in cases(
         1500, specifier_text, lambda pick: [version_text(pick) for _ in range(pick.randint(0, 9))]
     ):
         check_select(specifier, texts)
 
 
-def test_names_prerelease_agrees_with_packaging() -> None:
+def test_prerelease_naming_matches_packaging() -> None:
     for (specifier,) in cases(2000, clause_text):
         expected = oracle_set(specifier)
         if expected is not None:
             assert versions.names_prerelease(specifier) == bool(expected.prereleases), specifier
 
 
-def test_no_parse_of_what_the_bisection_does_not_meet() -> None:
+def test_bisection_parses_only_versions_it_visits() -> None:
     known = [f"77.0.{i}" for i in range(4096)]
     versions.select(">=77.0.17,<77.0.4000", known)
     assert sum(text in versions._keys for text in known) < 60
 
 
-def test_an_invalid_clause_is_named_with_its_list() -> None:
+def test_invalid_clause_error_shows_the_whole_list() -> None:
     with pytest.raises(versions.InvalidSpecifier) as caught:
         versions.clauses(">=1.0,=>2")
     assert "`=>2`" in caught.value.message
@@ -269,7 +269,7 @@ def test_an_invalid_clause_is_named_with_its_list() -> None:
     ("specifier", "pin"),
     [("==1.0", "1.0"), ("===1.0", "1.0"), ("==1.0.*", None), ("==1.0,!=2", None), (">=1", None), ("", None)],
 )
-def test_only_a_lone_equality_is_a_pin(specifier: str, pin: str | None) -> None:
+def test_only_a_single_equality_is_a_pin(specifier: str, pin: str | None) -> None:
     assert versions.pinned_version(specifier) == pin
 
 
@@ -286,7 +286,7 @@ def test_only_a_lone_equality_is_a_pin(specifier: str, pin: str | None) -> None:
         ("!=1", ""),
     ],
 )
-def test_lower_bound_is_the_highest_version_named_as_one(specifier: str, bound: str) -> None:
+def test_lower_bound_is_highest_named_version(specifier: str, bound: str) -> None:
     assert versions.lower_bound(specifier) == bound
 
 
@@ -308,7 +308,7 @@ def test_lower_bound_is_the_highest_version_named_as_one(specifier: str, bound: 
         (">=rubbish", None),
     ],
 )
-def test_repairs_of_what_old_releases_carry(broken: str, mended: str | None) -> None:
+def test_legacy_specifier_repairs(broken: str, mended: str | None) -> None:
     assert versions.repaired(broken) == mended
     if mended is not None:
         SpecifierSet(mended)
@@ -335,5 +335,5 @@ def test_repairs_of_what_old_releases_carry(broken: str, mended: str | None) -> 
         ("rubbish", "3.12.1", True),
     ],
 )
-def test_requires_python_by_its_lower_bounds(requires_python: str, python: str, admitted: bool) -> None:
+def test_requires_python_by_lower_bound(requires_python: str, python: str, admitted: bool) -> None:
     assert versions.admits_python(requires_python, python) is admitted

@@ -30,7 +30,7 @@ HEAVY = {
 
 
 @pytest.mark.parametrize("name", WARM)
-def test_warm_files_load_nothing_heavy(name: str) -> None:
+def test_warm_modules_load_nothing_heavy(name: str) -> None:
     path = next(entry for entry in sys.path if entry.endswith("src"))
     code = f"import sys; sys.path.insert(0, {path!r}); import commonwheel.specs.{name}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True).stdout

@@ -23,7 +23,7 @@ REAL = [
 
 
 @pytest.mark.parametrize("filename", REAL)
-def test_reads_what_packaging_reads(filename: str) -> None:
+def test_wheel_name_parsing_matches_packaging(filename: str) -> None:
     name, version, build, tags = parse_wheel_filename(filename)
     mine = wheel_file.parse_filename(filename)
     assert mine.name == name
@@ -54,7 +54,7 @@ def test_split_and_parse_agree(name: str, version: str, build: str, python: str,
     ("filename", "build"),
     [("foo-1.0-py3-none-any-cu126.whl", ""), ("foo-1.0-1-cp313-cp313-linux_x86_64-x86_64_v3.whl", "1")],
 )
-def test_variant_wheels_are_recognised_and_passed_over(filename: str, build: str) -> None:
+def test_variant_wheels_are_recognized_and_skipped(filename: str, build: str) -> None:
     assert wheel_file.split_filename(filename) is None
     value = wheel_file.parse_filename(filename)
     assert value.variant in ("cu126", "x86_64_v3")
@@ -70,7 +70,7 @@ def test_variant_wheels_are_recognised_and_passed_over(filename: str, build: str
         "foo-1.0-py3-none-any-../x.whl", "foo-1.0-1\n-py3-none-any.whl", "füü-1.0-py3-none-any.whl",
     ],
 )  # fmt: skip
-def test_bad_names_are_told(filename: str) -> None:
+def test_invalid_wheel_names_are_refused(filename: str) -> None:
     with pytest.raises(wheel_file.InvalidWheelName) as caught:
         wheel_file.parse_filename(filename)
     assert filename in caught.value.message
@@ -91,17 +91,17 @@ def test_bad_names_are_told(filename: str) -> None:
         ("foo.tar.gz", "foo", None),
     ],
 )
-def test_sdist_names_knowing_the_project(filename: str, project: str, version: str | None) -> None:
+def test_sdist_name_with_known_project(filename: str, project: str, version: str | None) -> None:
     assert wheel_file.parse_sdist_filename(filename, project) == version
 
 
 @pytest.mark.parametrize("filename", ["zope_interface-7.2.tar.gz", "six-1.17.0.tar.gz", "a-b-c-1.0rc1.zip"])
-def test_sdist_names_not_knowing_it(filename: str) -> None:
+def test_sdist_name_with_unknown_project(filename: str) -> None:
     name, version = parse_sdist_filename(filename)
     assert wheel_file.split_sdist_filename(filename) == (name, str(version))
 
 
-def test_no_sdist() -> None:
+def test_non_sdist_names() -> None:
     assert wheel_file.split_sdist_filename("main.zip") is None
     assert wheel_file.split_sdist_filename("foo-1.0.exe") is None
 
@@ -115,7 +115,7 @@ def test_wheel_file() -> None:
     assert (value.build, value.generator) == ("1", "x (1)")
 
 
-def test_later_minor_versions_are_read_and_later_major_ones_refused() -> None:
+def test_later_minor_version_is_read_and_major_refused() -> None:
     assert wheel_file.parse("Wheel-Version: 1.9\nFuture: x\n").wheel_version == (1, 9)
     with pytest.raises(wheel_file.UnsupportedWheelVersion):
         wheel_file.parse("Wheel-Version: 2.0\nRoot-Is-Purelib: true\n")
@@ -124,6 +124,6 @@ def test_later_minor_versions_are_read_and_later_major_ones_refused() -> None:
 @pytest.mark.parametrize(
     "text", ["", "Root-Is-Purelib: true\n", "Wheel-Version: one\n", "\x00\x01", "Wheel-Version:\n"]
 )
-def test_a_wheel_file_that_says_no_version_is_refused(text: str) -> None:
+def test_wheel_file_without_version_is_refused(text: str) -> None:
     with pytest.raises(wheel_file.InvalidWheelFile):
         wheel_file.parse(text)

@@ -71,7 +71,7 @@ def entries_of(root: str) -> list[str]:
 # --- what comes in ---------------------------------------------------------------------------------------------------
 
 
-def test_an_entry_is_published_whole_and_closed(root: str, wheel: str) -> None:
+def test_entry_is_published_atomically_and_read_only(root: str, wheel: str) -> None:
     entry = admit(open_store(root), wheel)
     assert sorted(os.listdir(entry.root)) == ["entry.txt", "files.txt", "tree"]
     assert stat.S_IMODE(os.lstat(entry.root).st_mode) == 0o755
@@ -84,21 +84,21 @@ def test_an_entry_is_published_whole_and_closed(root: str, wheel: str) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_the_umask_does_not_matter(root: str, wheel: str, umask: int) -> None:
+def test_umask_does_not_matter(root: str, wheel: str, umask: int) -> None:
     before = os.umask(umask)
     try:
-        test_an_entry_is_published_whole_and_closed(root, wheel)
+        test_entry_is_published_atomically_and_read_only(root, wheel)
     finally:
         os.umask(before)
 
 
-def test_a_store_can_be_moved(root: str, wheel: str, place: str) -> None:
+def test_store_can_be_moved(root: str, wheel: str, place: str) -> None:
     entry = admit(open_store(root), wheel)
     os.rename(root, os.path.join(place, "moved"))
     assert open_store(os.path.join(place, "moved")).ready(entry.digest) is not None
 
 
-def test_what_is_there_is_not_fetched_again(root: str, wheel: str) -> None:
+def test_existing_entry_is_not_fetched_again(root: str, wheel: str) -> None:
     calls: list[int] = []
     expected = digests_of(content(wheel), "sha256")
     for store in (open_store(root), open_store(root)):
@@ -107,7 +107,7 @@ def test_what_is_there_is_not_fetched_again(root: str, wheel: str) -> None:
     assert len(calls) == 1
 
 
-def test_without_a_digest_it_is_fetched_and_named_by_its_own(root: str, wheel: str) -> None:
+def test_wheel_without_digest_is_named_by_its_own(root: str, wheel: str) -> None:
     store = open_store(root)
     entry = store.admit(filled_with(content(wheel)), filename=NAME)
     assert entry.digest == sha256_of(wheel)
@@ -116,7 +116,7 @@ def test_without_a_digest_it_is_fetched_and_named_by_its_own(root: str, wheel: s
 
 
 @pytest.mark.parametrize("names", [("sha256",), ("sha512",), ("md5",), ("sha384", "blake2b"), ("md5", "sha256")])
-def test_any_digest_that_fits_lets_it_in(root: str, wheel: str, names: tuple[str, ...]) -> None:
+def test_any_matching_digest_is_accepted(root: str, wheel: str, names: tuple[str, ...]) -> None:
     data = content(wheel)
     wrong = tuple(Digest(name, "00") for name in names)
     entry = open_store(root).admit(filled_with(data), filename=NAME, expected=(*wrong, *digests_of(data, *names)))
@@ -133,7 +133,7 @@ def test_any_digest_that_fits_lets_it_in(root: str, wheel: str, names: tuple[str
     ],
     ids=["sha256", "two", "md5", "unknown"],
 )
-def test_a_wheel_with_another_digest_does_not_get_in(root: str, wheel: str, expected: Any) -> None:
+def test_wheel_with_another_digest_is_refused(root: str, wheel: str, expected: Any) -> None:
     with pytest.raises(DigestMismatch) as caught:
         open_store(root).admit(filled_with(content(wheel)), filename=NAME, expected=expected)
     assert caught.value.code == "hash-mismatch"
@@ -141,7 +141,7 @@ def test_a_wheel_with_another_digest_does_not_get_in(root: str, wheel: str, expe
     assert files_below(root) == [".gitignore", "CACHEDIR.TAG"]
 
 
-def test_a_weak_digest_does_not_stand_for_a_strong_one(root: str, wheel: str) -> None:
+def test_weak_digest_does_not_replace_a_strong_one(root: str, wheel: str) -> None:
     data = content(wheel)
     with pytest.raises(DigestMismatch):
         open_store(root).admit(
@@ -149,13 +149,13 @@ def test_a_weak_digest_does_not_stand_for_a_strong_one(root: str, wheel: str) ->
         )
 
 
-def test_fits() -> None:
+def test_digest_matching() -> None:
     assert fits((), {"sha256": "a"})
     assert fits((Digest("sha256", "A"),), {"sha256": "a"})
     assert not fits((Digest("sha512", "a"),), {"sha256": "a"})
 
 
-def test_a_bad_wheel_leaves_nothing(root: str, tmp_path: Path) -> None:
+def test_bad_wheel_leaves_nothing(root: str, tmp_path: Path) -> None:
     path = make_wheel(tmp_path, files={"demo/a.py": "a"}, record_rows={"demo/a.py": record_row("demo/a.py", b"b")})
     with pytest.raises(BadWheel):
         admit(open_store(root), path)
@@ -169,14 +169,14 @@ def test_a_bad_wheel_leaves_nothing(root: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["demo.whl", "demo-1.0.tar.gz", "../demo-1.0-py3-none-any.whl", "demo-1.0-py3-none-any.whl/x"]
 )
-def test_what_is_not_named_as_a_wheel_is_not_even_fetched(root: str, name: str) -> None:
+def test_file_without_wheel_name_is_not_fetched(root: str, name: str) -> None:
     calls: list[int] = []
     with pytest.raises(InvalidWheelName):
         open_store(root).admit(filled_with(b"", calls), filename=name)
     assert calls == []
 
 
-def test_a_fetch_that_fails_leaves_nothing_and_says_why_itself(root: str) -> None:
+def test_failed_fetch_leaves_nothing_and_keeps_its_error(root: str) -> None:
     def fail(file: NewFile) -> None:
         file.write(b"PK")
         raise TimeoutError("the wire")
@@ -187,7 +187,7 @@ def test_a_fetch_that_fails_leaves_nothing_and_says_why_itself(root: str) -> Non
 
 
 @pytest.mark.parametrize("back_to", [0, 7])
-def test_a_fetch_may_begin_again(root: str, wheel: str, back_to: int) -> None:
+def test_fetch_may_restart(root: str, wheel: str, back_to: int) -> None:
     data = content(wheel)
 
     def fill(file: NewFile) -> None:
@@ -199,7 +199,7 @@ def test_a_fetch_may_begin_again(root: str, wheel: str, back_to: int) -> None:
     assert entry.digest == sha256_of(wheel)
 
 
-def test_a_file_is_copied_before_it_is_believed(root: str, wheel: str) -> None:
+def test_local_file_is_copied_before_verification(root: str, wheel: str) -> None:
     store = open_store(root)
     entry = store.admit_file(wheel, NAME, digests_of(content(wheel), "sha256"))
     assert header_of(store, entry).published.origin == "file"
@@ -210,7 +210,7 @@ def test_a_file_is_copied_before_it_is_believed(root: str, wheel: str) -> None:
         store.admit_file("/none/such/none.whl", NAME)
 
 
-def test_a_file_that_was_there_under_another_digest_kind(root: str, wheel: str) -> None:
+def test_existing_file_under_another_digest_kind(root: str, wheel: str) -> None:
     store = open_store(root)
     entry = store.admit_file(wheel, NAME)
     assert store.admit_file(wheel, NAME, digests_of(content(wheel), "sha512")) == entry
@@ -221,7 +221,7 @@ def test_a_file_that_was_there_under_another_digest_kind(root: str, wheel: str) 
 # --- which layer takes it ------------------------------------------------------------------------------------------------
 
 
-def test_the_first_layer_that_takes_it_gets_it(place: str, wheel: str) -> None:
+def test_first_accepting_layer_gets_the_entry(place: str, wheel: str) -> None:
     roots = [os.path.join(place, name) for name in ("ro", "first", "second")]
     entry = admit(open_store(*roots, read_only=roots[:1]), wheel)
     assert entry.root.startswith(roots[1])
@@ -229,7 +229,7 @@ def test_the_first_layer_that_takes_it_gets_it(place: str, wheel: str) -> None:
     assert not os.path.exists(roots[2])
 
 
-def test_what_was_built_here_stays_with_me(place: str, wheel: str) -> None:
+def test_local_builds_go_to_the_personal_store(place: str, wheel: str) -> None:
     shared, mine = os.path.join(place, "shared"), os.path.join(place, "mine")
     os.mkdir(shared)
     os.chmod(shared, 0o1777)
@@ -239,7 +239,7 @@ def test_what_was_built_here_stays_with_me(place: str, wheel: str) -> None:
 
 
 @pytest.mark.root
-def test_a_full_layer_passes_it_on_and_keeps_nothing(place: str, wheel: str, tmp_path: Path) -> None:
+def test_full_layer_passes_the_entry_on_and_keeps_nothing(place: str, wheel: str, tmp_path: Path) -> None:
     calls: list[int] = []
     data = wheel_bytes(files={"demo/big.bin": os.urandom(400_000), "demo/__init__.py": ""})
     with tmpfs(os.path.join(place, "small"), "256k") as small:
@@ -256,7 +256,7 @@ def test_a_full_layer_passes_it_on_and_keeps_nothing(place: str, wheel: str, tmp
 
 
 @pytest.mark.root
-def test_a_layer_that_is_full_for_the_tree_alone_costs_no_second_fetch(place: str) -> None:
+def test_layer_too_full_for_the_tree_costs_no_second_fetch(place: str) -> None:
     calls: list[int] = []
     data = wheel_bytes(files={"demo/zeros.bin": bytes(2_000_000), "demo/__init__.py": ""})
     with tmpfs(os.path.join(place, "small"), "256k") as small:
@@ -268,7 +268,7 @@ def test_a_layer_that_is_full_for_the_tree_alone_costs_no_second_fetch(place: st
 
 
 @pytest.mark.root
-def test_when_nobody_has_room_it_says_so(place: str) -> None:
+def test_no_space_anywhere_is_an_error(place: str) -> None:
     data = wheel_bytes(files={"demo/big.bin": os.urandom(400_000)})
     with tmpfs(os.path.join(place, "small"), "256k") as small:
         with pytest.raises(NoLayer) as caught:
@@ -279,7 +279,7 @@ def test_when_nobody_has_room_it_says_so(place: str) -> None:
 
 
 @pytest.mark.root
-def test_a_layer_that_is_mounted_read_only_passes_it_on(place: str, wheel: str) -> None:
+def test_read_only_mounted_layer_passes_the_entry_on(place: str, wheel: str) -> None:
     os.mkdir(os.path.join(place, "source"))
     with bind(os.path.join(place, "source"), os.path.join(place, "ro"), read_only=True) as mounted:
         store = open_store(mounted, os.path.join(place, "rw"))
@@ -287,7 +287,7 @@ def test_a_layer_that_is_mounted_read_only_passes_it_on(place: str, wheel: str) 
         assert "EROFS" in store.layers[0].refusal
 
 
-def test_when_no_layer_takes_anything_the_reasons_are_told(root: str, wheel: str) -> None:
+def test_error_lists_why_each_layer_refused(root: str, wheel: str) -> None:
     with pytest.raises(NoLayer) as caught:
         admit(open_store(root, read_only=[root]), wheel)
     assert caught.value.context == (f"`{root}`: it is set to be read only",)
@@ -307,7 +307,7 @@ def steps_of(root: str, wheel: str) -> int:
     return len(seen)
 
 
-def test_any_change_may_fail_and_nothing_half_done_is_ever_seen(place: str) -> None:
+def test_failure_at_any_step_shows_no_partial_entry(place: str) -> None:
     """Fail every change of the disk in turn, then every change from there on: old or new, and no litter."""
     wheel = make_wheel(place, files={"demo/__init__.py": ""})
     total = steps_of(os.path.join(place, "count"), wheel)
@@ -350,7 +350,7 @@ def test_any_change_may_fail_and_nothing_half_done_is_ever_seen(place: str) -> N
             assert store.check(entry) == []
 
 
-def test_a_killed_process_leaves_nothing_that_anybody_sees(place: str) -> None:
+def test_killed_process_leaves_nothing_visible(place: str) -> None:
     """Kill the process before every change of the disk in turn."""
     wheel = make_wheel(place, files={"demo/__init__.py": ""})
     total = steps_of(os.path.join(place, "count"), wheel)
@@ -386,7 +386,7 @@ for path in sys.argv[2:]:
 """
 
 
-def test_many_processes_let_the_same_wheels_in_at_once(root: str, tmp_path: Path) -> None:
+def test_parallel_processes_admit_the_same_wheels(root: str, tmp_path: Path) -> None:
     wheels = [demo_wheel(tmp_path, f"demo{number}") for number in range(4)]
     path = os.pathsep.join(sys.path)
     children = [
@@ -405,8 +405,8 @@ def test_many_processes_let_the_same_wheels_in_at_once(root: str, tmp_path: Path
     assert os.listdir(os.path.join(root, "v1/leases")) == []
 
 
-def test_whoever_loses_the_race_takes_what_is_there(root: str, wheel: str, place: str) -> None:
-    """Between unpacking and publishing somebody else publishes: his entry is the entry."""
+def test_loser_of_a_race_uses_the_published_entry(root: str, wheel: str, place: str) -> None:
+    """Another process publishes between unpacking and publishing: its entry is used."""
     other = os.path.join(place, "other")
     winner = admit(open_store(other), wheel)
 
@@ -424,8 +424,8 @@ def test_whoever_loses_the_race_takes_what_is_there(root: str, wheel: str, place
     assert leftovers(root) == []
 
 
-def test_whoever_fetches_the_same_is_waited_for(root: str, wheel: str) -> None:
-    """The second does not fetch: he finds what the first has published when he gets the lease."""
+def test_parallel_fetch_of_the_same_wheel_is_awaited(root: str, wheel: str) -> None:
+    """The second process does not fetch: it finds the published entry when it gets the lease."""
     import threading
 
     digest = Digest("sha256", sha256_of(wheel))
@@ -454,7 +454,7 @@ def test_whoever_fetches_the_same_is_waited_for(root: str, wheel: str) -> None:
 
 
 def lent(eve: User, root: str, wheel: str) -> str:
-    """Let a stranger fill a store open to all; return the path of the wheel that he keeps there."""
+    """Let another user fill a store open to all; return the path of the wheel kept there."""
     os.mkdir(root)
     os.chmod(root, 0o1777)
     eve.python("import sys; from kit.stores import *; admit(open_store(sys.argv[1]), sys.argv[2])", root, wheel).ok()
@@ -462,7 +462,7 @@ def lent(eve: User, root: str, wheel: str) -> str:
 
 
 @pytest.mark.root
-def test_a_strangers_wheel_saves_the_download_and_nothing_else_of_his_is_used(place: str, wheel: str) -> None:
+def test_foreign_wheel_is_verified_and_only_saves_the_download(place: str, wheel: str) -> None:
     with users("eve") as (eve,):
         shared, mine = os.path.join(place, "shared"), os.path.join(place, "mine")
         kept = lent(eve, shared, wheel)
@@ -506,7 +506,7 @@ def replaced_by_a_link(path: str) -> None:
     ],
     ids=["other content", "a pipe", "a link", "a huge hole"],
 )
-def test_a_strangers_wheel_with_other_bytes_is_of_no_use(place: str, wheel: str, swap: Callable[[str], object]) -> None:
+def test_foreign_wheel_with_other_bytes_is_ignored(place: str, wheel: str, swap: Callable[[str], object]) -> None:
     with users("eve") as (eve,):
         shared, mine = os.path.join(place, "shared"), os.path.join(place, "mine")
         swap(lent(eve, shared, wheel))
@@ -519,7 +519,7 @@ def test_a_strangers_wheel_with_other_bytes_is_of_no_use(place: str, wheel: str,
 
 
 @pytest.mark.root
-def test_nothing_is_published_where_a_stranger_could_change_it(place: str, wheel: str) -> None:
+def test_nothing_is_published_where_other_users_can_write(place: str, wheel: str) -> None:
     with users("eve") as (eve,):
         shared = os.path.join(place, "shared")
         lent(eve, shared, wheel)
@@ -530,7 +530,7 @@ def test_nothing_is_published_where_a_stranger_could_change_it(place: str, wheel
 
 
 @pytest.mark.root
-def test_a_strangers_entry_in_a_trusted_place_leaves_room_for_mine(place: str, wheel: str) -> None:
+def test_foreign_entry_does_not_block_my_entry(place: str, wheel: str) -> None:
     """In a sticky directory of root's the plain name is eve's; alice's own entry lies beside it."""
     with users("alice", "eve") as (alice, eve):
         shared = os.path.join(place, "shared")
@@ -547,7 +547,7 @@ def test_a_strangers_entry_in_a_trusted_place_leaves_room_for_mine(place: str, w
 
 
 @pytest.mark.root
-def test_users_with_any_umask_fill_one_group_store_at_once(place: str) -> None:
+def test_users_with_any_umask_fill_one_group_store(place: str) -> None:
     with users("alice", "bob", group="team") as (alice, bob):
         root = os.path.join(place, "team")
         os.mkdir(root)

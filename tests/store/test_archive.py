@@ -22,7 +22,7 @@ def read(data: bytes) -> tuple[list[Member], list[str]]:
     return members(data, issues), issues
 
 
-def test_members_are_what_zipfile_sees() -> None:
+def test_members_match_zipfile() -> None:
     data = Zip(list(GOOD_MEMBERS)).encode()
     found, issues = read(data)
     assert issues == []
@@ -34,7 +34,7 @@ def test_members_are_what_zipfile_sees() -> None:
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_what_zipfile_writes_is_read(force: bool) -> None:
+def test_archives_of_zipfile_are_read(force: bool) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/b.txt", "content" * 100)
@@ -45,7 +45,7 @@ def test_what_zipfile_writes_is_read(force: bool) -> None:
     assert [(m.name, m.size) for m in found] == [("a/b.txt", 700), ("big", 1000)]
 
 
-def test_what_zipfile_streams_is_read() -> None:
+def test_streamed_archives_of_zipfile_are_read() -> None:
     class Stream(io.RawIOBase):
         def __init__(self) -> None:
             self.data = b""
@@ -77,7 +77,7 @@ def test_zip64_archives_with_many_members_are_read() -> None:
 
 
 @given(st.binary(max_size=400))
-def test_any_bytes_are_survived(data: bytes) -> None:
+def test_any_bytes_are_handled(data: bytes) -> None:
     found, issues = read(data)
     assert issues
     assert found == []
@@ -87,40 +87,40 @@ WHOLE = Zip(list(GOOD_MEMBERS)).encode()
 
 
 @given(st.integers(0, len(WHOLE)), st.binary(min_size=1, max_size=8))
-def test_a_damaged_archive_is_survived(at: int, junk: bytes) -> None:
+def test_damaged_archive_is_handled(at: int, junk: bytes) -> None:
     data = WHOLE[:at] + junk + WHOLE[at + len(junk) :]
     found, issues = read(data)
     assert issues or found
 
 
 @pytest.mark.parametrize("name", ["a", "a/b.py", "a b/ü.txt", "...", "a/..b", ".hidden", "aux.py"])
-def test_plain_names_are_fine(name: str) -> None:
+def test_plain_names_are_accepted(name: str) -> None:
     assert name_fault(name) == ""
 
 
 @pytest.mark.parametrize("name", ["", "/a", "a/../b", "..", "a//b", "a/", "./a", "a\\b", "c:/x", "a\tb", "a\x85b"])
-def test_other_names_are_not(name: str) -> None:
+def test_unsafe_names_are_refused(name: str) -> None:
     assert name_fault(name) != ""
 
 
 @given(st.lists(st.text(alphabet="ab./\\:é\n\x85", max_size=5), min_size=1, max_size=4))
-def test_names_that_are_plain_together_have_no_fault_alone(names: list[str]) -> None:
+def test_joined_check_matches_single_checks(names: list[str]) -> None:
     if are_plain(names):
         assert [name_fault(name.removesuffix("/")) for name in names] == [""] * len(names)
 
 
-def test_what_wheels_have_is_plain_and_long_names_are_looked_at_one_by_one() -> None:
+def test_long_names_are_checked_one_by_one() -> None:
     assert are_plain(["demo/", "demo/__init__.py", "demo/ü.txt", "demo-1.0.dist-info/RECORD"])
     assert not are_plain(["demo/__init__.py", "demo/" + "ü" * 128])
 
 
-def test_directories_are_all_that_lie_above() -> None:
+def test_directories_are_the_parents_of_files() -> None:
     assert directories(["a/b/c.py", "a/b/d.py", "a/e/f/g.py", "top.py"]) == {"a", "a/b", "a/e", "a/e/f"}
     assert directories(["a/b.py", "a/b/c/d.py"]) == {"a", "a/b", "a/b/c"}
 
 
 @pytest.mark.parametrize("comment", [b"", b"x", b"a comment", b"x" * 0xFFFF])
-def test_the_end_is_found_before_a_comment(comment: bytes) -> None:
+def test_end_record_before_a_comment_is_found(comment: bytes) -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("a.py", b"x")
@@ -130,7 +130,7 @@ def test_the_end_is_found_before_a_comment(comment: bytes) -> None:
     assert not issues
 
 
-def test_what_is_shown_fits_a_line_and_its_backticks() -> None:
+def test_shown_names_fit_a_line_with_backticks() -> None:
     assert shown("a/b.py") == "a/b.py"
     assert "\n" not in shown("a\nb")
     assert shown("ü") == "ü"

@@ -33,13 +33,13 @@ ODD_ONES = pytest.mark.parametrize("make", ODD.values(), ids=ODD)
 
 
 @ODD_ONES
-def test_what_is_no_plain_file_is_not_read(tmp_path: Path, make: Callable[[Path], object]) -> None:
+def test_special_files_are_not_read(tmp_path: Path, make: Callable[[Path], object]) -> None:
     make(tmp_path / "odd")
     with pytest.raises(OSError, match="odd"):
         caution.read(str(tmp_path / "odd"))
 
 
-def test_a_plain_file_is_read_whole_with_its_time(tmp_path: Path) -> None:
+def test_regular_file_is_read_whole_with_its_time(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x" * 100_000)
     os.utime(path, (5, 5))
@@ -47,7 +47,7 @@ def test_a_plain_file_is_read_whole_with_its_time(tmp_path: Path) -> None:
 
 
 @ODD_ONES
-def test_odd_things_in_the_place_of_notes_keep_nobody_waiting(tmp_path: Path, make: Callable[[Path], object]) -> None:
+def test_special_files_in_place_of_records_do_not_block(tmp_path: Path, make: Callable[[Path], object]) -> None:
     root = tmp_path / "store"
     store = open_store(str(root))
     entry = admit(store, demo_wheel(tmp_path))
@@ -70,7 +70,7 @@ def test_odd_things_in_the_place_of_notes_keep_nobody_waiting(tmp_path: Path, ma
 
 
 @ODD_ONES
-def test_a_policy_that_is_none_makes_no_layer_fail(tmp_path: Path, make: Callable[[Path], object]) -> None:
+def test_invalid_policy_does_not_fail_the_layer(tmp_path: Path, make: Callable[[Path], object]) -> None:
     root = tmp_path / "store"
     root.mkdir()
     make(root / layout.POLICY)
@@ -88,14 +88,14 @@ ATTACKS = ("pages/x", "entries/ab", "roots/7")
 
 
 @pytest.mark.parametrize("where", ATTACKS)
-def test_a_directory_that_becomes_a_link_after_it_was_listed_leads_nowhere(
+def test_directory_replaced_by_a_symlink_is_not_entered(
     tmp_path: Path, hook: Callable[[Callable[[str, str], None]], object], where: str
 ) -> None:
-    """The attack on whatever clears up where others may rename: the victim's file has the name of the villain's."""
+    """Another user who may rename swaps the directory during a prune; a file of the victim has the same name."""
     digest = "ab" * 32
     name = "id_rsa" if where == "pages/x" else digest
-    victim, villains = tmp_path / "victim", tmp_path / "store" / "v1" / where
-    for directory in (victim, villains):
+    victim, attacked = tmp_path / "victim", tmp_path / "store" / "v1" / where
+    for directory in (victim, attacked):
         directory.mkdir(parents=True)
         if where == "entries/ab":
             (directory / name).mkdir()
@@ -109,18 +109,18 @@ def test_a_directory_that_becomes_a_link_after_it_was_listed_leads_nowhere(
     def swap(operation: str, path: str) -> None:
         if operation in {"rename", "unlink"} and not swapped and name in path:
             swapped.append(path)
-            villains.rename(f"{villains}.old")
-            villains.symlink_to(victim)
+            attacked.rename(f"{attacked}.old")
+            attacked.symlink_to(victim)
 
     hook(swap)
     upkeep.prune(open_store(str(tmp_path / "store")), upkeep.Wish(older_than=0.0))
     assert swapped
     assert sorted(os.listdir(victim)) == [name]
-    assert os.listdir(f"{villains}.old") == []
+    assert os.listdir(f"{attacked}.old") == []
 
 
 @pytest.mark.parametrize("where", ["pages/x", "entries/ab", "pages", "entries", ""])
-def test_a_directory_that_is_a_link_already_is_not_entered(tmp_path: Path, where: str) -> None:
+def test_symlinked_directory_is_not_entered(tmp_path: Path, where: str) -> None:
     digest = "ab" * 32
     victim = tmp_path / "victim"
     for relative in ("", "x", "ab", "pages/x", "entries/ab"):
@@ -141,7 +141,7 @@ def test_a_directory_that_is_a_link_already_is_not_entered(tmp_path: Path, where
     assert sorted(str(path) for path in victim.rglob("*")) == before
 
 
-def test_names_are_removed_where_they_were_found(tmp_path: Path) -> None:
+def test_removal_stays_in_the_listed_directory(tmp_path: Path) -> None:
     """Hold the tests above: what is old and in its place goes."""
     page = tmp_path / "store" / "v1" / "pages" / "x" / "project"
     page.parent.mkdir(parents=True)

@@ -20,21 +20,21 @@ ROWS = st.tuples(NAMES, st.integers(0), st.just("ab" * 32), st.booleans(), st.in
 
 
 @given(st.lists(ROWS))
-def test_rows_come_back_sorted(rows: list[Row]) -> None:
+def test_rows_are_sorted(rows: list[Row]) -> None:
     assert filelist.decode(filelist.encode(rows)) == sorted(rows)
 
 
 @given(st.binary())
-def test_any_bytes_are_survived(data: bytes) -> None:
+def test_any_bytes_are_handled(data: bytes) -> None:
     assert filelist.decode(data) is None
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"]))))
-def test_any_sealed_lines_are_survived(lines: list[Any]) -> None:
+def test_any_sealed_lines_are_handled(lines: list[Any]) -> None:
     found = filelist.decode(seal("files", lines))
     assert found is None or len(found) == len(lines)
 
 
-def test_a_row_is_plain_text() -> None:
+def test_row_is_plain_text() -> None:
     row = ("demo/a b.py", 12, "cd" * 32, True, 1580608922)
     assert filelist.line(row) == f"demo/a b.py\t12\t1580608922\tx\t{'cd' * 32}"

@@ -35,11 +35,11 @@ def folded(*paths: str, shared: tuple[str, ...] = ()) -> tuple[str, ...]:
         (["demo-1.0.data/purelib/extra/__init__.py"], ()),
     ],
 )
-def test_directories_that_a_wheel_owns_alone_are_folded(paths: list[str], expected: Any) -> None:
+def test_exclusively_owned_directories_are_folded(paths: list[str], expected: Any) -> None:
     assert folded(*paths) == expected
 
 
-def test_packages_that_say_they_are_shared_are_not_folded() -> None:
+def test_declared_namespace_packages_are_not_folded() -> None:
     assert folded("ns/__init__.py", "ns/one/__init__.py", "ns/two/a.py", shared=("ns",)) == ("ns/one",)
 
 
@@ -55,7 +55,7 @@ def test_packages_that_say_they_are_shared_are_not_folded() -> None:
         ("${ORIGIN}/../..", True),
     ],
 )
-def test_objects_that_look_outside_of_the_wheel_keep_it_unfolded(entry: str, leads_out: bool) -> None:
+def test_objects_referring_outside_keep_the_wheel_unfolded(entry: str, leads_out: bool) -> None:
     paths = ("demo/__init__.py", "demo/lib/a.so", "demo.libs/liba.so")
     plan = foldplan.plan(paths, (), frozenset(), {"demo/lib/a.so": (entry,)})
     if leads_out:
@@ -67,6 +67,6 @@ def test_objects_that_look_outside_of_the_wheel_keep_it_unfolded(entry: str, lea
         assert plan.unfolded == ""
 
 
-def test_an_object_outside_of_folded_directories_may_look_where_it_likes() -> None:
+def test_object_outside_folded_directories_may_refer_anywhere() -> None:
     plan = foldplan.plan(("a.so", "demo/__init__.py"), (), frozenset(), {"a.so": ("$ORIGIN/../../lib",)})
     assert plan.foldable == ("demo",)

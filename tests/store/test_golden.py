@@ -1,4 +1,4 @@
-"""What version 1 of the format wrote is readable for ever. This store is never made anew.
+"""What version 1 of the format wrote stays readable. This store is never written again.
 
 Version control keeps neither modes nor times: they are set here as docs/store-format.md says, by the text of `files.txt`
 and not by the code that is tested.
@@ -34,7 +34,7 @@ def root(place: str) -> str:
     return path
 
 
-def test_the_entry_of_version_1_is_found_whole(root: str) -> None:
+def test_version_1_entry_is_complete(root: str) -> None:
     heard = Heard()
     store = open_store(root, heard=heard)
     entry = ready(store, DIGEST)
@@ -58,7 +58,7 @@ def test_the_entry_of_version_1_is_found_whole(root: str) -> None:
     assert said.hashes[0][0] == "sha512"
 
 
-def test_words_of_a_later_time_are_passed_over(root: str) -> None:
+def test_keywords_of_later_versions_are_skipped(root: str) -> None:
     store = open_store(root)
     entry = ready(store, OTHER)
     assert header_of(store, entry).requires == ("odd\ttext\\with\nall",)
@@ -79,12 +79,12 @@ def test_records_pointers_roots_and_use_are_read(root: str) -> None:
     assert survey.last_uses(store.layers[0]) == {DIGEST: 1763769600}
 
 
-def test_every_byte_of_it_is_sound(root: str) -> None:
+def test_every_byte_passes_verification(root: str) -> None:
     assert upkeep.verify_entries(open_store(root)) == ()
     assert [one.label for one in upkeep.listing(open_store(root))] == ["escaped 2.0", "golden-wheel 1.0"]
 
 
-def test_what_version_1_does_not_know_is_not_there(root: str) -> None:
+def test_features_unknown_to_version_1_are_absent(root: str) -> None:
     assert os.path.exists(f"{root}/v1/room-of-the-future/thing")
     assert os.path.exists(f"{root}/v2/thing")
     assert layout.digest_of_entry(".tmp-host-1-0123456789abcdef") is None
@@ -92,8 +92,8 @@ def test_what_version_1_does_not_know_is_not_there(root: str) -> None:
     assert found.count == 2
 
 
-def test_reading_it_changes_nothing(root: str) -> None:
+def test_reading_changes_nothing(root: str) -> None:
     before = {name: os.lstat(f"{root}/{name}").st_mtime_ns for name in everything_below(root)}
-    test_the_entry_of_version_1_is_found_whole(root)
-    test_every_byte_of_it_is_sound(root)
+    test_version_1_entry_is_complete(root)
+    test_every_byte_passes_verification(root)
     assert {name: os.lstat(f"{root}/{name}").st_mtime_ns for name in everything_below(root)} == before

@@ -31,12 +31,12 @@ HEADERS = st.builds(
 
 
 @given(HEADERS)
-def test_every_header_comes_back(said: Header) -> None:
+def test_header_round_trip(said: Header) -> None:
     assert header.decode(header.encode(said)) == said
 
 
 @given(st.binary())
-def test_any_bytes_are_survived(data: bytes) -> None:
+def test_any_bytes_are_handled(data: bytes) -> None:
     assert header.decode(data) is None
 
 
@@ -49,7 +49,7 @@ LINES = st.tuples(WORDS, st.lists(st.sampled_from(["", "x", "1", "ab" * 32]), ma
 
 
 @given(st.lists(LINES, max_size=20))
-def test_any_sealed_lines_are_survived(lines: list[Any]) -> None:
+def test_any_sealed_lines_are_handled(lines: list[Any]) -> None:
     found = header.decode(seal("entry", lines))
     assert found is None or isinstance(found, Header)
 
@@ -62,18 +62,18 @@ def a_header(**changes: object) -> Header:
     return said.replaced(**changes)
 
 
-def test_words_of_a_later_version_are_passed_over() -> None:
+def test_keywords_of_later_versions_are_skipped() -> None:
     text = header.encode(a_header()).decode()
     lines = [*text.split("\n")[1:-2], "shiny\tnew\tthing"]
     assert header.decode(seal("entry", lines)) == a_header()
 
 
-def test_a_digest_that_is_none_is_a_miss() -> None:
+def test_invalid_digest_is_a_miss() -> None:
     assert header.decode(header.encode(a_header(digest="AB" * 32))) is None
     assert header.decode(header.encode(a_header(sealed="../x"))) is None
 
 
-def test_metadata_is_what_the_resolver_would_have_read() -> None:
+def test_metadata_matches_the_resolver_input() -> None:
     said = a_header(requires_python=">=3.8", requires=("other >=1 ; extra == 'more'", "third"), extras=("more",))
     metadata = core_metadata.parse(said.metadata())
     assert (metadata.name, metadata.version, metadata.requires_python) == ("demo", "1.0", ">=3.8")

@@ -48,7 +48,7 @@ def built(store: Store, entry: Entry) -> Entry:
     return imaging.build(store, [entry], TAG, compile_modules)[entry.digest]
 
 
-def test_an_image_is_the_tree_with_bytecode(root: str, entry: Entry) -> None:
+def test_image_is_the_tree_with_bytecode(root: str, entry: Entry) -> None:
     store = open_store(root)
     assert imaging.sound(store, entry, TAG) is None
     image = built(store, entry)
@@ -66,7 +66,7 @@ def test_an_image_is_the_tree_with_bytecode(root: str, entry: Entry) -> None:
     assert leftovers(root) == []
 
 
-def test_its_bytecode_is_valid_where_it_lies(root: str, entry: Entry) -> None:
+def test_bytecode_is_valid_at_its_location(root: str, entry: Entry) -> None:
     image = built(open_store(root), entry)
     code = "import sys, demo; print(demo.__cached__, demo.__version__)"
     ran = subprocess.run(
@@ -76,7 +76,7 @@ def test_its_bytecode_is_valid_where_it_lies(root: str, entry: Entry) -> None:
     assert f"matches {image.tree}/demo/__init__.py" in ran.stderr
 
 
-def test_what_a_compiler_raises_comes_out_and_leaves_nothing(root: str, entry: Entry) -> None:
+def test_compiler_exception_propagates_and_leaves_nothing(root: str, entry: Entry) -> None:
     def fail(paths: Sequence[str]) -> tuple[str, ...]:
         with open(f"{paths[0]}c", "w"):
             pass
@@ -100,7 +100,7 @@ def test_only_bytecode_may_be_added(root: str, entry: Entry) -> None:
     assert not os.path.lexists(f"{image.tree}/demo/__pycache__/note.txt")
 
 
-def test_an_image_that_lacks_what_could_not_be_written_is_not_kept(root: str, entry: Entry) -> None:
+def test_incomplete_image_is_not_kept(root: str, entry: Entry) -> None:
     store = open_store(root)
     made = imaging.build(store, [entry], TAG, lambda paths: (*compile_modules(paths), paths[-1]))
     assert made == {}
@@ -109,7 +109,7 @@ def test_an_image_that_lacks_what_could_not_be_written_is_not_kept(root: str, en
     assert images.at_hand(store, entry, TAG) is None
 
 
-def test_what_an_image_adds_is_among_its_files(root: str, place: str) -> None:
+def test_added_bytecode_is_listed(root: str, place: str) -> None:
     store = open_store(root)
     entry = admit(store, make_wheel(place, "demo", "1.0", {"demo/__init__.py": "", "alone.py": "x = 1\n"}))
     image = built(store, entry)
@@ -128,7 +128,7 @@ def test_what_an_image_adds_is_among_its_files(root: str, place: str) -> None:
     assert store.listed(image) is None
 
 
-def test_a_damaged_image_is_renamed_away_and_made_again(root: str, entry: Entry) -> None:
+def test_damaged_image_is_set_aside_and_recreated(root: str, entry: Entry) -> None:
     image = built(open_store(root), entry)
     path = f"{image.tree}/demo/__pycache__/__init__.{TAG}.pyc"
     os.truncate(path, 3)
@@ -140,7 +140,7 @@ def test_a_damaged_image_is_renamed_away_and_made_again(root: str, entry: Entry)
 
 
 @pytest.mark.parametrize("which", ["bytecode", "module", "gone", "list"])
-def test_who_is_about_to_use_a_damaged_image_does_without(root: str, entry: Entry, which: str) -> None:
+def test_damaged_image_is_not_used(root: str, entry: Entry, which: str) -> None:
     image = built(open_store(root), entry)
     store = open_store(root)
     with Inspection(store, [image]) as inspection:
@@ -164,7 +164,7 @@ def test_who_is_about_to_use_a_damaged_image_does_without(root: str, entry: Entr
     assert ready(store, entry.digest) == entry
 
 
-def test_a_damaged_image_that_cannot_be_removed_is_passed_over(root: str, entry: Entry) -> None:
+def test_unremovable_damaged_image_is_skipped(root: str, entry: Entry) -> None:
     image = built(open_store(root), entry)
     os.truncate(f"{image.tree}/demo/__pycache__/__init__.{TAG}.pyc", 3)
     store = open_store(root)
@@ -183,7 +183,7 @@ def test_a_damaged_image_that_cannot_be_removed_is_passed_over(root: str, entry:
     assert images.at_hand(store, entry, TAG) is None
 
 
-def test_nothing_is_compiled_where_an_image_has_no_place(root: str, entry: Entry) -> None:
+def test_nothing_is_compiled_without_a_writable_layer(root: str, entry: Entry) -> None:
     store = open_store(root)
     os.makedirs(f"{root}/{layout.image(entry.digest, TAG)}")
     assert imaging.build(store, [entry], TAG, lambda paths: pytest.fail(f"compiled {paths}")) == {}
@@ -193,14 +193,14 @@ def test_nothing_is_compiled_where_an_image_has_no_place(root: str, entry: Entry
     assert imaging.build(store, [entry], TAG, lambda paths: pytest.fail(f"compiled {paths}")) == {entry.digest: image}
 
 
-def test_the_image_of_another_is_none(root: str, entry: Entry, place: str) -> None:
+def test_image_of_another_entry_is_refused(root: str, entry: Entry, place: str) -> None:
     image = built(open_store(root), entry)
     other = os.path.dirname(image.tree).replace(TAG, "cpython-399")
     os.rename(os.path.dirname(image.tree), other)
     assert imaging.sound(open_store(root), entry, "cpython-399") is None
 
 
-def test_a_layer_that_takes_nothing_has_no_images(root: str, entry: Entry) -> None:
+def test_refusing_layer_has_no_images(root: str, entry: Entry) -> None:
     assert imaging.build(open_store(root, read_only=[root]), [entry], TAG, compile_modules) == {}
     seen = []
 
@@ -217,7 +217,7 @@ def test_a_layer_that_takes_nothing_has_no_images(root: str, entry: Entry) -> No
     assert leftovers(root) == []
 
 
-def test_many_images_are_closed_by_copies_of_this_process(root: str, place: str) -> None:
+def test_many_images_are_closed_by_forked_workers(root: str, place: str) -> None:
     store = open_store(root)
     entries = [admit(store, demo_wheel(place, f"demo{number}")) for number in range(9)]
     made = imaging.build(store, entries, TAG, compile_modules)
@@ -227,7 +227,7 @@ def test_many_images_are_closed_by_copies_of_this_process(root: str, place: str)
     assert leftovers(root) == []
 
 
-def test_an_image_that_cannot_be_closed_is_left_out_and_the_reason_heard(root: str, entry: Entry) -> None:
+def test_unclosable_image_is_skipped_with_a_reason(root: str, entry: Entry) -> None:
     def refuse(operation: str, path: str) -> None:
         if operation == "chmod" and path.endswith(".pyc"):
             raise OSError(30, "Read-only file system", path)
@@ -242,7 +242,7 @@ def test_an_image_that_cannot_be_closed_is_left_out_and_the_reason_heard(root: s
     assert leftovers(root) == []
 
 
-def test_environments_live_on_images_too(root: str, entry: Entry, place: str) -> None:
+def test_images_are_kept_for_their_environments(root: str, entry: Entry, place: str) -> None:
     store = open_store(root)
     image = built(store, entry)
     environment = os.path.join(place, "env")
@@ -254,7 +254,7 @@ def test_environments_live_on_images_too(root: str, entry: Entry, place: str) ->
     assert upkeep.clean(open_store(root)).entries == ()
 
 
-def test_an_entry_goes_with_its_images(root: str, entry: Entry) -> None:
+def test_entry_is_removed_with_its_images(root: str, entry: Entry) -> None:
     store = open_store(root)
     image = built(store, entry)
     (held,) = survey.held(store.layers[0])

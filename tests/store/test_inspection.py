@@ -30,7 +30,7 @@ def wheel(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("worth", [1, 1_500])
-def test_what_is_well_passes_and_is_not_looked_at_twice(
+def test_sound_entry_passes_and_is_checked_once(
     root: str, wheel: str, worth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inspection, "_WORTH_A_COPY", worth)
@@ -46,7 +46,7 @@ def test_what_is_well_passes_and_is_not_looked_at_twice(
     assert store.is_examined(entry)
 
 
-def test_what_was_just_admitted_needs_no_look(root: str, wheel: str) -> None:
+def test_fresh_entry_needs_no_check(root: str, wheel: str) -> None:
     store = open_store(root)
     entry = admit(store, wheel)
     assert store.is_examined(entry)
@@ -56,7 +56,7 @@ def test_what_was_just_admitted_needs_no_look(root: str, wheel: str) -> None:
 
 @pytest.mark.parametrize("part", [2, 1_000])
 @pytest.mark.parametrize("kind", [kind for kind in DAMAGE if "header" not in kind])
-def test_what_is_damaged_is_lost_and_out_of_use(
+def test_damaged_entry_is_reported_and_set_aside(
     root: str, wheel: str, kind: str, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admit(open_store(root), wheel)
@@ -70,7 +70,7 @@ def test_what_is_damaged_is_lost_and_out_of_use(
     assert store.find(entry.digest) is None
 
 
-def test_an_inspection_that_nobody_waits_for_leaves_no_process(root: str, wheel: str) -> None:
+def test_abandoned_inspection_leaves_no_process(root: str, wheel: str) -> None:
     admit(open_store(root), wheel)
     store = open_store(root)
     entry = store.find(sha256_of(wheel))

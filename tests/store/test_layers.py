@@ -1,4 +1,4 @@
-"""What a layer is, what it believes, what it takes."""
+"""What a layer is, what it trusts, what it accepts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def mode_of(path: str) -> int:
     return stat.S_IMODE(os.lstat(path).st_mode)
 
 
-def test_a_store_that_does_not_exist_has_nothing_and_no_fault(tmp_path: Path) -> None:
+def test_missing_store_is_empty_without_fault(tmp_path: Path) -> None:
     layer = Layer(str(tmp_path / "none"), Trust())
     assert (layer.exists, layer.fault, layer.refusal, layer.mine) == (False, "", "", True)
     assert layer.read("v1/pages/x") is None
@@ -34,7 +34,7 @@ def test_a_store_that_does_not_exist_has_nothing_and_no_fault(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("umask", "root"), [(0o000, 0o755), (0o002, 0o755), (0o022, 0o755), (0o077, 0o700)])
-def test_a_store_is_made_private_whatever_the_umask(tmp_path: Path, umask: int, root: int) -> None:
+def test_new_store_is_private_for_any_umask(tmp_path: Path, umask: int, root: int) -> None:
     before = os.umask(umask)
     try:
         layer = Layer(str(tmp_path / "with space" / "store"), Trust())
@@ -55,7 +55,7 @@ def test_a_store_is_made_private_whatever_the_umask(tmp_path: Path, umask: int, 
     assert not layer.keeps_archives
 
 
-def test_a_layer_that_is_set_read_only_takes_nothing(tmp_path: Path) -> None:
+def test_read_only_layer_refuses_entries(tmp_path: Path) -> None:
     layer = Layer(str(tmp_path), Trust(), read_only=True)
     assert not layer.write("v1/pages/a", b"x")
     with pytest.raises(Refused, match="read only"):
@@ -63,7 +63,7 @@ def test_a_layer_that_is_set_read_only_takes_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_links_inside_a_store_are_not_followed(tmp_path: Path) -> None:
+def test_symlinks_inside_a_store_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere/pages").mkdir(parents=True)
     (tmp_path / "elsewhere/pages/a").write_bytes(b"x")
     (tmp_path / "store").mkdir()
@@ -79,7 +79,7 @@ def test_links_inside_a_store_are_not_followed(tmp_path: Path) -> None:
     assert Layer(str(tmp_path / "link"), Trust()).read("v1/pages/b") == b"y"
 
 
-def test_nothing_is_written_through_a_link_inside_a_store(tmp_path: Path) -> None:
+def test_nothing_is_written_through_symlinks_in_a_store(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "store/v1").mkdir(parents=True)
     (tmp_path / "store/v1/pages").symlink_to(tmp_path / "mine")
@@ -90,7 +90,7 @@ def test_nothing_is_written_through_a_link_inside_a_store(tmp_path: Path) -> Non
     assert os.listdir(tmp_path / "mine") == []
 
 
-def test_nothing_is_written_where_others_can_change_it(tmp_path: Path) -> None:
+def test_nothing_is_written_where_other_users_can_write(tmp_path: Path) -> None:
     layer = Layer(str(tmp_path / "store"), Trust())
     layer.prepare("v1/pages")
     (tmp_path / "store/v1/pages").chmod(0o777)
@@ -98,7 +98,7 @@ def test_nothing_is_written_where_others_can_change_it(tmp_path: Path) -> None:
         layer.prepare("v1/pages")
 
 
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+def test_named_pipe_does_not_block(tmp_path: Path) -> None:
     (tmp_path / "v1/pages").mkdir(parents=True)
     os.mkfifo(tmp_path / "v1/pages/a")
     layer = Layer(str(tmp_path), Trust())
@@ -107,7 +107,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     assert any("not a file" in note for note in layer.notes)
 
 
-def test_files_that_others_can_change_are_not_believed(tmp_path: Path) -> None:
+def test_files_writable_by_others_are_not_trusted(tmp_path: Path) -> None:
     (tmp_path / "v1/pages").mkdir(parents=True)
     (tmp_path / "v1/pages/a").write_bytes(b"x")
     (tmp_path / "v1/pages/a").chmod(0o666)
@@ -119,7 +119,7 @@ def test_files_that_others_can_change_are_not_believed(tmp_path: Path) -> None:
     assert Layer(str(tmp_path), Trust()).read("v1/pages/a") is None
 
 
-def test_the_newer_of_two_records_is_read(tmp_path: Path) -> None:
+def test_newer_of_two_records_wins(tmp_path: Path) -> None:
     layer = Layer(str(tmp_path), Trust())
     layer.write("v1/pages/a", b"x")
     os.utime(tmp_path / "v1/pages/a", (1000, 1000))
@@ -128,7 +128,7 @@ def test_the_newer_of_two_records_is_read(tmp_path: Path) -> None:
     assert layer.read_newer("v1/pages/a", 1000.0) is None
 
 
-def test_a_store_that_says_something_else_is_passed_over(tmp_path: Path) -> None:
+def test_store_of_another_format_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "store.toml").write_text('sharing = "everyone"\n')
     layer = Layer(str(tmp_path), Trust())
     assert "cannot be followed" in layer.fault
@@ -138,14 +138,14 @@ def test_a_store_that_says_something_else_is_passed_over(tmp_path: Path) -> None
     assert "plain way" in Layer(str(tmp_path), Trust()).fault
 
 
-def test_what_is_no_directory_is_passed_over(tmp_path: Path) -> None:
+def test_non_directory_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     layer = Layer(str(tmp_path / "file"), Trust())
     assert "cannot be opened" in layer.fault
     assert "cannot be opened" in layer.refusal
 
 
-def test_the_first_refusal_is_remembered(tmp_path: Path) -> None:
+def test_first_refusal_is_remembered(tmp_path: Path) -> None:
     layer = Layer(str(tmp_path / "s"), Trust())
     layer.prepare("v1")
     calls = []
@@ -165,7 +165,7 @@ def test_the_first_refusal_is_remembered(tmp_path: Path) -> None:
     assert any("nothing is added" in note for note in layer.notes)
 
 
-def test_many_places_do_not_use_up_descriptors(tmp_path: Path) -> None:
+def test_many_locations_do_not_exhaust_descriptors(tmp_path: Path) -> None:
     layer = Layer(str(tmp_path), Trust())
     for number in range(300):
         layer.write(f"v1/pages/{number}/a", b"x")
@@ -202,7 +202,7 @@ def asked(user: User, root: str, *trust: str, umask: int = 0o022) -> list[str]:
 
 
 @pytest.mark.root
-def test_without_a_policy_the_root_tells(place: str) -> None:
+def test_without_policy_the_root_directory_decides(place: str) -> None:
     with users("alice", "bob", group="team", members=["alice"]) as (alice, bob):
         team = team_of(alice)
         for name, mode, owner, group, for_alice, for_bob in (
@@ -223,7 +223,7 @@ def test_without_a_policy_the_root_tells(place: str) -> None:
 
 
 @pytest.mark.root
-def test_a_foreign_private_store_is_not_written_to_even_by_root(place: str) -> None:
+def test_root_does_not_write_to_a_foreign_private_store(place: str) -> None:
     with users("alice") as (alice,):
         root = os.path.join(place, "s")
         assert asked(alice, os.path.join(alice.home, "s"), umask=0o077)[1] == "True b'x'"
@@ -236,7 +236,7 @@ def test_a_foreign_private_store_is_not_written_to_even_by_root(place: str) -> N
 
 
 @pytest.mark.root
-def test_members_of_a_group_store_use_each_others_records_whatever_their_umask(place: str) -> None:
+def test_group_members_use_each_others_records_for_any_umask(place: str) -> None:
     with users("alice", "bob", "eve", group="team", members=["alice", "bob"]) as (alice, bob, eve):
         team = team_of(alice, bob)
         root = os.path.join(place, "s")
@@ -247,14 +247,15 @@ def test_members_of_a_group_store_use_each_others_records_whatever_their_umask(p
             f"group {team} mine trusted".replace("mine", "not mine"),
             "True b'x'",
         ]
-        assert asked(bob, root, umask=0o077) == [f"group {team} not mine trusted", "True b'x'"]
+        assert asked(bob, root, umask=0o077)[0] == "group None not mine untrusted"
+        assert asked(bob, root, f"@{team}", umask=0o077) == [f"group {team} not mine trusted", "True b'x'"]
         assert mode_of(os.path.join(root, "v1/pages")) == 0o2770
         assert os.lstat(os.path.join(root, "v1/pages/x")).st_gid == team
         assert asked(eve, root)[1] == "False None"
 
 
 @pytest.mark.root
-def test_a_policy_is_believed_of_the_owner_of_the_directory_alone(place: str) -> None:
+def test_policy_counts_only_from_the_directory_owner(place: str) -> None:
     with users("alice", "eve") as (alice, eve):
         root = os.path.join(place, "s")
         os.mkdir(root)
@@ -276,5 +277,5 @@ def test_a_policy_is_believed_of_the_owner_of_the_directory_alone(place: str) ->
             assert carol.python(asks, root, str(eve.uid)).ok() == "False\n"
 
 
-def test_every_hopeless_error_is_one_that_the_disk_reports() -> None:
+def test_every_permanent_error_comes_from_the_disk() -> None:
     assert {28, 122, 30, 13, 1} <= layers.HOPELESS

@@ -13,12 +13,12 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "store-format.md"
 
 
 @given(st.text(), st.text())
-def test_different_texts_have_different_names_even_where_case_is_folded(one: str, other: str) -> None:
+def test_distinct_texts_have_distinct_names_ignoring_case(one: str, other: str) -> None:
     assert (layout.encoded(one).lower() == layout.encoded(other).lower()) == (one == other)
 
 
 @given(st.text(max_size=1000))
-def test_a_name_is_safe_everywhere(text: str) -> None:
+def test_names_are_safe_on_every_file_system(text: str) -> None:
     for part in layout.encoded(text).split("/"):
         assert part.isascii()
         assert 0 < len(part) <= 255
@@ -29,12 +29,12 @@ def test_a_name_is_safe_everywhere(text: str) -> None:
 
 
 @given(st.text(min_size=201, max_size=1500).map(layout.encoded), st.text(max_size=1500).map(layout.encoded))
-def test_no_name_is_also_a_directory_of_another(one: str, other: str) -> None:
+def test_no_file_name_is_a_directory_of_another(one: str, other: str) -> None:
     directories = {one.rsplit("/", number)[0] for number in range(1, one.count("/") + 1)}
     assert other not in directories
 
 
-def test_entries_are_named_by_their_digest() -> None:
+def test_entries_are_named_by_digest() -> None:
     assert layout.entry(DIGEST) == f"v1/entries/ab/{DIGEST}"
     assert layout.entry(DIGEST, 1001) == f"v1/entries/ab/{DIGEST}.1001"
     for name in (DIGEST, f"{DIGEST}.1001"):
@@ -51,7 +51,7 @@ def test_images_are_named_by_digest_and_tag() -> None:
     assert layout.digest_of_image("x-cpython-312") is None
 
 
-def test_records_keep_their_directories_and_never_leave_their_space() -> None:
+def test_records_keep_directories_and_stay_in_their_space() -> None:
     assert layout.record("pages", "simple-1/numpy") == "v1/pages/simple-1/numpy"
     assert layout.record("pages", "../../x") == "v1/pages/%2e./%2e./x"
     assert layout.record("pages", "//") == "v1/pages/%/%/%"
@@ -59,18 +59,18 @@ def test_records_keep_their_directories_and_never_leave_their_space() -> None:
         layout.record("no-such-space", "x")
 
 
-def test_pointers_are_spread_and_hold_any_url() -> None:
+def test_pointers_are_spread_and_accept_any_url() -> None:
     path = layout.pointer("https://index.example/A/demo-1.0.whl#x")
     assert path.startswith("v1/pointers/")
     assert path.endswith("/https%3a%2f%2findex.example%2f%41%2fdemo-1.0.whl%23x")
     assert len({layout.pointer(f"https://index.example/{number}").split("/")[2] for number in range(500)}) > 100
 
 
-def test_the_document_shows_the_drawing_of_this_file() -> None:
+def test_document_shows_the_layout_of_this_file() -> None:
     assert f"```text\n{layout.drawing()}```" in DOCUMENT.read_text()
 
 
-def test_the_drawing_shows_every_place_that_a_function_names() -> None:
+def test_layout_drawing_lists_every_path() -> None:
     names = "\n".join(name for _, name, _ in layout.SHAPE)
     rooms = [
         layout.ENTRIES,

@@ -16,7 +16,7 @@ FIELDS = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @given(st.lists(st.lists(FIELDS, min_size=1)))
-def test_what_is_sealed_is_read_again(lines: list[Any]) -> None:
+def test_sealed_lines_round_trip(lines: list[Any]) -> None:
     sealed = seal("kind", [joined(*fields) for fields in lines])
     read = unseal("kind", sealed)
     assert read is not None
@@ -24,17 +24,17 @@ def test_what_is_sealed_is_read_again(lines: list[Any]) -> None:
 
 
 @given(st.binary())
-def test_any_bytes_are_survived(data: bytes) -> None:
+def test_any_bytes_are_handled(data: bytes) -> None:
     assert unseal("kind", data) is None
 
 
 @given(st.text())
-def test_a_field_never_breaks_a_line(text: str) -> None:
+def test_field_never_breaks_a_line(text: str) -> None:
     assert not set(escape(text)) & {"\n", "\r", "\t"}
     assert unescape(escape(text)) == text
 
 
-def test_every_cut_and_every_flip_is_a_miss() -> None:
+def test_every_truncation_and_bit_flip_is_a_miss() -> None:
     sealed = seal("kind", ["word\tvalue", "other"])
     for size in range(len(sealed)):
         assert unseal("kind", sealed[:size]) is None
@@ -45,7 +45,7 @@ def test_every_cut_and_every_flip_is_a_miss() -> None:
             assert unseal("kind", bytes(flipped)) is None
 
 
-def test_another_kind_and_another_format_are_a_miss() -> None:
+def test_another_kind_or_format_is_a_miss() -> None:
     sealed = seal("kind", [])
     assert unseal("kind", sealed) == []
     assert unseal("other", sealed) is None

@@ -65,7 +65,7 @@ def content(root: str) -> dict[str, tuple[int, bytes]]:
 
 
 @pytest.mark.parametrize("spoils", [False, True])
-def test_a_copy_makes_the_same_entry(place: str, spoils: bool) -> None:
+def test_forked_worker_makes_the_same_entry(place: str, spoils: bool) -> None:
     wheel = demo_wheel(os.path.join(place, "wheels"))
     aside = Aside(spoils=spoils)
     own = admit(a_store(os.path.join(place, "own"), None)[0], wheel)
@@ -77,7 +77,7 @@ def test_a_copy_makes_the_same_entry(place: str, spoils: bool) -> None:
     assert not leftovers(os.path.join(place, "theirs"))
 
 
-def test_an_error_is_told_as_without_copies(place: str) -> None:
+def test_errors_are_the_same_without_workers(place: str) -> None:
     path = make_wheel(os.path.join(place, "w"), "demo", "1.0", {"demo.py": "x"}, record_rows=WRONG)
     said = []
     for name, aside in (("own", None), ("theirs", Aside())):
@@ -88,7 +88,7 @@ def test_an_error_is_told_as_without_copies(place: str) -> None:
     assert said[0] == said[1]
 
 
-def test_faults_that_are_let_pass_are_told_whoever_unpacked(place: str) -> None:
+def test_accepted_faults_are_reported_from_any_process(place: str) -> None:
     path = make_wheel(os.path.join(place, "w"), "demo", "1.0", {"demo.py": "x"}, record_rows=WRONG)
     said = []
     for name, aside in (("own", None), ("theirs", Aside())):

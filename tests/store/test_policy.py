@@ -24,12 +24,12 @@ POLICIES = st.builds(
 
 
 @given(POLICIES)
-def test_what_is_written_is_read(said: Policy) -> None:
+def test_policy_round_trip(said: Policy) -> None:
     assert parse(policy.write(said)) == said
 
 
 @given(st.text())
-def test_any_text_is_survived(text: str) -> None:
+def test_any_text_is_handled(text: str) -> None:
     try:
         found = parse(text, tomllib.loads)
     except InvalidPolicy:
@@ -58,26 +58,26 @@ MORE = st.sampled_from(["", "# comment", "  ", "[table]", "a.b = 1", "a = 1 # wh
 
 
 @given(st.lists(LINES | MORE, max_size=4))
-def test_the_plain_reader_agrees_with_tomllib_or_says_nothing(lines: list[Any]) -> None:
+def test_plain_reader_matches_tomllib_or_gives_up(lines: list[Any]) -> None:
     text = "\n".join(lines)
     found = policy._plain(text)
     if found is not None:
         assert found == tomllib.loads(text)
 
 
-def test_what_is_not_plain_goes_to_the_reader_that_was_handed_in() -> None:
+def test_complex_toml_uses_the_given_reader() -> None:
     text = 'sharing = "group"\ntrust = [\n  "builder", # the service\n]\n[future]\nx = 1\n'
     with pytest.raises(InvalidPolicy, match="plain way"):
         parse(text)
     assert parse(text, tomllib.loads) == Policy("group", trust=("builder",))
 
 
-def test_unknown_keys_are_passed_over() -> None:
+def test_unknown_keys_are_skipped() -> None:
     assert parse('sharing = "publish"\nfuture = "x"\n') == Policy("publish")
     assert parse("") == Policy()
 
 
-def test_everything_that_is_wrong_is_told() -> None:
+def test_all_faults_are_reported() -> None:
     text = 'sharing = "all"\ngroup = true\ntrust = "x"\nlink-mode = "hard"\nkeep-archives = 1\nmax-size = "big"\n'
     with pytest.raises(InvalidPolicy) as caught:
         parse(text)
@@ -93,5 +93,5 @@ def test_sizes(text: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "G", "-1", "1X", "1..5", ".5", "one", "1e9"])
-def test_what_is_no_size(text: str) -> None:
+def test_invalid_sizes(text: str) -> None:
     assert size_of(text) is None

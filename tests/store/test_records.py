@@ -19,7 +19,7 @@ def root(place: str) -> str:
     return os.path.join(place, "a store")
 
 
-def test_records_are_kept_and_the_newest_wins(place: str) -> None:
+def test_newest_record_wins(place: str) -> None:
     first, second = os.path.join(place, "1"), os.path.join(place, "2")
     assert open_store(second).put("pages", "index/demo", b"old")
     os.utime(os.path.join(second, "v1/pages/index/demo"), (1000, 1000))
@@ -37,11 +37,11 @@ def test_records_are_kept_and_the_newest_wins(place: str) -> None:
 
 
 @pytest.mark.root
-def test_what_is_about_this_machine_stays_with_me(place: str) -> None:
+def test_machine_facts_stay_in_the_personal_store(place: str) -> None:
     with users("alice", "bob", group="team") as (alice, bob):
         shared = os.path.join(place, "shared")
         os.mkdir(shared)
-        os.chown(shared, bob.uid, team_of(alice, bob))
+        os.chown(shared, 0, team_of(alice, bob))
         os.chmod(shared, 0o2770)
         put = (
             "import sys; from kit.stores import open_store; store = open_store(*sys.argv[1:])\n"
@@ -52,7 +52,7 @@ def test_what_is_about_this_machine_stays_with_me(place: str) -> None:
         assert os.path.exists(f"{alice.home}/mine/v1/interpreters/x")
 
 
-def test_what_goes_with_this_process_neither_keeps_records_nor_is_asked_for_them(place: str) -> None:
+def test_temporary_store_has_no_records(place: str) -> None:
     passing = os.path.join(place, "passing")
     url = "https://index.example/demo-1.0-py3-none-any.whl"
     before = open_store(passing)
@@ -66,12 +66,12 @@ def test_what_goes_with_this_process_neither_keeps_records_nor_is_asked_for_them
     assert not store.point(url, "cd" * 32)
 
 
-def test_unknown_spaces_are_a_mistake(root: str) -> None:
+def test_unknown_spaces_are_an_error(root: str) -> None:
     with pytest.raises(KeyError):
         open_store(root).get("no-such-space", "x")
 
 
-def test_pointers_lead_to_digests(root: str) -> None:
+def test_pointers_map_to_digests(root: str) -> None:
     store = open_store(root)
     url = "https://index.example/demo-1.0-py3-none-any.whl"
     assert store.pointer(url) is None
@@ -85,7 +85,7 @@ def test_pointers_lead_to_digests(root: str) -> None:
 
 
 @pytest.mark.root
-def test_a_stranger_cannot_lend_his_pages_and_pointers(place: str) -> None:
+def test_records_of_untrusted_users_are_ignored(place: str) -> None:
     with users("alice", "eve") as (alice, eve):
         root = os.path.join(place, "open")
         os.mkdir(root)
@@ -104,7 +104,7 @@ def test_a_stranger_cannot_lend_his_pages_and_pointers(place: str) -> None:
         assert alice.python(ask, root).ok() == "None None\n"
 
 
-def test_a_space_is_known_once_something_was_kept_there(root: str) -> None:
+def test_space_exists_after_the_first_record(root: str) -> None:
     records = open_store(root)
     assert not records.knows("answers")
     assert records.put("pages", "simple/numpy", b"one")

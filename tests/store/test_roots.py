@@ -41,17 +41,17 @@ def notes(root: str) -> list[Root]:
 @given(
     TEXT, TEXT, st.dictionaries(st.text("0123456789abcdef", min_size=64, max_size=64), st.just("fold") | st.just(""))
 )
-def test_a_note_comes_back(environment: str, host: str, entries: dict[str, str]) -> None:
+def test_root_note_round_trip(environment: str, host: str, entries: dict[str, str]) -> None:
     found = roots.decode(roots.encode(Root(environment, host, 7, entries)), 7)
     assert found == Root(environment, host, 7, entries)
 
 
 @given(st.binary())
-def test_any_bytes_are_survived(data: bytes) -> None:
+def test_any_bytes_are_handled(data: bytes) -> None:
     assert roots.decode(data, 7) is None
 
 
-def test_what_an_environment_uses_is_noted_once(root: str, environment: str, tmp_path: Path) -> None:
+def test_entries_of_an_environment_are_noted_once(root: str, environment: str, tmp_path: Path) -> None:
     store = open_store(root)
     entry = admit(store, demo_wheel(tmp_path))
     roots.keep(store, environment, [entry.digest, "ab" * 32], {entry.digest: "fold"})
@@ -70,7 +70,7 @@ def test_what_an_environment_uses_is_noted_once(root: str, environment: str, tmp
     assert notes(root) == []
 
 
-def test_each_layer_hears_of_its_own_entries(place: str, environment: str, tmp_path: Path) -> None:
+def test_each_layer_gets_its_own_entries(place: str, environment: str, tmp_path: Path) -> None:
     first, second = os.path.join(place, "1"), os.path.join(place, "2")
     one = admit(open_store(first), demo_wheel(tmp_path, "one"))
     two = admit(open_store(second), demo_wheel(tmp_path, "two"))
@@ -83,7 +83,7 @@ def test_each_layer_hears_of_its_own_entries(place: str, environment: str, tmp_p
     assert notes(second) == []
 
 
-def test_notes_of_environments_that_are_gone_are_dropped(root: str, environment: str, tmp_path: Path) -> None:
+def test_notes_of_removed_environments_are_dropped(root: str, environment: str, tmp_path: Path) -> None:
     store = open_store(root)
     entry = admit(store, demo_wheel(tmp_path))
     roots.keep(store, environment, [entry.digest])
@@ -93,7 +93,7 @@ def test_notes_of_environments_that_are_gone_are_dropped(root: str, environment:
     assert notes(root) == []
 
 
-def test_environments_of_other_machines_are_believed_for_half_a_year(root: str, tmp_path: Path) -> None:
+def test_notes_of_other_hosts_last_half_a_year(root: str, tmp_path: Path) -> None:
     store = open_store(root)
     layer = store.layers[0]
     note = Root("/none/such", "elsewhere", os.geteuid(), {"ab" * 32: "fold"})
@@ -106,7 +106,7 @@ def test_environments_of_other_machines_are_believed_for_half_a_year(root: str, 
     assert notes(root) == []
 
 
-def test_what_lives_on_links_is_found_in_the_environment(root: str, environment: str, tmp_path: Path) -> None:
+def test_symlinked_entries_are_found_in_the_environment(root: str, environment: str, tmp_path: Path) -> None:
     store = open_store(root)
     folded, linked, copied, told = (
         admit(store, demo_wheel(tmp_path, name)) for name in ("folded", "linked", "copied", "told")
@@ -123,12 +123,12 @@ def test_what_lives_on_links_is_found_in_the_environment(root: str, environment:
     assert roots.living(note, tops) == {folded.digest, linked.digest, told.digest}
 
 
-def test_an_environment_that_cannot_be_looked_at_lives_on_everything() -> None:
+def test_unreadable_environment_keeps_all_entries() -> None:
     note = Root("/none/such", "elsewhere", 1, {"ab" * 32: "", "cd" * 32: "copy", "ef" * 32: "fold"})
     assert roots.living(note, {"/x"}) == {"ab" * 32, "ef" * 32}
 
 
-def test_a_file_is_found_by_its_inode(tmp_path: Path) -> None:
+def test_file_is_found_by_inode(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     (tmp_path / "env/inner").mkdir(parents=True)
     (tmp_path / "store/file").write_text("x")
@@ -140,7 +140,7 @@ def test_a_file_is_found_by_its_inode(tmp_path: Path) -> None:
 
 
 @pytest.mark.root
-def test_members_of_a_group_note_their_own_environments(place: str, tmp_path: Path) -> None:
+def test_group_members_note_their_own_environments(place: str, tmp_path: Path) -> None:
     with users("alice", "bob", group="team") as (alice, bob):
         root = os.path.join(place, "team")
         os.mkdir(root)

@@ -36,12 +36,12 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_nothing_is_found_in_a_sound_tree(tree: Path) -> None:
+def test_sound_tree_has_no_findings(tree: Path) -> None:
     assert not examine(str(tree), ROWS)
     assert examine(str(tree), ROWS) == Findings()
 
 
-def test_a_time_or_a_mode_is_a_doubt(tree: Path) -> None:
+def test_changed_time_or_mode_is_a_doubt(tree: Path) -> None:
     os.utime(tree / "top.py", (1, 1))
     (tree / "demo/tool").chmod(0o755)
     found = examine(str(tree), ROWS)
@@ -64,18 +64,18 @@ FAULTS: dict[str, tuple[Callable[[Path], object], tuple[str, str]]] = {
 
 
 @pytest.mark.parametrize(("harm", "fault"), FAULTS.values(), ids=FAULTS)
-def test_faults_are_told_by_path(tree: Path, harm: Callable[[Any], object], fault: tuple[str, str]) -> None:
+def test_faults_are_listed_by_path(tree: Path, harm: Callable[[Any], object], fault: tuple[str, str]) -> None:
     harm(tree)
     assert examine(str(tree), ROWS).faults == (fault,)
 
 
-def test_a_lost_directory_is_told(tree: Path) -> None:
+def test_missing_directory_is_reported(tree: Path) -> None:
     (tree / "demo/sub/deep/x.txt").unlink()
     (tree / "demo/sub/deep").rmdir()
     assert ("demo/sub/deep", "is missing") in examine(str(tree), ROWS).faults
 
 
-def test_bytecode_of_a_python_that_may_write_and_what_nfs_holds_are_no_faults(tree: Path) -> None:
+def test_python_bytecode_and_nfs_files_are_no_faults(tree: Path) -> None:
     (tree / "demo/__pycache__").mkdir()
     (tree / "demo/__pycache__/x.cpython-312.pyc").write_bytes(b"")
     (tree / "demo/.nfs0001").write_bytes(b"")
@@ -110,7 +110,7 @@ def age(tree: Path) -> None:
         os.utime(directory, (1_600_000_000, 1_600_000_000))
 
 
-def test_a_tree_that_is_well_is_untouched_at_a_glance(tree: Path) -> None:
+def test_quick_check_passes_a_sound_tree(tree: Path) -> None:
     assert is_untouched(str(tree), lines(), LATER)
     (tree / "demo/__pycache__").mkdir()
     (tree / "demo/.nfs0001").write_text("")
@@ -119,14 +119,14 @@ def test_a_tree_that_is_well_is_untouched_at_a_glance(tree: Path) -> None:
 
 @pytest.mark.parametrize("listed", [LATER, 1_000_000_000_000_000_001, 1_700_000_000_000_000_000])
 @pytest.mark.parametrize("what", FAULTS)
-def test_every_fault_is_seen_at_a_glance(tree: Path, what: str, listed: int) -> None:
+def test_quick_check_sees_every_fault(tree: Path, what: str, listed: int) -> None:
     age(tree)
     FAULTS[what][0](tree)
     assert not is_untouched(str(tree), lines(), listed)
 
 
 @pytest.mark.parametrize("facts", [{"mode": 0o644}, {"time": 5}])
-def test_a_doubt_is_seen_at_a_glance(tree: Path, facts: dict[str, int]) -> None:
+def test_quick_check_sees_a_doubt(tree: Path, facts: dict[str, int]) -> None:
     if "mode" in facts:
         (tree / "top.py").chmod(facts["mode"])
     else:
@@ -146,7 +146,7 @@ def test_directories_older_than_their_list_are_not_read(tree: Path) -> None:
 
 @pytest.mark.root
 @pytest.mark.alone
-def test_the_same_on_a_file_system_that_others_share(tree: Path, place: str) -> None:
+def test_shared_file_system_gives_the_same_result(tree: Path, place: str) -> None:
     """There directories are listed before their files are asked for; what is found must not depend on it."""
     with faults(os.path.join(place, "mnt"), str(tree)) as mounted:
         there = Path(mounted.point)
@@ -170,14 +170,14 @@ def test_the_same_on_a_file_system_that_others_share(tree: Path, place: str) -> 
 
 
 @pytest.mark.parametrize("what", FAULTS)
-def test_a_fault_is_in_one_of_the_parts(tree: Path, what: str) -> None:
+def test_fault_is_in_one_of_the_parts(tree: Path, what: str) -> None:
     age(tree)
     assert all(is_untouched(str(tree), lines(), LATER, part, 3) for part in range(3))
     FAULTS[what][0](tree)
     assert [is_untouched(str(tree), lines(), LATER, part, 3) for part in range(3)].count(False) >= 1
 
 
-def test_a_lost_directory_needs_a_closer_look(tree: Path) -> None:
+def test_missing_directory_needs_the_full_check(tree: Path) -> None:
     (tree / "demo/sub/deep/x.txt").unlink()
     (tree / "demo/sub/deep").rmdir()
     assert not is_untouched(str(tree), lines(), LATER)

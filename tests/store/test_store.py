@@ -61,7 +61,7 @@ def changes_of(action: Callable[[], object]) -> list[tuple[str, str]]:
 # --- finding ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_entry_is_what_its_wheel_says(root: str, wheel: str) -> None:
+def test_entry_matches_its_wheel(root: str, wheel: str) -> None:
     entry = admit(open_store(root), wheel)
     digest = sha256_of(wheel)
     found = kit_found(open_store(root), digest)
@@ -80,7 +80,7 @@ def test_an_entry_is_what_its_wheel_says(root: str, wheel: str) -> None:
     assert found.files == len(list(filter(os.path.isfile, (f"{found.tree}/{p}" for p in everything_below(found.tree)))))
 
 
-def test_what_is_kept_beside_an_entry(root: str, wheel: str) -> None:
+def test_data_beside_an_entry(root: str, wheel: str) -> None:
     admit(open_store(root), wheel)
     store = open_store(root)
     entry = kit_found(store, sha256_of(wheel))
@@ -100,7 +100,7 @@ def test_what_is_kept_beside_an_entry(root: str, wheel: str) -> None:
 
 
 @pytest.mark.parametrize("digest", ["", "x", "ab" * 32, "AB" * 32, "../" * 22, "ab" * 31 + "/x"])
-def test_what_is_not_there_is_a_miss(root: str, wheel: str, digest: str) -> None:
+def test_missing_entry_is_a_miss(root: str, wheel: str, digest: str) -> None:
     store = open_store(root)
     assert store.find(digest) is None
     admit(store, wheel)
@@ -110,7 +110,7 @@ def test_what_is_not_there_is_a_miss(root: str, wheel: str, digest: str) -> None
     assert store.wheel_of(digest) is None
 
 
-def test_a_store_without_an_admission_only_finds(root: str, wheel: str, tmp_path: Path) -> None:
+def test_store_without_admission_is_read_only(root: str, wheel: str, tmp_path: Path) -> None:
     entry = admit(open_store(root), wheel)
     store = Store((Layer(root, Trust()),))
     assert store.ready(entry.digest) == entry
@@ -118,7 +118,7 @@ def test_a_store_without_an_admission_only_finds(root: str, wheel: str, tmp_path
         admit(store, make_wheel(tmp_path, "other"))
 
 
-def test_a_file_is_found_by_name_and_any_of_its_hashes(root: str, wheel: str) -> None:
+def test_file_is_found_by_name_and_any_hash(root: str, wheel: str) -> None:
     import hashlib
 
     with open(wheel, "rb") as file:
@@ -135,7 +135,7 @@ def test_a_file_is_found_by_name_and_any_of_its_hashes(root: str, wheel: str) ->
     assert store.find_file(name, ()) is None
 
 
-def test_a_hit_changes_nothing(root: str, wheel: str) -> None:
+def test_hit_changes_nothing(root: str, wheel: str) -> None:
     digest = admit(open_store(root), wheel).digest
 
     def hit() -> None:
@@ -150,7 +150,7 @@ def test_a_hit_changes_nothing(root: str, wheel: str) -> None:
 
 
 @pytest.mark.root
-def test_a_hit_in_a_store_that_is_mounted_read_only(root: str, wheel: str, place: str) -> None:
+def test_hit_in_a_read_only_mounted_store(root: str, wheel: str, place: str) -> None:
     entry = admit(open_store(root), wheel)
     with bind(root, os.path.join(place, "ro"), read_only=True) as mounted:
         heard = Heard()
@@ -163,7 +163,7 @@ def test_a_hit_in_a_store_that_is_mounted_read_only(root: str, wheel: str, place
 
 
 @pytest.mark.root
-def test_a_hit_makes_no_system_call_that_writes(root: str, wheel: str, tmp_path: Path) -> None:
+def test_hit_makes_no_writing_system_call(root: str, wheel: str, tmp_path: Path) -> None:
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("strace is not installed")
@@ -186,9 +186,7 @@ def test_a_hit_makes_no_system_call_that_writes(root: str, wheel: str, tmp_path:
 
 
 @pytest.mark.parametrize("harm", DAMAGE.values(), ids=DAMAGE)
-def test_damage_is_noticed_renamed_away_and_mended_by_the_same_command(
-    root: str, wheel: str, harm: Callable[[Any], object]
-) -> None:
+def test_damaged_entry_is_replaced_by_the_same_command(root: str, wheel: str, harm: Callable[[Any], object]) -> None:
     before = admit(open_store(root), wheel)
     harm(before.root)
     heard = Heard()
@@ -204,7 +202,7 @@ def test_damage_is_noticed_renamed_away_and_mended_by_the_same_command(
 
 
 @pytest.mark.parametrize("harm", [DAMAGE["truncated file"], DAMAGE["lost header"]], ids=["file", "header"])
-def test_damage_is_mended_by_the_next_layer(place: str, wheel: str, harm: Callable[[Any], object]) -> None:
+def test_damaged_entry_is_replaced_from_the_next_layer(place: str, wheel: str, harm: Callable[[Any], object]) -> None:
     first, second = os.path.join(place, "1"), os.path.join(place, "2")
     good = admit(open_store(second), wheel)
     harm(admit(open_store(first), wheel).root)
@@ -214,7 +212,9 @@ def test_damage_is_mended_by_the_next_layer(place: str, wheel: str, harm: Callab
 
 
 @pytest.mark.parametrize("harm", DAMAGE.values(), ids=DAMAGE)
-def test_damage_is_mended_offline_when_the_wheel_was_kept(root: str, wheel: str, harm: Callable[[Any], object]) -> None:
+def test_damaged_entry_is_replaced_offline_from_a_kept_wheel(
+    root: str, wheel: str, harm: Callable[[Any], object]
+) -> None:
     os.mkdir(root)
     with open(os.path.join(root, "store.toml"), "w") as file:
         file.write("keep-archives = true\n")
@@ -232,7 +232,7 @@ def test_damage_is_mended_offline_when_the_wheel_was_kept(root: str, wheel: str,
     assert store.admit(offline, filename=os.path.basename(wheel), expected=expected) == before
 
 
-def test_a_new_stamp_with_the_old_content_is_no_damage(root: str, wheel: str) -> None:
+def test_changed_time_with_same_content_is_no_damage(root: str, wheel: str) -> None:
     entry = admit(open_store(root), wheel)
     os.utime(f"{entry.tree}/demo/data.txt", (5, 5))
     os.chmod(f"{entry.tree}/demo/data.txt", 0o644)
@@ -241,7 +241,7 @@ def test_a_new_stamp_with_the_old_content_is_no_damage(root: str, wheel: str) ->
     assert heard.warnings == []
 
 
-def test_an_entry_that_cannot_be_moved_away_is_passed_over(root: str, wheel: str) -> None:
+def test_immovable_damaged_entry_is_skipped(root: str, wheel: str) -> None:
     entry = admit(open_store(root), wheel)
     os.truncate(f"{entry.root}/entry.txt", 0)
 
@@ -277,7 +277,7 @@ def published_before_the_last_boot(entry: Entry, **changes: object) -> None:
     os.chmod(path, 0o444)
 
 
-def test_the_first_use_after_a_reboot_hashes_and_remembers(root: str, wheel: str) -> None:
+def test_first_use_after_a_reboot_hashes_and_remembers(root: str, wheel: str) -> None:
     entry = admit(open_store(root), wheel)
     published_before_the_last_boot(entry)
     assert open_store(root).find(entry.digest) == entry
@@ -285,7 +285,7 @@ def test_the_first_use_after_a_reboot_hashes_and_remembers(root: str, wheel: str
     assert changes_of(lambda: open_store(root).find(entry.digest)) == []
 
 
-def test_what_a_power_cut_took_is_noticed(root: str, wheel: str) -> None:
+def test_loss_after_power_cut_is_detected(root: str, wheel: str) -> None:
     entry = admit(open_store(root), wheel)
     path = f"{entry.tree}/demo/data.txt"
     size, times = os.path.getsize(path), os.stat(path)
@@ -300,7 +300,7 @@ def test_what_a_power_cut_took_is_noticed(root: str, wheel: str) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"host": "elsewhere"}, {"boot": ""}])
-def test_other_hosts_are_not_asked_for_their_boots(root: str, wheel: str, changes: dict[str, str]) -> None:
+def test_boot_of_other_hosts_is_ignored(root: str, wheel: str, changes: dict[str, str]) -> None:
     entry = admit(open_store(root), wheel)
     published_before_the_last_boot(entry, **changes)
     assert changes_of(lambda: open_store(root).find(entry.digest)) == []
@@ -308,7 +308,7 @@ def test_other_hosts_are_not_asked_for_their_boots(root: str, wheel: str, change
 
 
 @pytest.mark.root
-def test_what_was_checked_in_a_store_of_others_is_remembered_among_my_own(place: str, wheel: str) -> None:
+def test_checks_of_foreign_stores_are_remembered_personally(place: str, wheel: str) -> None:
     shared, mine = os.path.join(place, "shared"), os.path.join(place, "mine")
     entry = admit(open_store(shared), wheel)
     published_before_the_last_boot(entry)
@@ -326,7 +326,7 @@ def test_what_was_checked_in_a_store_of_others_is_remembered_among_my_own(place:
 # --- rooms of mine ---------------------------------------------------------------------------------------------------
 
 
-def test_scratch_is_mine_alone(root: str) -> None:
+def test_scratch_directory_is_private(root: str) -> None:
     path = open_store(root).scratch()
     assert stat.S_IMODE(os.lstat(path).st_mode) == 0o700
     assert os.listdir(path) == []
@@ -338,7 +338,7 @@ def test_scratch_is_mine_alone(root: str) -> None:
 # --- use -------------------------------------------------------------------------------------------------------------
 
 
-def test_use_is_noted_once_a_day_and_not_on_the_day_of_publication(root: str, wheel: str) -> None:
+def test_use_is_noted_daily_and_not_on_publication_day(root: str, wheel: str) -> None:
     store = open_store(root)
     entry = admit(store, wheel)
     assert changes_of(lambda: store.used([entry])) == []
@@ -352,7 +352,7 @@ def test_use_is_noted_once_a_day_and_not_on_the_day_of_publication(root: str, wh
     assert changes_of(lambda: open_store(root).used([entry])) == []
 
 
-# --- the villain --------------------------------------------------------------------------------------------------------
+# --- hostile users ----------------------------------------------------------------------------------------------------
 
 FIND = """
 import os, sys
@@ -365,8 +365,8 @@ print(None if entry is None else open(entry.tree + "/demo/data.txt").read(4))
 
 
 @pytest.mark.root
-def test_a_stranger_cannot_put_an_entry_into_a_place_open_to_all(place: str, wheel: str) -> None:
-    """Whatever he plants, edits, or swaps for a link or by a rename: nobody who does not trust him gets a byte of it."""
+def test_user_cannot_plant_an_entry_in_a_world_writable_place(place: str, wheel: str) -> None:
+    """Whatever a user plants, edits, or swaps for a link or by a rename: no user without trust in them gets a byte of it."""
     with users("alice", "eve") as (alice, eve):
         root = os.path.join(place, "open")
         os.mkdir(root)
@@ -408,7 +408,7 @@ def test_a_stranger_cannot_put_an_entry_into_a_place_open_to_all(place: str, whe
 
 
 @pytest.mark.root
-def test_members_of_a_group_share_and_strangers_do_not_get_in(place: str, wheel: str) -> None:
+def test_group_members_share_and_others_have_no_access(place: str, wheel: str) -> None:
     with users("alice", "bob", "eve", group="team", members=["alice", "bob"]) as (alice, bob, eve):
         root = os.path.join(place, "team")
         os.mkdir(root)
@@ -432,7 +432,7 @@ def test_members_of_a_group_share_and_strangers_do_not_get_in(place: str, wheel:
 
 
 @pytest.mark.root
-def test_a_member_can_take_a_damaged_entry_of_another_out_of_use(place: str, wheel: str) -> None:
+def test_group_member_can_set_aside_a_damaged_foreign_entry(place: str, wheel: str) -> None:
     with users("alice", "bob", group="team") as (alice, bob):
         root = os.path.join(place, "team")
         os.mkdir(root)
@@ -460,7 +460,7 @@ def failing(place: str) -> Iterator[FaultFS]:
 
 @pytest.mark.root
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES], ids=errno.errorcode.get)
-def test_what_cannot_be_read_now_is_a_miss_and_not_thrown_away(failing: FaultFS, wheel: str, number: int) -> None:
+def test_temporarily_unreadable_entry_is_kept(failing: FaultFS, wheel: str, number: int) -> None:
     """Fail every reading operation in turn: the entry is found, or it is a miss; it is never renamed away for that."""
     root = os.path.join(failing.point, "store")
     entry = admit(open_store(root), wheel)
@@ -477,9 +477,7 @@ def test_what_cannot_be_read_now_is_a_miss_and_not_thrown_away(failing: FaultFS,
 
 @pytest.mark.root
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT], ids=errno.errorcode.get)
-def test_a_layer_that_fails_costs_a_note_and_the_next_one_gets_it(
-    failing: FaultFS, wheel: str, place: str, number: int
-) -> None:
+def test_failing_layer_costs_a_note_and_the_next_is_used(failing: FaultFS, wheel: str, place: str, number: int) -> None:
     for operation in ("create", "write", "flush", "mkdir", "rename", "chmod", "utimens"):
         for nth in (1, 3):
             first, second = (os.path.join(top, f"{operation}{nth}") for top in (failing.point, place))
@@ -492,7 +490,7 @@ def test_a_layer_that_fails_costs_a_note_and_the_next_one_gets_it(
 
 
 @pytest.mark.root
-def test_a_file_system_without_links_locks_modes_and_times_holds_a_store(failing: FaultFS, wheel: str) -> None:
+def test_file_system_without_links_locks_modes_and_times_works(failing: FaultFS, wheel: str) -> None:
     failing.no_hard_links()
     failing.no_locks()
     failing.no_modes()
@@ -505,7 +503,7 @@ def test_a_file_system_without_links_locks_modes_and_times_holds_a_store(failing
 
 
 @pytest.mark.root
-def test_directories_that_list_old_names_hide_nothing(failing: FaultFS, wheel: str) -> None:
+def test_stale_directory_listings_hide_nothing(failing: FaultFS, wheel: str) -> None:
     root = os.path.join(failing.point, "store")
     os.makedirs(os.path.join(root, layout.shard(sha256_of(wheel))))
     failing.freeze_listings()
@@ -515,7 +513,7 @@ def test_directories_that_list_old_names_hide_nothing(failing: FaultFS, wheel: s
 
 @pytest.mark.root
 @pytest.mark.parametrize("how", ["lose", "zeros", "noise"])
-def test_a_power_cut_is_noticed_at_the_first_use_after_it(failing: FaultFS, wheel: str, how: str) -> None:
+def test_power_cut_is_detected_at_first_use(failing: FaultFS, wheel: str, how: str) -> None:
     """Everything that was not synced is mangled, the names are there: nothing of it is used, and it is fetched again."""
     root = os.path.join(failing.point, "store")
     entry = admit(open_store(root), wheel)
@@ -532,7 +530,7 @@ def test_a_power_cut_is_noticed_at_the_first_use_after_it(failing: FaultFS, whee
 
 
 @pytest.mark.root
-def test_numbers_without_names_share_a_group_store(place: str, wheel: str) -> None:
+def test_numeric_users_share_a_group_store(place: str, wheel: str) -> None:
     """Containers run as any uid; what they have in common is a group, and maybe that has no name either."""
     root, readable = os.path.join(place, "volume"), os.path.join(place, os.path.basename(wheel))
     shutil.copy(wheel, readable)
@@ -549,7 +547,7 @@ def test_numbers_without_names_share_a_group_store(place: str, wheel: str) -> No
 
 
 @pytest.mark.root
-def test_an_image_that_another_uid_filled_is_believed_if_it_is_said_so(place: str, wheel: str) -> None:
+def test_image_of_another_uid_is_trusted_if_configured(place: str, wheel: str) -> None:
     root, readable = os.path.join(place, "image"), os.path.join(place, os.path.basename(wheel))
     shutil.copy(wheel, readable)
     os.chmod(place, 0o777)
@@ -565,7 +563,7 @@ def test_an_image_that_another_uid_filled_is_believed_if_it_is_said_so(place: st
     assert open_store(root).find(digest) is None
 
 
-def test_an_entry_that_was_lost_does_not_look_empty(root: str, wheel: str) -> None:
+def test_lost_entry_is_not_shown_as_empty(root: str, wheel: str) -> None:
     store = open_store(root)
     entry = admit(store, wheel)
     reader = open_store(root)

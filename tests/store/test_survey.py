@@ -22,7 +22,7 @@ def root(place: str) -> str:
     return os.path.join(place, "a store")
 
 
-def test_measures_are_those_of_du(root: str, tmp_path: Path) -> None:
+def test_sizes_match_du(root: str, tmp_path: Path) -> None:
     entry = admit(open_store(root), demo_wheel(tmp_path))
     found = survey.measured(root)
     said = subprocess.run(["du", "-s", "-B1", root], check=True, capture_output=True, text=True).stdout
@@ -51,7 +51,7 @@ def test_every_entry_is_listed_with_its_users(root: str, tmp_path: Path) -> None
     assert found[0].owner == os.geteuid()
 
 
-def test_a_damaged_entry_is_listed_by_its_digest(root: str, tmp_path: Path) -> None:
+def test_damaged_entry_is_listed_by_digest(root: str, tmp_path: Path) -> None:
     store = open_store(root)
     entry = admit(store, demo_wheel(tmp_path))
     os.unlink(f"{entry.root}/entry.txt")
@@ -68,7 +68,7 @@ def test_days_of_use_are_read(root: str) -> None:
     assert found == {"aa": 1706918400, "bb": 1707091200}
 
 
-def test_leftovers_are_those_of_nobody_who_works(root: str, tmp_path: Path) -> None:
+def test_only_files_of_dead_processes_are_leftovers(root: str, tmp_path: Path) -> None:
     store = open_store(root)
     entry = admit(store, demo_wheel(tmp_path))
     layer = store.layers[0]
@@ -98,7 +98,7 @@ def test_leftovers_are_those_of_nobody_who_works(root: str, tmp_path: Path) -> N
     assert f"{shard}/{here}-{dead.pid}-{'b' * 16}" not in list(survey.leftovers(layer))
 
 
-def test_what_is_not_there_has_nothing(tmp_path: Path) -> None:
+def test_missing_store_has_nothing(tmp_path: Path) -> None:
     layer = open_store(str(tmp_path / "none")).layers[0]
     assert survey.held(layer) == []
     assert list(survey.leftovers(layer)) == []

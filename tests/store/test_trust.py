@@ -1,4 +1,4 @@
-"""Whom to believe: decided from numbers and modes, with real users where membership counts."""
+"""Which users to trust: decided from numbers and modes, with real users where membership counts."""
 
 import os
 import stat
@@ -15,7 +15,7 @@ def facts(mode: int, uid: int | None = None, gid: int = 77, kind: int = stat.S_I
     return os.stat_result((kind | mode, 1, 1, 1, os.geteuid() if uid is None else uid, gid, 0, 0, 0, 0))
 
 
-def test_i_and_root_and_those_named_are_believed() -> None:
+def test_own_root_and_named_users_are_trusted() -> None:
     trust = Trust(("54322", "no-such-user-at-all"))
     for uid in (os.geteuid(), 0, 54_322):
         assert trust.owner(uid)
@@ -38,7 +38,7 @@ def test_i_and_root_and_those_named_are_believed() -> None:
         (0o1777, STRANGER, False),
     ],
 )
-def test_a_place_is_believed_if_nobody_else_can_change_its_names(mode: int, uid: int | None, believed: bool) -> None:
+def test_directory_is_trusted_if_only_its_owner_can_write(mode: int, uid: int | None, believed: bool) -> None:
     assert (Trust().place(facts(mode, uid)) == "") is believed
 
 
@@ -46,17 +46,17 @@ def test_a_place_is_believed_if_nobody_else_can_change_its_names(mode: int, uid:
     ("mode", "uid", "believed"),
     [(0o444, None, True), (0o644, None, True), (0o664, None, False), (0o666, None, False), (0o444, STRANGER, False)],
 )
-def test_a_file_is_believed_if_nobody_else_can_change_it(mode: int, uid: int | None, believed: bool) -> None:
+def test_file_is_trusted_if_only_its_owner_can_write(mode: int, uid: int | None, believed: bool) -> None:
     assert (Trust().file(facts(mode, uid, kind=stat.S_IFREG)) == "") is believed
 
 
-def test_what_is_no_file_is_not_believed() -> None:
+def test_non_file_is_not_trusted() -> None:
     for kind in (stat.S_IFDIR, stat.S_IFIFO, stat.S_IFLNK):
         assert Trust().file(facts(0o444, kind=kind)) == "it is not a file"
 
 
 @pytest.mark.root
-def test_members_of_a_group_store_are_believed_and_others_are_not() -> None:
+def test_group_store_members_are_trusted_and_others_not() -> None:
     with users("alice", "bob", "eve", group="team", members=["alice", "bob"]) as (alice, bob, eve):
         team = team_of(alice, bob)
         trust = Trust()
@@ -70,7 +70,7 @@ def test_members_of_a_group_store_are_believed_and_others_are_not() -> None:
 
 
 @pytest.mark.root
-def test_a_group_of_one_is_that_user() -> None:
+def test_single_member_group_is_that_user() -> None:
     with users("alice") as (alice,):
         asked = "import os; from commonwheel.store.trust import Trust; print(repr(Trust().place(os.stat('.'))))"
         where = os.path.join(alice.home, "d")
@@ -83,7 +83,7 @@ def test_a_group_of_one_is_that_user() -> None:
         assert "may change it" in alice.python(asked, cwd=where).ok()
 
 
-def test_users_go_by_name_or_number() -> None:
+def test_users_by_name_or_number() -> None:
     assert user_id("root") == 0
     assert user_id("123") == 123
     assert user_id("no-such-user-at-all") is None

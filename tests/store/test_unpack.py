@@ -34,7 +34,7 @@ def unpacked(path: str, tmp_path: Path, **options: bool) -> Unpacked:
 # --- good wheels -----------------------------------------------------------------------------------------------------
 
 
-def test_a_good_wheel_comes_out_as_it_is(tmp_path: Path) -> None:
+def test_good_wheel_is_unpacked_exactly(tmp_path: Path) -> None:
     path = demo_wheel(tmp_path)
     found = unpacked(path, tmp_path)
     said = found.described
@@ -56,7 +56,7 @@ def test_a_good_wheel_comes_out_as_it_is(tmp_path: Path) -> None:
         assert stat.S_IMODE(facts.st_mode) == (0o555 if executable else 0o444)
         assert facts.st_mtime == mtime == 1580608922
     assert [row[0] for row in found.rows if row[3]] == ["demo/inner/tool"]
-    # whoever looks for names that do not belong sees by this time that none came later
+    # by this time the check for foreign names sees that none came later
     assert {os.stat(top).st_mtime for top, _, _ in os.walk(tree)} == {layout.TREE_TIME}
 
 
@@ -104,7 +104,7 @@ ODD_BUT_GOOD = {
 
 
 @pytest.mark.parametrize("knobs", ODD_BUT_GOOD.values(), ids=ODD_BUT_GOOD)
-def test_what_is_odd_but_good_is_unpacked(tmp_path: Path, knobs: dict[str, Any]) -> None:
+def test_unusual_valid_wheels_are_unpacked(tmp_path: Path, knobs: dict[str, Any]) -> None:
     knobs = dict(knobs)
     files = {"demo/__init__.py": "", "demo/a.py": "a = 1\n"} | knobs.pop("files", {})
     unpacked(make_wheel(tmp_path, files=files, **knobs), tmp_path)
@@ -112,12 +112,12 @@ def test_what_is_odd_but_good_is_unpacked(tmp_path: Path, knobs: dict[str, Any])
         assert (tmp_path / "tree" / name).read_bytes() == content.encode()
 
 
-def test_a_project_is_the_same_in_every_spelling(tmp_path: Path) -> None:
+def test_project_name_spellings_are_equal(tmp_path: Path) -> None:
     path = make_wheel(tmp_path, "Demo.Pack", "1.0", {"x.py": ""}, filename="demo_pack-1.0-py3-none-any.whl")
     assert unpacked(path, tmp_path).described.name == "demo-pack"
 
 
-def test_a_large_member_is_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_member_is_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacking, "PIECE", 1 << 16)
     content = os.urandom(1 << 17) + bytes(1 << 20)
     for method in (STORED, 8):
@@ -132,13 +132,13 @@ def test_shared_objects_decide_about_folding(tmp_path: Path) -> None:
     assert "nvidia/lib" in unpacked(make_wheel(tmp_path, files=files), tmp_path).plan.unfolded
 
 
-def test_packages_that_are_shared_by_pkgutil_are_not_folded(tmp_path: Path) -> None:
+def test_pkgutil_namespace_packages_are_not_folded(tmp_path: Path) -> None:
     init = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
     files = {"ns/__init__.py": init, "ns/demo/__init__.py": ""}
     assert unpacked(make_wheel(tmp_path, files=files), tmp_path).plan.foldable == ("ns/demo",)
 
 
-def test_names_that_differ_by_capitals_alone_are_told(tmp_path: Path) -> None:
+def test_names_differing_in_case_are_reported(tmp_path: Path) -> None:
     found = unpacked(make_wheel(tmp_path, files={"demo/a.py": "1", "demo/A.py": "2"}), tmp_path)
     assert found.warnings == ("`demo/A.py` and `demo/a.py` are one file where capitals do not count",)
     assert found.passed == ()
@@ -250,7 +250,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("knobs", "said"), BAD.values(), ids=BAD)
-def test_what_is_bad_is_refused(tmp_path: Path, knobs: dict[str, Any], said: str) -> None:
+def test_bad_wheels_are_refused(tmp_path: Path, knobs: dict[str, Any], said: str) -> None:
     path = make_wheel(tmp_path / "w", files={"demo/__init__.py": "", "demo/a.py": "a = 1\n"}, **knobs)
     with pytest.raises(BadWheel) as caught:
         unpacked(path, tmp_path)
@@ -259,7 +259,7 @@ def test_what_is_bad_is_refused(tmp_path: Path, knobs: dict[str, Any], said: str
     assert not [path for path in everything_below(str(tmp_path)) if "evil" in path]
 
 
-def test_a_bomb_is_stopped_at_what_it_declared(tmp_path: Path) -> None:
+def test_zip_bomb_stops_at_its_declared_size(tmp_path: Path) -> None:
     change = {"demo/a.bin": {"raw": bomb(64 << 20), "size": 10}}
     path = make_wheel(tmp_path / "w", files={"demo/a.bin": b"x" * 10}, change=change)
     with pytest.raises(BadWheel):
@@ -268,7 +268,7 @@ def test_a_bomb_is_stopped_at_what_it_declared(tmp_path: Path) -> None:
     assert sum(sizes) < 1 << 20
 
 
-def test_a_large_bomb_is_stopped_at_what_it_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_zip_bomb_stops_at_its_declared_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacking, "PIECE", 1 << 16)
     change = {"demo/a.bin": {"raw": bomb(64 << 20), "size": 1 << 17}}
     path = make_wheel(tmp_path / "w", files={"demo/a.bin": bytes(1 << 17)}, change=change)
@@ -281,7 +281,7 @@ def test_a_large_bomb_is_stopped_at_what_it_declared(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize(
     "raw", [bomb(1 << 18)[:-3], bomb(1 << 18) + b"more", b"\xff" * 400], ids=["cut", "more behind", "junk"]
 )
-def test_a_large_member_that_is_damaged_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raw: bytes) -> None:
+def test_large_damaged_member_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raw: bytes) -> None:
     monkeypatch.setattr(unpacking, "PIECE", 1 << 16)
     change = {"demo/a.bin": {"raw": raw}}
     path = make_wheel(tmp_path / "w", files={"demo/a.bin": bytes(1 << 18)}, change=change)
@@ -289,7 +289,7 @@ def test_a_large_member_that_is_damaged_is_refused(tmp_path: Path, monkeypatch: 
         unpacked(path, tmp_path)
 
 
-def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+def test_all_faults_are_reported_together(tmp_path: Path) -> None:
     path = make_wheel(
         tmp_path,
         files={"demo/a.py": "a", "demo/b.py": "b"},
@@ -304,14 +304,14 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     assert not os.path.exists(tmp_path / "tree")
 
 
-def test_nothing_is_written_of_a_wheel_whose_list_of_files_is_wrong(tmp_path: Path) -> None:
+def test_wheel_with_wrong_record_writes_nothing(tmp_path: Path) -> None:
     path = make_wheel(tmp_path, files={"demo/a.py": "a"}, record_without=["demo/a.py"])
     with pytest.raises(BadWheel):
         unpacked(path, tmp_path)
     assert not os.path.exists(tmp_path / "tree")
 
 
-def test_faults_of_record_can_be_let_pass_and_nothing_else(tmp_path: Path) -> None:
+def test_record_faults_can_be_accepted_and_no_others(tmp_path: Path) -> None:
     rows = {"demo/a.py": record_row("demo/a.py", b"other!")}
     path = make_wheel(
         tmp_path, files={"demo/a.py": "a = 1\n", "demo/b.py": ""}, record_rows=rows, record_without=["demo/b.py"]
@@ -338,7 +338,7 @@ GOOD = wheel_bytes(files={"demo/__init__.py": "x = 1\n"})
 
 
 @pytest.mark.parametrize("size", [0, 1, 10, len(GOOD) // 2, len(GOOD) - 1])
-def test_a_truncated_wheel_is_refused(tmp_path: Path, size: int) -> None:
+def test_truncated_wheel_is_refused(tmp_path: Path, size: int) -> None:
     path = tmp_path / "demo-1.0-py3-none-any.whl"
     path.write_bytes(GOOD[:size])
     with pytest.raises(BadWheel):
@@ -354,7 +354,7 @@ def test_html_is_refused(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
-def test_one_changed_byte_never_gets_through(tmp_path_factory: pytest.TempPathFactory, at: int, byte: int) -> None:
+def test_single_changed_byte_is_always_detected(tmp_path_factory: pytest.TempPathFactory, at: int, byte: int) -> None:
     """Any one byte: the content that comes out is the content that went in, or the wheel is refused."""
     data = bytearray(GOOD)
     data[at] = byte

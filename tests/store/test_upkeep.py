@@ -1,4 +1,4 @@
-"""Cleaning, pruning and verifying spare what lives, tell what remains, and mend what they can."""
+"""Cleaning, pruning and verifying keep what is used, report what remains, and repair what they can."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def names_of(removed: Removed) -> list[str]:
 # --- size and listing ----------------------------------------------------------------------------------------------------
 
 
-def test_size_is_told_by_layer_and_package(root: str, place: str) -> None:
+def test_size_by_layer_and_package(root: str, place: str) -> None:
     filled(root, place, "one", "two")
     store = open_store(root, os.path.join(place, "none"))
     store.put("pages", "i/one", b"x" * 10_000)
@@ -85,7 +85,7 @@ def test_size_is_told_by_layer_and_package(root: str, place: str) -> None:
     assert found.leftovers.inodes == found.images.inodes == 0
 
 
-def test_packages_are_listed_by_any_spelling(root: str, place: str) -> None:
+def test_any_spelling_finds_the_package(root: str, place: str) -> None:
     store = open_store(root)
     admit(store, demo_wheel(place, "demo_pack"))
     assert [one.label for one in upkeep.listing(store, ["Demo.Pack"])] == ["demo-pack 1.0"]
@@ -95,7 +95,7 @@ def test_packages_are_listed_by_any_spelling(root: str, place: str) -> None:
 # --- clean -----------------------------------------------------------------------------------------------------------
 
 
-def test_cleaning_empties_the_store(root: str, place: str) -> None:
+def test_clean_empties_the_store(root: str, place: str) -> None:
     filled(root, place, "one", "two")
     store = open_store(root)
     store.put("pages", "i/one", b"x")
@@ -115,7 +115,7 @@ def test_cleaning_empties_the_store(root: str, place: str) -> None:
     assert admit(store, demo_wheel(place)).name == "demo"
 
 
-def test_cleaning_a_package_removes_what_is_known_of_it(root: str, place: str) -> None:
+def test_clean_of_a_package_removes_its_records(root: str, place: str) -> None:
     one, two = filled(root, place, "one", "two")
     store = open_store(root)
     for key in ("i/one", "i/one.files", "i/two", "j/one"):
@@ -132,7 +132,7 @@ def test_cleaning_a_package_removes_what_is_known_of_it(root: str, place: str) -
     assert (store.pointer("url of one"), store.pointer("url of two")) == (None, two.digest)
 
 
-def test_cleaning_spares_what_environments_reach_through_links(root: str, place: str) -> None:
+def test_clean_keeps_entries_linked_by_environments(root: str, place: str) -> None:
     folded, linked = filled(root, place, "folded", "linked")
     used_in(folded, os.path.join(place, "env"), link="fold")
     used_in(linked, os.path.join(place, "env2"), link="hardlink")
@@ -143,7 +143,7 @@ def test_cleaning_spares_what_environments_reach_through_links(root: str, place:
     assert names_of(upkeep.clean(open_store(root), force=True)) == ["folded"]
 
 
-def test_a_dry_run_changes_nothing(root: str, place: str) -> None:
+def test_dry_run_changes_nothing(root: str, place: str) -> None:
     filled(root, place, "one")
     before = sorted(everything_below(root))
     assert names_of(upkeep.clean(open_store(root), dry_run=True)) == ["one"]
@@ -151,7 +151,7 @@ def test_a_dry_run_changes_nothing(root: str, place: str) -> None:
     assert sorted(everything_below(root)) == before
 
 
-def test_a_layer_that_is_set_read_only_is_left_alone(root: str, place: str) -> None:
+def test_read_only_layer_is_left_alone(root: str, place: str) -> None:
     filled(root, place, "one")
     assert upkeep.clean(open_store(root, read_only=[root])).entries == ()
     assert upkeep.prune(open_store(root, read_only=[root]), Wish(older_than=0)).entries == ()
@@ -161,7 +161,7 @@ def test_a_layer_that_is_set_read_only_is_left_alone(root: str, place: str) -> N
 # --- prune -----------------------------------------------------------------------------------------------------------
 
 
-def test_without_a_wish_what_is_old_and_noted_by_nobody_goes(root: str, place: str) -> None:
+def test_default_prune_removes_old_unreferenced_entries(root: str, place: str) -> None:
     old, noted, linked, folded = filled(root, place, "old", "noted", "linked", "folded")
     aged(filled(root, place, "young")[0], 10)
     used_in(noted, os.path.join(place, "env"))
@@ -173,7 +173,7 @@ def test_without_a_wish_what_is_old_and_noted_by_nobody_goes(root: str, place: s
     assert open_store(root).find(old.digest) is None
 
 
-def test_when_the_environment_is_gone_its_entries_go_too(root: str, place: str) -> None:
+def test_entries_of_removed_environments_are_pruned(root: str, place: str) -> None:
     (entry,) = filled(root, place, "one")
     environment = os.path.join(place, "env")
     used_in(entry, environment, link="fold")
@@ -183,7 +183,7 @@ def test_when_the_environment_is_gone_its_entries_go_too(root: str, place: str) 
     assert list(roots.every(open_store(root).layers[0])) == []
 
 
-def test_use_counts_as_age(root: str, place: str) -> None:
+def test_last_use_counts_as_age(root: str, place: str) -> None:
     used, unused = filled(root, place, "used", "unused")
     store = open_store(root)
     store.used([found(store, used.digest)])
@@ -191,7 +191,7 @@ def test_use_counts_as_age(root: str, place: str) -> None:
     assert store.find(unused.digest) is None
 
 
-def test_older_than_spares_links_only(root: str, place: str) -> None:
+def test_older_than_keeps_linked_entries_only(root: str, place: str) -> None:
     noted, folded = filled(root, place, "noted", "folded")
     used_in(noted, os.path.join(place, "env"))
     used_in(folded, os.path.join(place, "env2"), link="fold")
@@ -204,14 +204,14 @@ def test_older_than_spares_links_only(root: str, place: str) -> None:
     assert names_of(upkeep.prune(store, Wish(older_than=50 * DAY, unreferenced=True))) == []
 
 
-def test_what_was_just_published_is_left_alone(root: str, place: str) -> None:
+def test_new_entries_are_kept(root: str, place: str) -> None:
     admit(open_store(root), demo_wheel(place))
     assert upkeep.prune(open_store(root), Wish(older_than=0)).entries == ()
     assert upkeep.prune(open_store(root), Wish(unreferenced=True)).entries == ()
     assert upkeep.prune(open_store(root), Wish(max_size=0)).entries == ()
 
 
-def test_for_ci_only_what_was_built_stays(root: str, place: str) -> None:
+def test_ci_prune_keeps_built_wheels_only(root: str, place: str) -> None:
     index, built, url = filled(root, place, "index", "built", "url")
     aged(built, 0, origin="build")
     aged(url, 0, origin="url")
@@ -223,7 +223,7 @@ def test_for_ci_only_what_was_built_stays(root: str, place: str) -> None:
     assert store.find(index.digest) is None
 
 
-def test_a_limit_removes_what_was_used_longest_ago(root: str, place: str) -> None:
+def test_size_limit_removes_least_recently_used(root: str, place: str) -> None:
     entries = filled(root, place, "a", "b", "c", "d")
     for days, entry in zip((10, 40, 20, 30), entries, strict=True):
         aged(entry, days)
@@ -239,7 +239,7 @@ def test_a_limit_removes_what_was_used_longest_ago(root: str, place: str) -> Non
     assert f"still takes {each} bytes" in removed.kept[-1]
 
 
-def test_the_limit_of_the_store_itself_is_kept(root: str, place: str) -> None:
+def test_limit_of_the_store_policy_is_respected(root: str, place: str) -> None:
     filled(root, place, "a", "b")
     with open(os.path.join(root, "store.toml"), "w") as file:
         file.write('max-size = "1K"\n')
@@ -254,7 +254,7 @@ def test_hard_linked_entries_free_nothing_and_stay(root: str, place: str) -> Non
     assert upkeep.prune(open_store(root), Wish(max_size=0)).entries == ()
 
 
-def test_leftovers_and_damaged_entries_go(root: str, place: str) -> None:
+def test_leftovers_and_damaged_entries_are_removed(root: str, place: str) -> None:
     (entry,) = filled(root, place, "one")
     os.unlink(f"{entry.root}/entry.txt")
     os.mkdir(f"{root}/v1/entries/.trash-x")
@@ -267,7 +267,7 @@ def test_leftovers_and_damaged_entries_go(root: str, place: str) -> None:
     assert not os.path.exists(old)
 
 
-def test_a_reader_of_what_goes_meets_a_miss_and_nothing_worse(root: str, place: str) -> None:
+def test_reader_during_prune_gets_a_miss(root: str, place: str) -> None:
     (entry,) = filled(root, place, "one")
     reader = open_store(root)
     assert reader.find(entry.digest) == entry
@@ -279,7 +279,7 @@ def test_a_reader_of_what_goes_meets_a_miss_and_nothing_worse(root: str, place: 
 
 
 @pytest.mark.root
-def test_what_belongs_to_others_goes_out_of_use_and_is_told(place: str) -> None:
+def test_foreign_entries_are_set_aside_and_reported(place: str) -> None:
     with users("alice", "bob", group="team") as (alice, bob):
         root = os.path.join(place, "team")
         os.mkdir(root)
@@ -303,7 +303,7 @@ def test_what_belongs_to_others_goes_out_of_use_and_is_told(place: str) -> None:
 
 
 @pytest.mark.root
-def test_what_cannot_even_be_moved_is_told(place: str) -> None:
+def test_immovable_entries_are_reported(place: str) -> None:
     with users("alice", "eve") as (alice, eve):
         root = os.path.join(place, "open")
         os.mkdir(root)
@@ -336,7 +336,7 @@ def changed_in_place(path: str) -> None:
     os.chmod(path, stat.S_IMODE(before.st_mode))
 
 
-def test_a_sound_store_has_no_faults(root: str, place: str) -> None:
+def test_sound_store_has_no_faults(root: str, place: str) -> None:
     filled(root, place, "one", "two")
     heard = Heard()
     assert upkeep.verify_entries(open_store(root), reporter=heard) == ()
@@ -359,9 +359,7 @@ HARMS = {
 
 
 @pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
-def test_every_fault_is_found_and_nothing_is_changed_unasked(
-    root: str, place: str, harm: Callable[[Any], object]
-) -> None:
+def test_verify_finds_every_fault_and_changes_nothing(root: str, place: str, harm: Callable[[Any], object]) -> None:
     one, _ = filled(root, place, "one", "two")
     harm(one)
     before = sorted(everything_below(root))
@@ -372,7 +370,7 @@ def test_every_fault_is_found_and_nothing_is_changed_unasked(
     assert sorted(everything_below(root)) == before
 
 
-def test_one_package_can_be_verified(root: str, place: str) -> None:
+def test_single_package_can_be_verified(root: str, place: str) -> None:
     one, two = filled(root, place, "one", "two")
     changed_in_place(f"{one.tree}/one/data.txt")
     changed_in_place(f"{two.tree}/two/data.txt")
@@ -381,7 +379,7 @@ def test_one_package_can_be_verified(root: str, place: str) -> None:
     assert verdict.faults == (("two/data.txt", "was changed"),)
 
 
-def test_repair_takes_a_bad_entry_out_of_use_and_names_the_environments(root: str, place: str) -> None:
+def test_repair_sets_bad_entry_aside_and_names_environments(root: str, place: str) -> None:
     (entry,) = filled(root, place, "one")
     environment = os.path.join(place, "env")
     used_in(entry, environment, link="hardlink")
@@ -404,7 +402,7 @@ def test_repair_replaces_from_a_kept_wheel(root: str, place: str) -> None:
     assert open_store(root).find(entry.digest) == entry
 
 
-def test_repair_is_content_with_another_layer(place: str) -> None:
+def test_repair_accepts_a_copy_in_another_layer(place: str) -> None:
     first, second = os.path.join(place, "1"), os.path.join(place, "2")
     (bad,) = filled(first, place, "one")
     filled(second, place, "one")
@@ -414,7 +412,7 @@ def test_repair_is_content_with_another_layer(place: str) -> None:
     assert ready(open_store(first, second), bad.digest).root.startswith(second)
 
 
-def test_a_kept_wheel_is_verified_too(root: str, place: str) -> None:
+def test_kept_wheel_is_verified_too(root: str, place: str) -> None:
     os.mkdir(root)
     with open(os.path.join(root, "store.toml"), "w") as file:
         file.write("keep-archives = true\n")
@@ -427,7 +425,7 @@ def test_a_kept_wheel_is_verified_too(root: str, place: str) -> None:
 # --- all at once -------------------------------------------------------------------------------------------------------
 
 
-def test_upkeep_runs_while_others_add_and_use(root: str, place: str) -> None:
+def test_prune_runs_beside_admissions_and_reads(root: str, place: str) -> None:
     """Admit, find, clean, prune and verify at once: each admission ends with a sound entry, or was overtaken by clean."""
     import threading
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SHA = hashlib.sha256(b"content").hexdigest()
 
 
-def test_content_is_what_counts(tmp_path: Path) -> None:
+def test_content_is_verified(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"content")
     (tmp_path / "b").write_bytes(b"Content")
     rows = [("a", 7, SHA, False, 0), ("b", 7, SHA, False, 0), ("c", 7, SHA, False, 0)]
@@ -22,7 +22,7 @@ def test_content_is_what_counts(tmp_path: Path) -> None:
     assert sha256_of(str(tmp_path / "a")) == SHA
 
 
-def test_links_are_not_followed_and_pipes_not_waited_for(tmp_path: Path) -> None:
+def test_symlinks_are_not_followed_and_pipes_not_opened(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"content")
     (tmp_path / "link").symlink_to("a")
     os.mkfifo(tmp_path / "pipe")

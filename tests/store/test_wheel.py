@@ -22,7 +22,7 @@ def described(
     return wheel.describe(filename, texts, texts.__getitem__, issues), issues
 
 
-def test_a_wheel_is_described_as_it_spells_itself() -> None:
+def test_wheel_is_described_in_its_own_spelling() -> None:
     found, issues = described(TEXTS)
     assert issues == []
     assert found is not None
@@ -32,13 +32,13 @@ def test_a_wheel_is_described_as_it_spells_itself() -> None:
 
 
 @given(st.dictionaries(st.sampled_from([*TEXTS, f"{INFO}/entry_points.txt"]), st.binary()))
-def test_any_texts_are_survived(texts: dict[str, bytes]) -> None:
+def test_any_texts_are_handled(texts: dict[str, bytes]) -> None:
     found, issues = described(texts)
     assert found is not None or issues
 
 
 @given(st.binary())
-def test_any_record_is_survived(data: bytes) -> None:
+def test_any_record_is_handled(data: bytes) -> None:
     issues: list[str] = []
     path = f"{INFO}/RECORD"
     found = wheel.recorded(INFO, {path, "demo/a.py"}, lambda _: data, issues)
@@ -46,7 +46,7 @@ def test_any_record_is_survived(data: bytes) -> None:
     assert issues
 
 
-def test_a_file_is_held_against_its_row() -> None:
+def test_file_is_checked_against_its_row() -> None:
     data = (record_row("demo/a.py", b"x") + "\n").encode()
     issues: list[str] = []
     found = wheel.recorded(INFO, {f"{INFO}/RECORD", "demo/a.py"}, lambda _: data, issues)

@@ -30,7 +30,7 @@ REPLACED, REMOVED = "replaced", "removed"
 class NotHeld(CommonwheelError):
     """Say that no store holds a package."""
 
-    code = "not-in-store"
+    code = "no-such-entry"
 
 
 class About(Value):

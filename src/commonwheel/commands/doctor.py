@@ -9,14 +9,16 @@ import sys
 
 from commonwheel import __version__
 from commonwheel.errors import CommonwheelError
-from commonwheel.fs import disk, facts, holder
+from commonwheel.fs import disk, facts, found, holder
 from commonwheel.install import history as histories
 from commonwheel.install import recovery, verify
+from commonwheel.install import state as states
 from commonwheel.model import Value
 from commonwheel.road.graph import problems
 from commonwheel.store import init as inits
 from commonwheel.store import layout, survey
 from commonwheel.store.policy import GROUP
+from commonwheel.store.trust import is_unmapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from commonwheel.model import Environment
     from commonwheel.session.session import Session
     from commonwheel.store.layers import Layer
+    from commonwheel.store.trust import Trust
 
 OK, NOTE, WRONG = "ok", "note", "wrong"
 _LOW_SPACE = 1 << 30
@@ -90,7 +93,7 @@ def _of_environment(session: "Session", environment: "Environment") -> "Iterator
         advice = facts.advice(f"{site}/.", errno.EACCES) or "make an environment of your own: cw venv"
         yield Finding(about, NOTE, f"you may not change it: {site}", advice)
     yield from _room(site, about, "delete something there, or make the environment elsewhere: cw venv")
-    yield from _state(histories.state_directory(environment), about)
+    yield from _state(histories.state_directory(environment), about, session.trust)
     yield from (
         Finding(about, WRONG, scar, "cw verify --fix, or cw env relocate after a move")
         for scar in verify.scars(environment)
@@ -99,9 +102,18 @@ def _of_environment(session: "Session", environment: "Environment") -> "Iterator
         yield Finding(about, WRONG, problem, "cw pip install what is missing, or cw pip check")
 
 
-def _state(state: str, about: str) -> "Iterator[Finding]":
+def _state(state: str, about: str, trust: "Trust") -> "Iterator[Finding]":
     """Tell what commands have left in an environment, and who is at work there."""
-    left = _listed(state)
+    try:
+        opened = states.opened(state, trust)
+    except states.ForeignState as error:
+        yield Finding(about, WRONG, f"{error.message}: {'; '.join(error.context)}", error.hint or "")
+        return
+    if opened is None:
+        return
+    with opened:
+        left = sorted(opened.names())
+        refusal = opened.refusal
     pending = [name for name in left if name.startswith(disk.TEMPORARY)]
     at_work = _holder(f"{state}/lock")
     if at_work:
@@ -109,6 +121,8 @@ def _state(state: str, about: str) -> "Iterator[Finding]":
     elif pending:
         how = "interrupted" if any(recovery.intents_of(f"{state}/{name}") for name in pending) else "left over"
         hint = "any cw command that changes this environment mends it first; `cw pip install` with nothing new does"
+        if refusal is not None:
+            hint = f"{refusal.hint}, since `{refusal.path}` is not yours"
         yield Finding(about, WRONG, f"{len(pending)} change(s) {how} in {state}", hint)
     boot = f"{_UNSETTLED}{facts.boot_id()}-"
     doubtful = [name for name in left if name.startswith(_UNSETTLED) and not name.startswith(boot)]
@@ -119,14 +133,11 @@ def _state(state: str, about: str) -> "Iterator[Finding]":
 
 def _holder(lock: str) -> str:
     """Return who holds a lock, "" for nobody: the file of one who was killed may still be there."""
-    try:
-        with open(lock, "rb") as file:
-            found = holder.parse(file.read(holder.LIMIT))
-    except OSError:
+    data = found.read(lock, found.ANYBODY, base=os.path.dirname(lock), limit=holder.LIMIT)
+    known = holder.parse(data) if isinstance(data, bytes) else None
+    if known is None or (known.boot == facts.boot_id() and not _runs(known.pid)):
         return ""
-    if found is None or (found.boot == facts.boot_id() and not _runs(found.pid)):
-        return ""
-    return str(found)
+    return str(known)
 
 
 def _runs(pid: int) -> bool:
@@ -178,12 +189,16 @@ def _of_layer(layer: "Layer", environment: "Environment | None") -> "Iterator[Fi
 
 def _belief(layer: "Layer", about: str) -> "Iterator[Finding]":
     """Tell what in a layer is not taken as it is, and why."""
+    if layer.exposed:
+        text = f"others may replace it: {layer.exposed}; environments get copies from it, and no links to it"
+        yield Finding(about, WRONG, text, inits.remedy(layer.way))
     if layer.sharing == GROUP and layer.group is None:
-        group = facts.group_name(os.stat(layer.path(layout.VERSION)).st_gid)
-        text = f"you are not a member of its group {group}, and do not believe what its members add"
-        yield Finding(
-            about, NOTE, text, f"sudo usermod -aG {group} {facts.user_name(facts.my_user())}, then log in again"
-        )
+        yield _of_group(layer, about)
+    if layer.owner is not None and is_unmapped(layer.owner) and not layer.trust.owner(layer.owner):
+        text = "it belongs to a user whom this user namespace does not show, and is not trusted for that"
+        hint = f'put `trust = ["{layer.root}"]` into ~/.config/cw/cw.toml, if you trust that store'
+        yield Finding(about, NOTE, text, hint)
+        return
     for room in ("", layout.ENTRIES):
         try:
             reason = layer.place(room).reason
@@ -191,7 +206,7 @@ def _belief(layer: "Layer", about: str) -> "Iterator[Finding]":
             return
         if reason:
             text = f"`{layer.path(room)}` is not believed: {reason}; a wheel in it with the right hash saves a download"
-            yield Finding(about, NOTE, text, "put the user into `trust` in ~/.config/cw/cw.toml, if you do trust him")
+            yield Finding(about, NOTE, text, "put the user into `trust` in ~/.config/cw/cw.toml, if you do trust them")
             return
     strangers: dict[int, int] = {}
     for path, _ in survey.entry_paths(layer):
@@ -200,7 +215,21 @@ def _belief(layer: "Layer", about: str) -> "Iterator[Finding]":
             strangers[uid] = strangers.get(uid, 0) + 1
     for uid, count in sorted(strangers.items()):
         text = f"{count} entries of {facts.user_name(uid)}, who is not trusted, are not taken as they are"
-        yield Finding(about, NOTE, text, f"CW_TRUST={facts.user_name(uid)}, if you do trust him")
+        yield Finding(about, NOTE, text, f"CW_TRUST={facts.user_name(uid)}, if you do trust them")
+
+
+def _of_group(layer: "Layer", about: str) -> Finding:
+    """Tell why the members of a store's group are not trusted."""
+    gid = os.stat(layer.path(layout.VERSION)).st_gid
+    group, owner = facts.group_name(gid), facts.user_name(layer.owner or 0)
+    if gid not in facts.my_groups():
+        text = f"you are not a member of its group {group}, and do not trust what its members add"
+        hint = f"sudo usermod -aG {group} {facts.user_name(facts.my_user())}, then log in again"
+        return Finding(about, NOTE, text, hint)
+    text = (
+        f"it belongs to {owner}, who is not trusted, so what the members of its group {group} add is not trusted either"
+    )
+    return Finding(about, NOTE, text, f"CW_TRUST=@{group}, or CW_TRUST={owner}, if you trust them")
 
 
 def _checks(layer: "Layer", about: str, *, linking: bool) -> "Iterator[Finding]":
@@ -208,7 +237,7 @@ def _checks(layer: "Layer", about: str, *, linking: bool) -> "Iterator[Finding]"
     if not os.path.isdir(layer.path(layout.ENTRIES)):
         return
     for one in inits.check(layer):
-        if not one.works and (linking or one.what not in _LINKING):
+        if not one.works and one.what != inits.PLACE and (linking or one.what not in _LINKING):
             text = f"{one.what}: {one.detail}" if one.detail else one.what
             hint = one.hint or ("choose another place: cw cache init" if one.needed else "")
             yield Finding(about, WRONG if one.needed else NOTE, text, hint)
@@ -245,7 +274,7 @@ def _of_all_layers(session: "Session", layers: "Sequence[Layer]") -> "Iterator[F
             "stores", WRONG, text, "name a directory that you can write to with `--cache-dir` or CW_CACHE_DIR"
         )
     personal = session.store_directory
-    if len(layers) > 1 and layers[-1].root != os.path.normpath(personal):
+    if len(layers) > 1 and layers[-1].root != os.path.realpath(personal):
         text = f"`{personal}` is shared, or somebody else's: what is private goes to `{layers[-1].root}`"
         yield Finding("stores", NOTE, text)
 
@@ -305,7 +334,7 @@ def _trying_place(environment: "Environment") -> str:
     """Make a directory on the file system of the environment, "" if that cannot be done."""
     state = histories.state_directory(environment)
     for directory in (state, environment.paths["purelib"]):
-        if os.path.isdir(directory) and os.access(directory, os.W_OK):
+        if os.path.isdir(directory) and not os.path.islink(directory) and os.access(directory, os.W_OK):
             try:
                 return disk.staging(directory, 0o700)
             except disk.DiskError:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from commonwheel.model import Environment, Installed
     from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
+    from commonwheel.store.trust import Trust
 
     State = Mapping[str, Package]
 
@@ -75,7 +76,7 @@ def undo(session: "Session") -> Changes:
     """Take the last change of an environment back; a second undo takes the undo back."""
     environment = session.environment(mutating=True)
     session.recover(environment)
-    last = history.current(environment)
+    last = history.require(environment, history.last_number(history.state_directory(environment)), session.trust)
     if last is None:
         raise NoSuchState(
             f"there is nothing to undo in `{environment.root}`", hint="cw has not changed this environment"
@@ -88,7 +89,7 @@ def rollback(session: "Session", parsed: "Parsed") -> Changes:
     """Bring back the state after change N, or that of a snapshot; 0 is the state before cw's first change."""
     environment = session.environment(mutating=True)
     session.recover(environment)
-    return _go_to(session, environment, _state(environment, parsed.positional[0]))
+    return _go_to(session, environment, _state(environment, parsed.positional[0], session.trust))
 
 
 def diff(session: "Session", parsed: "Parsed") -> Compared:
@@ -110,7 +111,7 @@ def snapshot(session: "Session", parsed: "Parsed") -> str:
             f"`{name}` cannot name a state", hint="use letters, digits, `-`, `_` and `.`, and not only digits"
         )
     number = history.last_number(history.state_directory(environment))
-    record = history.current(environment)
+    record = history.current(environment, session.trust)
     foreign = history.foreign_changes(record, _present(session, environment).values())
     if record is None or foreign.added or foreign.removed:
         raise NoSuchState(
@@ -151,7 +152,7 @@ def reinstall(session: "Session", environment: "Environment", names: "Iterable[s
     installed = [one for one in session.installed(environment) if one.own and one.name in wanted]
     if not installed:
         return Changes()
-    record = history.current(environment)
+    record = history.current(environment, session.trust)
     state = {} if record is None else record.state
     packages = [state[one.name] if _is_recorded(state, one) else _package(one) for one in installed]
     job = session.job()
@@ -166,7 +167,7 @@ def _go_to(session: "Session", environment: "Environment", state: "State") -> Ch
     settings = session.settings
     seen = changeset.stamp(environment)
     present = _present(session, environment)
-    foreign = history.foreign_changes(history.current(environment), present.values())
+    foreign = history.foreign_changes(history.current(environment, session.trust), present.values())
     for sign, one in _signed(foreign):
         session.reporter.note("warning", f"since cw's last change another tool did: {sign} {one.name} {one.version}")
     wanted = history.difference(present, state)
@@ -186,10 +187,12 @@ def _go_to(session: "Session", environment: "Environment", state: "State") -> Ch
     return Changes(rows_of(plan), link_mode=receipt.mode)
 
 
-def _state(environment: "Environment", word: str) -> "State":
-    """Return the state that a number or a snapshot's name means."""
+def _state(environment: "Environment", word: str, trust: "Trust | None" = None) -> "State":
+    """Return the state that a number or a snapshot's name means; with `trust`, raise ForeignState if a stranger recorded it."""
     number = int(word) if word.isdigit() else history.snapshots(environment).get(word)
     records = {record.number: record for record in history.log(environment)}
+    if trust is not None and records and number is not None:
+        history.require(environment, number or min(records), trust)
     if number == 0 and records:
         first = records[min(records)]
         return {one.name: one for one in (*first.kept, *first.removed)}
@@ -205,7 +208,7 @@ def _state(environment: "Environment", word: str) -> "State":
 
 def _present(session: "Session", environment: "Environment") -> "dict[str, Package]":
     """Return what an environment holds now, with the hashes that the last record knows."""
-    record = history.current(environment)
+    record = history.current(environment, session.trust)
     state = {} if record is None else record.state
     found = {}
     for one in session.installed(environment):

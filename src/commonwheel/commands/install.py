@@ -315,8 +315,7 @@ class _Run:
 
     def _recorded(self) -> "Mapping[str, str]":
         """Return the sha256 of the wheels that cw installed, which answers lines with hashes."""
-        state = histories.state_directory(self.environment)
-        record = histories.read(state, histories.last_number(state))
+        record = histories.current(self.environment, self.job.trust)
         return {} if record is None else {name: package.digest for name, package in record.state.items()}
 
 

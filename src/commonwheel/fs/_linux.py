@@ -234,6 +234,45 @@ def has_acl(path: str) -> bool:
     return any(name in _ACLS for name in names)
 
 
+def writers(at: "int | str") -> "tuple[tuple[int, ...], tuple[int | None, ...]] | None":
+    """Return the users and groups whom the access list of a file lets write, beside its owner and all others; None if it has no list.
+
+    `at` is a descriptor or a path, whose last name is not followed. The file's own group is None among the groups. The list is POSIX.1e's as
+    `system.posix_acl_access` holds it (include/uapi/linux/posix_acl_xattr.h): a number of the format in 4 bytes, then 8 bytes for each line:
+    kind, rights, number of the user or group.
+    """
+    try:
+        data = _access_list(at)
+    except OSError as error:
+        if error.errno in {errno.ENODATA, errno.EOPNOTSUPP}:
+            return None
+        raise
+    lines = [
+        tuple(int.from_bytes(data[at : at + size], "little") for at, size in ((n, 2), (n + 2, 2), (n + 4, 4)))
+        for n in range(4, len(data) - 7, 8)
+    ]
+    mask = next((rights for kind, rights, _ in lines if kind == _ACL_MASK), _ACL_WRITE)
+    writing = [(kind, number) for kind, rights, number in lines if rights & mask & _ACL_WRITE]
+    groups = [
+        None if kind == _ACL_OWN_GROUP else number for kind, number in writing if kind in {_ACL_OWN_GROUP, _ACL_GROUP}
+    ]
+    return tuple(number for kind, number in writing if kind == _ACL_USER), tuple(groups)
+
+
+_ACL_USER, _ACL_OWN_GROUP, _ACL_GROUP, _ACL_MASK = 0x02, 0x04, 0x08, 0x10
+_ACL_WRITE = 0o2
+
+
+def _access_list(at: "int | str") -> bytes:
+    if isinstance(at, str):
+        return os.getxattr(at, "system.posix_acl_access", follow_symlinks=False)
+    try:
+        # a descriptor that is a place alone (O_PATH) answers by this name only
+        return os.getxattr(f"/proc/self/fd/{at}", "system.posix_acl_access")
+    except FileNotFoundError:  # there is no /proc
+        return os.getxattr(at, "system.posix_acl_access")
+
+
 _ACLS = frozenset({"system.posix_acl_access", "system.posix_acl_default", "system.nfs4_acl", "system.richacl"})
 
 

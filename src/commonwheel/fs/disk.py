@@ -38,7 +38,6 @@ from commonwheel.fs.holder import HEAD as LOCK_HEAD
 from commonwheel.fs.holder import LIMIT as LOCK_LIMIT
 from commonwheel.fs.holder import Holder
 from commonwheel.fs.holder import parse as parse_holder
-from commonwheel.fs.journal import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -921,6 +920,16 @@ def erase(path: str) -> bool:
     return _erase_file(path, None, path) or _erase_directory(path, None, path, None, 0)
 
 
+def erase_in(directory: int | None, name: str, path: str) -> bool:
+    """Delete the tree or file `name` of an open directory, whatever its path leads to by now; True when all of it is gone.
+
+    `path` is for the observer, and for systems without open directories (None). No link is followed. A crash leaves a part.
+    """
+    if directory is None:
+        return erase(path)
+    return _erase_file(name, directory, path) or _erase_directory(name, directory, path, None, 0)
+
+
 # How many directories of one tree are open at once; what lies deeper is first moved up to its top.
 _DEPTH = 48
 
@@ -994,20 +1003,20 @@ def _move_up(name: str, parent: int, top: int | None, path: str) -> bool:
     return True
 
 
-def _is_same(path: str, other: os.stat_result) -> bool:
-    """Say whether `path` is (still) a name of the file whose facts are given."""
+def _is_same(path: str, other: os.stat_result, parent: int | None = None) -> bool:
+    """Return whether `path`, in the open directory `parent` if there is one, is (still) a name of the file whose facts are given."""
     try:
-        found = os.lstat(path)
+        found = os.stat(path, dir_fd=parent, follow_symlinks=False)
     except OSError:
         return False
     return found.st_ino == other.st_ino and found.st_dev == other.st_dev
 
 
-def _unlink_quietly(path: str) -> None:
+def _unlink_quietly(path: str, parent: int | None = None) -> None:
     """Remove a name of ours on the way out, where a failure has no consequence but a temporary name that stays."""
     try:
         step("unlink", path)
-        platform.unlink(path)
+        platform.unlink(path, parent)
     except OSError:
         pass
 
@@ -1156,26 +1165,44 @@ class LockTimeout(CommonwheelError):
 
 
 def lock(
-    path: str, *, timeout: float, who: str, waiting: "Callable[[str], None] | None" = None, shared: bool = False
+    path: str,
+    *,
+    timeout: float,
+    who: str,
+    waiting: "Callable[[str], None] | None" = None,
+    shared: bool = False,
+    inside: int | None = None,
 ) -> "Lock":
     """Hold the lock `path` in a `with` block, which gets True, or at once False where locks do not work.
 
     `who` says what for, as in `installing into /x`; `waiting` hears once for whom we wait. After `timeout` seconds
     LockTimeout names the holder. The system lets go of the locks of the dead. The file goes away with its last holder,
-    and is never the world's to write. Nothing may be wrong without the lock: it saves double work.
+    and is never the world's to write. Nothing may be wrong without the lock: it saves double work. `inside` is an open
+    directory in which the last name of `path` is looked up, so that nobody can lead it elsewhere.
     """
-    return Lock(path, timeout, who, waiting, shared=shared)
+    return Lock(path, timeout, who, waiting, shared=shared, inside=inside)
 
 
 class Lock:
     """What `lock` returns; good for one `with`."""
 
-    __slots__ = ("_fd", "_holder", "_looked", "_path", "_shared", "_stop", "_timeout", "_waiting", "_who")
+    __slots__ = (
+        "_fd", "_holder", "_inside", "_looked", "_name", "_path", "_shared", "_stop", "_timeout", "_waiting", "_who",
+    )  # fmt: skip
 
     def __init__(
-        self, path: str, timeout: float, who: str, waiting: "Callable[[str], None] | None", *, shared: bool
+        self,
+        path: str,
+        timeout: float,
+        who: str,
+        waiting: "Callable[[str], None] | None",
+        *,
+        shared: bool,
+        inside: int | None = None,
     ) -> None:
         self._path = path
+        self._inside = inside
+        self._name = path if inside is None else os.path.basename(path)
         self._timeout = timeout
         self._who = who
         self._waiting = waiting
@@ -1206,14 +1233,14 @@ class Lock:
     def _try(self) -> bool:
         """Try once: False if somebody else holds it, OSError if locks do not work here."""
         step("lock", self._path)
-        fd, writable = _open_lock(self._path)
+        fd, writable = _open_lock(self._name, self._inside)
         try:
             if not platform.lock_fd(fd, shared=self._shared):
                 self._holder = parse_holder(_start_of(fd))
                 self._bury(fd)
                 return False
             # a holder removes the file before it lets go: we may have locked what nobody finds any more
-            if not _is_same(self._path, os.fstat(fd)):
+            if not _is_same(self._name, os.fstat(fd), self._inside):
                 return False
             if writable:
                 self._sign(fd)
@@ -1250,8 +1277,8 @@ class Lock:
         self._looked = looked
         found = os.fstat(fd)
         now = clock(_parent(self._path))
-        if now is not None and now - found.st_mtime > _LIFELESS and _is_same(self._path, found):
-            _unlink_quietly(self._path)
+        if now is not None and now - found.st_mtime > _LIFELESS and _is_same(self._name, found, self._inside):
+            _unlink_quietly(self._name, self._inside)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
@@ -1264,8 +1291,8 @@ class Lock:
         try:
             # the last of several sharers can have it for itself
             last = not self._shared or platform.lock_fd(fd, shared=False)
-            if last and _is_same(self._path, os.fstat(fd)):
-                _unlink_quietly(self._path)
+            if last and _is_same(self._name, os.fstat(fd), self._inside):
+                _unlink_quietly(self._name, self._inside)
             platform.unlock_fd(fd)  # a process that was forked meanwhile has the descriptor too
         except OSError:
             pass
@@ -1294,7 +1321,7 @@ def _beat(fd: int, stop: "_thread.LockType") -> None:
         _beats -= 1
 
 
-def _open_lock(path: str) -> tuple[int, bool]:
+def _open_lock(path: str, inside: int | None) -> tuple[int, bool]:
     """Open a lock file, or make it; return its descriptor, and whether it may be written.
 
     It is opened for writing, in exception to the first law: NFS takes no exclusive lock otherwise, and the holder leaves
@@ -1303,13 +1330,13 @@ def _open_lock(path: str) -> tuple[int, bool]:
     """
     for _ in range(10):
         try:
-            return _checked(os.open(path, os.O_RDWR | platform.NOFOLLOW | platform.CLOEXEC)), True
+            return _checked(os.open(path, os.O_RDWR | platform.NOFOLLOW | platform.CLOEXEC, dir_fd=inside)), True
         except PermissionError:
-            return _checked(os.open(path, platform.READ)), False
+            return _checked(os.open(path, platform.READ, dir_fd=inside)), False
         except FileNotFoundError:
-            mode = os.stat(_parent(path)).st_mode & 0o664 | 0o600
+            mode = os.stat(_parent(path) if inside is None else inside).st_mode & 0o664 | 0o600
         try:
-            fd = os.open(path, platform.NEW, mode)
+            fd = os.open(path, platform.NEW, mode, dir_fd=inside)
         except FileExistsError:
             continue
         try:
@@ -1395,14 +1422,3 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
     ) -> None:
         self.close()
-
-    @staticmethod
-    def records(path: str) -> list[Record]:
-        """Return the intents of a journal in order, those before the first torn line; none if there is no journal."""
-        try:
-            with open(path, "rb") as file:
-                return journal.records(file.read())
-        except (FileNotFoundError, NotADirectoryError):  # a file that was being written there when its process died
-            return []
-        except OSError as error:
-            raise DiskError("read", path, error) from error

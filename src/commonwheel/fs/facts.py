@@ -22,7 +22,7 @@ else:
 
 __all__ = [
     "Mount", "Space", "advice", "boot_id", "describe", "group_id", "group_members", "group_name", "host", "is_shared", "link_reasons",
-    "mount_of", "my_groups", "my_user", "owner_of", "platform", "read_only", "space", "user_name",
+    "mount_of", "my_groups", "my_user", "owner_of", "platform", "quoted", "read_only", "space", "user_name", "writers",
 ]  # fmt: skip
 
 TYPE_CHECKING = False
@@ -128,6 +128,14 @@ def my_groups() -> "tuple[int, ...]":
 def owner_of(fd: int) -> int:
     """Return the user who owns an open file: asked of the descriptor, so no link is followed and nothing can be swapped."""
     return os.fstat(fd).st_uid
+
+
+def writers(at: "int | str") -> "tuple[tuple[int, ...], tuple[int | None, ...]] | None":
+    """Return the users and groups whom the access list of a descriptor or path lets write; None if it has none. Raises OSError.
+
+    The file's own group is None among the groups.
+    """
+    return platform.writers(at)
 
 
 def mount_of(path: str) -> Mount:
@@ -300,17 +308,18 @@ def _advice_on_rights(path: str, errno: int) -> str | None:
     if os.access(nearest, os.W_OK | os.X_OK):
         return None
     if above.st_uid == uid:
-        return f"chmod u+rwx {_quoted(nearest)}"
+        return f"chmod u+rwx {quoted(nearest)}"
     if above.st_mode & stat.S_IWGRP:
         group = group_name(above.st_gid)
         if above.st_gid not in my_groups():
             return f"ask for membership in group {group} (then log in again), or choose a place of your own"
     elif above.st_gid in my_groups():
-        return f"ask {own} to run: chmod g+rwxs {_quoted(nearest)}"
+        return f"ask {own} to run: chmod g+rwxs {quoted(nearest)}"
     return f"ask {own} for write access to `{nearest}`, or choose a place of your own"
 
 
-def _quoted(path: str) -> str:
+def quoted(path: str) -> str:
+    """Return a path as it is typed into a shell."""
     plain = all(letter.isalnum() or letter in "/._-+=@%:," for letter in path)
     return path if plain else "'" + path.replace("'", "'\\''") + "'"
 

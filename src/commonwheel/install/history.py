@@ -1,7 +1,7 @@
 """What happened to an environment: one file for each committed transaction, and the state that it left.
 
     <state>/history/000012        a transaction; that this name exists *is* its being committed (transaction.py)
-    <state>/snapshots/<name>      the number of a state that somebody gave a name
+    <state>/snapshots/<name>      the number of a state that has a name
 
 A record holds the whole list of distributions after the change, by the sha256 of their wheels: to go back to any of
 them is a plan like every other, and needs no earlier record.
@@ -13,21 +13,26 @@ passed over; a file that does not begin so is no record.
 import os
 
 from commonwheel.errors import UsageError
-from commonwheel.fs import disk
+from commonwheel.fs import disk, found
+from commonwheel.fs.found import Directory, Refusal
+from commonwheel.install import state as states
 from commonwheel.model import Value
 from commonwheel.specs.names import is_valid
 from commonwheel.store.lines import joined, unescape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from typing import Final
 
+    from commonwheel.fs.found import Belief
     from commonwheel.model import Environment
+    from commonwheel.store.trust import Trust
 
 STATE = ".cw"
 _FORMAT = "commonwheel-history\t1"
 _WIDTH = 6
+_MOST_SNAPSHOT = 64
 
 
 class Package(Value):
@@ -191,11 +196,17 @@ def path_of(state: str, number: int) -> str:
 
 
 def numbers(state: str) -> "list[int]":
-    """Return the numbers of all records below a state directory, ascending."""
-    try:
-        return sorted(int(name) for name in os.listdir(f"{state}/history") if name.isdigit())
-    except FileNotFoundError:
+    """Return the numbers of all records below a state directory, ascending; of any writer."""
+    return sorted(int(name) for name in _names(f"{state}/history", os.path.dirname(state)) if name.isdecimal())
+
+
+def _names(path: str, base: str) -> "list[str]":
+    """Return the names in a directory below `base`, none if it is not there, is no directory, or is reached through a link."""
+    opened = found.directory(path, found.ANYBODY, base=base)
+    if not isinstance(opened, Directory):
         return []
+    with opened:
+        return opened.names()
 
 
 def last_number(state: str) -> int:
@@ -208,28 +219,51 @@ def load(environment: "Environment", number: int) -> Record | None:
     return read(state_directory(environment), number)
 
 
-def read(state: str, number: int) -> Record | None:
-    """Return one record below a state directory, or None if it is not there or says nothing; DiskError if the disk fails."""
+def read(state: str, number: int, belief: "Belief | None" = None) -> Record | None:
+    """Return one record below a state directory, or None if it is not there, says nothing, or a stranger wrote it.
+
+    `belief` tells who counts; without it me, root and the owner of the environment. Raises DiskError if the disk fails.
+    """
+    data = _data(state, number, belief or states.authors(state))
+    return decode(data, os.path.dirname(state)) if isinstance(data, bytes) else None
+
+
+def refusal(state: str, number: int, belief: "Belief | None" = None) -> Refusal | None:
+    """Return why a record that is there does not count, None if it does, or if there is none."""
+    data = _data(state, number, belief or states.authors(state))
+    return data if isinstance(data, Refusal) else None
+
+
+def _data(state: str, number: int, belief: "Belief") -> bytes | Refusal | None:
     path = path_of(state, number)
-    try:
-        with open(path, "rb") as file:
-            return decode(file.read(), os.path.dirname(state))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise disk.DiskError("read", path, error) from error
+    data = found.read(path, belief, base=os.path.dirname(state))
+    if isinstance(data, Refusal) and data.errno:
+        raise disk.DiskError("read", path, OSError(data.errno, os.strerror(data.errno)))
+    return data
 
 
 def log(environment: "Environment") -> "tuple[Record, ...]":
-    """Return all records, oldest first; those that cannot be read are left out."""
-    found = [load(environment, number) for number in numbers(state_directory(environment))]
-    return tuple(one for one in found if one is not None)
+    """Return all records, oldest first, of any writer: to be shown; those that cannot be read are left out."""
+    state = state_directory(environment)
+    records = [read(state, number, found.ANYBODY) for number in numbers(state)]
+    return tuple(one for one in records if one is not None)
 
 
-def current(environment: "Environment") -> Record | None:
-    """Return the last record, or None for an environment that cw has not changed."""
-    number = last_number(state_directory(environment))
-    return load(environment, number) if number else None
+def current(environment: "Environment", trust: "Trust | None" = None) -> Record | None:
+    """Return the last record, or None for an environment that cw has not changed, or where a stranger wrote it."""
+    state = state_directory(environment)
+    number = last_number(state)
+    return read(state, number, states.authors(state, trust)) if number else None
+
+
+def require(environment: "Environment", number: int, trust: "Trust | None" = None) -> Record | None:
+    """Return a record that decides what is installed, None if there is none; raise ForeignState if a stranger wrote it."""
+    state = state_directory(environment)
+    belief = states.authors(state, trust)
+    reason = refusal(state, number, belief)
+    if reason is not None:
+        raise states.refused(reason)
+    return read(state, number, belief)
 
 
 def recorded_digests(environment: "Environment") -> "dict[str, str]":
@@ -262,22 +296,23 @@ def save_snapshot(environment: "Environment", name: str, number: int) -> bool:
         raise UsageError(
             f"`{name}` cannot name a state", hint="letters, digits, `.`, `-` and `_`, and not a number alone"
         )
-    directory = f"{state_directory(environment)}/snapshots"
+    state = state_directory(environment)
+    directory = f"{state}/snapshots"
     disk.make_directory(directory, parents=True)
+    opened = found.directory(directory, found.ANYBODY, base=os.path.dirname(state))
+    if not isinstance(opened, Directory):
+        raise states.refused(opened or Refusal(directory, "it is gone"))
+    opened.close()
     return disk.write(f"{directory}/{name}", f"{number}\n".encode(), replace=False)
 
 
 def snapshots(environment: "Environment") -> "dict[str, int]":
     """Return the named states."""
-    directory = f"{state_directory(environment)}/snapshots"
-    found = {}
-    try:
-        names: Sequence[str] = sorted(os.listdir(directory))
-    except FileNotFoundError:
-        return {}
-    for name in names:
-        with open(f"{directory}/{name}", "rb") as file:
-            text = file.read().strip()
-        if text.isdigit():
-            found[name] = int(text)
-    return found
+    state = state_directory(environment)
+    base, belief = os.path.dirname(state), states.authors(state)
+    known = {}
+    for name in sorted(_names(f"{state}/snapshots", base)):
+        text = found.read(f"{state}/snapshots/{name}", belief, base=base, limit=_MOST_SNAPSHOT)
+        if isinstance(text, bytes) and text.strip().isdigit():
+            known[name] = int(text)
+    return known

@@ -22,6 +22,8 @@ _LOOSE = ("hardlink", "symlink", "clone", "copy")
 # a file server is asked for every part of the path of the file that gets another name
 _LOOSE_FAR = ("symlink", "hardlink", "clone", "copy")
 
+_UNSTEADY = "its store is temporary, or others may replace it (`cw doctor` tells which)"
+
 
 class LinkRefused(CommonwheelError):
     """Say why a strict link mode cannot be kept to."""
@@ -104,7 +106,7 @@ def _strict_way(mode: str, entry: "Entry", exempt: "Collection[str]") -> tuple[s
     if mode == "hardlink" and not entry.mine:
         reason = "its files in the store belong to another user"
     elif mode in {"symlink", "fold"} and not entry.trusted:
-        reason = "its entry is in a temporary store"
+        reason = _UNSTEADY
     elif mode == "fold" and entry.unfolded and entry.name not in exempt:
         reason = entry.unfolded
     if reason:
@@ -141,7 +143,7 @@ class _Reasons:
         if way == "hardlink" and not entry.mine:
             reason = "the files in the store belong to another user"
         elif way == "symlink" and not entry.trusted:
-            reason = "the entry is in a temporary store"
+            reason = _UNSTEADY
         else:
             reason = self._known_against(way, entry)
         if reason:
@@ -159,7 +161,7 @@ class _Reasons:
         """Return why an entry is not folded, or ""."""
         reason = entry.unfolded
         if not entry.trusted:
-            reason = "its entry is in a temporary store"
+            reason = _UNSTEADY
         elif entry.name in exempt:
             reason = "exempted by --no-fold"
         reason = reason or self._known_against("symlink", entry)

@@ -12,6 +12,7 @@ time, as GNU Stow does it.
 from commonwheel.errors import CommonwheelError
 from commonwheel.install import distinfo, scripts
 from commonwheel.install.ground import DIRECTORY, FILE, LINK, NOTHING
+from commonwheel.install.history import STATE
 from commonwheel.install.uninstall import CACHE, folded_links
 from commonwheel.model import Value
 from commonwheel.specs import entry_points
@@ -62,8 +63,10 @@ if TYPE_CHECKING:
 
 
 SCHEMES = {"purelib": "purelib", "platlib": "platlib", "scripts": "scripts", "data": "data", "headers": "include"}
-# Files of an environment that make it one; a wheel that brings them takes it over.
-_GUARDED = ("pyvenv.cfg", ".cw", "conda-meta")
+# Files of an environment that make it one, and the state that cw keeps in it; a wheel that brings them takes it over.
+_GUARDED = frozenset({"pyvenv.cfg", STATE, "conda-meta"})
+# what some file systems leave out where they compare names (HFS+), beside the case of letters
+_IGNORED = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0x2060, 0xFEFF])
 
 
 class ClashError(CommonwheelError):
@@ -351,7 +354,7 @@ class _Spreading:
         if path.startswith(f"{self._paths['scripts']}/") and entry_points.is_interpreter(name):
             self._forbid(path, "an interpreter of the environment", entry.name)
             return ""
-        if path.startswith(f"{root}/") and path[len(root) + 1 :].partition("/")[0] in _GUARDED:
+        if _same_name(_top(path, root)) in _GUARDED:
             self._forbid(path, "keeps the environment itself", entry.name)
             return ""
         if kind in {"data", "headers"}:
@@ -373,6 +376,23 @@ class _Spreading:
                 return f"{root}{real[len(own) :]}/{name}"
         self._forbid(path, f"leads out of the environment, to `{real}`", entry.name)
         return ""
+
+    def _is_guarded(self, path: str, owner: str) -> bool:
+        """Return whether a path makes the environment what it is, or lies in a state directory, and forbid it then.
+
+        State lies at the root of an environment, of a system beside its packages; a site directory may be named with `--target` later.
+        """
+        if (
+            "/." not in path
+            and path.isascii()
+            and path[len(self._environment.root) + 1 :].partition("/")[0] not in _GUARDED
+        ):
+            return False
+        found = _same_name(_top(path, self._environment.root)) in _GUARDED
+        if found or any(_same_name(_top(path, site)) == STATE for site in self._sites):
+            self._forbid(path, "keeps the environment itself", owner)
+            return True
+        return False
 
     # -- nodes --
 
@@ -451,6 +471,8 @@ class _Spreading:
 
     def _put_tree(self, path: str, tree: Tree) -> None:
         """Put a directory of an entry at a path; where somebody is already, it is opened and merged."""
+        if self._is_guarded(path, tree.entry.name):
+            return
         parent, _, name = path.rpartition("/")
         folder = self._folder(parent)
         free = name not in folder.children and not (folder.present and self._ground.kind(path))
@@ -477,6 +499,8 @@ class _Spreading:
 
     def _put(self, path: str, node: "Node", owner: str) -> None:
         """Put a file at a path."""
+        if self._is_guarded(path, owner):
+            return
         parent, _, name = path.rpartition("/")
         folder = self._folder(parent)
         other = folder.children.get(name)
@@ -636,6 +660,16 @@ def _is_bytecode(path: str) -> bool:
 
 def _is_name(name: str) -> bool:
     return bool(name) and "/" not in name and name not in {".", ".."} and "\0" not in name
+
+
+def _top(path: str, root: str) -> str:
+    """Return the first name of a path below a directory, "" for other paths."""
+    return path[len(root) + 1 :].partition("/")[0] if path.startswith(f"{root}/") else ""
+
+
+def _same_name(name: str) -> str:
+    """Return how a file system may compare a name: without case, without what it ignores, without dots and spaces at the end."""
+    return name.translate(_IGNORED).casefold().rstrip(". ")
 
 
 def _is_inner(path: str) -> bool:

@@ -25,10 +25,13 @@ import time
 from commonwheel.errors import CommonwheelError
 from commonwheel.events import Silence
 from commonwheel.fs import disk, facts
+from commonwheel.fs.found import Directory, Refusal
 from commonwheel.install import changeset, history, linking, recovery
+from commonwheel.install import state as states
 from commonwheel.install.recovery import BEGIN, BRING_IN, MAKE, READY, SET_ASIDE, EnvironmentBusy, RecoveryFailed
 from commonwheel.install.staging import Staging
 from commonwheel.model import Value
+from commonwheel.store.trust import Trust
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,10 +67,10 @@ class Options(Value):
     """How to carry out a change.
 
     `durability` is `recover`, `sync`, or `none` for an environment that nobody keeps, as builds have; `command` is what the
-    user typed, without secrets; `processes` place files (None: as many as there are processors, up to four; more where a file server answers).
+    user typed, without secrets; `trust` tells whose journals count; `processes` place files (None: as many as there are processors, up to four; more where a file server answers).
     """
 
-    __slots__ = ("command", "durability", "lock_timeout", "processes")
+    __slots__ = ("command", "durability", "lock_timeout", "processes", "trust")
 
     def __init__(
         self,
@@ -76,11 +79,13 @@ class Options(Value):
         lock_timeout: float = 300.0,
         command: str = "",
         processes: int | None = None,
+        trust: Trust | None = None,
     ) -> None:
         self.durability: Final = durability
         self.lock_timeout: Final = lock_timeout
         self.command: Final = command
         self.processes: Final = processes
+        self.trust: Final = trust or Trust()
 
 
 class Receipt(Value):
@@ -141,15 +146,17 @@ def apply(
     options, reporter = options or Options(), reporter or Silence()
     moves = _moves(change)
     _check_rights(environment, moves)
-    with _Terminable():
-        state = _made_state(environment)
-        with recovery.lock(environment, state, options.lock_timeout, reporter) as held:
-            recovery.sweep(state, reporter, held=held)
-            if change.stamp is not None and change.stamp != changeset.stamp(environment):
-                raise EnvironmentChanged(
-                    f"`{environment.root}` was changed by another command in the meantime", hint="run the command again"
-                )
-            return _Transaction(environment, state, change, options, reporter, proof).carry_out(moves)
+    with (
+        _Terminable(),
+        _made_state(environment, options.trust) as state,
+        recovery.lock(environment, state, options.lock_timeout, reporter) as held,
+    ):
+        recovery.sweep(environment, state, reporter, held=held)
+        if change.stamp is not None and change.stamp != changeset.stamp(environment):
+            raise EnvironmentChanged(
+                f"`{environment.root}` was changed by another command in the meantime", hint="run the command again"
+            )
+        return _Transaction(environment, state.path, change, options, reporter, proof).carry_out(moves)
 
 
 class Move(Value):
@@ -429,13 +436,23 @@ def _check_rights(environment: "Environment", moves: "Sequence[Move]") -> None:
             )
 
 
-def _made_state(environment: "Environment") -> str:
+def _made_state(environment: "Environment", trust: Trust) -> Directory:
+    """Return the state directory, open, after it was made if it was missing; raise ForeignState if a link leads to it or in it."""
     state = history.state_directory(environment)
     if disk.make_directory(state, parents=True):
         # --target directories are checked in and packed: not this
         # under its own name at once: who has the lock just now takes temporary names here for what a dead process left
         disk.write_new(f"{state}/.gitignore", b"*\n")
-    return state
+    opened = states.opened(state, trust)
+    if opened is None:
+        raise states.refused(Refusal(state, "it was removed at this moment", "run the command again"))
+    records = opened.inner("history")
+    if isinstance(records, Refusal):
+        opened.close()
+        raise states.refused(records)
+    if records is not None:
+        records.close()
+    return opened
 
 
 class _Terminable:

@@ -9,6 +9,8 @@ interpreter is remembered as the last resort.
 import os
 
 from commonwheel.events import Silence
+from commonwheel.fs import found
+from commonwheel.fs.start import Start
 from commonwheel.model import Interpreter, Value
 from commonwheel.python import interpreter as interpreters
 from commonwheel.python import request as requests
@@ -49,10 +51,10 @@ class Found(Value):
 class Surroundings(Value):
     """Where and with what to look: variables, current directory, memory, a way to run programs.
 
-    `search_path` replaces PATH (`CW_PYTHON_SEARCH_PATH`); `reporter` hears of what is passed over.
+    `start` opens what is found upward; `search_path` replaces PATH (`CW_PYTHON_SEARCH_PATH`); `reporter` hears of what is passed over.
     """
 
-    __slots__ = ("cwd", "environ", "memory", "reporter", "run", "search_path")
+    __slots__ = ("cwd", "environ", "memory", "reporter", "run", "search_path", "start")
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class Surroundings(Value):
         run: "Run",
         search_path: str | None = None,
         reporter: "Reporter | None" = None,
+        start: Start | None = None,
     ) -> None:
         self.environ: Final = environ
         self.cwd: Final = cwd
@@ -69,6 +72,7 @@ class Surroundings(Value):
         self.run: Final = run
         self.search_path: Final = search_path
         self.reporter: Final[Reporter] = reporter or Silence()
+        self.start: Final = start or Start(cwd)
 
     def probe(self, executable: str) -> Interpreter:
         """Return what an interpreter is, with PYTHONPATH heeded; raise InterpreterError."""
@@ -323,33 +327,35 @@ def _pyenv_versions(root: str, where: Surroundings) -> "list[str]":
         return [version for version in text.replace(":", " ").split() if os.sep not in version]
     directory = where.environ.get("PYENV_DIR") or where.cwd
     for place in upward(directory):
-        found = _words(os.path.join(place, ".python-version"))
+        found = _words(_pin(place, where))
         if found:
             return found
-    return _words(os.path.join(root, "version"))
+    return _words("\n".join(_lines(os.path.join(root, "version"))))
 
 
 def pinned(where: Surroundings) -> str:
     """Return the version in the nearest `.python-version` upward, as pyenv and uv write it, or ""."""
     for place in upward(where.cwd):
-        found = _words(os.path.join(place, ".python-version"))
+        found = _words(_pin(place, where))
         if found:
             return found[0]
     return ""
 
 
-def _words(path: str) -> "list[str]":
-    """Return the words in a file of versions, comments left out."""
-    lines = _lines(path)
-    return [word for line in lines for word in line.partition("#")[0].split() if os.sep not in word]
+def _pin(place: str, where: Surroundings) -> str:
+    """Return the text of the `.python-version` in a directory, "" if there is none or it does not count."""
+    return os.fsdecode(where.start.read(os.path.join(place, ".python-version")) or b"")
+
+
+def _words(text: str) -> "list[str]":
+    """Return the words in a text of versions, comments left out."""
+    return [word for line in text.splitlines() for word in line.partition("#")[0].split() if os.sep not in word]
 
 
 def _lines(path: str) -> "list[str]":
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read(65536).splitlines()
-    except OSError:
-        return []
+    """Return the lines of a file that pyenv or conda keeps for the user, none if it cannot be read."""
+    data = found.read(path, found.ANYBODY, links=True)
+    return os.fsdecode(data).splitlines() if isinstance(data, bytes) else []
 
 
 def upward(directory: str) -> "Iterator[str]":

@@ -11,6 +11,8 @@ Laws of this file: it reads, and finds; it changes nothing, and starts nothing b
 import os
 
 from commonwheel.errors import UsageError
+from commonwheel.fs import found
+from commonwheel.fs.start import Start
 from commonwheel.model import Environment, Interpreter, Value
 from commonwheel.python import discovery
 from commonwheel.python import interpreter as interpreters
@@ -223,7 +225,7 @@ def _roots(where: Surroundings) -> "Iterator[tuple[str, str]]":
     conda = where.environ.get("CONDA_PREFIX", "")
     if conda and _is_child(conda, where.environ) and discovery.environment_python(conda):
         yield "CONDA_PREFIX", os.path.abspath(conda)
-    near = nearest(where.cwd)
+    near = nearest(where)
     if near:
         yield f"`{near[0]}`", near[1]
 
@@ -243,31 +245,44 @@ def _is_child(prefix: str, environ: "Mapping[str, str]") -> bool:
     return name not in ("base", "root") and os.path.basename(os.path.normpath(prefix)) == name
 
 
-def nearest(cwd: str) -> tuple[str, str] | None:
-    """Return the nearest `.venv` upward from a directory and the root that it stands for, or None.
+def nearest(where: Surroundings) -> tuple[str, str] | None:
+    """Return the nearest `.venv` upward from the current directory and the root that it stands for, or None.
+
+    One that another user left there is passed over, with its interpreter. What a link or file `.venv` that counts leads to is taken at
+    the word of the user who made that.
 
     `.venv` may be a file that holds a path (PEP 832). A directory inside an environment belongs to that environment. Raises
     BrokenEnvironment when there is a `.venv` that is no environment: the next one further up is somebody else's.
     """
-    for place in discovery.upward(cwd):
-        if os.path.isfile(os.path.join(place, "pyvenv.cfg")):
+    start = where.start
+    for place in discovery.upward(where.cwd):
+        config = os.path.join(place, "pyvenv.cfg")
+        if os.path.isfile(config) and start.kind(config) and _may_run(place, start):
             return place, place
         path = os.path.join(place, ".venv")
-        if os.path.isdir(path):
+        kind = start.kind(path)
+        if kind == "directory" or (kind == "link" and os.path.isdir(path)):
             _require_config(path, path)
-            return path, path
-        if os.path.isfile(path):
-            return path, _redirected(path)
+            if kind == "link" or _may_run(path, start):
+                return path, path
+        elif kind == "file":
+            data = start.read(path)
+            if data is not None:
+                return path, _redirected(path, os.fsdecode(data[:65536]).strip())
     return None
 
 
-def _redirected(path: str) -> str:
+def _may_run(root: str, start: Start) -> bool:
+    """Return whether a trusted user put the interpreter into an environment that was found."""
+    executable = discovery.environment_python(root)
+    if not executable:
+        return True
+    # `bin` may be a link within the environment, and `python` one to whatever the environment was made with
+    return bool(start.kind(os.path.dirname(executable)) and start.kind(executable))
+
+
+def _redirected(path: str, text: str) -> str:
     """Return the root that a `.venv` file names, relative to the file."""
-    try:
-        with open(path, "rb") as file:
-            text = os.fsdecode(file.read(65536)).strip()
-    except OSError as error:
-        raise BrokenEnvironment(f"cannot read `{path}`", context=(str(error.strerror),)) from error
     root = os.path.abspath(os.path.join(os.path.dirname(path), text))
     if not text or "\n" in text:
         raise BrokenEnvironment(
@@ -308,11 +323,8 @@ def refuse_if_managed(environment: Environment, break_system_packages: bool, env
     marker = environment.interpreter.externally_managed
     if not marker or break_system_packages or environment.kind in ("target", "prefix"):
         return
-    try:
-        with open(marker, "rb") as file:
-            message = managed_message(str(file.read(), "utf-8", "replace"), environ)
-    except OSError:
-        message = ""
+    data = found.read(marker, found.ANYBODY, links=True)
+    message = managed_message(str(data, "utf-8", "replace"), environ) if isinstance(data, bytes) else ""
     raise ExternallyManaged(
         f"the interpreter at `{environment.interpreter.prefix}` is externally managed"
         + (", and indicates the following:" if message else ""),

@@ -13,6 +13,7 @@ import binascii
 import os
 
 from commonwheel.errors import CommonwheelError
+from commonwheel.fs import found
 from commonwheel.model import Interpreter
 from commonwheel.python import tags
 
@@ -104,11 +105,8 @@ def probe(executable: str, memory: "Memory", run: "Run", *, search: "Sequence[st
 
 def read_config(path: str) -> "dict[str, str]":
     """Return the keys (lower case) and values of a `pyvenv.cfg`; empty when it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            return _parse_config(file.read())
-    except OSError:
-        return {}
+    data = found.read(path, found.ANYBODY, links=True)
+    return _parse_config(data) if isinstance(data, bytes) else {}
 
 
 def _parse_config(data: bytes) -> "dict[str, str]":
@@ -174,11 +172,8 @@ def _identity(path: str, config_path: str, search: "Sequence[str]") -> str:
         ) from error
     words = [path, real, str(status.st_size), str(status.st_mtime_ns), str(status.st_ctime_ns), *_machine(), *search]
     if config_path:
-        try:
-            with open(config_path, "rb") as file:
-                words.append(os.fsdecode(file.read()))
-        except OSError as error:
-            words.append(f"{config_path}: {error.strerror}")
+        data = found.read(config_path, found.ANYBODY, links=True)
+        words.append(os.fsdecode(data) if isinstance(data, bytes) else f"{config_path}: {data}")
     return _escape("\t".join(words))
 
 

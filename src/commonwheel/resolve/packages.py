@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # How soon a project is decided: smaller is sooner. Within a rank, first seen is first decided.
 RANK_SOURCE, RANK_PINNED, RANK_VICTIM, RANK_CULPRIT, RANK_PLAIN = range(5)
 # Moments are counted up to here within a level, so that one int orders (level, moment).
-_MOMENTS = 1 << 40
+MOMENTS = 1 << 40
 
 
 class Incompatibility:
@@ -122,7 +122,7 @@ class Assignment:
 
     def __init__(self, level: int, moment: int, domain: int, cause: Incompatibility | None) -> None:
         self.level: Final = level
-        self.time: Final = level * _MOMENTS + moment
+        self.time: Final = level * MOMENTS + moment
         self.domain = domain
         self.cause: Final = cause
 
@@ -219,4 +219,6 @@ class Package:
 
     def __str__(self) -> str:
         name = self.project.universe.name
+        if self.extra.startswith(":"):
+            return f"{name}{self.extra}"
         return f"{name}[{self.extra}]" if self.extra else name

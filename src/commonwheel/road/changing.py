@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from commonwheel.model import Entry, Environment, Plan
 
     Result = TypeVar("Result")
+    from commonwheel.store.trust import Trust
 
     class Changing(bytecode.Compiling, Protocol):
         """What an environment is changed with: `session.job.Job`."""
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
         @property
         def command_line(self) -> str:
             """Return what the user typed, without secrets."""
+
+        @property
+        def trust(self) -> Trust:
+            """Return whose files count."""
 
 
 # Of many commands on one environment each may have to plan anew after every other one; of those that clear a store up
@@ -136,6 +141,7 @@ def _carried_out(
         lock_timeout=300.0 if timeout is None else timeout,
         command=parts.command_line,
         processes=None if processes is None else max(1, int(processes)),
+        trust=parts.trust,
     )
     modes = _modes(change.choice, entries)
     if LINKS in modes.values():

@@ -11,8 +11,16 @@ if TYPE_CHECKING:
 def read(path: str) -> "Project":
     """Return what a pyproject.toml says. Raises UsageError when it cannot be read, and InvalidPyproject."""
     try:
-        with open(path, encoding="utf-8") as stream:
-            return pyproject.read(stream.read(), path)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise UsageError(f"`{path}` cannot be read: {reason}", hint="check the path") from error
+        with open(path, "rb") as stream:
+            return parse(stream.read(), path)
+    except OSError as error:
+        raise UsageError(f"`{path}` cannot be read: {error.strerror}", hint="check the path") from error
+
+
+def parse(data: bytes, path: str) -> "Project":
+    """Return what the content of a pyproject.toml says. Raises UsageError when it is not UTF-8, and InvalidPyproject."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"`{path}` cannot be read: it is not UTF-8", hint="check the path") from error
+    return pyproject.read(text, path)

@@ -15,7 +15,7 @@ from commonwheel.specs import markers, versions
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from typing import Final, Protocol
+    from typing import Any, Final, Protocol
 
     from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue
@@ -226,7 +226,7 @@ class InstalledMetadata(_Mapping):
     def __len__(self) -> int:
         return len(self._installed)
 
-    def get(self, name, default=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - as Mapping has it
+    def get(self, name: str, default: object = None) -> "Any":
         """Return version and metadata of an installed distribution; the default when there is none that can be read."""
         return self._find(name) or default
 

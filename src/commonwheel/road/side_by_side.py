@@ -3,13 +3,15 @@
 Not `concurrent.futures`: it loads `logging`, for as much time as a small package takes to build.
 """
 
-from threading import Event, Lock, Thread
+from _thread import allocate_lock
+from threading import Lock, Thread
 
 from commonwheel.errors import CommonwheelError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from _thread import LockType
+    from collections.abc import Callable, Container, Sequence
     from typing import TypeVar
 
     A = TypeVar("A")
@@ -33,11 +35,12 @@ def each(items: "Sequence[A]", work: "Callable[[A], B]", width: int, halt: "Call
     waiting = list(range(len(items) - 1, -1, -1))
     lock = Lock()
 
-    def serve(ended: Event) -> None:
+    def serve(at: int) -> None:
         try:
             work_off()
         finally:
-            ended.set()
+            ended.append(at)
+            gates[at].release()
 
     def work_off() -> None:
         while True:
@@ -52,17 +55,19 @@ def each(items: "Sequence[A]", work: "Callable[[A], B]", width: int, halt: "Call
                     failures.append((at, error))
                 halt()
 
-    ends = [Event() for _ in range(min(width, len(items)))]
-    threads = [Thread(target=serve, args=(ended,), name="cw-material", daemon=True) for ended in ends]
+    # plain locks, not events: Ctrl-C inside of `Event.wait` can leave the lock of the event taken for good
+    ended: list[int] = []
+    gates = [_closed() for _ in range(min(width, len(items)))]
+    threads = [Thread(target=serve, args=(at,), name="cw-material", daemon=True) for at in range(len(gates))]
     try:
         for thread in threads:
             thread.start()
-        _join(threads, ends)
+        _join(threads, gates, ended)
     except BaseException:
         with lock:
             waiting.clear()
         halt()
-        _join(threads, ends)
+        _join(threads, gates, ended)
         raise
     if failures:
         told = [error for _, error in failures if not isinstance(error, Halted)]
@@ -70,9 +75,16 @@ def each(items: "Sequence[A]", work: "Callable[[A], B]", width: int, halt: "Call
     return [done[at] for at in range(len(items))]
 
 
-def _join(threads: "Sequence[Thread]", ends: "Sequence[Event]") -> None:
-    for thread, ended in zip(threads, ends, strict=True):
+def _closed() -> "LockType":
+    gate = allocate_lock()
+    gate.acquire()
+    return gate
+
+
+def _join(threads: "Sequence[Thread]", gates: "Sequence[LockType]", ended: "Container[int]") -> None:
+    for at, thread in enumerate(threads):
         if thread.ident is not None:
             # before `join`: when a signal interrupts that, Python takes the thread for one that has ended
-            ended.wait()
+            while at not in ended:
+                gates[at].acquire()
             thread.join()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from commonwheel.events import Reporter
+    from commonwheel.fs.start import Start
     from commonwheel.install.recovery import Recovered
     from commonwheel.model import Environment, Installed, Interpreter, Target
     from commonwheel.process import Finished
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from commonwheel.session.lifetime import Lifetime
     from commonwheel.settings import Settings
     from commonwheel.store.records import Records
+    from commonwheel.store.trust import Trust
 
     class Run(Protocol):
         """A run of cw: `session.session.Session`."""
@@ -36,6 +38,14 @@ if TYPE_CHECKING:
         def reporter(self) -> Reporter:
             """Return the reporter."""
 
+        @property
+        def trust(self) -> Trust:
+            """Return whose files count."""
+
+        @property
+        def start(self) -> Start:
+            """Return the directory that the user started in, to look upward from it."""
+
 
 # Commands that ask indexes.
 _ASKING = frozenset(f"pip {name}" for name in ("install", "sync", "compile", "download", "wheel"))
@@ -48,6 +58,7 @@ class Environments:
 
     def __init__(self, run: "Run", records: "Callable[[], Records]") -> None:
         self.lifetime = run.lifetime
+        self._run = run
         self._settings = run.settings
         self._environ = run.environ
         self._cwd = run.cwd
@@ -64,7 +75,7 @@ class Environments:
         from commonwheel.python.discovery import Surroundings
 
         search = self._environ.get("CW_PYTHON_SEARCH_PATH") or self._environ.get("UV_PYTHON_SEARCH_PATH")
-        return Surroundings(self._environ, self._cwd, self, self._probe, search, self._reporter)
+        return Surroundings(self._environ, self._cwd, self, self._probe, search, self._reporter, self._run.start)
 
     def get(self, key: str) -> bytes | None:
         """Return what is remembered of an interpreter (`python.interpreter.Memory`)."""
@@ -164,17 +175,15 @@ class Environments:
             return pinned
         for place in discovery.upward(self._cwd):
             path = os.path.join(place, "pyproject.toml")
-            try:
-                with open(path, "rb") as stream:
-                    data = stream.read()
-            except OSError:
+            data = self._run.start.read(path, _names_python)
+            if data is None:
                 continue
             # a TOML parser costs more than the whole of `cw venv`
             if b"requires-python" not in data:
                 return ""
             from commonwheel.road import projects
 
-            return projects.read(path).requires_python
+            return projects.parse(data, path).requires_python
         return ""
 
     def target(self, environment: "Environment") -> "Target":
@@ -196,7 +205,12 @@ class Environments:
             system_calls.hand_over()
         timeout = self._settings.number("lock-timeout")
         return recovery.recover(
-            environment, _is_sound, self._reporter, lock_timeout=300.0 if timeout is None else timeout
+            environment,
+            _is_sound,
+            self._reporter,
+            trust=self._run.trust,
+            lock_timeout=300.0 if timeout is None else timeout,
+            look_only=self._settings.flag("dry-run") or self._settings.flag("check"),
         )
 
 
@@ -220,6 +234,11 @@ def direct_reference(one: "Installed") -> str:
     from commonwheel.specs import direct_url
 
     return direct_url.requirement_url(one.direct_url)
+
+
+def _names_python(data: bytes) -> bool:
+    """Return whether a pyproject.toml may request a Python version."""
+    return b"requires-python" in data
 
 
 def _load_network() -> None:

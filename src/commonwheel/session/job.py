@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from commonwheel.settings import Settings
     from commonwheel.store.records import Records
     from commonwheel.store.store import Store
+    from commonwheel.store.trust import Trust
 
     class Run(Protocol):
         """A run of cw: `session.session.Session`."""
@@ -50,6 +51,10 @@ if TYPE_CHECKING:
         @property
         def command_line(self) -> str:
             """Return what the user typed, without secrets."""
+
+        @property
+        def trust(self) -> Trust:
+            """Return whose files count."""
 
         @property
         def environments(self) -> Environments:
@@ -101,6 +106,11 @@ class Job:
     def store(self) -> "Store":
         """Return the store."""
         return self._run.store
+
+    @property
+    def trust(self) -> "Trust":
+        """Return whose files count."""
+        return self._run.trust
 
     # --- resolving ----------------------------------------------------------------------------------------------------
 

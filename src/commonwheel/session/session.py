@@ -8,6 +8,7 @@ Laws of this room: it makes and connects; what is done with the parts is written
     session         one run of cw: settings, environment, store; and a job for each request
     job             one request: what it is resolved, fetched and built with
     stores, environments, network, policies, builds, solving, workers    how the parts are made
+    configuration_files    where settings come from, and whose files count
     documents       files of requirements, whatever they are written in
 """
 
@@ -16,6 +17,7 @@ import time
 
 from commonwheel.errors import UsageError
 from commonwheel.events import CountingReporter, Silence
+from commonwheel.session.configuration_files import Finder
 from commonwheel.session.environments import Environments
 from commonwheel.session.lifetime import Lifetime, is_made, once
 from commonwheel.settings import Settings
@@ -28,12 +30,14 @@ if TYPE_CHECKING:
 
     from commonwheel.copies import Standing
     from commonwheel.events import Reporter
+    from commonwheel.fs.start import Start
     from commonwheel.install.recovery import Recovered
     from commonwheel.model import Environment, Installed, Target
     from commonwheel.road.request import InstallRequest
     from commonwheel.session.job import Job
     from commonwheel.store.records import Records
     from commonwheel.store.store import Store
+    from commonwheel.store.trust import Trust
 
 
 def read_settings(given: "Mapping[str, object]", command: str = "") -> Settings:
@@ -50,9 +54,11 @@ def read_settings(given: "Mapping[str, object]", command: str = "") -> Settings:
                 f"`{directory}` cannot be entered: {error.strerror}", hint="check `--directory`"
             ) from error
     project = given.get("project")
-    cwd = os.getcwd()
-    start = os.path.join(cwd, project) if isinstance(project, str) else cwd
-    return Settings(given, os.environ, start, _read_toml, pip_interface=command.startswith("pip "))
+    # a link that the user names is taken at its word, and what lies above its target is above the project
+    start = os.path.realpath(project) if isinstance(project, str) else os.getcwd()
+    return Settings(
+        given, os.environ, start, _read_toml, pip_interface=command.startswith("pip "), finder=Finder(start)
+    )
 
 
 def _read_toml(text: str, path: str) -> "dict[str, object]":
@@ -87,7 +93,14 @@ class Session:
         self._jobs: list[Job] = []
 
     def __enter__(self) -> "Self":
+        finder = self.settings.finder
+        if isinstance(finder, Finder):
+            finder.hear(self.warn)
         return self
+
+    def warn(self, message: str) -> None:
+        """Warn the user."""
+        self.reporter.note("warning", message)
 
     def __exit__(
         self, kind: "type[BaseException] | None", error: "BaseException | None", trace: "TracebackType | None"
@@ -122,6 +135,22 @@ class Session:
         self._jobs.append(job)
         return job
 
+    # --- trust ------------------------------------------------------------------------------------------------------
+
+    @once
+    def trust(self) -> "Trust":
+        """Return whose files count: mine, root's, and those of users whom the settings name."""
+        from commonwheel.store.trust import Trust
+
+        return Trust(self.settings.many("trust"))
+
+    @once
+    def start(self) -> "Start":
+        """Return the directory that the user started in, to look upward from it."""
+        from commonwheel.fs.start import Start
+
+        return Start(self.cwd, lambda owner: self.trust.extended((str(owner),)), self.warn)
+
     # --- the store --------------------------------------------------------------------------------------------------
 
     @property
@@ -137,7 +166,7 @@ class Session:
         from commonwheel.session import stores
 
         temporary = stores.temporary(self.settings, self.environ, self.cwd)
-        records = stores.make_records(self.settings, self.environ, self.cwd, temporary)
+        records = stores.make_records(self.settings, self.environ, self.cwd, temporary, self.trust)
         self.lifetime.at_end(lambda: self._drop(temporary), records.close)
         return records
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from commonwheel.store.layers import Layer
     from commonwheel.store.records import Records
     from commonwheel.store.store import Store
+    from commonwheel.store.trust import Trust
 
 
 def personal(settings: "Settings", environ: "Mapping[str, str]", cwd: str) -> str:
@@ -28,13 +29,13 @@ def _default(environ: "Mapping[str, str]") -> str:
     return os.path.join(home, "cw")
 
 
-def make_records(settings: "Settings", environ: "Mapping[str, str]", cwd: str, temporary: str) -> "Records":
+def make_records(
+    settings: "Settings", environ: "Mapping[str, str]", cwd: str, temporary: str, trust: "Trust"
+) -> "Records":
     """Return what the layers of the store remember; `temporary` is where a store for this run alone can be made."""
     from commonwheel.store.layers import Layer
     from commonwheel.store.records import Records
-    from commonwheel.store.trust import Trust
 
-    trust = Trust(settings.many("trust"))
     read_only = settings.flag("read-only-cache")
     kept = settings.flag("keep-archives") if settings.is_set("keep-archives") else None
     layers: dict[str, Layer] = {}
@@ -42,7 +43,7 @@ def make_records(settings: "Settings", environ: "Mapping[str, str]", cwd: str, t
     def add(root: str, *, temporary: bool = False) -> "Layer":
         root = os.path.normpath(os.path.join(cwd, os.path.expanduser(root)))
         made = Layer(root, trust, read_only=read_only, temporary=temporary, keep_archives=kept, read_toml=_toml)
-        return layers.setdefault(root, made)
+        return layers.setdefault(made.root, made)
 
     if not settings.flag("no-cache"):
         for root in settings.many("layers"):

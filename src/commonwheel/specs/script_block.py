@@ -20,7 +20,7 @@ _CLOSE = "# ///"
 class InvalidScript(Malformed):
     """Say what is wrong in the metadata block of a script."""
 
-    code = "invalid-script"
+    code = "invalid-script-metadata"
     exit_status = 2
 
 

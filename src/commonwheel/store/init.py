@@ -20,13 +20,15 @@ from commonwheel.model import Value
 from commonwheel.store import layout, policy
 from commonwheel.store.layers import RECORD_MODE, Layer
 from commonwheel.store.policy import GROUP, PRIVATE, PUBLISH, Policy
-from commonwheel.store.trust import Trust
+from commonwheel.store.trust import Trust, Way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
+#: What a check is called that looks at the directories above a store.
+PLACE = "place"
 MODES = {PRIVATE: 0o700, GROUP: 0o2770, PUBLISH: 0o755}
 #: Made at once, so that everybody meets them with the right modes; the others are made by whoever needs them.
 ROOMS = (layout.ENTRIES, layout.POINTERS, layout.ROOTS, layout.USE, layout.LEASES)
@@ -150,7 +152,7 @@ def check(layer: Layer) -> tuple[Check, ...]:
         found.append(
             Check("execution", False, "the mount has `noexec`: libraries cannot be loaded from links to the store")
         )
-    found += _reach(layer)
+    found += [*_reach(layer), *_exposed(layer)]
     if layer.refusal:
         return (*found, Check("adding", False, layer.refusal))
     try:
@@ -200,6 +202,36 @@ def _reach(layer: Layer) -> list[Check]:
             break
         path = above
     return found or [Check("reach", True, "every directory on the way can be passed")]
+
+
+def _exposed(layer: Layer) -> list[Check]:
+    """Check whether another user could put another store in the place of this one."""
+    if not layer.exposed:
+        return []
+    return [
+        Check(
+            PLACE,
+            False,
+            f"{layer.exposed}: environments get copies from this store, and no links to it",
+            remedy(layer.way),
+        )
+    ]
+
+
+def remedy(way: Way) -> str:
+    """Return what to type so that nobody else can replace what a way leads to."""
+    path = way.directory
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return "choose another place: cw cache init"
+    quoted = "'" + path.replace("'", "'\\''") + "'"
+    if not Trust().owner(found.st_uid):
+        owner = facts.user_name(found.st_uid)
+        return f"choose another place (cw cache init), or set CW_TRUST={owner} if you trust {owner}"
+    if found.st_mode & stat.S_IWOTH:
+        return f"chmod o-w {quoted}"
+    return f"setfacl -b {quoted} && chmod g-w {quoted}" if platform.has_acl(path) else f"chmod g-w {quoted}"
 
 
 def _tried(layer: Layer, place: str) -> list[Check]:

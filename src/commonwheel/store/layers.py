@@ -20,7 +20,7 @@ from commonwheel.errors import CommonwheelError
 from commonwheel.fs import disk, facts
 from commonwheel.store import layout, policy
 from commonwheel.store.policy import GROUP, PRIVATE, InvalidPolicy, Policy
-from commonwheel.store.trust import Trust
+from commonwheel.store.trust import Trust, Way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +90,10 @@ class Layer:
         keep_archives: bool | None = None,
         read_toml: "ReadToml | None" = None,
     ) -> None:
-        self.root: Final = root
+        #: the path that was given, and the same without links: what leads elsewhere later leads nobody there
+        self.named: Final = root
+        self._way = _way(trust, root)
+        self.root: Final = self._way.path
         #: it goes with this process: nothing is to lead there, and nothing worth remembering is kept there
         self.temporary: Final = temporary
         self.trust = trust
@@ -152,6 +155,21 @@ class Layer:
         return self._owner
 
     @property
+    def exposed(self) -> str:
+        """Return which directory above the root others may replace, and why; "" if there is none.
+
+        Nothing may lead from an environment to such a store: what lies there next week may be anybody's.
+        """
+        self.open()
+        return f"`{self._way.directory}`: {self._way.reason}" if self._way.directory else ""
+
+    @property
+    def way(self) -> Way:
+        """Return how the path that was given leads to the root."""
+        self.open()
+        return self._way
+
+    @property
     def mine(self) -> bool:
         """Say whether the store is mine alone: its owner, and shared with nobody (or not made yet)."""
         return self.sharing == PRIVATE and self._owner in {None, self.trust.me}
@@ -189,8 +207,12 @@ class Layer:
         """Look at the root and its store.toml, once it is there: somebody else may make it at any moment."""
         if self._opened:
             return
+        if self._way.fault:
+            self._opened = True
+            self._fail(f"it cannot be reached: {self._way.fault}")
+            return
         try:
-            fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -205,7 +227,7 @@ class Layer:
             os.close(fd)
             self._fail(str(error))
         else:
-            self._places[""] = Place(fd, found, self.trust.place(found, self._group))
+            self._places[""] = Place(fd, found, self.trust.place(found, self._group, fd))
         # last, since another thread may be asking: two of them learn the same
         self._opened = True
 
@@ -215,12 +237,21 @@ class Layer:
 
     def _learn(self, fd: int, root: os.stat_result) -> None:
         """Find out how the store is shared."""
+        if self.trust.stores and self.root in self.trust.stores:
+            self.trust = self.trust.of_store(root.st_uid)
+        # before store.toml, which may name more users: who is trusted because of what it says does not vouch for it
+        believed = self.trust.owner(root.st_uid)
         self._policy = self._read_policy(fd, root)
         inner = _stat_at(layout.VERSION, fd) or root
         self._sharing = self._policy.sharing or self._implied(root)
         if self._sharing == GROUP:
-            believed = inner.st_gid if self._policy.sharing else root.st_gid
-            self._group = believed if believed in self.trust.my_groups else None
+            group = inner.st_gid if self._policy.sharing else root.st_gid
+            # any user can give a store to any of their own groups, and everybody may write into one that is open to all
+            if believed and group in self.trust.my_groups and not (root.st_mode | inner.st_mode) & 0o002:
+                self._group = group
+        # the members of its group may be trusted on the way as well
+        if self._way.directory:
+            self._way = _way(self.trust, self.named, self._group)
         if self._sharing == GROUP and self._policy.sharing:
             self._mode = stat.S_IMODE(inner.st_mode)
         elif self._sharing in {GROUP, OPEN}:
@@ -229,6 +260,16 @@ class Layer:
         elif root.st_uid != self.trust.me and not self._refusal:
             # root could write into anybody's store, and would leave there what its owner cannot remove
             self._refusal = f"it belongs to {facts.user_name(root.st_uid)}"
+        self._refusal = self._refusal or self._unsafe(root.st_uid)
+
+    def _unsafe(self, owner: int) -> str:
+        """Return why nothing is written to a directory of this owner by me, or ""."""
+        if self._way.led:
+            return f"a link has led there that others may replace: {self._way.reason} (`{self._way.directory}`)"
+        if self.trust.me == 0 and not self.trust.owner(owner, self._group):
+            # `sudo -E`: what root makes in the directory of a user, that user cannot remove
+            return f"it belongs to {facts.user_name(owner)}, and you are root"
+        return ""
 
     def _implied(self, root: os.stat_result) -> str:
         """Return the sharing of a store without store.toml: among whoever can write there."""
@@ -282,7 +323,7 @@ class Layer:
         """Open a directory in a place; whoever asks closes it."""
         fd = os.open(name, _DIRECTORY, dir_fd=place.fd)
         found = os.fstat(fd)
-        return Place(fd, found, place.reason or self.trust.place(found, self.group))
+        return Place(fd, found, place.reason or self.trust.place(found, self.group, fd))
 
     def read_in(self, place: Place, name: str) -> bytes:
         """Return the content of a file in a place; Untrusted unless the file and its place can be believed."""
@@ -297,7 +338,7 @@ class Layer:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode):
                 raise NotAFile(errno.EINVAL, "it is not a file", name)
-            reason = place.reason or self.trust.file(found, self.group)
+            reason = place.reason or self.trust.file(found, self.group, fd)
             if reason:
                 raise Untrusted(reason)
             return _read_all(fd, found.st_size)
@@ -334,7 +375,7 @@ class Layer:
             return None
         try:
             found = os.fstat(fd)
-            reason = place.reason or self.trust.file(found, self.group)
+            reason = place.reason or self.trust.file(found, self.group, fd)
             if reason:
                 self.note(f"`{self.path(relative)}` is not used: {reason}")
                 return None
@@ -358,6 +399,7 @@ class Layer:
 
     def reopen(self) -> None:
         """Look at everything anew; directories that another thread is reading stay open until it is done."""
+        self._way = _way(self.trust, self.named, self._group)
         self._places = {}
         self._opened = False
 
@@ -395,6 +437,10 @@ class Layer:
 
     def _make_root(self) -> None:
         """Make the store itself: never writable for others, whatever the umask; whether they may look is the umask's."""
+        unsafe = "" if self.temporary else self._unsafe(_owner_above(self.root))
+        if unsafe:
+            self.refuse(unsafe)
+            raise Refused(f"the store `{self.root}` takes nothing: {unsafe}")
         if self.temporary:
             disk.make_directory(self.root, 0o700)
         elif disk.make_directory(self.root, parents=True):
@@ -429,6 +475,27 @@ class Layer:
             self.refuse(error.message)
         else:
             self.note(error.message)
+
+
+def _way(trust: Trust, path: str, group: int | None = None) -> Way:
+    """Return the way to a store, with its fault if it cannot be gone to its end."""
+    try:
+        return trust.way(path, group)
+    except OSError as error:
+        return Way(os.path.abspath(path), fault=error.strerror or str(error))
+
+
+def _owner_above(path: str) -> int:
+    """Return the user to whom the nearest directory belongs that exists above a path; me if that cannot be told."""
+    above = os.path.dirname(path)
+    while above != "/":
+        try:
+            return os.lstat(above).st_uid
+        except FileNotFoundError:
+            above = os.path.dirname(above)
+        except OSError:
+            break
+    return facts.my_user()
 
 
 def _stat_at(name: str, fd: int) -> os.stat_result | None:

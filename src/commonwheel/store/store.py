@@ -427,10 +427,10 @@ class Store(Records):
             try:
                 if layer.mine:
                     path = layer.prepare(room)
-                    place = layer.place(room)
-                    if not place.reason:
+                    reason = layer.exposed or layer.place(room).reason
+                    if not reason:
                         return path
-                    layer.note(f"`{path}` is not used: {place.reason}")
+                    layer.note(f"`{path}` is not used: {reason}")
             except Refused:
                 continue
             except disk.DiskError as error:
@@ -627,5 +627,5 @@ def _entry(layer: Layer, relative: str, said: "Header", place: Place) -> Entry:
     return Entry(
         said.digest, root, f"{root}/{layout.TREE}", said.name, said.version, said.dist_info, said.data, said.purelib,
         said.console, said.gui, said.foldable, said.unfolded, said.files, said.size,
-        trusted=not layer.temporary, mine=place.found.st_uid == layer.trust.me,
+        trusted=not (layer.temporary or layer.exposed), mine=place.found.st_uid == layer.trust.me and not layer.exposed,
     )  # fmt: skip

@@ -144,7 +144,7 @@ def _is_directory(found: os.stat_result) -> bool:
 
 def tops(layer: "Layer") -> set[str]:
     """Return the directories, real paths included, below which links lead to entries and images of a layer."""
-    rooms = [layer.path(room) for room in (layout.ENTRIES, layout.IMAGES)]
+    rooms = [f"{top}/{room}" for top in {layer.root, layer.named} for room in (layout.ENTRIES, layout.IMAGES)]
     return {*rooms, *map(os.path.realpath, rooms)}
 
 

@@ -1,9 +1,9 @@
 """A catalogue out of a dict: the shipped fake for `resolve.provider.Catalogue`.
 
-    Offers({"a": {"1.0": ["b>=1"], "2.0": {"requires": ["b"], "python": ">=3.13", "yanked": "broken"}}, "b": {"1.0": []}})
+    FakeCatalogue({"a": {"1.0": ["b>=1"], "2.0": {"requires": ["b"], "python": ">=3.13", "yanked": "broken"}}, "b": {"1.0": []}})
 
 A version is a list of requirements, or a table: `requires`, `extras` (names; those of markers are added), `python`,
-`yanked` (a reason), `barred` (a word of `Listing.barred`), `error` (its metadata cannot be had), `also` (another name that
+`yanked` (a reason), `barred` (a key of `Listing.barred`), `error` (its metadata is unavailable), `also` (another name that
 its metadata gives). What is asked is written down: `asked` and `expected` in order.
 """
 
@@ -32,7 +32,7 @@ LINUX = {
 
 
 def requirement(text: str, origin: Origin | None = None) -> Requirement:
-    """Take `name[extra,extra]>=1 ; marker` or `name @ url` apart; names come normalised."""
+    """Take `name[extra,extra]>=1 ; marker` or `name @ url` apart; names are normalized."""
     head, _, marker = text.partition(";")
     source = None
     if " @ " in head:
@@ -49,7 +49,7 @@ def requirement(text: str, origin: Origin | None = None) -> Requirement:
     return Requirement(name, extras, rest, marker.strip(), source, origin=origin, text=text)
 
 
-class Offers:
+class FakeCatalogue:
     def __init__(
         self, index: dict[str, dict[str, Any]], python: str = "3.12.1", *, notes: dict[str, str] | None = None
     ) -> None:

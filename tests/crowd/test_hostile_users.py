@@ -1,8 +1,8 @@
 """What a user whom nobody trusts can do to others through a store: nothing, but save them a download.
 
-He owns a store that others name as a layer; or he came first to a directory that is open to all; or he came last. He has
-planted whatever cw itself would make there: entries under other wheels' digests, index pages with hashes of his own,
-metadata, pointers, built wheels, git clones; all of it well-formed, since he uses the same program.
+Mallory owns a store that others name as a layer, or was the first or the last in a directory that is open to all. Mallory has
+planted what cw itself would make there: entries under other wheels' digests, index pages with other hashes, metadata,
+pointers, built wheels, git clones; all of it well-formed, made with the same program.
 
 pnpm's documentation says that a store may be shared by mutually trusted users alone; uv has no word on it.
 """
@@ -28,7 +28,7 @@ GOOD = "good = 1\n"
 MODES = ("auto", "clone", "hardlink", "copy", "symlink", "fold")
 NAMES = ("plain", "linked", "made")
 
-# What the villain runs: he knows the format as well as we do, because he has the program.
+# What the hostile user runs, who knows the format from the program itself.
 FORGE = """
 import os, sys
 from commonwheel.store import filelist, header, layout
@@ -51,7 +51,7 @@ if wheel:
     os.mkdir(kept)
     os.system("cp '%s' '%s'" % (wheel, kept))
 """
-# Every pointer of his leads to what he wants.
+# Every pointer leads to what mallory wants.
 MISLEAD = """
 import os, sys
 from commonwheel.store.lines import seal, unseal
@@ -176,7 +176,7 @@ def offered(here: Commons) -> Offered:
 def repository(here: Commons) -> str:
     """Give a git repository that everybody may read."""
     for user in here.people.values():
-        # git itself believes no foreign repository without this
+        # git itself trusts no foreign repository without this
         with open(f"{user.home}/.gitconfig", "w", encoding="utf-8") as file:
             file.write("[safe]\n\tdirectory = *\n")
     tree = here.directory("git")
@@ -190,7 +190,7 @@ def repository(here: Commons) -> str:
 
 
 def plant(offered: Offered, mallory: Shell, store: str, repository: str, *, wheel: str = "") -> None:
-    """Let mallory fill his store with everything that could mislead others."""
+    """Let mallory fill a store with everything that could mislead others."""
     here, root = offered.here, os.path.join(mallory.cwd, "planting", f"{len(offered.planted)}")
     offered.planted.append(store)
     env = {"CW_CACHE_DIR": store}
@@ -202,7 +202,7 @@ def plant(offered: Offered, mallory: Shell, store: str, repository: str, *, whee
         evil = {name: offered.digest(name) for name in offered.files}
     finally:
         offered.lie(False)
-    # the very source that others will build, so that his pointer has the right key
+    # the very source that others will build, so that mallory's pointer has the right key
     mallory("pip", "install", "-p", root, "--refresh", "--reinstall", "--no-deps", "made", env=env).ok()
     mallory("pip", "install", "-p", root, "--reinstall", f"made @ git+file://{quote(repository)}", env=env)
     if os.path.isdir(entry_in(store, evil["plain"])):
@@ -224,7 +224,7 @@ def contents(root: str) -> bytes:
 
 
 def use(offered: Offered, name: str, place: str, repository: str, mode: str, **env: str) -> tuple[str, str]:
-    """Let an honest user install all of it, and return his environment and what was said; nothing evil may be in it."""
+    """Let an honest user install all of it, and return the environment and the output; nothing evil may be in it."""
     here, root = offered.here, os.path.join(place, f"{name} {mode}")
     shell = here.at(name)
     url = here.index.root + offered.files["linked"].path
@@ -247,9 +247,7 @@ def ground(here: Commons, place: str) -> str:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_nothing_of_his_reaches_those_who_name_his_store_as_a_layer(
-    offered: Offered, place: str, repository: str, mode: str
-) -> None:
+def test_untrusted_layer_contributes_nothing(offered: Offered, place: str, repository: str, mode: str) -> None:
     mallory = offered.here.at("mallory")
     store = os.path.join(mallory.cwd, f"store {mode}")
     plant(offered, mallory, store, repository)
@@ -263,9 +261,7 @@ def test_nothing_of_his_reaches_those_who_name_his_store_as_a_layer(
     assert snapshot(store) == before
 
 
-def test_a_wheel_of_his_with_the_right_hash_saves_the_download_and_is_unpacked_anew(
-    offered: Offered, place: str, repository: str
-) -> None:
+def test_untrusted_wheel_with_right_hash_is_unpacked_again(offered: Offered, place: str, repository: str) -> None:
     mallory = offered.here.at("mallory")
     store, personal = os.path.join(mallory.cwd, "helpful"), os.path.join(place, "alice's")
     plant(offered, mallory, store, repository, wheel=offered.wheel)
@@ -279,7 +275,7 @@ def test_a_wheel_of_his_with_the_right_hash_saves_the_download_and_is_unpacked_a
     assert root
 
 
-def test_a_wheel_of_his_with_other_bytes_is_downloaded(offered: Offered, place: str, repository: str) -> None:
+def test_untrusted_wheel_with_other_bytes_is_downloaded(offered: Offered, place: str, repository: str) -> None:
     mallory = offered.here.at("mallory")
     store, personal = os.path.join(mallory.cwd, "lying"), os.path.join(place, "alice's")
     evil = os.path.join(mallory.cwd, "plain-1.0-py3-none-any.whl")
@@ -295,10 +291,10 @@ def test_a_wheel_of_his_with_other_bytes_is_downloaded(offered: Offered, place: 
 
 @pytest.mark.parametrize("came", ["first", "last"])
 @pytest.mark.parametrize("mode", ["auto", "fold"])
-def test_a_store_on_ground_that_is_open_to_all(
+def test_store_in_a_world_writable_place(
     offered: Offered, place: str, ground: str, repository: str, came: str, mode: str
 ) -> None:
-    """UV_CACHE_DIR=/scratch/cache, as clusters do it: whoever comes first owns the directories of it."""
+    """UV_CACHE_DIR=/scratch/cache, as clusters do it: the first user owns its directories."""
     here, mallory = offered.here, offered.here.at("mallory")
     store = os.path.join(ground, "cache")
     os.mkdir(store)
@@ -309,7 +305,7 @@ def test_a_store_on_ground_that_is_open_to_all(
     plant(offered, mallory, store, repository)
     personal = os.path.join(place, "alice's")
     use(offered, "alice", place, repository, mode, CW_LAYERS=store, CW_CACHE_DIR=personal)
-    # and whoever has no other store
+    # and a user who has no other store
     use(offered, "carol", place, repository, mode, CW_CACHE_DIR=store)
     if came == "last":
         use(offered, "bob", os.path.join(place, "scratch"), repository, mode, CW_LAYERS=store, CW_CACHE_DIR=bobs)
@@ -321,8 +317,8 @@ def test_a_store_on_ground_that_is_open_to_all(
                 ), path
 
 
-def test_pipes_and_holes_of_his_keep_nobody_waiting(offered: Offered, place: str, ground: str) -> None:
-    """Whatever he puts where notes, headers and lists are, others install, survey, check and clear up beside it."""
+def test_untrusted_pipes_and_sparse_files_do_not_block(offered: Offered, place: str, ground: str) -> None:
+    """Whatever mallory puts in place of notes, headers and lists, others can install, list, verify and prune."""
     here, mallory, alice = offered.here, offered.here.at("mallory"), offered.here.at("alice")
     store, root = os.path.join(ground, "cache"), os.path.join(place, "v")
     os.mkdir(store)
@@ -350,15 +346,13 @@ SWAPS = (
     "shard by a link",
     "entries by a link",
     "version by a link",
-    "store by his own",
+    "store by another",
 )
 
 
 @pytest.mark.parametrize("what", SWAPS)
-def test_swapping_a_directory_of_the_store_for_one_of_his_own(
-    offered: Offered, place: str, repository: str, what: str
-) -> None:
-    """A store of alice's in a place where mallory may rename things: she forgot, or umask 0 made it so."""
+def test_store_directory_swapped_by_another_user(offered: Offered, place: str, repository: str, what: str) -> None:
+    """A store of alice's in a place where mallory may rename things: an oversight, or umask 0."""
     here, mallory = offered.here, offered.here.at("mallory")
     alice = here.at("alice")
     evil = os.path.join(mallory.cwd, f"swap {what}")
@@ -376,9 +370,9 @@ def test_swapping_a_directory_of_the_store_for_one_of_his_own(
         "shard by a link": os.path.dirname(entry),
         "entries by a link": "v1/entries",
         "version by a link": "v1",
-        "store by his own": "",
+        "store by another": "",
     }[what]
-    run("chmod", "a+w", os.path.dirname(f"{store}/{victim}".rstrip("/")))
+    run("chmod", "a+w,-t", os.path.dirname(f"{store}/{victim}".rstrip("/")))
     mallory.python(
         "import os, sys; os.rename(sys.argv[1], sys.argv[1] + '.old'); os.symlink(sys.argv[2], sys.argv[1])",
         f"{store}/{victim}".rstrip("/"),
@@ -393,8 +387,8 @@ def test_swapping_a_directory_of_the_store_for_one_of_his_own(
         assert alice.program(f"{root}/bin/python", "-c", "import plain; print(plain.good)") == "1\n"
 
 
-def test_a_store_of_his_that_claims_to_be_a_group_store_of_mine(offered: Offered, place: str, repository: str) -> None:
-    """`store.toml` is his word; that I am in the group does not make him a member."""
+def test_foreign_store_claiming_to_be_a_group_store(offered: Offered, place: str, repository: str) -> None:
+    """mallory wrote the `store.toml`; that alice is in the group does not make mallory a member."""
     here, mallory = offered.here, offered.here.at("mallory")
     store = os.path.join(mallory.cwd, "claims")
     plant(offered, mallory, store, repository)
@@ -417,8 +411,8 @@ def test_a_store_of_his_that_claims_to_be_a_group_store_of_mine(offered: Offered
         assert EVIL not in contents(personal)
 
 
-def test_who_trusts_him_gets_what_he_made(offered: Offered, place: str, repository: str) -> None:
-    """Hold the tests above: what he planted works, on whoever believes him."""
+def test_trusting_a_user_accepts_their_entries(offered: Offered, place: str, repository: str) -> None:
+    """Prove the tests above: what mallory planted works on a user who trusts mallory."""
     here, mallory = offered.here, offered.here.at("mallory")
     store = os.path.join(mallory.cwd, "believed")
     plant(offered, mallory, store, repository)
@@ -429,5 +423,5 @@ def test_who_trusts_him_gets_what_he_made(offered: Offered, place: str, reposito
     assert EVIL in contents(root)
 
 
-def test_the_project_is_there_for_the_villain_too() -> None:
+def test_hostile_user_can_run_the_project() -> None:
     assert os.path.isdir(user_path().split(os.pathsep)[0])

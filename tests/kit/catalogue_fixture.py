@@ -1,10 +1,10 @@
 """A catalogue with everything real around it but the store: client, registry, loopback indexes; and a clock that is set.
 
-with Desk() as desk, IndexServer() as server:
-    catalogue = desk.catalogue(server.url)
+with CatalogueFixture() as catalogues, IndexServer() as server:
+    catalogue = catalogues.catalogue(server.url)
     catalogue.listing("demo")
-    desk.now += 601
-    desk.catalogue(server.url).listing("demo")      # the next run, eleven minutes later
+    catalogues.now += 601
+    catalogues.catalogue(server.url).listing("demo")      # the next run, eleven minutes later
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
+    from commonwheel.index.search import Remote
     from kit.index_server import IndexServer
 
 TAGS = ("cp311-cp311-manylinux_2_17_x86_64", "cp311-cp311-linux_x86_64", "py3-none-any")
@@ -75,7 +76,7 @@ class Notes:
         return [message for known, message in self.said if known == level]
 
 
-class Desk:
+class CatalogueFixture:
     """Make catalogues that share their records; `registries` are those that were really needed."""
 
     def __init__(self, **options: object) -> None:
@@ -108,12 +109,18 @@ class Desk:
         self.registries.append(made)
         return made
 
-    def search(self, *indexes: str | Index, links: tuple[str | Index, ...] = (), rules: Rules | None = None) -> Search:
+    def search(
+        self,
+        *indexes: str | Index,
+        links: tuple[str | Index, ...] = (),
+        rules: Rules | None = None,
+        remote: Callable[[], Remote] | None = None,
+    ) -> Search:
         return Search(
             [_index(index) for index in indexes],
             [_index(index) for index in links],
             self.pages,
-            self.registry,
+            remote or self.registry,
             rules or Rules(),
             self.now,
             reporter=self.notes,
@@ -128,10 +135,11 @@ class Desk:
         markers: Mapping[str, str] = MARKERS,
         wheel_metadata: Callable[[Candidate], Metadata] | None = None,
         sdist_metadata: Callable[[Candidate], Metadata] | None = None,
+        remote: Callable[[], Remote] | None = None,
     ) -> Catalogue:
         return Catalogue(
             Target(markers, tags),
-            self.search(*indexes, links=links, rules=rules),
+            self.search(*indexes, links=links, rules=rules, remote=remote),
             wheel_metadata=wheel_metadata,
             sdist_metadata=sdist_metadata,
         )
