@@ -1,4 +1,7 @@
-"""Find the environment that a command is about, and interpreters; bring an environment back in order."""
+"""Find the environment that a command is about, and interpreters; bring an environment back in order.
+
+What few commands ask of an environment is loaded when they do.
+"""
 
 import os
 import sys
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from commonwheel.events import Reporter
     from commonwheel.fs.start import Start
     from commonwheel.install.recovery import Recovered
-    from commonwheel.model import Environment, Interpreter, Target
+    from commonwheel.model import Environment, Installed, Interpreter, Target
     from commonwheel.process import Finished
     from commonwheel.python.discovery import Surroundings
     from commonwheel.session.lifetime import Lifetime
@@ -209,6 +212,32 @@ class Environments:
             lock_timeout=300.0 if timeout is None else timeout,
             look_only=self._settings.flag("dry-run") or self._settings.flag("check"),
         )
+
+
+def problems(installed: "Sequence[Installed]", environment: "Environment", target: "Target") -> "list[str]":
+    """Return a sentence for each installed requirement that is missing or not met."""
+    from commonwheel.road import graph
+
+    return graph.problems(installed, environment, target)
+
+
+def needed(installed: "Sequence[Installed]", environment: "Environment") -> "frozenset[str]":
+    """Return the names that some of the installed distributions ask for."""
+    from commonwheel.road.graph import Graph
+
+    graph = Graph(installed, environment)
+    return frozenset([child for node in graph.nodes.values() for child, _ in node.needs])
+
+
+def direct_reference(reporter: "Reporter", one: "Installed") -> str:
+    """Return the URL that brings a distribution of a direct source back, as `freeze` writes it; "" with a warning if it has none."""
+    from commonwheel.specs import direct_url
+
+    try:
+        return direct_url.requirement_url(one.direct_url)
+    except direct_url.InvalidDirectUrl as error:
+        reporter.note("warning", error.message)
+        return ""
 
 
 def _names_python(data: bytes) -> bool:

@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.index.rules import Rules
-    from commonwheel.model import Candidate, Metadata, Requirement, Target
+    from commonwheel.model import Candidate, Environment, Metadata, Plan, Requirement, Target
     from commonwheel.road.ahead import Ahead
     from commonwheel.road.building import BuildInputs
     from commonwheel.road.children import Children
     from commonwheel.road.compile_bytecode import Compiler
     from commonwheel.road.describing import Sources
     from commonwheel.road.material import Material
+    from commonwheel.road.outdated import Newer
     from commonwheel.road.recall import Recall
     from commonwheel.road.request import InstallRequest
+    from commonwheel.road.resolving import Answer
     from commonwheel.road.trees import Trees
     from commonwheel.session.environments import Environments
     from commonwheel.session.lifetime import Lifetime
@@ -82,7 +84,7 @@ class Job:
         self.request = request
         self.lifetime = run.lifetime
         self.settings = run.settings
-        self.reporter = run.reporter
+        self.reporter: Reporter = run.reporter
         self.environ = run.environ
         self.cwd = run.cwd
         #: what fetches wheels ahead of the resolution, None while nothing does
@@ -285,6 +287,26 @@ class Job:
     def compiled(self) -> "tuple[int, float]":
         """Return how many files were compiled, and how long it took (seconds)."""
         return (self.compiler.count, self.compiler.seconds) if is_made(self, "compiler") else (0, 0.0)
+
+    def report(self, plan: "Plan", environment: "Environment", answered: "Answer | None" = None) -> str:
+        """Return pip's installation report of a plan."""
+        from commonwheel.road import install_report
+
+        return install_report.text(self, plan, environment, answered)
+
+    # --- for few commands ---------------------------------------------------------------------------------------------
+
+    def outdated(self, installed: "Mapping[str, str]", target: "Target") -> "dict[str, Newer]":
+        """Return the installed names of which the indexes have newer versions, and these."""
+        from commonwheel.road import outdated
+
+        return outdated.newer(self, installed, target)
+
+    def seed(self, environment: "Environment") -> "tuple[str, ...]":
+        """Install pip into a new environment; return what was installed."""
+        from commonwheel.road import seeding
+
+        return seeding.seed(self, environment)
 
 
 def _nothing() -> None:

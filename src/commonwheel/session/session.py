@@ -10,7 +10,6 @@ Laws of this room: it makes and connects; what is done with the parts is written
     stores, environments, network, policies, builds, solving, workers    how the parts are made
     configuration_files    where settings come from, and whose files count
     documents       files of requirements, whatever they are written in
-    on_demand       what few commands need of rooms that others do without
 """
 
 import os
