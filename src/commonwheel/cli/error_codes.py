@@ -287,6 +287,11 @@ CODES: "Final[dict[str, Help]]" = {
         "A typing error in an option such as `--exclude-newer` or `--max-size`.",
         "Write a date (`2026-01-31`), an age (`30 days`) or a size (`10GB`).",
     ),
+    "invalid-uv-lock": Help(
+        "A `uv.lock` cannot be read.",
+        "It was edited by hand, damaged, or written in a newer version of the format.",
+        "Restore the file, or delete it and run `cw lock`.",
+    ),
     "invalid-version": Help(
         "A text is not a valid version (PEP 440).",
         "A typing error, or a package with a version from before PEP 440.",
@@ -326,6 +331,11 @@ CODES: "Final[dict[str, Help]]" = {
         "A text does not follow its specification; the context lists every fault.",
         "Depends on the text; most errors of this kind have a code of their own.",
         "Correct the text.",
+    ),
+    "merge-marks": Help(
+        "A `uv.lock` contains the marks of an unfinished merge.",
+        "Two branches changed the lock.",
+        "Run `cw lock`, which takes the versions of both sides and resolves again.",
     ),
     "metadata-unavailable": Help(
         "The metadata of one version cannot be read; the resolver continues with other versions.",
