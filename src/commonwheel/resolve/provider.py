@@ -97,7 +97,6 @@ class CatalogueProvider:
         """Return the user's requirements. Raises SourceConflict, and InvalidSpecifier for a broken one."""
         requirements = self.rules.asked
         self._check_sources()
-        self._meet(None, "", requirements)
         self._expect(requirements)
         return [dependency for requirement in requirements for dependency in self._demands(requirement)]
 
@@ -167,7 +166,11 @@ class CatalogueProvider:
         return universe
 
     def _constrain(self, universe: Universe) -> None:
-        for constraint in self.rules.constraints(universe.name):
+        self._bar_unless(universe, self.rules.constraints(universe.name))
+
+    def _bar_unless(self, universe: Universe, constraints: "Iterable[Requirement]") -> None:
+        """Bar the versions that constraints do not admit."""
+        for constraint in constraints:
             universe.bar(
                 "constraint", _told(constraint), universe.everything & ~ABSENT & ~universe.select(constraint.specifier)
             )
@@ -225,15 +228,11 @@ class CatalogueProvider:
         """Return what a version depends on here, or what an extra adds to that. Raises Unusable."""
         if self._inputs.no_deps:
             return ()
-        try:
-            metadata = self.metadata(universe, position)
-        except MetadataUnavailable as error:
-            raise Unusable("metadata", error.message) from error
+        metadata = self._known_metadata(universe, position)
         self._check_python(metadata.requires_python)
         try:
             requires = self.rules.rewritten(metadata.requires, universe.name, universe.version(position))
             holding = [r for r in requires if self._holds_here(r.marker, extra)]
-            self._meet((universe.name, position), extra, holding)
             self._expect(holding)
             found: list[Dependency] = []
             for requirement in holding:
@@ -242,13 +241,17 @@ class CatalogueProvider:
             raise Unusable("metadata", f"its metadata is invalid: {error.message}") from error
         return found
 
+    def _known_metadata(self, universe: Universe, position: int) -> "Metadata":
+        """Return the metadata of a version. Raises Unusable."""
+        try:
+            return self.metadata(universe, position)
+        except MetadataUnavailable as error:
+            raise Unusable("metadata", error.message) from error
+
     def _check_python(self, requires_python: str) -> None:
         """Refuse a version that does not support the target's Python. Raises Unusable."""
         if not admits_python(requires_python, self._python):
             raise Unusable("requires-python", requires_python)
-
-    def _meet(self, parent: "tuple[str, int] | None", extra: str, requirements: "Sequence[Requirement]") -> None:
-        """Take note of all that one version (None: the user) asks for at once; a universal resolution forks here."""
 
     def applies(self, marker: str) -> bool:
         """Tell whether a marker holds for the target, without any extra. Raises InvalidMarker."""

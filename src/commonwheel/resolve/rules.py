@@ -51,6 +51,12 @@ class Rules:
             if applies(r.marker)
         )
 
+    def heed(self, requirements: "Iterable[Requirement]") -> None:
+        """Take requirements for what the user says, too: those of the projects that are locked."""
+        for requirement in requirements:
+            self.direct |= {requirement.name}
+            self._speaking[requirement.name] = (*self._speaking.get(requirement.name, ()), requirement)
+
     def _first_party(self, applies: "Callable[[str], bool]") -> "tuple[Requirement, ...]":
         """Return what the user's own projects depend on: for the modes, that counts as what the user says."""
         own = (m for source, m in self._inputs.sources.values() if isinstance(source, PathSource))

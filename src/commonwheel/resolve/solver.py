@@ -36,7 +36,7 @@ is what makes thousands of versions affordable:
 A history is therefore ordered by (level, moment), and so is the proof: every entry stems from entries before it in this
 order, which is why `_analyse` comes to an end.
 
-Extras are packages of their own, `x[e]`, in the same universe as `x`. Whoever needs `x[e]` needs `x` too, `x` is
+Extras are packages of their own, `x[e]`, in the same universe as `x`; so are dependency groups, whose names begin with `:`. Whoever needs `x[e]` needs `x` too, `x` is
 always decided first, and `x[e]` takes the same version or none.
 
 The order in which packages are decided is uv's: by project, a given source first, then one version (`==`), then what
@@ -60,10 +60,11 @@ from commonwheel.resolve.universe import ABSENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Final, Protocol
 
     from commonwheel.model import Requirement
+    from commonwheel.resolve.incompatibility import Cause
     from commonwheel.resolve.universe import Universe
 
     class Provider(Protocol):
@@ -250,6 +251,8 @@ class Package:
 
     def __str__(self) -> str:
         name = self.project.universe.name
+        if self.extra.startswith(":"):
+            return f"{name}{self.extra}"
         return f"{name}[{self.extra}]" if self.extra else name
 
 
@@ -271,6 +274,8 @@ class Solver:
         self._learned: dict[tuple[Package, frozenset[tuple[Package, int]]], Incompatibility] = {}
         # (rank, order, index of the package in its project); entries may be out of date, see `_next`
         self._queue: list[tuple[int, int, int, Package]] = []
+        self._begun = False
+        self._resolved: tuple[str, str, int] | None = None  # a version that was chosen before the state was copied
 
     def solve(self) -> list[Package]:
         """Return every decided package, in the order in which their projects were met. Raises Unsatisfiable, Exhausted.
@@ -278,8 +283,11 @@ class Solver:
         Some of them may have become unnecessary after a change of mind; whoever follows the dependencies from what was
         asked for meets only what is needed.
         """
-        for dependency in self._provider.asked():
-            self._ask(dependency)
+        if not self._begun:
+            asked = self._provider.asked()
+            self._begun = True
+            for dependency in asked:
+                self._ask(dependency)
         while True:
             self._propagate()
             self._rerank()
@@ -288,6 +296,34 @@ class Solver:
             if package is None:
                 return [p for project in self._projects.values() for p in project.packages() if p.decided]
             self._try(package)
+
+    # --- copying ----------------------------------------------------------------------------------------------
+
+    def copied(self, provider: "Provider", resolved: "tuple[str, str, int] | None" = None) -> "Solver":
+        """Return a solver that goes on from here with another provider, which must know the same universes.
+
+        Meant for a provider whose `asked` or `dependencies` ended with an error of its own: what was decided, derived and
+        learned until then holds in the copy too. `resolved` (name, extra, position) is the version that is tried next.
+        """
+        copy = Solver(provider, self._patience)
+        copier = _Copier(self._projects)
+        for incompatibility in copier.found(self._learned.values()):
+            copier.incompatibility(incompatibility)
+        copier.finish()
+        copy._projects = copier.projects
+        copy._level, copy._moment, copy._begun, copy._resolved = self._level, self._moment, self._begun, resolved
+        of = copier.packages
+        copy._trail = [[of[package] for package in packages] for packages in self._trail]
+        copy._changed = [of[package] for package in self._changed]
+        copy._unforeseen = [of[package] for package in self._unforeseen]
+        copy._reranked = [(copier.projects[p.universe.name], rank) for p, rank in self._reranked]
+        copy._before = [copier.projects[p.universe.name] for p in self._before]
+        copy._learned = {
+            (of[package], frozenset((of[other], states) for other, states in others)): copier.known[id(known)]
+            for (package, others), known in self._learned.items()
+        }
+        copy._queue = [(rank, order, index, of[package]) for rank, order, index, package in self._queue]
+        return copy
 
     # --- asking -----------------------------------------------------------------------------------------------
 
@@ -451,6 +487,11 @@ class Solver:
     def _choose(self, package: Package) -> int:
         """Return the position of the version to try; an extra follows its project."""
         base = package.project.base
+        if self._resolved is not None:
+            name, extra, position = self._resolved
+            self._resolved = None
+            if (name, extra) == (package.universe.name, package.extra) and package.domain >> position & 1:
+                return position
         return base.decided if package.extra else self._provider.choose(package.universe, package.domain)
 
     def _needs(self, package: Package, position: int) -> tuple[Incompatibility, ...]:
@@ -618,6 +659,91 @@ class Solver:
         for package in project.packages():
             if package.open:
                 self._enqueue(package)
+
+
+class _Copier:
+    """Copy projects and packages, and after them every incompatibility that speaks of them, with its causes."""
+
+    def __init__(self, projects: dict[str, Project]) -> None:
+        self.projects: dict[str, Project] = {}
+        self.packages: dict[Package, Package] = {}
+        self.known: dict[int, Incompatibility] = {}
+        self._kept: list[Incompatibility] = []
+        for name, project in projects.items():
+            copy = self.projects[name] = Project(project.universe, project.order)
+            copy.rank, copy.tied = project.rank, project.tied
+            copy.victim, copy.culprit = project.victim, project.culprit
+            self.packages[project.base] = copy.base
+            for extra, package in project.extras.items():
+                copy.extras[extra] = self.packages[package] = Package(copy, extra, package.index)
+
+    def found(self, more: "Iterable[Incompatibility]") -> "list[Incompatibility]":
+        """Return every incompatibility there is, causes before what follows from them."""
+        roots = list(more)
+        for package in self.packages:
+            roots += [entry.cause for entry in package.history if entry.cause is not None]
+            roots += package.watchers
+            roots += package.shared.values()
+            roots += [need for needs in package.needs.values() for need in needs]
+        found: list[Incompatibility] = []
+        seen: set[int] = set()
+        waiting = [(root, False) for root in roots]
+        while waiting:
+            one, ready = waiting.pop()
+            if ready:
+                found.append(one)
+            elif id(one) not in seen:
+                seen.add(id(one))
+                waiting.append((one, True))
+                waiting += [(cause, False) for cause in _causes(one)]
+        return found
+
+    def incompatibility(self, one: Incompatibility) -> None:
+        """Copy an incompatibility whose causes were copied."""
+        of, cause = self.packages, one.cause
+        copy = Incompatibility({of[package]: states for package, states in one.terms.items()}, self._cause(cause))
+        self.known[id(one)] = copy
+        self._kept.append(one)
+
+    def _cause(self, cause: "Cause") -> "Cause":
+        of, known = self.packages, self.known
+        if isinstance(cause, Asked):
+            return Asked(of[cause.package], cause.wanted, cause.requirement)
+        if isinstance(cause, Needs):
+            return Needs(of[cause.package], of[cause.needed], cause.wanted, cause.requirement)
+        if isinstance(cause, Barred):
+            return Barred(of[cause.package], cause.reason, cause.detail)
+        if isinstance(cause, Derived):
+            return Derived(known[id(cause.left)], known[id(cause.right)], of[cause.package])
+        if isinstance(cause, Several):
+            several = Several()
+            several.parts.extend(known[id(part)] for part in cause.parts)
+            return several
+        return cause
+
+    def finish(self) -> None:
+        """Give the copied packages what their models have."""
+        for package, copy in self.packages.items():
+            copy.domain, copy.decided, copy.level = package.domain, package.decided, package.level
+            copy.history = [self._entry(entry) for entry in package.history]
+            copy.needs = {
+                position: tuple(self.known[id(need)] for need in needs) for position, needs in package.needs.items()
+            }
+            copy.shared = {
+                (self.packages[needed], wanted): self.known[id(need)]
+                for (needed, wanted), need in package.shared.items()
+            }
+            copy.watchers = [self.known[id(watched)] for watched in package.watchers]
+
+    def _entry(self, entry: Assignment) -> Assignment:
+        cause = None if entry.cause is None else self.known[id(entry.cause)]
+        return Assignment(entry.level, entry.time - entry.level * _MOMENTS, entry.domain, cause)
+
+
+def _causes(one: Incompatibility) -> "Sequence[Incompatibility]":
+    if isinstance(one.cause, Derived):
+        return one.cause.left, one.cause.right
+    return one.cause.parts if isinstance(one.cause, Several) else ()
 
 
 def _resolvent(conflict: Incompatibility, cause: Incompatibility, package: Package) -> Incompatibility:

@@ -123,14 +123,18 @@ class Universe:
             self.bars.append((reason, detail, versions))
             self.usable &= ~versions
 
-    def prefer(self, version: str) -> None:
-        """Try a version before all others, and before it its local variants (`1.2+cpu` when `1.2` is preferred)."""
+    def variants(self, version: str) -> "tuple[int, ...]":
+        """Return the positions of a version to try in turn: its local variants first (`1.2+cpu` for `1.2`)."""
         variants = [
             i + 1
             for i, known in enumerate(self.versions)
             if same_version(without_local(known), version) and parsed_key(known) is not None
         ]
-        found = reversed(variants) if variants else filter(None, (self.position(version),))
+        return tuple(reversed(variants)) if variants else tuple(filter(None, (self.position(version),)))
+
+    def prefer(self, version: str) -> None:
+        """Try a version before all others, and before it its local variants."""
+        found = self.variants(version)
         self.preferred = (*self.preferred, *(position for position in found if position not in self.preferred))
 
     def pick(self, states: int) -> int:
