@@ -55,12 +55,15 @@ if TYPE_CHECKING:
     from commonwheel.process import Finished
     from commonwheel.python.discovery import Surroundings
     from commonwheel.resolve.inputs import Inputs
+    from commonwheel.resolve.locked import Lock as Resolved
+    from commonwheel.resolve.locked import Scheme
     from commonwheel.road.ahead import Ahead
     from commonwheel.road.children import Children
     from commonwheel.road.material import Material
     from commonwheel.road.resolving import Answer, Question
     from commonwheel.specs.pyproject import Project
     from commonwheel.specs.requirements_txt import Option
+    from commonwheel.specs.script_block import Script
     from commonwheel.store.records import Records
     from commonwheel.store.store import Store
     from commonwheel.store.trust import Trust
@@ -83,12 +86,13 @@ class Session:
             _enter(directory)
         self.environ: Mapping[str, str] = os.environ
         self.cwd = os.getcwd()
+        self._given = given
         self.command = command
         self.words = tuple(words)
         self.reporter: Reporter = Silence()
-        project = given.get("project")
+        project = given.get("project") or self.environ.get("CW_PROJECT") or self.environ.get("UV_PROJECT")
         # a link that the user names is taken at its word, and what lies above its target is above the project
-        start = os.path.realpath(project) if isinstance(project, str) else self.cwd
+        start = self.project_start = os.path.realpath(project) if isinstance(project, str) else self.cwd
         self.settings = Settings(
             given,
             self.environ,
@@ -501,6 +505,54 @@ class Session:
         digests = changing.digests_in_use(environment)
         roots.keep(self.store, environment.root, (*digests, *(modes or ())) if coming else digests, modes)
 
+    # --- projects ---------------------------------------------------------------------------------------------------
+
+    @property
+    def python_wish(self) -> str:
+        """Return which Python a project wants, as a request; "" for none."""
+        return str(self._made.get("python wish", ""))
+
+    def wish_python(self, request: str) -> None:
+        """Take note of which Python a project wants, for what is built and resolved."""
+        self._made["python wish"] = request
+
+    def use_environment(self, environment: "Environment") -> None:
+        """Let the command be about this environment."""
+        self._made["environment True"] = self._made["environment False"] = environment
+
+    def script(self, name: str) -> "Script":
+        """Return what a script declares (PEP 723). Raises UsageError when it has no block."""
+        from commonwheel.specs import script_block
+
+        try:
+            text = self.read_text(os.path.join(self.cwd, name))
+        except OSError as error:
+            raise UsageError(f"`{name}` cannot be read: {error.strerror}", hint="check the path") from error
+        path = os.path.join(self.cwd, name)
+        read = script_block.read(
+            text.decode("utf-8", "replace") if isinstance(text, bytes) else text,
+            name,
+            base_directory=os.path.dirname(path),
+        )
+        if read is None:
+            raise UsageError(
+                f"`{name}` has no block of dependencies (PEP 723)", hint="add one: `# /// script` ... `# ///`"
+            )
+        return read
+
+    def settle_at(self, root: str) -> None:
+        """Read the settings of project files at the root of a workspace: those of its members do not count."""
+        given = {**self._given, "project": root}
+        self._given = given
+        self.settings = Settings(given, self.environ, root, _read_toml, finder=_Finder(self, root))
+        self._start_at(root)
+
+    def _start_at(self, root: str) -> None:
+        self._made.pop("start", None)
+        from commonwheel.fs.start import Start
+
+        self._made["start"] = Start(root, lambda owner: self.trust.extended((str(owner),)), self.warn)
+
     # --- files ------------------------------------------------------------------------------------------------------
 
     def read_text(self, place: str) -> bytes | str:
@@ -856,6 +908,12 @@ class Session:
             fork_strategy=self.settings.text("fork-strategy") or "requires-python",
         )
 
+    def solve_lock(self, inputs: "Inputs", scheme: "Scheme", catalogue: "Catalogue") -> "Resolved":
+        """Resolve for all environments of a scheme: what a lock is made of."""
+        from commonwheel.resolve import locking
+
+        return locking.solve_lock(inputs, scheme, catalogue, self.reporter)
+
     def conditions(self, pins: "Sequence[Pin]", question: "Question", catalogue: "Catalogue") -> "dict[str, str]":
         """Return under which markers each pin of a resolution for one target is needed."""
         from commonwheel.model import Requirement
@@ -1009,7 +1067,7 @@ class Session:
         for key in ("environment True", "environment False"):
             if key in self._made:
                 return self._made[key].interpreter  # type: ignore[no-any-return]
-        return self._once("build interpreter", lambda: self.interpreter(self.settings.text("python")))  # type: ignore[no-any-return]
+        return self._once("build interpreter", lambda: self.interpreter(self.settings.text("python") or self.python_wish))  # type: ignore[no-any-return]
 
     def made_of(self, path: str) -> str:
         """Return what changes when a directory with `cache-keys` should be built anew."""

@@ -28,23 +28,43 @@ _OPPOSITES = {
 
 
 class Rule(Value):
-    """One source of a name: None where only the index is chosen; it counts under a marker, and for an extra or a group."""
+    """One source of a name: None where only the index is chosen; it counts under a marker, and for an extra or a group.
 
-    __slots__ = ("extra", "group", "marker", "source")
+    kind        which of `git`, `url`, `path`, `index` and `workspace` the table has, and `text`, what it says there
+    reference   `rev`, `tag` or `branch`, as far as the table has one
+    editable    what the table says of it, None for nothing; `package` likewise
+    """
 
-    def __init__(
-        self, source: UrlSource | VcsSource | PathSource | None, marker: str = "", extra: str = "", group: str = ""
+    __slots__ = ("editable", "extra", "group", "kind", "marker", "package", "reference", "source", "text")
+
+    def __init__(  # noqa: PLR0913 - the keys of the table
+        self,
+        source: UrlSource | VcsSource | PathSource | None,
+        marker: str = "",
+        extra: str = "",
+        group: str = "",
+        *,
+        kind: str = "",
+        text: str = "",
+        reference: str = "",
+        editable: bool | None = None,
+        package: bool | None = None,
     ) -> None:
         self.source: Final = source
         self.marker: Final = marker
         self.extra: Final = extra
         self.group: Final = group
+        self.kind: Final = kind
+        self.text: Final = text
+        self.reference: Final = reference
+        self.editable: Final = editable
+        self.package: Final = package
 
 
-def rules(table: object, where: str, directory: str, issues: list[str]) -> "Rules":
+def rules(table: object, where: str, directory: str, issues: list[str], *, workspaces: bool = False) -> "Rules":
     """Read a table of sources; what is wrong goes to `issues`, with its dotted path below `where`.
 
-    Paths are relative to `directory`, that of the project.
+    Paths are relative to `directory`, that of the project. `workspaces` admits `workspace = true`, as a rule without a source.
     """
     if not isinstance(table, dict):
         if table is not None:
@@ -53,12 +73,12 @@ def rules(table: object, where: str, directory: str, issues: list[str]) -> "Rule
     found: dict[str, tuple[Rule, ...]] = {}
     for name, value in table.items():
         entries = value if isinstance(value, list) else [value]
-        several = [_rule(entry, f"{where}.{name}", directory, issues) for entry in entries]
+        several = [_rule(entry, f"{where}.{name}", directory, issues, workspaces=workspaces) for entry in entries]
         found[normalize(name)] = tuple(rule for rule in several if rule is not None)
     return found
 
 
-def _rule(entry: object, where: str, directory: str, issues: list[str]) -> Rule | None:
+def _rule(entry: object, where: str, directory: str, issues: list[str], *, workspaces: bool) -> Rule | None:
     if not isinstance(entry, dict):
         issues.append(f"{where}: a table is expected")
         return None
@@ -70,8 +90,9 @@ def _rule(entry: object, where: str, directory: str, issues: list[str]) -> Rule 
         f"{where}.{key}: a string is expected"
         for key, value in entry.items()
         if not isinstance(value, bool if key in ("workspace", "editable", "package", "lfs") else str)
+        and not (key == "workspace" and workspaces and isinstance(value, str))
     )
-    if entry.get("workspace") is True:
+    if entry.get("workspace") is True and not workspaces:
         faults.append(f'{where}.workspace: workspaces are not supported here; write `path = "…"`')
     marker = entry.get("marker", "")
     if isinstance(marker, str) and not markers.is_marker(marker):
@@ -84,11 +105,21 @@ def _rule(entry: object, where: str, directory: str, issues: list[str]) -> Rule 
     except sources.SourceFault as fault:
         issues.append(f"{where}.{kinds[0]}: {fault.message}")
         return None
-    return Rule(source, str(marker), normalize(str(entry.get("extra", ""))), normalize(str(entry.get("group", ""))))
+    return Rule(
+        source,
+        str(marker),
+        normalize(str(entry.get("extra", ""))),
+        normalize(str(entry.get("group", ""))),
+        kind=kinds[0],
+        text=str(entry[kinds[0]]),
+        reference=next((key for key in _REVISIONS if key in entry), ""),
+        editable=entry.get("editable"),
+        package=entry.get("package"),
+    )
 
 
 def _source(kind: str, entry: "Mapping[str, object]", directory: str) -> UrlSource | VcsSource | PathSource | None:
-    if kind == "index":
+    if kind in ("index", "workspace"):
         return None
     subdirectory = entry.get("subdirectory")
     text = str(entry[kind])
