@@ -445,12 +445,16 @@ class Session:
 
     def target(self, environment: "Environment") -> "Target":
         """Return what to resolve for: the environment's interpreter, or what `--python-version` and `--python-platform` say."""
+        return self.target_of(environment.interpreter)
+
+    def target_of(self, interpreter: "Interpreter") -> "Target":
+        """Return what to resolve for: an interpreter, or what `--python-version` and `--python-platform` say."""
         version, platform = self.settings.text("python-version"), self.settings.text("python-platform")
         if not version and not platform:
-            return environment.interpreter.target
+            return interpreter.target
         from commonwheel.python import platforms
 
-        return platforms.target(environment.interpreter, version or "", platform or "", self.environ)
+        return platforms.target(interpreter, version or "", platform or "", self.environ)
 
     def installed(self, environment: "Environment") -> "tuple[Installed, ...]":
         """Return every distribution that an environment can import."""
@@ -506,6 +510,11 @@ class Session:
         roots.keep(self.store, environment.root, (*digests, *(modes or ())) if coming else digests, modes)
 
     # --- projects ---------------------------------------------------------------------------------------------------
+
+    @property
+    def environments_directory(self) -> str:
+        """Return the directory of environments that belong to no project: in the user's cache directory."""
+        return os.path.join(os.path.dirname(self._default_store), "cw-environments")
 
     @property
     def python_wish(self) -> str:
@@ -824,6 +833,10 @@ class Session:
         if settings.flag("no-build"):
             no_sdists.append(_ALL)
         return names(no_wheels), names(no_sdists)
+
+    def formats(self) -> "tuple[frozenset[str], frozenset[str]]":
+        """Return the names that are not taken as wheels, and those that are not built (`:all:` for all)."""
+        return self._formats()
 
     def forbidden_sdists(self) -> "frozenset[str]":
         """Return the names that must not be built from source, or `:all:`."""

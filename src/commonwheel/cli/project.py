@@ -1,13 +1,14 @@
 """The words of commands on projects, and how their results look."""
 
 from commonwheel.cli import load
-from commonwheel.cli.pip import BUILDS, CHOICE, INDEXES, PIP, wants_json
+from commonwheel.cli.pip import BUILDS, CHOICE, INDEXES, PIP, PLACING, wants_json
 from commonwheel.cli.words import GLOBAL, Arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from commonwheel.cli.console import Console
     from commonwheel.commands.lock import LockResult
+    from commonwheel.commands.sync import SyncResult
     from commonwheel.settings import Settings
 
 PYTHON = ("Python", "python managed-python python-preference")
@@ -28,6 +29,46 @@ LOCK = Arguments(
         ("", "link-mode"),
     ),
 )
+GROUPS = (
+    "Selection",
+    "extra all-extras no-extra group no-group only-group all-groups no-default-groups dev no-dev only-dev member all-packages",
+)
+STATE = ("Lock", "locked frozen check-exists")
+ENVIRONMENT = ("Environment", "python active inexact lock-timeout managed-python python-preference")
+LEFT_OUT = (
+    "Installing",
+    (
+        "no-install-project no-install-workspace no-install-local no-install-package no-editable no-editable-package "
+        + PLACING[1].replace("exact ", "")
+    ),
+)
+
+SYNC = Arguments(
+    "Bring the environment of a project to what its lock says",
+    "",
+    0,
+    0,
+    (
+        GROUPS,
+        STATE,
+        ENVIRONMENT,
+        LEFT_OUT,
+        ("Outcome", "dry-run check format for-script python-platform"),
+        CHOICE,
+        INDEXES,
+        BUILDS,
+        PIP,
+        GLOBAL,
+    ),
+)
+
+
+def show_sync(console: "Console", value: "SyncResult", settings: "Settings") -> int:
+    """Show what changed in the environment, or everything as JSON."""
+    if wants_json(settings):
+        load("as_json:show")(console, value.as_json())
+        return value.changes.status
+    return int(load("changes:show")(console, value.changes, settings))
 
 
 def show_lock(console: "Console", value: "LockResult", settings: "Settings") -> int:

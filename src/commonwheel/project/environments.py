@@ -31,6 +31,16 @@ if TYPE_CHECKING:
         def start(self) -> Start:
             """Return the directory that the user started in."""
 
+        @property
+        def environments_directory(self) -> str:
+            """Return the directory of environments that belong to no project: in the user's cache directory."""
+
+        def formats(self) -> tuple[frozenset[str], frozenset[str]]:
+            """Return the names that are not taken as wheels, and those that are not built (`:all:` for all)."""
+
+        def rest(self) -> None:
+            """End the copies of this process where all has been fetched."""
+
         def environment_at(self, root: str) -> Environment:
             """Return the environment in a directory."""
 
@@ -207,21 +217,19 @@ class Made(Value):
         self.aside: Final = aside
 
 
-def look(parts: "Parts", root: str, wanted: Wish, requires_python: str) -> Made:
+def look(parts: "Parts", where: Place, wanted: Wish, requires_python: str) -> Made:
     """Return the environment of a project if it is there and fits, else what `make` would do."""
-    where = place(parts, root)
     found = present(parts, where)
     if found is not None and fits(parts, found, wanted, requires_python):
         return Made(where.root, "check", found)
     return Made(where.root, "replace" if os.path.lexists(where.root) and _listed(where.root) else "create")
 
 
-def make(parts: "Parts", root: str, name: str, wanted: Wish, requires_python: str) -> Made:
+def make(parts: "Parts", where: Place, prompt: str, wanted: Wish, requires_python: str) -> Made:
     """Return the environment of a project, made if it is missing or of another Python.
 
     Raises WrongPython, NotAnEnvironment, NoInterpreter, and what making an environment raises.
     """
-    where = place(parts, root)
     found = present(parts, where)
     if found is not None and fits(parts, found, wanted, requires_python):
         parts.use_environment(found)
@@ -242,7 +250,7 @@ def make(parts: "Parts", root: str, name: str, wanted: Wish, requires_python: st
             disk.erase(aside)
         disk.rename(where.root, aside)
     try:
-        venv.create(where.root, base, venv.Options(prompt=name or os.path.basename(root)))
+        venv.create(where.root, base, venv.Options(prompt=prompt))
         if where.link:
             _link(where)
     except BaseException:
