@@ -688,7 +688,8 @@ def _table(out: list[str], name: str, pairs: "Iterable[tuple[str, str]]") -> Non
 def _write_manifest(out: list[str], manifest: Manifest) -> None:
     if manifest == Manifest():
         return
-    out.append("\n[manifest]\n")
+    if manifest != Manifest(groups=manifest.groups, group_pythons=manifest.group_pythons, metadata=manifest.metadata):
+        out.append("\n[manifest]\n")
     _lines(out, "members", map(_string, manifest.members))
     if manifest.default_groups is not None:
         out.append(f"default-groups = {_groups(manifest.default_groups)}\n")
