@@ -26,12 +26,12 @@ _MAKE = {
     "btrfs": ("mkfs.btrfs", "-q"),
 }
 _SLOW = 0.001
-#: For so long the kernel believes what it learned of the slow file system, and a little more.
+#: How long the kernel relies on what it knows of the slow file system, and a little more.
 _BELIEVED = 3.5
 
 
 class Unavailable(Exception):
-    """Say that a file system cannot be had here, and why."""
+    """A file system is not available here; the message says why."""
 
 
 @contextlib.contextmanager

@@ -99,7 +99,7 @@ def free_port() -> int:
 
 
 def is_taken(port: int) -> bool:
-    """Say whether somebody listens on a port of loopback."""
+    """Return whether a process listens on a port of loopback."""
     with socket.socket() as one:
         return one.connect_ex(("127.0.0.1", port)) == 0
 
@@ -210,7 +210,7 @@ class LocalIndex:
         self._start([sys.executable, "-I", "-S", f"{HERE}/delay.py", str(port), str(target), str(delay)], port)
 
     def _known_ports(self) -> dict[str, int]:
-        """Return the ports of the last time, which stand in the recorded pages; new ones if somebody has taken one."""
+        """Return the ports of the last time, which stand in the recorded pages; new ones if another process has taken one."""
         path = f"{self.home}/ports.json"
         names = ["files 0", *(f"pages {delay} inside" for delay in DELAYS)]
         names += [f"{kind} {delay}" for kind in ("pages", "files") for delay in DELAYS if delay]

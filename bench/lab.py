@@ -45,7 +45,7 @@ Run = dict[str, float]
 
 
 class Failed(Exception):
-    """Say that a command that is measured did not do its work."""
+    """A measured command did not do its work."""
 
 
 class Spawner:

@@ -33,7 +33,7 @@ SHORT = {
     "resolve-airflow": "resolving some 340 packages again",
     "noop": "an install with nothing to do",
 }
-COLOURS = {"fold": "#8250df", "hardlink": "#1a7f64", "symlink": "#0969da", "copy": "#d1782c", "clone": "#bf3989"}
+COLORS = {"fold": "#8250df", "hardlink": "#1a7f64", "symlink": "#0969da", "copy": "#d1782c", "clone": "#bf3989"}
 VERBS = {"hardlink": "link", "symlink": "symlink", "copy": "open+write+close", "clone": "clone"}
 GROUNDS = {
     "tmpfs": "tmpfs",
@@ -130,7 +130,7 @@ class Page:
         )
 
     def _own_cpu(self) -> list[str]:
-        """Say what a no-op install needs above the bare interpreter."""
+        """Return, in words, what a no-op install needs above the bare interpreter."""
         noop, start = self.records.get("noop", {}), self._start("cpu")
         if "sides" not in noop or start is None:
             return []
@@ -300,7 +300,7 @@ class Page:
         return starts["python -I -S"][what] if starts else None
 
     def _cpu(self, row: Row) -> str:
-        """Say what the CPU time of cw goes on: the places that need most of it."""
+        """Return, in words, where the CPU time of cw goes: the places that need most of it."""
         kernel = f", {duration(row.ours['kernel'])} of it in the kernel" if "kernel" in row.ours else ""
         told = f"CPU time {duration(row.ours['cpu'])}{kernel}"
         profile = row.record.get("profile") or {}
@@ -336,14 +336,14 @@ class Page:
     def _lines(self, ground: str, what: str) -> Iterator[svg.Line]:
         rows = [row for row in self.of("scale") if row.case.ground == ground]
         for tool in ("cw", "uv"):
-            for mode, colour in COLOURS.items():
+            for mode, color in COLORS.items():
                 sides = {
                     row.record[what]: row.record["sides"][tool]["wall"] * 1000
                     for row in rows
                     if row.record["sides"][tool]["label"] == mode and (tool == "cw" or row.case.modes == (mode,))
                 }
                 if sides:
-                    yield svg.Line(f"{tool} {mode}", colour, tool == "uv", tuple(sides.items()))
+                    yield svg.Line(f"{tool} {mode}", color, tool == "uv", tuple(sides.items()))
 
     def short(self) -> str:
         """Return the README's table, with a sentence before it."""
@@ -359,7 +359,7 @@ class Page:
 
 
 def _look(record: dict[str, float] | None) -> str:
-    """Say what the look at every file costs whoever takes it."""
+    """Return what the look at every file costs any program, in words."""
     if not record:
         return ""
     files, wall = f"{record['files']:,.0f}", duration(record["wall"])
@@ -368,43 +368,44 @@ def _look(record: dict[str, float] | None) -> str:
 
 LINK, ANCHOR = "what is missing, and where the time goes", "where-targets-are-missed"
 INTRO = (
-    "`make bench` fetches what its works need through the configured index once, serves it on loopback (nginx, HTTP/2 over TLS, "
-    "with an index's headers and an optional round trip), and runs the tools in turn, A B A B, each once uncounted before. Times "
-    "are of whole processes: median (least - most). The ratio is of the medians, cw's to the other's, and beside it of the pairs "
-    "of runs; lower is better. The limit is what the machine needs for the same work without any installer."
+    "`make bench` fetches the packages that it needs through the configured index once, serves them on loopback (nginx, HTTP/2 over TLS, "
+    "with the headers of an index and an optional round trip), and runs the tools in turn, A B A B, after one run of each that does not "
+    "count. Times are of whole processes: median (least - most). The ratio is that of the medians, cw to the other tool; beside it is the "
+    "range of the pairs of runs. Lower is better. The limit is what the machine needs for the same work without any installer."
 )
 ABOUT = {
     "files": (
-        "W3 is a scientific stack of 145 wheels; it goes into a fresh environment, of a store on the same file system that has it "
-        "already. Limit: the bare interpreter's start, and the same directories and links (for `fold`, a link per package) "
-        "in one bare loop of one thread; where all is imported, the imports alone in an environment of plain files with their bytecode.\n"
+        "W3 is a scientific stack of 145 wheels. It goes into a fresh environment, from a store on the same file system that has it "
+        "already. Limit: the start of the bare interpreter, and the same directories and links (for `fold`, one link for each package) "
+        "in a bare loop of one thread; where everything is imported, the imports alone in an environment of plain files with their bytecode.\n"
     ),
-    "cold": "Store and environment empty, on tmpfs if nothing else is said. Limit: the same files by `curl --parallel` over HTTP/2.\n",
+    "cold": "Store and environment are empty, on tmpfs unless the row names another. Limit: the same files by `curl --parallel` over HTTP/2.\n",
     "resolution": (
-        "`pip compile` into a file. Warm: with the same store before. Limit of the cold ones: the same pages and metadata by "
+        "`pip compile` into a file. Warm: the store has seen the same before. Limit of the cold ones: the same pages and metadata by "
         "`curl --parallel`.\n"
     ),
     "source": (
-        "`pip install --no-binary` of one project of pure Python, hard links, on tmpfs. The run time of the build backend is in both "
-        "times: what is above it is at most uv's where the ratio is at most 1.\n"
+        "`pip install --no-binary` of one pure-Python project, hard links, on tmpfs. The run time of the build backend is in both "
+        "times: cw needs at most what uv needs besides it where the ratio is at most 1.\n"
     ),
     "small": "Limit: the start of the bare interpreter.\n",
     "pip": (
-        "cw in `copy` mode, since pip copies: its slowest. One pair each for the slow ones. A pip that needs longer than one or two "
+        "cw runs in `copy` mode, its slowest, since pip copies. The slow cases run in one pair each. A pip that needs longer than one or two "
         "minutes is stopped.\n"
     ),
     "limit": "",
 }
 SHORT_TEXT = (
-    "And how long it takes (medians of whole processes; which targets are not reached, and why, is told there too):"
+    "Medians of whole processes. Where the last column is above 1, cw is slower. [Performance](docs/performance.md) has all figures, "
+    "the targets that are missed, and why."
 )
 MISSED_TEXT = """\
-CPU time by file is of one more run under a sampling profile: `start` is the interpreter's, `imports` the loading of modules; what a
-file calls is counted as its own. Time that is not CPU time is waited for: for the disk, the network, or another thread.
+The CPU time by file comes from one more run under a sampling profiler: `start` is the start of the interpreter, `imports` the loading of
+modules; what a file calls counts for that file. Time that is not CPU time is waiting: for the disk, the network, or another thread.
 
 """
 MEMORY_TEXT = (
-    "CPU: user and system, of the command and its children. Memory: the most of any run, all processes of the command "
+    "CPU: user and system time of the command and its children. Memory: the maximum of any run, all processes of the command "
     "together, shared pages once."
 )
 REQUESTS_TEXT = "The most of any run.\n\n"
@@ -412,12 +413,12 @@ HOW = """\
 ## How to repeat it
 
     make bench                        # everything, and this page; about half an hour on two idle cores; root, for the mounts
-    make bench CASE='cold-* noop'     # some cases: their figures take the place of the older ones
-    make bench-page                   # this page from the figures that are there
+    make bench CASE='cold-* noop'     # some cases: their figures replace the older ones
+    make bench-page                   # this page from the existing figures
 
-`bench/run.py --list` names the cases, `--runs` says how many pairs; what was found in profiles is written in `bench/notes.toml`.
-Images of ext4, xfs and btrfs lie in memory where there is enough. Figures say which commit they are of; they vary with what else
-the machine does: believe the ratios more than the times, and a ratio the more the closer its pairs are.
+`bench/run.py --list` names the cases, and `--runs` sets the number of pairs. Findings of profiles are written in `bench/notes.toml`.
+Images of ext4, xfs and btrfs are in memory if there is enough of it. Figures name the commit that they were taken of. They vary with the other load of
+the machine: rely on the ratios more than on the times, and on a ratio the more the closer its pairs are.
 """
 _BEGIN, _END = "<!-- written by `make bench` -->\n", "<!-- until here -->\n"
 

@@ -6,7 +6,7 @@ run is counted, because such a run measures the network of the day.
 
 Laws of this file: the index's address is found at run time, as Commonwheel finds it, and is written nowhere: pages are kept
 with links into the recording, and where a file comes from stands in memory alone. Several runs share one recording: what lies
-in it is put there whole, and is the same whoever does it.
+in it is put there whole, and is the same in every run.
 """
 
 import gzip
@@ -160,7 +160,7 @@ class Recorder:
                 if data is not None and kind == JSON:
                     place = self.places[int(handler.headers.get("X-Delay", "0"))]
                     data = data.replace(b'"../../files/', f'"{place}/'.encode())
-            except Exception as error:  # noqa: BLE001 - told to whoever asked
+            except Exception as error:  # noqa: BLE001 - the requesting thread reports it
                 print(f"  recorder: {path}: {error}", file=sys.stderr)
                 handler.send_error(502, str(error))
                 return
@@ -221,7 +221,7 @@ class Recorder:
             return None
         data = upstream.metadata(url) if wheel != name else upstream.body(url)
         if data is None:
-            raise RuntimeError("no metadata could be had")
+            raise RuntimeError("no metadata was found")
         if wheel == name:
             page = upstream.page(project) or {"files": ()}
             told = next(file["hashes"].get("sha256") for file in page["files"] if file["filename"] == name)

@@ -1,8 +1,8 @@
 """A seat at the bench: the directory of one run, so that several may go on side by side.
 
 All runs share below `.bench/` what is made once (the recording, the tools, the pins) and the results; what a run serves,
-mounts and writes is its own: ports and the pages that name them, nginx, logs, mount points. A seat belongs to whoever holds
-its lock, and is used again: its ports stay the same as long as nobody else takes them.
+mounts and writes is its own: ports and the pages that name them, nginx, logs, mount points. A seat belongs to the run that
+holds its lock, and is used again: its ports stay the same as long as no other process takes them.
 """
 
 import contextlib

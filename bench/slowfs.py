@@ -1,6 +1,6 @@
 """A FUSE pass-through in which every operation takes a millisecond: `slowfs.py BACKING POINT PACE`.
 
-It stands for a network file system: each name, attribute and directory costs a round trip, and the kernel may believe what it
+It stands for a network file system: each name, attribute and directory costs a round trip, and the kernel may rely on what it
 learned for three seconds, as NFS clients do. A listing brings the attributes of what it names, as READDIRPLUS does. Operations
 of different directories go on side by side, as they do there. PACE is a file with the seconds of an operation as a double, and
 may change: what is not measured need not wait.

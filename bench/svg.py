@@ -19,7 +19,7 @@ class Line:
     """A series of a plot: points in any order."""
 
     label: str
-    colour: str
+    color: str
     dashed: bool
     points: tuple[tuple[float, float], ...]
 
@@ -81,10 +81,10 @@ def bars(title: str, groups: list[tuple[str, list[Bar]]]) -> str:
         for bar in each:
             good = bar.target is None or bar.ratio <= bar.target
             begin, end = sorted((x(1), x(bar.ratio)))
-            colour = FAINT if bar.target is None else REACHED if good else MISSED
+            color = FAINT if bar.target is None else REACHED if good else MISSED
             parts.append(text(left - 12, y + 12, bar.label, 11, INK, "end"))
-            parts.append(_box(begin, y + 3, max(end - begin, 1), step - 6, colour))
-            parts.append(text(left + wide + 56, y + 12, _digits(bar.ratio), 11, colour, "end"))
+            parts.append(_box(begin, y + 3, max(end - begin, 1), step - 6, color))
+            parts.append(text(left + wide + 56, y + 12, _digits(bar.ratio), 11, color, "end"))
             if bar.target is not None:
                 parts.append(_stroke(x(bar.target), y, x(bar.target), y + step - 1, INK, 2))
             y += step
@@ -92,10 +92,10 @@ def bars(title: str, groups: list[tuple[str, list[Bar]]]) -> str:
     return _page(left + wide + 76, height + 8, parts)
 
 
-def text(x: float, y: float, words: str, size: int, colour: str = INK, anchor: str = "start", weight: str = "") -> str:
+def text(x: float, y: float, words: str, size: int, color: str = INK, anchor: str = "start", weight: str = "") -> str:
     """Return words at a place."""
     more = f" font-weight='{weight}'" if weight else ""
-    return f"<text x='{x:.1f}' y='{y:.1f}' font-size='{size}' fill='{colour}' text-anchor='{anchor}'{more}>{escape(words)}</text>"
+    return f"<text x='{x:.1f}' y='{y:.1f}' font-size='{size}' fill='{color}' text-anchor='{anchor}'{more}>{escape(words)}</text>"
 
 
 def _page(width: float, height: float, parts: Iterable[str]) -> str:
@@ -107,8 +107,8 @@ def _page(width: float, height: float, parts: Iterable[str]) -> str:
 
 def _key(x: float, y: float) -> list[str]:
     parts = []
-    for colour, words in ((REACHED, "target reached"), (MISSED, "not reached"), (FAINT, "no target")):
-        parts += [_box(x, y - 9, 12, 10, colour), text(x + 17, y, words, 11)]
+    for color, words in ((REACHED, "target reached"), (MISSED, "not reached"), (FAINT, "no target")):
+        parts += [_box(x, y - 9, 12, 10, color), text(x + 17, y, words, 11)]
         x += 40 + 6.2 * len(words)
     return [
         *parts,
@@ -122,7 +122,7 @@ def _legend(panels: list[Panel]) -> list[str]:
     parts = []
     x = float(LEFT)
     for line in known.values():
-        parts.append(_stroke(x, 46, x + 24, 46, line.colour, 2.2, dashed=line.dashed))
+        parts.append(_stroke(x, 46, x + 24, 46, line.color, 2.2, dashed=line.dashed))
         parts.append(text(x + 29, 50, line.label, 11))
         x += 44 + 6.3 * len(line.label)
     return parts
@@ -153,8 +153,8 @@ def _panel(panel: Panel, left: float, top: float) -> list[str]:
         places = [(x(across), y(up)) for across, up in sorted(line.points)]
         path = " ".join(f"{one:.1f},{other:.1f}" for one, other in places)
         dash = " stroke-dasharray='6 4'" if line.dashed else ""
-        parts.append(f"<polyline points='{path}' fill='none' stroke='{line.colour}' stroke-width='2'{dash}/>")
-        parts += [f"<circle cx='{one:.1f}' cy='{other:.1f}' r='2.6' fill='{line.colour}'/>" for one, other in places]
+        parts.append(f"<polyline points='{path}' fill='none' stroke='{line.color}' stroke-width='2'{dash}/>")
+        parts += [f"<circle cx='{one:.1f}' cy='{other:.1f}' r='2.6' fill='{line.color}'/>" for one, other in places]
     return parts
 
 
@@ -182,12 +182,10 @@ def _digits(ratio: float) -> str:
     return f"{ratio:.{3 if ratio < 0.1 else 2 if ratio < 10 else 0}f}"
 
 
-def _box(x: float, y: float, width: float, height: float, colour: str) -> str:
-    return f"<rect x='{x:.1f}' y='{y:.1f}' width='{width:.1f}' height='{height:.1f}' fill='{colour}'/>"
+def _box(x: float, y: float, width: float, height: float, color: str) -> str:
+    return f"<rect x='{x:.1f}' y='{y:.1f}' width='{width:.1f}' height='{height:.1f}' fill='{color}'/>"
 
 
-def _stroke(
-    x: float, y: float, to_x: float, to_y: float, colour: str, width: float = 1, *, dashed: bool = False
-) -> str:
+def _stroke(x: float, y: float, to_x: float, to_y: float, color: str, width: float = 1, *, dashed: bool = False) -> str:
     dash = " stroke-dasharray='6 4'" if dashed else ""
-    return f"<line x1='{x:.1f}' y1='{y:.1f}' x2='{to_x:.1f}' y2='{to_y:.1f}' stroke='{colour}' stroke-width='{width}'{dash}/>"
+    return f"<line x1='{x:.1f}' y1='{y:.1f}' x2='{to_x:.1f}' y2='{to_y:.1f}' stroke='{color}' stroke-width='{width}'{dash}/>"

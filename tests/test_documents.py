@@ -14,6 +14,11 @@ def test_reference_is_current() -> None:
     assert done.returncode == 0, "run tools/reference.py"
 
 
+def test_house_picture_is_current() -> None:
+    done = subprocess.run([sys.executable, str(ROOT / "tools" / "house_map.py"), "--check"], check=False)
+    assert done.returncode == 0, "run tools/house_map.py"
+
+
 def test_links_between_pages_exist() -> None:
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):

@@ -15,7 +15,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
-def test_actions_are_pinned_by_commit_with_their_version_beside_it(workflow: Path) -> None:
+def test_actions_are_pinned_by_commit_with_version_comment(workflow: Path) -> None:
     uses = re.findall(r"uses: (.*)", workflow.read_text())
     assert uses
     for one in uses:
@@ -23,7 +23,7 @@ def test_actions_are_pinned_by_commit_with_their_version_beside_it(workflow: Pat
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
-def test_a_workflow_has_no_rights_but_those_that_a_job_asks_for(workflow: Path) -> None:
+def test_workflow_permissions_are_minimal(workflow: Path) -> None:
     text = workflow.read_text()
     assert "\npermissions: {}\n" in text
     assert text.count("persist-credentials: false") == text.count("actions/checkout@")
@@ -39,7 +39,7 @@ def test_every_supported_python_is_tested() -> None:
     assert PROJECT["project"]["requires-python"] == f">={named[0]}"
 
 
-def test_git_changes_no_byte_of_the_golden_stores() -> None:
+def test_git_keeps_golden_stores_byte_exact() -> None:
     files = subprocess.run(["git", "ls-files", "tests/golden"], cwd=ROOT, capture_output=True, text=True, check=True)
     asked = ["git", "check-attr", "--stdin", "text"]
     told = subprocess.run(asked, cwd=ROOT, input=files.stdout, capture_output=True, text=True, check=True)
@@ -47,7 +47,7 @@ def test_git_changes_no_byte_of_the_golden_stores() -> None:
     assert values == {"unset"}
 
 
-def test_the_changelog_can_be_made_of_the_files_in_changes() -> None:
+def test_changelog_builds_from_change_fragments() -> None:
     command = [sys.executable, "-m", "towncrier", "build", "--draft", "--version", "9.9"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     listed = [path for path in (ROOT / "changes").iterdir() if path.name != "README.md"]
@@ -58,7 +58,7 @@ def test_the_changelog_can_be_made_of_the_files_in_changes() -> None:
         assert path.read_text().split("\n")[0] in done.stdout
 
 
-def test_what_pre_commit_runs_is_pinned() -> None:
+def test_pre_commit_hooks_are_pinned() -> None:
     text = (ROOT / ".pre-commit-config.yaml").read_text()
     for needs in re.findall(r"additional_dependencies: \[(.*)\]", text):
         assert re.fullmatch(r'"[\w-]+==[\d.]+"', needs), needs

@@ -20,7 +20,7 @@ from kit.pages_of_docs import Command, File, fences, steps
 from kit.users import user_python
 from kit.wheels import wheel_bytes, wheel_filename
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
 
 #: Names, versions and requirements of what the index offers.
 OFFERED: dict[str, dict[str, list[str]]] = {
@@ -33,13 +33,18 @@ OFFERED: dict[str, dict[str, list[str]]] = {
     "markupsafe": {"3.0.4": []},
     "werkzeug": {"2.3.8": ["markupsafe>=2.1.1"], "3.1.9": ["markupsafe>=2.1.1"]},
     "requests": {"2.34.2": ["urllib3>=1.26,<3"]},
-    "urllib3": {"2.8.0": []},
+    "urllib3": {"1.25.11": [], "1.26.20": [], "2.0.7": [], "2.8.0": []},
     "numpy": {"1.26.4": [], "2.4.1": []},
     "pandas": {"2.3.3": ["numpy>=1.26"], "3.0.1": ["numpy>=2"]},
     "scipy": {"1.17.0": ["numpy>=1.26"]},
     "torch": {"2.14.1": []},
     "ipykernel": {"7.1.0": []},
     "acme-tools": {"1.0": []},
+    # as on PyPI, where it matters to a conflict that is shown
+    "boto3": {"1.10.0": ["botocore>=1.13,<1.14"], "1.43.0": ["botocore>=1.43,<1.44"], "1.20.0": ["botocore>=1.23.0,<1.24.0"], "1.28.60": ["botocore>=1.31.60,<1.32.0"],
+              "1.28.62": ["botocore>=1.31.62,<1.32.0"], "1.29.7": ["botocore>=1.32.7,<1.33.0"]},
+    "botocore": {"1.13.0": [], "1.43.0": ["urllib3>=1.25.4,<3"], "1.23.0": ["urllib3<1.27,>=1.25.4"], "1.31.61": ["urllib3<1.27,>=1.25.4"],
+                 "1.31.62": ["urllib3<2.1,>=1.25.4"], "1.32.7": ["urllib3<2.1,>=1.25.4"]},
     "cowsay": {"6.1": []},
 }  # fmt: skip
 
@@ -64,6 +69,13 @@ def with_conda(here: Machine, index: IndexServer) -> None:
     del index
     here.write("/usr/local/bin/make-conda", f"#!{user_python()}\n{_MAKE_CONDA}", mode=0o755)
     assert here.shell("you").run(f"{_CONDA}\nexport -f conda").code == 0
+
+
+def with_requirements(here: Machine, index: IndexServer) -> None:
+    """Give the reader a file of requirements, and the system what the page takes for granted."""
+    del index
+    here.shell("you").run("mkdir shop && cd shop && echo flask > requirements.in")
+    here.shell().run("mkdir /etc/cw && groupadd science")
 
 
 def with_scratch(here: Machine, index: IndexServer) -> None:
@@ -111,21 +123,22 @@ for child in "${children[@]}"; do wait "$child" || exit; done
 
 
 SETTINGS: dict[str, Setting] = {
-    "guides/administration.md": Setting(people=("alice",)),
-    "guides/clusters.md": Setting(prepare=with_slurm),
-    "guides/conda.md": Setting(prepare=with_conda),
-    "guides/docker.md": Setting(reader="root"),
-    "guides/purge.md": Setting(prepare=with_scratch),
-    "guides/read-only.md": Setting(reader="root"),
-    "sharing.md": Setting(people=("alice", "bob")),
+    "README.md": Setting(prepare=with_requirements),
+    "docs/guides/administration.md": Setting(people=("alice",)),
+    "docs/guides/clusters.md": Setting(prepare=with_slurm),
+    "docs/guides/conda.md": Setting(prepare=with_conda),
+    "docs/guides/docker.md": Setting(reader="root"),
+    "docs/guides/purge.md": Setting(prepare=with_scratch),
+    "docs/guides/read-only.md": Setting(reader="root"),
+    "docs/sharing.md": Setting(people=("alice", "bob")),
 }
 
 
 def pages() -> list[str]:
     """Return the pages that have something to type; `test_install_page.py` has that one to itself."""
     return [
-        str(page.relative_to(DOCS))
-        for page in sorted(DOCS.rglob("*.md"))
+        str(page.relative_to(ROOT))
+        for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
         if page.name != "install.md" and any(language == "console" for _, language, _, _ in fences(page.read_text()))
     ]
 
@@ -229,7 +242,7 @@ def test_the_page_is_what_happens(page: str, index: IndexServer) -> None:
         setting.prepare(here, index)
         reader = Reader(page, here, index, setting.reader)
         try:
-            for step in steps((DOCS / page).read_text()):
+            for step in steps((ROOT / page).read_text()):
                 reader.do(step)
         finally:
             reader.close()

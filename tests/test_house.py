@@ -19,7 +19,7 @@ GUESTS = {"python/probe.py", "install/compile_worker.py", "build/hook_server.py"
 SPAWNERS = {"process.py", "copies.py"}
 PRINTERS = {"cli/console.py"}
 # ctypes costs 4 ms, and serves file systems without hard links alone
-LATE_IMPORTERS = {"session.py", "fs/_linux.py"}
+LATE_IMPORTERS = {"fs/_linux.py", *(f"session/{path.name}" for path in (SOURCE / "session").glob("*.py"))}
 DISK_CALLS = {
     "mkdir", "makedirs", "rename", "renames", "replace", "link", "symlink", "unlink", "remove", "rmdir", "removedirs", "chmod",
     "fchmod", "chown", "fchown", "lchown", "truncate", "ftruncate", "utime", "mkfifo", "mknod",
@@ -117,6 +117,73 @@ def test_only_the_disk_room_changes_the_disk() -> None:
     assert breaches(law, exempt=GUESTS) == {}
 
 
+# What an environment carries, and what is looked for on the way up: its names. Only `fs.found` opens these.
+FOUND_NAMES = {
+    ".cw", ".venv", ".python-version", "pyvenv.cfg", "cw.toml", "uv.toml", "journal", "history", "snapshots", "lock", "unsettled-",
+}  # fmt: skip
+# Where a file with such a name in its text opens another one by path: what the user named, or what cw itself has just made.
+OPENED_BY_NAME = {
+    "settings.py": {"_named"},  # --config-file
+    "build/builder.py": {"_content"},  # what a build has made
+}
+
+
+def opening_functions(tree: ast.AST) -> set[str]:
+    """Return the functions that open a file or directory by its path, or read one through `pathlib`."""
+    found = set()
+
+    def look(node: ast.AST, function: str) -> None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            function = node.name
+        if isinstance(node, ast.Call):
+            called = node.func
+            if isinstance(called, ast.Name) and called.id == "open":
+                found.add(function)
+            if isinstance(called, ast.Attribute):
+                of = called.value.id if isinstance(called.value, ast.Name) else ""
+                if (called.attr == "open" and of in {"os", "io"}) or called.attr == "read_bytes":
+                    found.add(function)
+        for child in ast.iter_child_nodes(node):
+            look(child, function)
+
+    look(tree, "")
+    return found
+
+
+def names_in_text(tree: ast.AST) -> set[str]:
+    """Return the parts of paths in the string constants of a file, docstrings left out."""
+    docstrings = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    texts = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
+    ]
+    return {part for text in texts if " " not in text for part in text.split("/")}
+
+
+def discovers_by_path(file: SourceFile) -> set[str]:
+    if file.path.startswith("fs/") or not names_in_text(file.tree) & FOUND_NAMES:
+        return set()
+    return opening_functions(file.tree) - OPENED_BY_NAME.get(file.path, set())
+
+
+def test_discovered_files_are_opened_by_found_alone() -> None:
+    """State, configuration on the way up and environments may be another user's: `fs.found` asks for the owner."""
+    assert breaches(discovers_by_path, exempt=GUESTS) == {}
+
+
+def test_found_law_detects_an_opened_file() -> None:
+    for call in ("open(path)", "os.open(path, 0)", "Path(path).read_bytes()"):
+        tree = ast.parse(f'def bad(root):\n    """Read .venv."""\n    path = f"{{root}}/.cw/x"\n    return {call}\n')
+        assert opening_functions(tree) == {"bad"}
+        assert names_in_text(tree) & FOUND_NAMES == {".cw"}
+    tree = ast.parse('def good():\n    """Look at .venv"""\n    return self.open()\n')
+    assert opening_functions(tree) == set()
+    assert not names_in_text(tree) & FOUND_NAMES
+
+
 def test_only_process_spawns() -> None:
     def law(file: SourceFile) -> list[str]:
         return sorted((file.os_calls & SPAWN_CALLS) | (file.imports & {"subprocess", "multiprocessing", "pty"}))
@@ -135,6 +202,20 @@ def test_only_the_console_prints() -> None:
 
 def test_only_the_session_imports_late() -> None:
     assert breaches(late_imports, exempt=GUESTS | LATE_IMPORTERS) == {}
+
+
+def test_no_file_imports_itself_through_others() -> None:
+    """Imports for the type checker count: two files that need each other's types are one file, or one of them keeps a Protocol."""
+    names = {f"commonwheel.{file.path[:-3].replace('/', '.')}".removesuffix(".__init__"): file for file in files()}
+    waiting: dict[str, set[str]] = {}
+    for name, file in names.items():
+        froms = [node for node in ast.walk(file.tree) if isinstance(node, ast.ImportFrom)]
+        found = {one for node in froms for alias in node.names for one in (node.module, f"{node.module}.{alias.name}")}
+        waiting[name] = {one for one in found if one is not None and one in names} - {name}
+    while free := {name for name, needed in waiting.items() if not needed & waiting.keys()}:
+        for name in free:
+            del waiting[name]
+    assert not waiting
 
 
 def test_package_init_files_are_empty() -> None:
@@ -188,6 +269,8 @@ TESTED_BY = {
     "fs/_darwin.py": "fs/test_platforms.py",
     "fs/_linux.py": "fs/test_platforms.py",
     "fs/_windows.py": "fs/test_platforms.py",
+    "fs/start.py": "crowd/test_way_up.py",
+    "install/state.py": "crowd/test_planted.py",
     "net/encoding.py": "net/test_client.py",
     "store/imaging.py": "store/test_images.py",
 }
@@ -316,7 +399,14 @@ def test_warm_command_loads_few_rooms(furnished: tuple[Path, dict[str, str]], wo
     loaded = {name for name in loaded_by(*words.split(), cwd=base, env=env) if name.startswith("commonwheel.")}
     assert {name.split(".")[1] for name in loaded} <= rooms
     # help is for those who ask for it; what was satisfied the last time is not read again
-    unread = {"cli.help", "commands.asking", "commands.satisfied", "commands.install", "road.resolving", "store.store"}
+    unread = {
+        "cli.help",
+        "commands.gather",
+        "commands.install_satisfied",
+        "commands.install",
+        "road.resolving",
+        "store.store",
+    }
     assert not loaded & {f"commonwheel.{name}" for name in unread}
 
 

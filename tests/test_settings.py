@@ -2,12 +2,13 @@
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from commonwheel.settings import OPTIONS, PERSONAL, ConfigError, Settings
+from kit.finder import Finder
 
 
 @pytest.fixture
@@ -22,24 +23,6 @@ def write(home: Path, name: str, text: str) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return str(path)
-
-
-class Finder:
-    """Open every file; remember what was warned of, and who was trusted when a project's file was opened."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-        self.trusted: tuple[str, ...] = ()
-
-    def project(self, path: str, trusted: "Sequence[str]", matters: object) -> bytes | None:
-        self.trusted = tuple(trusted)
-        return self.own(path)
-
-    def own(self, path: str) -> bytes | None:
-        return Path(path).read_bytes() if Path(path).is_file() else None
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
 
 
 def settings(

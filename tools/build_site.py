@@ -17,8 +17,17 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
+#: Pages at the root of the repository, and their names on the site.
+ROOT_PAGES = {
+    "CHANGELOG.md": "changelog.md",
+    "CODE_OF_CONDUCT.md": "conduct.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "vulnerabilities.md",
+}
+FORGE = "https://github.com/commonwheel/commonwheel/blob/main/"
 #: What a browser loads by itself, by element: the attribute that names it.
 LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)\s]+)\)")
 #: The theme asks another host for this script when a page is opened from the disk; `offline_search` takes its place.
 FOREIGN_SHIM = re.compile(r'<script src="https://[^"]*iframe-worker[^"]*"[^>]*></script>')
 
@@ -34,7 +43,24 @@ def stage(place: Path) -> None:
     lines = ["# Decisions", "", "One page for each: the context, the choice and its price.", ""]
     lines += [f"- [{title}]({name})" for name, title in titles]
     (place / "docs" / "decisions" / "index.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    shutil.copy(ROOT / "CHANGELOG.md", place / "docs" / "changelog.md")
+    for name, new in ROOT_PAGES.items():
+        if (ROOT / name).is_file():
+            text = (ROOT / name).read_text(encoding="utf-8")
+            (place / "docs" / new).write_text(LINK.sub(moved, text), encoding="utf-8")
+    for page in (place / "docs").glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        for name, new in ROOT_PAGES.items():
+            text = text.replace(f"](../{name}", f"]({new}")
+        page.write_text(text, encoding="utf-8")
+
+
+def moved(link: re.Match[str]) -> str:
+    """Return a link of a page at the root as it has to be in `docs/`: to a page there, or to the file on the forge."""
+    target = link[1]
+    page, mark, heading = target.partition("#")
+    if target.startswith("docs/"):
+        return f"]({target.removeprefix('docs/')})"
+    return f"]({ROOT_PAGES[page]}{mark}{heading})" if page in ROOT_PAGES else f"]({FORGE}{target})"
 
 
 def build(place: Path) -> int:

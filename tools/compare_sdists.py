@@ -111,7 +111,7 @@ def differences(found: "dict[str, dict[str, str]]") -> "list[str]":
 
 
 def explained(line: str) -> bool:
-    """Say whether a difference is known and meant (docs/sources.md)."""
+    """Return whether a difference is known and intended (docs/sources.md)."""
     path = line.partition(": ")[0]
     # pip's own way to write the scripts of entry points; uv and cw write the same
     return path.startswith("bin/")

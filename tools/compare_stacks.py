@@ -239,7 +239,7 @@ def row(stack: str, version: str, name: str, packages: int, same: bool) -> str:
 
 
 def is_empty(tool: Tool) -> bool:
-    """Say whether nothing is left in an environment that everything was uninstalled from."""
+    """Return whether nothing is left in an environment after everything was uninstalled."""
     site = os.path.join(tool.directory, "one", "lib")
     left = [
         name
@@ -270,7 +270,7 @@ def pins(text: str) -> "list[Requirement]":
 
 
 def alike(one: str, other: str) -> bool:
-    """Say whether two universal compilations have the same pins wherever one looks; markers may be written in several ways."""
+    """Return whether two universal compilations have the same pins in every environment; their markers may be written differently."""
     pythons = [f"3.{minor}" for minor in range(11, 16)]
     systems = [
         {"sys_platform": name, "os_name": kind, "platform_system": system}

@@ -21,7 +21,7 @@ numpy
 
 
 def step(text: str) -> None:
-    """Say what comes next."""
+    """Print what comes next."""
     print(f"\n== {text}", flush=True)
 
 

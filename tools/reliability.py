@@ -105,7 +105,7 @@ class Ground:
         return self.run(self.argv(environment, *words, mode=mode), user)
 
     def state(self, environment: str) -> str:
-        """Say what an environment holds of `demo`: what is listed, and whether its files are whole."""
+        """Return what an environment has of `demo`, in words: what is listed, and whether its files are complete."""
         site = next(Path(environment).glob("lib/python*/site-packages"))
         listed = sorted(
             path.name.removesuffix(".dist-info").partition("-")[2] for path in site.glob("demo-*.dist-info")
@@ -151,7 +151,7 @@ def read_only(ground: Ground) -> str:
 
 
 def edited(ground: Ground) -> str:
-    """Somebody edits a file of his environment; then another environment is made."""
+    """A user edits a file of an environment; then another environment is made."""
     first, second = ground.environment("first"), ground.environment("second")
     ground.install(first, "demo")
     path = next(Path(first).glob("lib/python*/site-packages/demo/__init__.py"))
@@ -237,7 +237,7 @@ def killed(ground: Ground) -> str:
             command.send_signal(signal.SIGKILL)
             command.wait()
             if ground.tool == "cw":
-                # the next command begins by mending; it is asked for what is there already
+                # the next command begins with the recovery; it is asked for what is there already
                 ground.run(
                     [
                         ground.python,
@@ -269,17 +269,17 @@ def killed(ground: Ground) -> str:
 
 
 def hash_not_looked_at(ground: Ground) -> str:
-    """A requirements file demands a hash, and the environment holds that version, from another file."""
+    """A requirements file has a hash, and the environment has that version, from another file."""
     environment = ground.environment("v")
     ground.install(environment, "demo==1.0", mode="copy")
     lines = f"{ground.place}/pins.txt"
     Path(lines).write_text(f"demo==1.0 --hash=sha256:{'0' * 64}\n")
     done = ground.install(environment, "-r", lines, mode="copy")
-    return "exit 0, the hash is not looked at" if done.returncode == 0 else f"refused, exit {done.returncode}"
+    return "exit 0, hash not checked" if done.returncode == 0 else f"refused, exit {done.returncode}"
 
 
 def works(done: subprocess.CompletedProcess[str], state: str) -> str:
-    """Say how a command ended and what is there."""
+    """Return how a command ended and what is there, in words."""
     if done.returncode == 0:
         return "works" if state.endswith("whole") else f"exit 0, but: {state}"
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip() and "WARNING" not in line]
@@ -294,7 +294,7 @@ CASES: tuple[tuple[str, Case], ...] = (
     ("the disk is full during an upgrade", full_disk),
     ("a wheel with a wrong hash in its RECORD", wrong_record),
     ("killed in the middle of an upgrade", killed),
-    ("a hash in a requirements file, the environment seems to satisfy the line", hash_not_looked_at),
+    ("a hash in a requirements file; the installed version seems to satisfy the line", hash_not_looked_at),
 )
 
 
@@ -345,7 +345,7 @@ def main() -> int:
     page = [
         "# Reliability",
         "",
-        f"Written by `make reliability` on {time.strftime('%Y-%m-%d')}: each row drives the same case with each tool, on packages made for it.",
+        f"Written by `make reliability` on {time.strftime('%Y-%m-%d')}: each row runs the same case with each tool, on packages made for it.",
         "",
         f"| case | cw | uv {versions['uv']} | pip {versions['pip']} |",
         "|---|---|---|---|",
@@ -353,14 +353,14 @@ def main() -> int:
         "",
         "## Every step of every change",
         "",
-        "`make crash` lets each step of a transaction on the disk fail, kills the process there, and cuts the power there; after the next",
-        "command the environment must be exactly old or exactly new, by content, modes and listing. What it counted:",
+        "`make crash` makes each step of a transaction on the disk fail, kills the process there, and cuts the power there. After the next",
+        "command the environment must be exactly the old one or exactly the new one, by content, modes and listing. It counted:",
         "",
         "```",
         *crash_counts(),
         "```",
         "",
-        "What is shared, damaged, planted and crowded is in `tests/crowd/`: real users, mounts, namespaces, and a file system that fails on demand.",
+        "Cases of shared, damaged and planted files and of many processes are in `tests/crowd/`: real users, mounts, namespaces, and a file system that fails on demand.",
     ]
     (ROOT / "docs" / "reliability.md").write_text("\n".join(page) + "\n")
     return 0

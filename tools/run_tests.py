@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# Bytecode matters to several tests (and to their speed); test processes must not inherit somebody's environment.
+# Bytecode matters to several tests (and to their speed); test processes must not inherit the environment of a developer.
 DROPPED = ("PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "PYTHONPATH")
 HALVES = (
     ("not alone", ("-n", str(os.cpu_count() or 2), "--dist", "loadfile")),

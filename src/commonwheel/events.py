@@ -6,7 +6,7 @@ Any thread may call a reporter.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Final, Protocol
 
     class Reporter(Protocol):
         """Receive what happens: notes, and tasks that begin, advance and end."""
@@ -45,3 +45,21 @@ class Silence:
 
     def end(self, task: int) -> None:
         """Ignore an end."""
+
+
+class CountingReporter:
+    """Pass everything on to another reporter, and count the warnings."""
+
+    __slots__ = ("_reporter", "advance", "begin", "end", "warnings")
+
+    def __init__(self, reporter: "Reporter") -> None:
+        self._reporter: Final = reporter
+        self.warnings = 0
+        self.begin: Final = reporter.begin
+        self.advance: Final = reporter.advance
+        self.end: Final = reporter.end
+
+    def note(self, level: str, message: str) -> None:
+        """Pass a remark on."""
+        self.warnings += level == "warning"
+        self._reporter.note(level, message)

@@ -450,7 +450,7 @@ class Settings:
         pip_interface: bool = False,
         finder: "Finder | None" = None,
     ) -> None:
-        self._finder = finder or _Nothing()
+        self.finder = finder or _Nothing()
         self.environ: Final = environ
         self.cwd: Final = cwd
         self._given = given
@@ -518,6 +518,12 @@ class Settings:
             self._files = self._read_files()
         return self._files
 
+    def at(self, directory: str, finder: "Finder") -> "Settings":
+        """Return the settings as they are for a command that starts in another directory."""
+        return Settings(
+            self._given, self.environ, directory, self._read_toml, pip_interface=self._pip_interface, finder=finder
+        )
+
     def lay_over(self, path: str, tools: "Mapping[str, object]") -> None:
         """Let the `[tool]` tables of a script count before configuration files; `path` names it."""
         inner: list[tuple[str, dict[str, object], bool]] = []
@@ -575,7 +581,7 @@ class Settings:
             return []
         outer: list[tuple[str, dict[str, object], bool]] = []
         for path in outer_files(self.environ):
-            data = self._finder.own(path)
+            data = self.finder.own(path)
             if data is not None:
                 outer += self._tables(path, self._parsed(path, data))
         # whom the user trusts has to be known before a file of a project is opened
@@ -584,7 +590,7 @@ class Settings:
         names = [str(name) for name in trusted] if isinstance(trusted, (list, tuple)) else []
         inner: list[tuple[str, dict[str, object], bool]] = []
         present = project_files(
-            self.cwd, lambda path: self._finder.project(path, names, lambda data: _speaks(path, data))
+            self.cwd, lambda path: self.finder.project(path, names, lambda data: _speaks(path, data))
         )
         silenced = any(path.endswith("uv.toml") for path, _ in present)
         for path, data in present:
@@ -599,7 +605,7 @@ class Settings:
             option = OPTIONS[key]
             name = option.from_uv if is_uv else option.config
             if name and content.pop(name, None) is not None:
-                self._finder.warn(
+                self.finder.warn(
                     f"`{name}` in `{path}` is ignored: a project does not decide that (set it in the user's cw.toml, with a variable, "
                     f"or pass `{option.flags[0]}`)"
                 )

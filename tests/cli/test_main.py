@@ -151,7 +151,7 @@ def test_command_aliases(cw: Cw) -> None:
 def test_internal_error_is_reported_as_a_bug(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
     from commonwheel.commands import cache
 
-    def broken(session: object, parsed: object) -> None:
+    def broken(session: object) -> None:
         raise ZeroDivisionError("of all things")
 
     monkeypatch.setattr(cache, "directory", broken)
@@ -164,7 +164,7 @@ def test_internal_error_is_reported_as_a_bug(cw: Cw, monkeypatch: pytest.MonkeyP
 def test_interruption_has_its_own_status(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:
     from commonwheel.commands import cache
 
-    def interrupted(session: object, parsed: object) -> None:
+    def interrupted(session: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cache, "directory", interrupted)

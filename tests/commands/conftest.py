@@ -27,3 +27,14 @@ def stocked(cw):
     make_wheel(wheels, "color", "1.0", {"color.py": ""})
     cw("venv", "v").ok()
     return cw
+
+
+@pytest.fixture
+def filled(stocked):
+    """An application on an old library, and something that wants a newer one."""
+    make_wheel(
+        stocked.path("wheels"), "report-tool", "0.5", {"report.py": ""}, requires=["lib<3,>=1.5", "app"],
+        headers=["Summary: Tells things.", "Author: A. N. Other", "License-Expression: MIT"],
+    )  # fmt: skip
+    stocked("pip", "install", "-p", "v", "app==1.0", "lib==1.0", "color").ok()
+    return stocked

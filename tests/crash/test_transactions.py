@@ -265,7 +265,7 @@ def test_power_cut_loses_unsynced_data(room: str, mode: str, change: str, monkey
             assert world.recover().damaged == (), label
         assert world.outcome() in {"old", "new"}, label
         world.restore()
-    print(f"{mode} {change}: {steps} power cuts, {mended} mended")
+    print(f"{mode} {change}: {steps} power cuts, {mended} repaired")
     # INSTALLER and RECORD are written in every mode, so some data is always there to be lost
     assert mended > 0
 

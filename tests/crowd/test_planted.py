@@ -1,7 +1,7 @@
 """What a user plants in an environment, for others to come by: a journal, links in the place of state, records.
 
-The villain owns a directory into which others install with `--target`, or is a member of a group that may write there. Whoever
-comes, root most of all, must not move a file for him, nor write where his links lead.
+A hostile user owns a directory into which others install with `--target`, or is a member of a group that may write there. Those
+others, root most of all, must not move a file for this user, nor write where planted links lead.
 """
 
 import os
@@ -17,7 +17,7 @@ from kit.users import user_python
 
 pytestmark = [pytest.mark.root, pytest.mark.alone]
 
-# What the villain runs: a journal as cw writes it, with the intents that he wants
+# What the hostile user runs: a journal as cw writes it, with chosen intents
 FORGE = """
 import os, sys
 from commonwheel.fs import disk, facts
@@ -83,7 +83,7 @@ def forge(here: Commons, target: str, *intents: str, by: str = "mallory") -> str
     ["set-aside|STOLEN|SECRET", "bring-in|SECRET|STOLEN", "set-aside|SECRET|WORK/new/0"],
     ids=["put", "take", "back"],
 )
-def test_a_planted_journal_moves_nothing(
+def test_planted_journal_moves_nothing(
     offered: Commons, target: str, secret: Path, verb: tuple[str, ...], intent: str
 ) -> None:
     stolen = os.path.join(offered["mallory"].home, f"stolen-{os.urandom(3).hex()}")
@@ -103,9 +103,7 @@ def test_a_planted_journal_moves_nothing(
         assert f"--trust {offered['mallory'].name}" in ran.err
 
 
-def test_a_journal_of_one_who_is_trusted_moves_what_is_in_the_environment_and_nothing_else(
-    offered: Commons, target: str, secret: Path
-) -> None:
+def test_trusted_journal_moves_only_inside_the_environment(offered: Commons, target: str, secret: Path) -> None:
     trusting = ("--trust", offered["mallory"].name)
     install = words(offered, VERBS[0], target)
     work = forge(offered, target, f"bring-in|WORK/new/1|{target}/../thing", f"set-aside|{secret}|WORK/old/0")
@@ -121,9 +119,7 @@ def test_a_journal_of_one_who_is_trusted_moves_what_is_in_the_environment_and_no
     assert Path(target, "thing.old").read_text() == "planted"
 
 
-def test_the_other_side_of_a_move_is_the_work_directory_or_a_temporary_name_beside(
-    offered: Commons, target: str
-) -> None:
+def test_moves_end_in_the_work_directory_or_a_temporary_name(offered: Commons, target: str) -> None:
     install = [*words(offered, VERBS[0], target), "--trust", offered["mallory"].name]
     Path(target, "kept").write_text("x")
     for other in (f"{target}/kept", f"{target}/demo/.tmp-x", "WORK/../../kept", f"{target}/.cw/.tmp-x/new/0"):
@@ -133,7 +129,7 @@ def test_the_other_side_of_a_move_is_the_work_directory_or_a_temporary_name_besi
     assert Path(target, "kept").read_text() == "x"
 
 
-def test_a_link_in_an_environment_leads_no_move_out_of_it(offered: Commons, target: str, secret: Path) -> None:
+def test_symlink_leads_no_move_out_of_the_environment(offered: Commons, target: str, secret: Path) -> None:
     install = [*words(offered, VERBS[0], target), "--trust", offered["mallory"].name]
     os.symlink(secret.parent, f"{target}/inner")
     forge(offered, target, f"bring-in|WORK/new/1|{target}/inner/shadow")
@@ -141,7 +137,7 @@ def test_a_link_in_an_environment_leads_no_move_out_of_it(offered: Commons, targ
     assert secret.read_text() == "root's own\n"
 
 
-def test_a_member_of_a_group_obeys_no_journal_of_another(offered: Commons) -> None:
+def test_group_member_follows_no_foreign_journal(offered: Commons) -> None:
     here = offered
     shared = here.directory(f"shared-{os.urandom(3).hex()}")
     os.chown(shared, 0, here.group)
@@ -157,9 +153,7 @@ def test_a_member_of_a_group_obeys_no_journal_of_another(offered: Commons) -> No
     assert not os.path.lexists(stolen)
 
 
-def test_a_journal_in_a_work_directory_of_root_under_the_state_of_another_does_not_count(
-    offered: Commons, target: str
-) -> None:
+def test_root_work_directory_in_foreign_state_is_ignored(offered: Commons, target: str) -> None:
     work = forge(offered, target, f"set-aside|{target}/thing.old|WORK/new/0")
     for path in (work, f"{work}/journal"):
         os.chown(path, 0, 0)
@@ -168,7 +162,7 @@ def test_a_journal_in_a_work_directory_of_root_under_the_state_of_another_does_n
     assert not os.path.lexists(f"{target}/thing.old")
 
 
-def test_ones_own_journal_still_counts_in_ones_own_environment(offered: Commons, target: str) -> None:
+def test_own_journal_in_own_environment_counts(offered: Commons, target: str) -> None:
     forge(offered, target, f"set-aside|{target}/thing.old|WORK/new/0")
     ran = offered.at("mallory")(*words(offered, VERBS[0], target)).ok()
     assert "undid" in ran.err
@@ -176,9 +170,7 @@ def test_ones_own_journal_still_counts_in_ones_own_environment(offered: Commons,
 
 
 @pytest.mark.parametrize("name", ["pipe", "hole", "link"])
-def test_a_journal_that_is_no_file_hangs_and_moves_nothing(
-    offered: Commons, target: str, secret: Path, name: str
-) -> None:
+def test_special_file_as_journal_moves_nothing(offered: Commons, target: str, secret: Path, name: str) -> None:
     work = forge(offered, target, f"set-aside|{target}/thing.old|WORK/new/0")
     os.unlink(f"{work}/journal")
     if name == "pipe":
@@ -198,7 +190,7 @@ def test_a_journal_that_is_no_file_hangs_and_moves_nothing(
 
 @pytest.mark.parametrize("verb", VERBS, ids=ids)
 @pytest.mark.parametrize("name", [".cw", ".cw/history"])
-def test_a_linked_state_directory_is_not_followed(
+def test_symlinked_state_directory_is_not_followed(
     offered: Commons, target: str, secret: Path, verb: tuple[str, ...], name: str
 ) -> None:
     place = secret.parent
@@ -219,7 +211,7 @@ def test_a_linked_state_directory_is_not_followed(
         assert f"{target}/.cw" in ran.failed(2).err
 
 
-def test_a_linked_directory_of_snapshots_is_not_followed(offered: Commons, target: str, secret: Path) -> None:
+def test_symlinked_snapshots_directory_is_not_followed(offered: Commons, target: str, secret: Path) -> None:
     os.symlink(secret.parent, f"{target}/.cw/snapshots")
     around = snapshot(str(secret.parent))
     code = (
@@ -231,7 +223,7 @@ def test_a_linked_directory_of_snapshots_is_not_followed(offered: Commons, targe
     assert snapshot(str(secret.parent)) == around
 
 
-def test_a_pipe_in_the_place_of_state_hangs_nothing(offered: Commons, target: str) -> None:
+def test_named_pipe_as_state_does_not_block(offered: Commons, target: str) -> None:
     for name in ("lock", "history", ""):
         path = f"{target}/.cw/{name}".rstrip("/")
         shutil.rmtree(path, ignore_errors=True)
@@ -244,7 +236,7 @@ def test_a_pipe_in_the_place_of_state_hangs_nothing(offered: Commons, target: st
 @pytest.mark.parametrize(
     "path", [".cw/history/000001", ".cw/.tmp-host-1-0/journal", ".CW/lock", "wrapped-1.0.data/data/.cw/history/000001"]
 )
-def test_a_wheel_that_brings_state_is_refused(offered: Commons, path: str) -> None:
+def test_wheel_with_state_files_is_refused(offered: Commons, path: str) -> None:
     here = offered
     here.offer("wrapped", "1.0", {"wrapped.py": "", path: "commonwheel-history\t1\n"})
     target = os.path.join(here["bob"].home, f"target-{os.urandom(3).hex()}")
@@ -254,8 +246,8 @@ def test_a_wheel_that_brings_state_is_refused(offered: Commons, path: str) -> No
     assert not os.path.exists(os.path.join(target, ".cw", "history", "000001"))
 
 
-def test_a_record_of_a_stranger_answers_no_hash(offered: Commons) -> None:
-    """A member of a group records what he likes; whoever asks for hashes gets the wheel itself."""
+def test_foreign_record_satisfies_no_hash(offered: Commons) -> None:
+    """A member of a group records any hash; an install with hashes gets the wheel itself."""
     here = offered
     shared = here.directory(f"records-{os.urandom(3).hex()}")
     os.chown(shared, 0, here.group)

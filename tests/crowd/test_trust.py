@@ -1,7 +1,7 @@
-"""Whom a store makes others trust: nobody whom they do not trust anyway.
+"""Which users a store makes others trust: none whom they do not trust anyway.
 
-mallory is in a group of alice's, as all users of a machine often are; he owns directories in which others keep stores; he is let in by an
-access list; he runs as a number without a name. Each time he changes a file of an entry to one of the same size and time, which nothing but
+mallory is in a group of alice's, as all users of a machine often are, or owns directories in which others keep stores, or has access by an
+access list, or runs as a number without a name. Each time mallory changes a file of an entry to one of the same size and time, which only
 a hash would find.
 """
 
@@ -112,9 +112,7 @@ def promoted(club: Commons, place: str, how: str) -> str:
 
 @pytest.mark.parametrize("how", ["its group", "its own word"])
 @pytest.mark.parametrize("verb", ["install", "sync", "target"])
-def test_a_stranger_does_not_become_a_member_of_my_group_by_his_own_store(
-    club: Commons, place: str, how: str, verb: str
-) -> None:
+def test_own_group_store_gives_no_membership(club: Commons, place: str, how: str, verb: str) -> None:
     store = promoted(club, place, how)
     alice, environment = club.at("alice"), os.path.join(place, "v")
     club.environment("alice", environment)
@@ -134,7 +132,7 @@ def test_a_stranger_does_not_become_a_member_of_my_group_by_his_own_store(
     assert f"CW_TRUST=@{run('getent', 'group', str(club.group)).partition(':')[0]}" in said
 
 
-def test_index_pages_of_a_store_that_promoted_itself_are_not_used(club: Commons, place: str) -> None:
+def test_pages_of_a_self_promoted_store_are_not_used(club: Commons, place: str) -> None:
     store = promoted(club, place, "its group")
     alice, environment = club.at("alice"), os.path.join(place, "v")
     club.environment("alice", environment)
@@ -142,11 +140,11 @@ def test_index_pages_of_a_store_that_promoted_itself_are_not_used(club: Commons,
     alice("pip", "install", "-p", environment, "demo", env=env).failed()
     for trust in (f"@{club.group}", store, club["mallory"].name):
         alice("pip", "install", "-p", environment, "--reinstall", "--trust", trust, "demo", env=env).ok()
-        # whoever trusts the store gets what is in it
+        # a user who trusts the store gets what is in it
         assert code(environment) == EVIL, trust
 
 
-def test_a_group_that_i_name_is_its_members_and_nobody_else(club: Commons, place: str) -> None:
+def test_named_group_trusts_exactly_its_members(club: Commons, place: str) -> None:
     """`@group` names users: a store that a stranger made in a directory with that group is not one of theirs."""
     alice = club.at("alice")
     with commons("eve") as elsewhere:
@@ -187,7 +185,7 @@ def ground_of(club: Commons, place: str, kind: str) -> str:
 
 @pytest.mark.parametrize("kind", ["his", "the group's", "his by an access list"])
 @pytest.mark.parametrize("name", ["alice", "root"])
-def test_nothing_leads_to_a_store_that_a_stranger_may_swap(club: Commons, place: str, kind: str, name: str) -> None:
+def test_store_that_another_user_can_swap_is_not_used(club: Commons, place: str, kind: str, name: str) -> None:
     ground = ground_of(club, place, kind)
     shell, store = club.at(name), os.path.join(ground, "store")
     os.mkdir(store)
@@ -224,7 +222,7 @@ def test_cache_init_names_the_directory_and_the_command(club: Commons, place: st
 
 
 @pytest.mark.parametrize("mode", LINKED)
-def test_a_cache_that_a_user_made_a_link_leads_root_nowhere(club: Commons, place: str, mode: str) -> None:
+def test_root_does_not_follow_a_cache_symlink_of_a_user(club: Commons, place: str, mode: str) -> None:
     """`sudo -E`: the home is another's, and so is the link in it."""
     mallory = club.at("mallory")
     real = os.path.join(place, "of root")
@@ -254,7 +252,7 @@ def test_a_cache_that_a_user_made_a_link_leads_root_nowhere(club: Commons, place
 
 @pytest.mark.parametrize("mode", [0o700, 0o755, 0o775, 0o2775, 0o1777, None])
 @pytest.mark.parametrize("verb", ["install", "venv"])
-def test_root_makes_no_store_in_the_home_of_a_user(club: Commons, place: str, mode: int | None, verb: str) -> None:
+def test_root_creates_no_store_in_the_home_of_a_user(club: Commons, place: str, mode: int | None, verb: str) -> None:
     """`sudo -E cw …` on a machine where the user has no store yet: root's directories would keep that user out."""
     home = os.path.join(place, "home")
     cache = os.path.join(home, ".cache", "cw")
@@ -290,9 +288,7 @@ print(layer.group, layer.trust.owner(int(sys.argv[2]), layer.group))
 
 
 @pytest.mark.parametrize("number", [65534, 54321])
-def test_a_number_without_a_name_is_a_member_only_where_nobody_else_could_be(
-    club: Commons, place: str, number: int
-) -> None:
+def test_unnamed_user_is_a_member_only_if_unambiguous(club: Commons, place: str, number: int) -> None:
     """65534 stands for every user whom a container or a file server does not show; 54321 for a container's own number."""
     store = club.share(os.path.join(place, "store"))
     alice = club.at("alice")
@@ -303,7 +299,7 @@ def test_a_number_without_a_name_is_a_member_only_where_nobody_else_could_be(
 
 
 @pytest.mark.parametrize("what", ["entry", "page"])
-def test_what_nobody_s_number_made_is_not_used(club: Commons, place: str, what: str) -> None:
+def test_files_of_the_overflow_user_are_not_used(club: Commons, place: str, what: str) -> None:
     store = club.share(os.path.join(place, "store"))
     fill(club.at("bob"), store, place)
     if what == "entry":
@@ -325,7 +321,7 @@ def test_what_nobody_s_number_made_is_not_used(club: Commons, place: str, what: 
 
 
 def inside(club: Commons, *words: str, **env: str) -> tuple[int, str]:
-    """Run cw as alice in a namespace that shows her alone, as root; return its status and all that it wrote."""
+    """Run cw as alice in a namespace that shows alice alone, as root; return its status and all that it wrote."""
     from kit.users import user_python
 
     known = {"CW_DEFAULT_INDEX": club.index.url, "PIP_CONFIG_FILE": os.devnull, "CW_NO_PROGRESS": "1"}
@@ -345,7 +341,7 @@ def layer(club: Commons) -> str:
     return path
 
 
-def test_a_layer_of_root_s_can_be_trusted_from_a_namespace_that_shows_no_root(club: Commons, layer: str) -> None:
+def test_root_layer_can_be_trusted_from_a_namespace_without_root(club: Commons, layer: str) -> None:
     home = club["alice"].home
     environment, config = os.path.join(home, "inner"), os.path.join(home, "cw.toml")
     env = {"CW_LAYERS": layer, "CW_CACHE_DIR": os.path.join(home, "inner cache"), "CW_CONFIG_FILE": config}
@@ -373,16 +369,14 @@ def test_a_layer_of_root_s_can_be_trusted_from_a_namespace_that_shows_no_root(cl
     assert status == 0, said
     assert os.path.islink(os.path.join(site_of(environment), "demo"))
     assert os.readlink(os.path.join(site_of(environment), "demo")).startswith(f"{layer}/v1/entries/")
-    # her own cache is as good as ever
+    # alice's own cache is as good as ever
     words = ("pip", "install", "-p", environment, "--link-mode", "hardlink!", "--reinstall", "demo")
     status, said = inside(club, *words, **{**env, "CW_LAYERS": ""})
     assert status == 0, said
 
 
 @pytest.mark.parametrize("kind", ["a store that is not named", "entries of a stranger", "a directory of a stranger"])
-def test_not_every_user_whom_a_namespace_does_not_show_is_trusted(
-    club: Commons, layer: str, place: str, kind: str
-) -> None:
+def test_users_hidden_by_a_namespace_are_not_all_trusted(club: Commons, layer: str, place: str, kind: str) -> None:
     mallory, home = club.at("mallory"), club["alice"].home
     environment = os.path.join(home, f"inner {kind}")
     club.environment("alice", environment)

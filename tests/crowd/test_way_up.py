@@ -56,7 +56,7 @@ def place(here: Commons, request: pytest.FixtureRequest) -> Place:
         ("pyproject.toml", '[tool.cw]\nindex-url = "http://evil.example/"'),
     ],
 )
-def test_configuration_of_a_stranger_is_passed_over_with_one_warning(place: Place, name: str, text: str) -> None:
+def test_foreign_configuration_is_ignored_with_one_warning(place: Place, name: str, text: str) -> None:
     path = place.plant(name, text)
     ran = place("config", "index-url").ok()
     assert "evil" not in ran.out
@@ -69,7 +69,7 @@ def test_configuration_of_a_stranger_is_passed_over_with_one_warning(place: Plac
     assert "evil" in place("config", "index-url", CW_TRUST=place.name).ok().out
 
 
-def test_a_broken_file_of_a_stranger_breaks_nothing_and_one_that_says_nothing_is_not_spoken_of(place: Place) -> None:
+def test_broken_or_empty_foreign_file_is_ignored(place: Place) -> None:
     place.plant("pyproject.toml", "[project]\nname = 'x'\n")
     assert place("config").ok().warnings == []
     place.plant("cw.toml", "[[[[")
@@ -78,7 +78,7 @@ def test_a_broken_file_of_a_stranger_breaks_nothing_and_one_that_says_nothing_is
 
 @pytest.mark.parametrize("command", COMMANDS, ids=join)
 @pytest.mark.parametrize("name", ["cw.toml", "uv.toml", "pyproject.toml", ".python-version", ".venv", "pyvenv.cfg"])
-def test_a_pipe_hangs_nothing(here: Commons, command: tuple[str, ...], name: str) -> None:
+def test_named_pipe_does_not_block(here: Commons, command: tuple[str, ...], name: str) -> None:
     place = Place(here, "root")
     os.mkfifo(os.path.join(place.above, name))
     os.mkfifo(os.path.join(place.work, name))
@@ -87,7 +87,7 @@ def test_a_pipe_hangs_nothing(here: Commons, command: tuple[str, ...], name: str
 
 
 @pytest.mark.parametrize("text", ["3.99\n", "evil\n"])
-def test_the_version_that_a_stranger_wants_is_not_wanted(place: Place, text: str) -> None:
+def test_foreign_python_version_file_is_ignored(place: Place, text: str) -> None:
     path = place.plant(".python-version", text)
     ran = place("venv", "fresh").ok()
     assert f"`{path}`" in ran.err
@@ -96,7 +96,7 @@ def test_the_version_that_a_stranger_wants_is_not_wanted(place: Place, text: str
     os.unlink(own)
 
 
-def test_the_interpreter_of_a_stranger_is_never_run(place: Place) -> None:
+def test_foreign_interpreter_is_never_run(place: Place) -> None:
     """By each way in which an environment is found: a directory, a link, a file that names one, an environment around."""
     here = place.here
     marker = os.path.join(here["mallory"].home, f"ran-{os.urandom(3).hex()}")
@@ -141,7 +141,7 @@ def test_the_interpreter_of_a_stranger_is_never_run(place: Place) -> None:
     tried()
 
 
-def test_an_environment_that_the_user_names_is_the_users_word(place: Place) -> None:
+def test_environment_named_by_the_user_is_accepted(place: Place) -> None:
     here = place.here
     path = os.path.join(place.above, "named")
     here.at("mallory")("venv", "-p", user_python(), path).ok()
@@ -153,7 +153,7 @@ def test_an_environment_that_the_user_names_is_the_users_word(place: Place) -> N
         assert ran.ok().warnings == []
 
 
-def test_ones_own_files_and_those_of_the_owner_of_the_directory_count(place: Place) -> None:
+def test_own_files_and_files_of_the_directory_owner_count(place: Place) -> None:
     here = place.here
     home = os.path.join(here["alice"].home, f"project-{os.urandom(3).hex()}")
     inner = os.path.join(home, "src", "inner")
@@ -166,7 +166,7 @@ def test_ones_own_files_and_those_of_the_owner_of_the_directory_count(place: Pla
     assert home in here.at(place.who)("pip", "list", "-v", cwd=inner).ok().err
 
 
-def test_a_link_of_ones_own_counts(place: Place) -> None:
+def test_own_symlink_counts(place: Place) -> None:
     here = place.here
     me = place.who
     real = place.plant("elsewhere.toml", 'index-url = "http://mine.example/"', by=me, where=place.work)
@@ -184,7 +184,7 @@ def test_a_link_of_ones_own_counts(place: Place) -> None:
     assert place("pip", "list").ok().warnings == []
 
 
-def test_a_link_of_ones_own_to_the_file_of_a_stranger_does_not_count(here: Commons) -> None:
+def test_own_symlink_to_a_foreign_file_is_ignored(here: Commons) -> None:
     place = Place(here, "root")
     os.symlink(place.plant("theirs.toml", 'index-url = "http://evil.example/"'), os.path.join(place.work, "cw.toml"))
     ran = place("config", "index-url").ok()
@@ -192,20 +192,20 @@ def test_a_link_of_ones_own_to_the_file_of_a_stranger_does_not_count(here: Commo
     assert place.name in ran.warnings[0]
 
 
-def test_a_project_directory_that_a_group_may_write_is_told_with_the_command_that_mends_it(here: Commons) -> None:
+def test_group_writable_project_is_reported_with_a_fix(here: Commons) -> None:
     place = Place(here, "bob")
     path = place.plant("cw.toml", 'index-url = "http://b.example/"', by="bob", where=place.work)
     os.chown(path, here["bob"].uid, here.group)
     os.chmod(path, 0o664)
     ran = place("config", "index-url").ok()
     assert "b.example" not in ran.out
-    assert f"chmod go-w {path}" in ran.warnings[0]
+    assert f"chmod go-w '{path}'" in ran.warnings[0]
 
 
 @pytest.mark.parametrize(
     "key", ["trust", "layers", "cache-dir", "allow-insecure-host", "no-verify-hashes", "no-verify-record"]
 )
-def test_a_project_of_ones_own_decides_nothing_personal(here: Commons, key: str) -> None:
+def test_own_project_decides_no_personal_settings(here: Commons, key: str) -> None:
     place = Place(here, "bob")
     value = "true" if key.startswith("no-") else '"/evil"' if key == "cache-dir" else '["evil"]'
     path = place.plant("cw.toml", f"{key} = {value}\n", by="bob", where=place.work)
@@ -216,7 +216,7 @@ def test_a_project_of_ones_own_decides_nothing_personal(here: Commons, key: str)
     assert f"`{key}` in `{path}` is ignored" in warning
 
 
-def test_the_configuration_of_another_home_is_not_roots(here: Commons) -> None:
+def test_configuration_in_another_home_does_not_apply_to_root(here: Commons) -> None:
     """What `sudo -E` leaves in HOME."""
     home = here["mallory"].home
     os.makedirs(f"{home}/.config/cw", exist_ok=True)

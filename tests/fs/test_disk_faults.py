@@ -10,6 +10,7 @@ import pytest
 
 from commonwheel.fs import disk, facts, journal
 from kit.faultfs import FaultFS, faults
+from kit.processes import until
 from kit.users import users
 
 pytestmark = pytest.mark.root
@@ -233,4 +234,4 @@ def test_live_holder_touches_a_lock_visible_to_others(faulty: FaultFS, monkeypat
         while faulty.count("utimens") < touches + 2:
             pass
         assert os.stat(path).st_mtime > 0
-    assert names(faulty) == []
+    assert until(lambda: names(faulty) == [])  # FUSE keeps a file that is still open under a hidden name

@@ -21,7 +21,7 @@ def test_facts_about_a_file(place: str) -> None:
     me = facts.user_name(os.geteuid())
     lines = facts.describe(path)
     assert lines[0].startswith(f"file     : {path}  mode 0640 owner {me}:")
-    assert lines[1].startswith(f"directory: {place}  mode 0777 owner {me}:")
+    assert lines[1].startswith(f"directory: {place}  mode 1777 owner {me}:")
     assert lines[2].startswith("mount    : /")
     assert lines[3].startswith(f"you      : {me} (uid {os.geteuid()}, groups ")
     assert lines[3].endswith(f" on {facts.host()}")

@@ -41,13 +41,13 @@ def give(path: Path, uid: int = STRANGER) -> None:
     os.chown(path, uid, uid, follow_symlinks=False)
 
 
-def test_a_file_of_mine_is_read(here: Path) -> None:
+def test_own_file_is_read(here: Path) -> None:
     (here / "inner").mkdir()
     (here / "inner" / "file").write_bytes(b"x" * 3_000_000)
     assert read(here / "inner" / "file", here) == b"x" * 3_000_000
 
 
-def test_nothing_there_is_none(here: Path) -> None:
+def test_missing_file_is_none(here: Path) -> None:
     (here / "file").write_text("x")
     assert read(here / "missing", here) is None
     assert read(here / "no" / "missing", here) is None
@@ -56,7 +56,7 @@ def test_nothing_there_is_none(here: Path) -> None:
     assert found.entry(str(here / "missing"), Trust(), base=str(here)) is None
 
 
-def test_a_file_of_a_stranger_is_refused_with_its_owner_and_what_to_type(here: Path) -> None:
+def test_foreign_file_is_refused_with_owner_and_hint(here: Path) -> None:
     (here / "file").write_text("x")
     give(here / "file")
     answer = refused(here / "file", here)
@@ -66,7 +66,7 @@ def test_a_file_of_a_stranger_is_refused_with_its_owner_and_what_to_type(here: P
     assert read(here / "file", here, trust=Trust([str(STRANGER)])) == b"x"
 
 
-def test_a_file_that_others_may_write_is_refused(here: Path) -> None:
+def test_file_writable_by_others_is_refused(here: Path) -> None:
     (here / "file").write_text("x")
     (here / "file").chmod(0o666)
     assert "everybody may change it" in refused(here / "file", here).reason
@@ -76,7 +76,7 @@ def test_a_file_that_others_may_write_is_refused(here: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o700])
-def test_a_directory_on_the_way_that_a_stranger_owns_refuses_what_lies_below(here: Path, mode: int) -> None:
+def test_foreign_parent_directory_refuses_its_content(here: Path, mode: int) -> None:
     (here / "his" / "mine").mkdir(parents=True)
     (here / "his" / "mine" / "file").write_text("x")
     (here / "his").chmod(mode)
@@ -86,7 +86,7 @@ def test_a_directory_on_the_way_that_a_stranger_owns_refuses_what_lies_below(her
     assert read(here / "his" / "mine" / "file", here / "his" / "mine") == b"x"
 
 
-def test_a_sticky_directory_keeps_names_and_an_open_one_does_not(here: Path) -> None:
+def test_sticky_directory_keeps_names_and_open_one_does_not(here: Path) -> None:
     (here / "open").mkdir()
     (here / "open" / "file").write_text("x")
     (here / "open").chmod(0o1777)
@@ -95,7 +95,7 @@ def test_a_sticky_directory_keeps_names_and_an_open_one_does_not(here: Path) -> 
     assert "everybody may change it" in refused(here / "open" / "file", here).reason
 
 
-def test_the_way_begins_at_the_root_without_a_base(here: Path) -> None:
+def test_without_base_the_path_starts_at_the_root(here: Path) -> None:
     (here / "his").mkdir()
     give(here / "his")
     (here / "his" / "file").write_text("x")
@@ -104,7 +104,7 @@ def test_the_way_begins_at_the_root_without_a_base(here: Path) -> None:
     assert "belongs to" in answer.reason
 
 
-def test_a_link_is_not_followed(here: Path) -> None:
+def test_symlink_is_not_followed(here: Path) -> None:
     (here / "file").write_text("x")
     (here / "link").symlink_to("file")
     (here / "tree").mkdir()
@@ -117,7 +117,7 @@ def test_a_link_is_not_followed(here: Path) -> None:
     assert "it is a link" in directory.reason
 
 
-def test_a_link_of_mine_counts_where_links_do_and_what_it_leads_to_is_asked(here: Path) -> None:
+def test_own_symlink_is_followed_where_allowed_and_checked(here: Path) -> None:
     (here / "tree").mkdir()
     (here / "tree" / "file").write_text("x")
     (here / "link").symlink_to("tree/file")
@@ -134,7 +134,7 @@ def test_a_link_of_mine_counts_where_links_do_and_what_it_leads_to_is_asked(here
     assert "tree` belongs to" in refused(here / "link", here, links=True).reason
 
 
-def test_what_would_block_or_is_no_file_is_refused_at_once(here: Path) -> None:
+def test_special_files_are_refused_without_blocking(here: Path) -> None:
     os.mkfifo(here / "pipe")
     (here / "tree").mkdir()
     with socket.socket(socket.AF_UNIX) as listener:
@@ -145,7 +145,7 @@ def test_what_would_block_or_is_no_file_is_refused_at_once(here: Path) -> None:
         refused(here / "socket", here)
 
 
-def test_a_file_is_read_up_to_a_limit(here: Path) -> None:
+def test_file_is_read_up_to_a_limit(here: Path) -> None:
     with (here / "hole").open("wb") as file:
         file.truncate(1 << 40)
     assert "bytes" in refused(here / "hole", here).reason
@@ -154,7 +154,7 @@ def test_a_file_is_read_up_to_a_limit(here: Path) -> None:
     assert isinstance(found.read(str(here / "file"), Trust(), base=str(here), limit=5), Refusal)
 
 
-def test_a_directory_is_opened_once_and_read_through_its_descriptor(here: Path) -> None:
+def test_directory_is_read_through_one_descriptor(here: Path) -> None:
     (here / "state" / "inner").mkdir(parents=True)
     (here / "state" / "file").write_text("x")
     (here / "state" / "link").symlink_to("file")
@@ -174,7 +174,7 @@ def test_a_directory_is_opened_once_and_read_through_its_descriptor(here: Path) 
         assert isinstance(directory.inner("file"), Refusal)
 
 
-def test_a_directory_of_a_stranger_is_opened_and_nothing_in_it_counts(here: Path) -> None:
+def test_foreign_directory_is_opened_and_its_content_refused(here: Path) -> None:
     (here / "state").mkdir()
     (here / "state" / "file").write_text("x")
     give(here / "state")
@@ -188,7 +188,7 @@ def test_a_directory_of_a_stranger_is_opened_and_nothing_in_it_counts(here: Path
         assert "state` belongs to" in answer.reason
 
 
-def test_an_entry_is_told_by_its_kind_and_refused_by_its_owner(here: Path) -> None:
+def test_entry_kind_is_known_and_foreign_owner_refused(here: Path) -> None:
     (here / "tree").mkdir()
     (here / "file").write_text("x")
     (here / "link").symlink_to("nowhere")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from commonwheel.cli import main
-from commonwheel.session import Session
+from commonwheel.session.session import Session, read_settings
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Cw:
     def session(self, command: str = "pip list", **given: Any) -> Iterator[Session]:
         """Open a session as a command of this user would have it; in the names of options `_` stands for `-`."""
         words = {name.replace("_", "-"): value for name, value in given.items()}
-        with _surroundings(self.environ, self.cwd), Session(words, command=command) as session:
+        with _surroundings(self.environ, self.cwd), Session(read_settings(words, command), command=command) as session:
             yield session
 
     def path(self, *parts: str) -> str:

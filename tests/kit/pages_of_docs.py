@@ -37,11 +37,11 @@ class Command:
 
     @property
     def fails(self) -> bool:
-        """Tell whether the page shows an error."""
+        """Return whether the page shows an error."""
         return any(line.startswith(("error:", "Error:")) for line in self.seen)
 
     def matches(self, output: str) -> bool:
-        """Tell whether some output is what the page promises."""
+        """Return whether an output is what the page promises."""
         pattern = "".join(map(_line_pattern, self.seen))
         return not self.seen or re.fullmatch(pattern, output if output.endswith("\n") else output + "\n") is not None
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # what most commands load: forked children have it at once
 _LOADED = (
     "commonwheel.cli", "commonwheel.cli.words", "commonwheel.cli.help", "commonwheel.cli.pip", "commonwheel.cli.changes",
-    "commonwheel.cli.watching", "commonwheel.cli.cache", "commonwheel.cli.environments", "commonwheel.session",
+    "commonwheel.cli.watching", "commonwheel.cli.cache", "commonwheel.cli.environments", "commonwheel.session.session",
     "commonwheel.commands.install", "commonwheel.commands.cache", "commonwheel.commands.venv", "commonwheel.road.material",
     "commonwheel.road.changing", "commonwheel.road.isolation", "commonwheel.road.indexes", "commonwheel.net.client", "commonwheel.net.objects",
     "commonwheel.index.catalogue", "commonwheel.index.registry", "commonwheel.index.links", "commonwheel.resolve.solver",

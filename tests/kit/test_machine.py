@@ -8,7 +8,7 @@ from kit.machine import machine
 pytestmark = [pytest.mark.root, pytest.mark.alone]
 
 
-def test_nothing_that_is_done_there_is_seen_here() -> None:
+def test_changes_are_invisible_outside() -> None:
     with machine("throwaway") as here:
         done = here.shell().run(
             "echo x > /etc/throwaway && mkdir /srv/throwaway && touch /tmp/throwaway && groupadd throwaway-2"
@@ -23,7 +23,7 @@ def test_nothing_that_is_done_there_is_seen_here() -> None:
         assert here.root not in mounts.read()
 
 
-def test_a_shell_keeps_directory_and_variables_and_tells_how_a_command_ended() -> None:
+def test_shell_keeps_directory_variables_and_exit_status() -> None:
     with machine() as here:
         shell = here.shell()
         shell.run("cd /srv; export NAME=value")
@@ -33,7 +33,7 @@ def test_a_shell_keeps_directory_and_variables_and_tells_how_a_command_ended() -
             shell.run("sleep 5", timeout=0.05)
 
 
-def test_a_machine_stands_on_another_and_leaves_it_alone() -> None:
+def test_layered_machine_leaves_its_base_unchanged() -> None:
     with machine() as lower:
         lower.write("/opt/from-below", "1")
         with machine(lower=lower.root) as upper:

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 COUNTS = ROOT / "tests" / "words.toml"
 LONGEST_NAME = 60
 
-#: A pattern of whole words, and what to write instead.
+#: A pattern of whole words, and what to write instead. A word that is alone in backticks is a name of the code.
 WORDS = {
     r"whoever|whomever": "name them: the user, the caller, another process",
     r"somebody(?: else)?": "another user, another process",
@@ -49,7 +49,9 @@ WORDS = {
     r"whilst": "while",
     r"artefacts?": "artifact",
 }
-_ANY = re.compile("|".join(f"(?P<w{at}>\\b(?:{pattern})\\b)" for at, pattern in enumerate(WORDS)), re.IGNORECASE)
+_ANY = re.compile(
+    "|".join(f"(?P<w{at}>(?<!`)\\b(?:{pattern})\\b(?!`))" for at, pattern in enumerate(WORDS)), re.IGNORECASE
+)
 _ADVICE = list(WORDS.values())
 #: How a docstring must not open: it is imperative, about what the code does.
 _OPENING = re.compile(r"(?:Say|Tell)\b")

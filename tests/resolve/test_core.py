@@ -7,10 +7,10 @@ from packaging.specifiers import SpecifierSet
 
 from commonwheel.model import Requirement, Target
 from commonwheel.resolve.core import Fact, _Court, _fact, _Facts, _group, essence, leaves
-from commonwheel.resolve.incompatibility import Asked, Barred, Incompatibility, Needs, Tied
 from commonwheel.resolve.inputs import Inputs
+from commonwheel.resolve.packages import Asked, Barred, Incompatibility, Needs, Package, Tied
 from commonwheel.resolve.provider import CatalogueProvider
-from commonwheel.resolve.solver import Package, Solver, Unsatisfiable
+from commonwheel.resolve.solver import Solver, Unsatisfiable
 from commonwheel.resolve.universe import ABSENT, Universe, positions
 from kit.fake_catalogue import LINUX, requirement
 from resolve.instances import Instance

@@ -2,8 +2,8 @@
 
 import pytest
 
+from commonwheel.resolve.packages import Project
 from commonwheel.resolve.phrases import _ranges, _shown
-from commonwheel.resolve.solver import Project
 from commonwheel.resolve.universe import Universe
 
 TEN = Universe("a", tuple(f"1.{i}" for i in range(10)))

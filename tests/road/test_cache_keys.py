@@ -6,29 +6,16 @@ from typing import Any
 
 import pytest
 
-from commonwheel.road import cache_keys, recall
+from commonwheel.road import cache_keys
 from commonwheel.road.cache_keys import BadCacheKeys
-from commonwheel.specs import pyproject
+from commonwheel.road.recall import Recall
 from kit.sdists import commit, git, repository, write_tree
 
 
-class Parts:
-    """As much of a session as cache keys need."""
-
-    def __init__(self, **environ: str) -> None:
-        self.environ = environ
-
-    def project(self, path: str) -> pyproject.Project:
-        return pyproject.read(Path(path).read_text(), path)
-
-    def made_of(self, path: str) -> str:
-        parts: Any = self
-        return cache_keys.made_of(parts, path)
-
-
 def made_of(root: Path, **environ: str) -> str:
-    parts: Any = Parts(**environ)
-    return recall.made_of(parts, str(root))
+    unused: Any = None
+    known = Recall(unused, unused, unused, lambda path: cache_keys.made_of(path, environ))
+    return known.made_of(str(root))
 
 
 def touch(path: Path) -> None:

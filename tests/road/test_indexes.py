@@ -11,6 +11,7 @@ from commonwheel.model import Origin, SafeUrl
 from commonwheel.road.indexes import InvalidIndex, collect
 from commonwheel.settings import Settings
 from commonwheel.specs.requirements_txt import Option
+from kit.finder import Finder
 
 A, B, C, PIP, BUILT_IN = (f"https://{name}.example/simple" for name in ("a", "b", "c", "pip", "built-in"))
 
@@ -33,7 +34,11 @@ class Asking:
         with open(f"{tmp_path}/cw.toml", "w", encoding="utf-8") as stream:
             stream.write(config)
         self.settings = Settings(
-            given or {}, {"HOME": "/nowhere", **(environ or {})}, self.cwd, lambda text, _: tomllib.loads(text)
+            given or {},
+            {"HOME": "/nowhere", **(environ or {})},
+            self.cwd,
+            lambda text, _: tomllib.loads(text),
+            finder=Finder(),
         )
         self.file_options = options
         self.pip = pip or PipConfiguration()
@@ -46,11 +51,11 @@ class Asking:
 
 
 def urls(asking: Asking) -> list[str]:
-    return [index.url.secret for index in collect(asking)[0]]
+    return [index.url.secret for index in collect(asking).indexes]
 
 
 def links(asking: Asking) -> list[str]:
-    return [index.url.secret for index in collect(asking)[1]]
+    return [index.url.secret for index in collect(asking).links]
 
 
 def option(name: str, url: str) -> Option:
@@ -60,13 +65,13 @@ def option(name: str, url: str) -> Option:
 def test_default_index_of_pip_is_the_fallback(tmp_path: Path) -> None:
     asking = Asking(tmp_path)
     assert urls(asking) == [BUILT_IN]
-    assert collect(asking)[2] == {BUILT_IN: "the installed pip's default"}
+    assert collect(asking).origins == {BUILT_IN: "the installed pip's default"}
 
 
 def test_default_index_comes_last(tmp_path: Path) -> None:
     given = {"index": [A, f"inner={B}"], "extra-index-url": [C], "default-index": PIP}
     assert urls(Asking(tmp_path, given)) == [A, B, C, PIP]
-    assert [index.name for index in collect(Asking(tmp_path, given))[0]] == ["", "inner", "", ""]
+    assert [index.name for index in collect(Asking(tmp_path, given)).indexes] == ["", "inner", "", ""]
 
 
 def test_explicit_default_ignores_pip_configuration(tmp_path: Path) -> None:
@@ -80,14 +85,14 @@ def test_explicit_default_ignores_pip_configuration(tmp_path: Path) -> None:
 
 def test_local_indexes_of_pip_stand_beside_the_others_first(tmp_path: Path) -> None:
     pip = PipConfiguration(extra_index_urls=(SafeUrl(B), SafeUrl("file:///opt/simple")))
-    found = collect(Asking(tmp_path, {"index": [C]}, pip=pip))[0]
+    found = collect(Asking(tmp_path, {"index": [C]}, pip=pip)).indexes
     assert [(index.url.secret, index.beside) for index in found] == [
         ("file:///opt/simple", True), (C, False), (B, False), (BUILT_IN, False),
     ]  # fmt: skip
 
 
 def test_explicit_local_index_keeps_its_position(tmp_path: Path) -> None:
-    found = collect(Asking(tmp_path, {"index": [A, "file:///opt/simple"]}))[0]
+    found = collect(Asking(tmp_path, {"index": [A, "file:///opt/simple"]})).indexes
     assert [(index.url.secret, index.beside) for index in found] == [
         (A, False), ("file:///opt/simple", False), (BUILT_IN, False),
     ]  # fmt: skip
@@ -121,7 +126,7 @@ def test_options_of_requirements_files_count(tmp_path: Path) -> None:
     asking = Asking(tmp_path, options=options)
     assert urls(asking) == [A, BUILT_IN]
     assert links(asking) == ["https://links.example/all"]
-    assert collect(asking)[2][A] == "r.txt:3"
+    assert collect(asking).origins[A] == "r.txt:3"
     assert urls(Asking(tmp_path, options=(Option("no-index", "", Origin("r.txt", 1)),))) == []
 
 
@@ -145,7 +150,7 @@ def test_index_table_keys(tmp_path: Path) -> None:
         format = "flat"
         exclude-newer = false
     """
-    one, two, _ = collect(Asking(tmp_path, config=config))[0]
+    one, two, _ = collect(Asking(tmp_path, config=config)).indexes
     assert (one.name, one.explicit, one.ignored, one.cache_control, one.newest) == (
         "inner-one",
         True,
@@ -196,11 +201,12 @@ def test_index_with_login_is_private(
 ) -> None:
     if netrc:
         (tmp_path / ".netrc").write_text(netrc + "\n")
-    found, flat, _ = collect(Asking(tmp_path, given, environ=environ))
+    made = collect(Asking(tmp_path, given, environ=environ))
+    found, flat = made.indexes, made.links
     hosts = [index.url.bare.split("/")[2].split(":")[0].lower() for index in (*found, *flat) if index.private]
     assert sorted(hosts) == private
 
 
 def test_local_index_is_not_private_despite_netrc(tmp_path: Path) -> None:
     (tmp_path / ".netrc").write_text("default login me password secret\n")
-    assert not collect(Asking(tmp_path, {"default-index": str(tmp_path)}))[0][0].private
+    assert not collect(Asking(tmp_path, {"default-index": str(tmp_path)})).indexes[0].private

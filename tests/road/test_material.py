@@ -673,8 +673,8 @@ def test_builder_lock_does_not_deadlock_with_scratch(shop: Workshop) -> None:
     """One thread made the builder and wanted the scratch space, another made the git clones with that: both waited for ever."""
     shop("venv", "--clear", "v").ok()
     with shop.session("pip install", python="v") as session:
-        material, _ = session.material, session.store
-        with session._making:  # as a thread that creates a part holds it
+        material, _ = session.job().material, session.store
+        with session.lifetime.lock:  # as whoever makes what is made once has it
             waiting = threading.Thread(target=material._builder, daemon=True)
             waiting.start()
             waiting.join(0.2)

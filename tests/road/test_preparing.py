@@ -6,7 +6,7 @@ import pytest
 
 from commonwheel.model import Pin
 from commonwheel.road import preparing, resolving
-from commonwheel.session import Session
+from commonwheel.session.session import Session
 from commonwheel.specs.requirement import parse
 from kit.cli import Cw
 from kit.wheels import make_wheel, sha256_of
@@ -25,7 +25,7 @@ def cw(tmp_path: Path) -> Cw:
 def pins_of(session: Session, *names: str) -> tuple[Pin, ...]:
     environment = session.environment(mutating=True)
     question = resolving.Question([parse(name) for name in names], session.target(environment))
-    return resolving.with_files(resolving.answer(session, question))
+    return resolving.with_files(resolving.answer(session.job(), question))
 
 
 def test_only_missing_packages_are_prepared(cw: Cw) -> None:
@@ -33,14 +33,14 @@ def test_only_missing_packages_are_prepared(cw: Cw) -> None:
     told: list[int] = []
     with cw.session("pip install", python="v") as session:
         pins = pins_of(session, "one", "two")
-        found, missing = preparing.at_hand(session, pins)
+        found, missing = preparing.at_hand(session.job(), pins)
         assert (set(found), [pin.name for pin in missing]) == ({"one"}, ["two"])
-        entries = preparing.entries(session, pins, told.append)
+        entries = preparing.entries(session.job(), pins, told.append)
         assert {name: entry.digest for name, entry in entries.items()} == {
             name: sha256_of(cw.path("wheels", f"{name}-1.0-py3-none-any.whl")) for name in ("one", "two")
         }
         assert told == [1]
-        assert preparing.entries(session, pins, told.append).keys() == entries.keys()
+        assert preparing.entries(session.job(), pins, told.append).keys() == entries.keys()
         assert told == [1]
 
 
@@ -48,5 +48,5 @@ def test_read_only_store_error_lists_all_missing_packages(cw: Cw) -> None:
     with cw.session("pip install", python="v", read_only_cache=True) as session:
         pins = pins_of(session, "one", "two")
         with pytest.raises(preparing.NotInStore) as caught:
-            preparing.entries(session, pins)
+            preparing.entries(session.job(), pins)
     assert caught.value.context == ("one==1.0", "two==1.0")

@@ -41,7 +41,7 @@ def resolved(cw: Cw, *lines: str, given: dict[str, object] | None = None, **fiel
     """Return an answer to a question of one environment; with files."""
     with cw.session("pip install", python="v", **(given or {})) as session:
         environment = session.environment(mutating=True)
-        answered = answer(session, Question(asked(*lines, base=cw.cwd), session.target(environment), **fields))
+        answered = answer(session.job(), Question(asked(*lines, base=cw.cwd), session.target(environment), **fields))
         return {pin.name: pin for pin in with_files(answered)}
 
 
@@ -101,7 +101,7 @@ def test_md5_alone_is_no_hash(cw: Cw) -> None:
         environment = session.environment(mutating=True)
         question = Question([with_hashes("lib==1.0", ("md5", "0" * 32))], session.target(environment), hashed=True)
         with pytest.raises(HashesMissing, match="hash mode"):
-            answer(session, question)
+            answer(session.job(), question)
 
 
 def test_dependencies_need_hashes_too(cw: Cw) -> None:
@@ -110,7 +110,7 @@ def test_dependencies_need_hashes_too(cw: Cw) -> None:
         question = Question(
             [with_hashes("app==1.0", ("sha256", sha256(cw, "app-1.0")))], session.target(environment), hashed=True
         )
-        pins = with_files(answer(session, question))
+        pins = with_files(answer(session.job(), question))
     with pytest.raises(Unhashed) as caught:
         demanded(pins, hashed=True)
     assert "lib==2.0" in caught.value.context[0]
@@ -124,7 +124,7 @@ def test_file_with_the_required_hash_is_chosen(cw: Cw) -> None:
         question = Question(
             [with_hashes("lib==1.0", ("sha256", sha256(cw, "lib-1.0")))], session.target(environment), hashed=True
         )
-        (pin,) = with_files(answer(session, question))
+        (pin,) = with_files(answer(session.job(), question))
     assert pin.candidate is not None
     assert pin.candidate.filename == "lib-1.0-py3-none-any.whl"
 
@@ -152,7 +152,7 @@ def test_index_remarks_reach_the_user(cw: Cw) -> None:
         cw.write("cw.toml", f'index-url = "{index.url}"\n')
         with cw.session("pip install", python="v") as session:
             environment = session.environment(mutating=True)
-            answered = answer(session, Question(asked("old==1.0"), session.target(environment)))
+            answered = answer(session.job(), Question(asked("old==1.0"), session.target(environment)))
             heard = Heard()
             with_files(answered, ["old"], heard)
             with_files(answered, [], heard)

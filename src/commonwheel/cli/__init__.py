@@ -1,10 +1,12 @@
 """The command line: one table from words to functions.
 
-A row is four strings: where the arguments are declared, which function of `commands` does the work (of several each in
-turn, until one has a value), what shows it, and one line of help. Nothing is imported before the words are known, so `--version` and `help` load next to
-nothing, and a command loads only its own modules. `load` is the one place outside `session.py` that imports late.
+A row is four strings: where the arguments are declared, which function of `commands` does the work, what shows its value, and one
+line of help. Of several functions each is called in turn until one has a value; what one found out is handed on to the next.
+Nothing is imported before the words are known, so `--version` and `help` load next to nothing, and a command loads only its own
+modules. `load` is the one place outside `session/` that imports late.
 
-A command is a function `(session, parsed) -> value`; a shower is a function `(console, value, settings) -> exit status`.
+A command is a function `(session, parsed) -> value`, or `(session) -> value` where it takes no words; a shower is a function
+`(console, value, settings) -> exit status`.
 """
 
 import _thread
@@ -22,12 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, NoReturn
 
+    from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
 
 COMMANDS = {
     "pip install": (
         "pip:INSTALL",
-        "unchanged:install beginning:install install:install",
+        "install_no_change:install install_fast_path:install install:install",
         "changes:show",
         "Install packages",
     ),
@@ -36,20 +39,20 @@ COMMANDS = {
     "pip compile": ("pip:COMPILE", "compile:compile_", "pip:show_text", "Resolve requirements to a file of pins"),
     "pip freeze": ("pip:FREEZE", "listing:freeze", "pip:show_lines", "List what is installed as requirements"),
     "pip list": ("pip:LIST", "listing:list_", "pip:show_list", "List what is installed"),
-    "pip show": ("pip:SHOW", "look:show", "pip:show_details", "Show what is known of installed packages"),
-    "pip tree": ("pip:TREE", "look:tree", "pip:show_tree", "Show installed packages as a tree"),
-    "pip check": ("pip:CHECK", "look:check", "pip:show_check", "Check that what is installed fits together"),
+    "pip show": ("pip:SHOW", "show:show", "pip:show_details", "Show what is known of installed packages"),
+    "pip tree": ("pip:TREE", "tree:tree", "pip:show_tree", "Show installed packages as a tree"),
+    "pip check": ("pip:CHECK", "check:check", "pip:show_check", "Check that what is installed fits together"),
     "pip download": ("pip:DOWNLOAD", "fetch:download", "pip:show_files", "Download packages and what they need"),
     "pip wheel": ("pip:WHEEL", "fetch:wheel", "pip:show_files", "Make wheels of packages and what they need"),
-    "pip hash": ("pip:HASH", "look:hash_", "pip:show_hashes", "Hash files for requirements files"),
-    "pip inspect": ("pip:INSPECT", "look:inspect", "pip:show_json", "Describe an environment as JSON"),
+    "pip hash": ("pip:HASH", "hash:hash_", "pip:show_hashes", "Hash files for requirements files"),
+    "pip inspect": ("pip:INSPECT", "inspect:inspect", "pip:show_json", "Describe an environment as JSON"),
     "pip index versions": (
         "pip:VERSIONS",
-        "fetch:versions",
+        "index_versions:versions",
         "pip:show_versions",
         "List the versions that an index offers",
     ),
-    "pip debug": ("pip:DEBUG", "look:debug", "pip:show_lines", "Show tags, markers and configuration"),
+    "pip debug": ("pip:DEBUG", "debug:debug", "pip:show_lines", "Show tags, markers and configuration"),
     "lock": ("project:LOCK", "lock:lock", "project:show_lock", "Write the lock of a project"),
     "sync": ("project:SYNC", "sync:sync", "project:show_sync", "Bring a project's environment to what its lock says"),
     "venv": ("environments:VENV", "venv:create", "environments:show_venv", "Create a virtual environment"),
@@ -91,8 +94,8 @@ COMMANDS = {
         "Tell what is wrong around stores and environments",
     ),
     "config": ("config:CONFIG", "config:config", "config:show", "Show every setting and where it came from"),
-    "python list": ("environments:PYTHON_LIST", "pythons:list_", "environments:show_pythons", "List interpreters"),
-    "python find": ("environments:PYTHON_FIND", "pythons:find", "pip:show_line", "Find an interpreter"),
+    "python list": ("environments:PYTHON_LIST", "python:list_", "environments:show_pythons", "List interpreters"),
+    "python find": ("environments:PYTHON_FIND", "python:find", "pip:show_line", "Find an interpreter"),
     "self version": ("config:VERSION", "config:version", "pip:show_line", "Print the version"),
     "generate-shell-completion": ("help:COMPLETION", "", "help:complete", "Write a completion script"),
     "help": ("help:HELP", "", "help:explain", "Explain a command"),
@@ -184,23 +187,36 @@ def _run(words: "list[str]", console: Console) -> int:
     shower = load(shower_name)
     if not function_name:
         return int(shower(console, parsed, COMMANDS))
-    session = load("session:Session", "")(parsed.given, command=name, words=words)
-    settings = session.settings
+    settings = load("session:read_settings", "session")(parsed.given, name)
     console.adjust(
         settings.count("quiet"),
         settings.count("verbose"),
         "never" if settings.flag("no-color") else settings.text("color") or "auto",
     )
-    with load("watching:Watcher")(console, settings, load) as watcher:
-        session.reporter = watcher
-        with session:
-            value = None
-            for one in function_name.split():
-                if value is None:
-                    value = load(one, "commands")(session, parsed)
-    for text in session.outputs:
-        console.raw(text)
+    with (
+        load("watching:Watcher")(console, settings, load) as watcher,
+        load("session:Session", "session")(settings, watcher, command=name, words=words) as session,
+    ):
+        value = _value(function_name.split(), session, parsed)
     return int(shower(console, value, settings))
+
+
+def _value(functions: "list[str]", session: "Session", parsed: "Parsed") -> "Any":
+    """Call the functions of a command: each but the last returns a value, or None and what the next one starts from."""
+    start: tuple[object, ...] = ()
+    *quick, last = functions
+    for one in quick:
+        value, found = _call(one, session, parsed, *start)
+        if value is not None:
+            return value
+        start = () if found is None else (found,)
+    return _call(last, session, parsed, *start)
+
+
+def _call(name: str, session: "Session", parsed: "Parsed", *start: object) -> "Any":
+    """Call one function of `commands`; of those that take no words, the session is all there is to say."""
+    function = load(name, "commands")
+    return function(session, parsed, *start) if function.__code__.co_argcount > 1 else function(session)
 
 
 def _wants_data(words: "list[str]") -> bool:

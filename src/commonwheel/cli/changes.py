@@ -5,7 +5,7 @@ from commonwheel.cli import load
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from commonwheel.cli.console import Console
-    from commonwheel.commands.changes import Changes
+    from commonwheel.commands.change_report import Changes
     from commonwheel.settings import Settings
 
 
@@ -14,6 +14,8 @@ _ACTIONS = {"added": "installed", "removed": "uninstalled", "reinstalled": "rein
 
 def show(console: "Console", value: "Changes", settings: "Settings") -> int:
     """Print what changed, on stderr as uv does, and as JSON on stdout if wanted; status 1 for a --check that finds something."""
+    if value.report:
+        console.raw(value.report)
     if settings.flag("json") or settings.text("format") == "json":
         load("as_json:show")(
             console,

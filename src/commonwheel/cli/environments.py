@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from commonwheel.cli.console import Console
-    from commonwheel.commands.pythons import Found
+    from commonwheel.commands.python import Found
     from commonwheel.commands.venv import Created
     from commonwheel.settings import Settings
 

@@ -8,9 +8,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from commonwheel.cli.console import Console
-    from commonwheel.commands.fetch import Fetched, Offered
+    from commonwheel.commands.check import Checked
+    from commonwheel.commands.fetch import Fetched
+    from commonwheel.commands.hash import FileHash
+    from commonwheel.commands.index_versions import Offered
     from commonwheel.commands.listing import Listed
-    from commonwheel.commands.look import Checked, Details, FileHash, Tree
+    from commonwheel.commands.show import Details
+    from commonwheel.commands.tree import Tree
     from commonwheel.settings import Settings
 
 WHERE = (

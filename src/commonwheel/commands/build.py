@@ -10,14 +10,15 @@ import os
 from commonwheel.build import archives, static
 from commonwheel.build.builder import Tree
 from commonwheel.build.static import NotAProject
-from commonwheel.commands import asking
+from commonwheel.commands import gather
 from commonwheel.commands.fetch import Fetched, save
 from commonwheel.fs import disk
 from commonwheel.specs import versions, wheel_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from commonwheel.session import Session
+    from commonwheel.session.job import Job
+    from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
 
 
@@ -30,63 +31,65 @@ def build(session: "Session", parsed: "Parsed") -> Fetched:
         os.path.join(session.cwd, os.path.expanduser(parsed.positional[0] if parsed.positional else "."))
     )
     target = session.target(session.environment(mutating=False))
-    session.build_constraints = asking.gather(session, (), (), lambda: target).build_constraints
+    job = session.job(gather.gather(session, (), (), lambda: target))
     if os.path.isfile(source):
-        made = [_wheel(session, _unpacked(session, source))]
+        made = [_wheel(job, _unpacked(job, source))]
         place = os.path.dirname(source)
     else:
-        made = _of_directory(session, source)
+        made = _of_directory(job, source)
         place = os.path.join(source, "dist")
     chosen = session.settings.text("out-dir")
     directory = place if chosen is None else os.path.join(session.cwd, chosen)
     if disk.make_directory(directory, parents=True) and chosen is None:
         disk.write(os.path.join(directory, ".gitignore"), b"*\n", replace=False)
-    return Fetched(tuple(save(session, path, os.path.join(directory, os.path.basename(path))) for path in made))
+    return Fetched(
+        tuple(save(session.reporter, path, os.path.join(directory, os.path.basename(path))) for path in made)
+    )
 
 
-def _of_directory(session: "Session", source: str) -> "list[str]":
+def _of_directory(job: "Job", source: str) -> "list[str]":
     """Return the paths, in scratch space, of what is wanted of a project directory."""
     if not os.path.isdir(source):
         raise NotAProject(f"there is no directory and no source distribution at `{source}`", hint="check the path")
-    wants_sdist, wants_wheel = session.settings.flag("sdist"), session.settings.flag("wheel")
+    wants_sdist, wants_wheel = job.settings.flag("sdist"), job.settings.flag("wheel")
     tree = Tree(source, source, guess=static.name_of(source), place=source)
-    _check_python(session, tree)
+    _check_python(job, tree)
     if wants_wheel and not wants_sdist:
-        return [_wheel(session, tree)]
-    sdist = _sdist(session, tree)
+        return [_wheel(job, tree)]
+    sdist = _sdist(job, tree)
     if wants_sdist and not wants_wheel:
         return [sdist]
-    return [sdist, _wheel(session, tree if wants_sdist else _unpacked(session, sdist))]
+    return [sdist, _wheel(job, tree if wants_sdist else _unpacked(job, sdist))]
 
 
-def _check_python(session: "Session", tree: Tree) -> None:
+def _check_python(job: "Job", tree: Tree) -> None:
     """Warn where the project says that it is not for this Python: its metadata may well be made all the same."""
-    found = session.builder.static_metadata(tree)
-    python = session.build_interpreter.markers.get("python_full_version", "")
+    found = job.builder.static_metadata(tree)
+    python = job.build_inputs.interpreter.markers.get("python_full_version", "")
     if found is not None and not versions.admits_python(found.requires_python, python):
-        session.reporter.note(
+        job.reporter.note(
             "warning", f"`{found.name}` requires Python {found.requires_python}, and is built with {python}"
         )
 
 
-def _sdist(session: "Session", tree: Tree) -> str:
-    session.reporter.note("info", "Building source distribution...")
-    return session.builder.sdist(tree, _scratch(session))
+def _sdist(job: "Job", tree: Tree) -> str:
+    job.reporter.note("info", "Building source distribution...")
+    return job.builder.sdist(tree, _scratch(job))
 
 
-def _wheel(session: "Session", tree: Tree) -> str:
-    session.reporter.note("info", f"Building wheel{' from source distribution' if tree.archived else ''}...")
-    return session.builder.wheel(tree, _scratch(session))
+def _wheel(job: "Job", tree: Tree) -> str:
+    job.reporter.note("info", f"Building wheel{' from source distribution' if tree.archived else ''}...")
+    return job.builder.wheel(tree, _scratch(job))
 
 
-def _unpacked(session: "Session", path: str) -> Tree:
+def _unpacked(job: "Job", path: str) -> Tree:
     """Return the tree in a source distribution, which must be the one that its file name says."""
     filename = os.path.basename(path)
-    tree = archives.unpack(path, _scratch(session))
+    tree = archives.unpack(path, _scratch(job))
     name = static.name_of(tree)
     version = (wheel_file.parse_sdist_filename(filename, name) if name else None) or ""
     return Tree(tree, filename, name if version else "", version, archived=True, guess=name, place=path)
 
 
-def _scratch(session: "Session") -> str:
-    return disk.staging(session.material.scratch)
+def _scratch(job: "Job") -> str:
+    return disk.staging(job.material.scratch)

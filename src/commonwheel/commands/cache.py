@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Final
 
-    from commonwheel.session import Session
+    from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
     from commonwheel.store.init import Check
     from commonwheel.store.survey import Held
@@ -76,12 +76,12 @@ class Verified(Value):
         self.repair: Final = repair
 
 
-def directory(session: "Session", parsed: "Parsed") -> str:
+def directory(session: "Session") -> str:
     """Return the personal store; it need not exist."""
     return session.store_directory
 
 
-def size(session: "Session", parsed: "Parsed") -> "tuple[LayerSize, ...]":
+def size(session: "Session") -> "tuple[LayerSize, ...]":
     """Return how much every layer takes, by package."""
     return upkeep.size(session.store)
 
@@ -121,7 +121,7 @@ def clean(session: "Session", parsed: "Parsed") -> Cleared:
     return Cleared(removed, dry_run=dry)
 
 
-def prune(session: "Session", parsed: "Parsed") -> Cleared:
+def prune(session: "Session") -> Cleared:
     """Remove what nobody needs: what is meant by that, the options say (upkeep.prune).
 
     The limits of my configuration are for stores of my own; those of the command line for all that I may change.
@@ -192,12 +192,13 @@ def _fetched(session: "Session", verdict: "Verdict") -> "Verdict":
         return verdict
     digest = Digest("sha256", held.digest)
     try:
-        catalogue = session.catalogue(session.interpreter(session.settings.text("python")).target)
+        job = session.job()
+        catalogue = job.catalogue(session.environments.interpreter(session.settings.text("python")).target)
         offered = (one for one in catalogue.files(held.name, held.version) if digest in one.digests)
         pins = [Pin(held.name, held.version, one, digests=(digest,)) for one in offered]
         if not pins:
             return verdict
-        session.material.fetch(pins[:1])
+        job.material.fetch(pins[:1])
     except CommonwheelError as error:
         session.reporter.note("debug", f"{held.label} cannot be fetched again now: {error.message}")
         return verdict

@@ -3,11 +3,12 @@
 import os
 import time
 
-from commonwheel.commands import asking, words
+from commonwheel.commands import gather, summary_lines
 from commonwheel.errors import UsageError
 from commonwheel.fs import disk
 from commonwheel.model import Digest, PathSource, UrlSource, VcsSource
-from commonwheel.road import resolving
+from commonwheel.road import describing, resolving
+from commonwheel.session import documents
 from commonwheel.specs import file_url, requirements_txt, sources, wheel_file
 from commonwheel.specs.lock_name import is_lock_name
 from commonwheel.specs.names import normalize
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Final
 
-    from commonwheel.commands.asking import Asked
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.model import Candidate, Pin, Target
     from commonwheel.road.resolving import Answer
-    from commonwheel.session import Session
+    from commonwheel.session.job import Job
+    from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
 
 _WIDE = 88
@@ -31,10 +32,11 @@ _WIDE = 88
 class Compiled:
     """An answer with what its file needs: what was asked, and for whom it was resolved."""
 
-    def __init__(self, answered: "Answer", asked: "Asked", target: "Target") -> None:
+    def __init__(self, job: "Job", answered: "Answer", target: "Target") -> None:
         self._answered: Final = answered
+        self.job: Final = job
         self.resolution: Final = answered.resolution
-        self.asked: Final = asked
+        self.asked: Final = job.request
         self.target: Final = target
         #: under which markers each pin is needed, where that is to be written though it was resolved for one target
         self.markers: Mapping[str, str] = {}
@@ -63,7 +65,7 @@ def compile_(session: "Session", parsed: "Parsed") -> str:
             )
     started = time.perf_counter()
     compiled = _resolve(session, files)
-    session.reporter.note("info", words.done("Resolved", len(compiled.resolution.pins), started))
+    session.reporter.note("info", summary_lines.done("Resolved", len(compiled.resolution.pins), started))
     text = "".join(_lock_text(session, compiled) if style == "pylock.toml" else _text(session, compiled))
     output = settings.text("output-file")
     if output is not None:
@@ -90,16 +92,12 @@ def _format(session: "Session") -> str:
 
 
 def _resolve(session: "Session", files: "Sequence[str]") -> Compiled:
-    asked = asking.gather(session, (), files, lambda: _target(session))
-    session.file_options = asked.options
-    session.config_settings = asked.config_settings
-    session.build_constraints = asked.build_constraints
-    session.upgraded = asked.upgraded
-    if not (asked.overrides or asked.excludes):
-        session.expect(asked.requirements)
-    target = _target(session)
+    asked = gather.gather(session, (), files, lambda: _target(session))
+    job = session.job(asked)
+    meanwhile = None if asked.overrides or asked.excludes else lambda: job.expect(asked.requirements)
+    target = session.target(session.environment(mutating=False, meanwhile=meanwhile))
     question = resolving.Question(
-        session.with_trees(asked),
+        describing.expanded(job.sources, asked),
         target,
         constraints=asked.constraints,
         overrides=asked.overrides,
@@ -108,9 +106,9 @@ def _resolve(session: "Session", files: "Sequence[str]") -> Compiled:
         universal=session.settings.flag("universal"),
         requires_python=asked.requires_python,
     )
-    compiled = Compiled(resolving.answer(session, question), asked, target)
+    compiled = Compiled(job, resolving.answer(job, question), target)
     if session.settings.flag("no-strip-markers") and not question.universal:
-        compiled.markers = session.conditions(compiled.resolution.pins, question, compiled.catalogue)
+        compiled.markers = job.solving.conditions(compiled.resolution.pins, question, compiled.catalogue)
     return compiled
 
 
@@ -134,10 +132,13 @@ def _preferences(session: "Session") -> "dict[str, str | tuple[str, ...]]":
         return {}
     found: dict[str, tuple[str, ...]] = {}
     if output and output.endswith(".toml"):
-        pairs = [(name, version) for name, version in session.lock_versions(text, output).items() if version]
+        pairs = [
+            (name, version) for name, version in documents.lock_versions(text, output, session.cwd).items() if version
+        ]
     else:
+        texts = documents.Texts(lambda: session.job().network.client)
         old = requirements_txt.parse(
-            text, name=output or "-", base=session.cwd, read=session.read_text, environ=session.environ
+            text, name=output or "-", base=session.cwd, read=texts.read, environ=session.environ
         )
         pairs = [(one.name, pinned_version(one.specifier) or "") for one in old.requirements]
     for name, version in pairs:
@@ -153,7 +154,7 @@ def _text(session: "Session", compiled: Compiled) -> "Iterator[str]":
     """Yield the lines of a requirements file in uv's form."""
     settings = session.settings
     yield from _header(session)
-    yield from _options(session)
+    yield from _options(compiled)
     left_out = {normalize(name) for name in settings.many("no-emit-package")}
     # places without a name first, as uv has them
     for pin in sorted(compiled.resolution.pins, key=lambda pin: not isinstance(pin.source, PathSource)):
@@ -186,20 +187,19 @@ def _command(session: "Session") -> str:
             ("--upgrade-package=", "-P")
         ):
             kept.append(word)
-    return words.shell(["cw", *map(sources.mask, kept)])
+    return summary_lines.shell(["cw", *map(sources.mask, kept)])
 
 
-def _options(session: "Session") -> "Iterator[str]":
-    settings = session.settings
-    indexes, links = session.indexes
+def _options(compiled: Compiled) -> "Iterator[str]":
+    settings, network = compiled.job.settings, compiled.job.network
     lines = []
     if settings.flag("emit-index-url"):
-        named = [index for index in indexes if not index.explicit]
+        named = [index for index in network.indexes if not index.explicit]
         if named:
             lines.append(f"--index-url {named[-1].url.bare}")
             lines += [f"--extra-index-url {index.url.bare}" for index in named[:-1]]
     if settings.flag("emit-find-links"):
-        lines += [f"--find-links {file_url.to_path(place.url.secret) or place.url.bare}" for place in links]
+        lines += [f"--find-links {file_url.to_path(place.url.secret) or place.url.bare}" for place in network.links]
     if settings.flag("emit-build-options"):
         lines += [f"--no-binary {name}" for name in settings.many("no-binary")]
         lines += [f"--only-binary {name}" for name in settings.many("only-binary")]
@@ -215,7 +215,7 @@ def _pin_lines(session: "Session", compiled: Compiled, pin: "Pin") -> "Iterator[
     if marker:
         line += f" ; {marker}"
     if settings.flag("generate-hashes"):
-        hashes = _hashes(session, compiled, pin)
+        hashes = _hashes(compiled, pin)
         line += "".join(f" \\\n    --hash={digest}" for digest in hashes)
     notes = []
     if not settings.flag("no-annotate"):
@@ -275,7 +275,7 @@ def _path_text(session: "Session", compiled: Compiled, name: str, source: PathSo
     return f"-e {place}" if source.editable else place
 
 
-def _hashes(session: "Session", compiled: Compiled, pin: "Pin") -> "list[str]":
+def _hashes(compiled: Compiled, pin: "Pin") -> "list[str]":
     """Return the hashes of all files of a pin, those that the user demanded if he did; none for directories and repositories."""
     if pin.source is not None:
         known = getattr(pin.source, "digests", ()) or pin.digests
@@ -283,8 +283,7 @@ def _hashes(session: "Session", compiled: Compiled, pin: "Pin") -> "list[str]":
             isinstance(pin.source, PathSource) and os.path.isfile(pin.source.path)
         )
         if archive and not known:
-            path, _ = session.material.source_archive(pin)
-            return [f"sha256:{session.hash_file(path, 'sha256')}"]
+            return [f"sha256:{compiled.job.material.source_digest(pin)}"]
         return sorted(map(str, known))
     files = _files(compiled, pin)
     return sorted({str(digest) for file in files for digest in file.digests or (compiled.catalogue.digest(file),)})
@@ -361,12 +360,12 @@ def _lock_text(session: "Session", compiled: Compiled) -> "Iterator[str]":
             file if file.digests else file.replaced(digests=(compiled.catalogue.digest(file),)) for file in files
         )
         if pin.source is not None and not pin.digests:
-            pin = pin.replaced(digests=tuple(map(_digest, _hashes(session, compiled, pin))))
+            pin = pin.replaced(digests=tuple(map(_digest, _hashes(compiled, pin))))
         packages.append((pin, files))
     python = compiled.target.markers.get("python_version", "")
-    oldest = session.oldest_python(compiled.asked.requires_python) if universal else python
+    oldest = compiled.job.solving.oldest_python(compiled.asked.requires_python) if universal else python
     yield from _header(session)
-    yield session.lock_text(packages, base, f">={oldest}")
+    yield documents.lock_text(packages, base, f">={oldest}")
 
 
 def _digest(text: str) -> Digest:

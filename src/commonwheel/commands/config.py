@@ -1,14 +1,16 @@
 """Show every setting and where it came from."""
 
+from commonwheel import __version__
 from commonwheel.errors import UsageError
 from commonwheel.model import SafeUrl, Value
 from commonwheel.settings import OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Final
 
-    from commonwheel.session import Session
+    from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
 
 
@@ -39,13 +41,22 @@ def config(session: "Session", parsed: "Parsed") -> "list[Shown]":
         rows.append(Shown(key, _masked(setting.value), setting.source))
     rows = [row for row in rows if row.value is not None or settings.flag("all") or parsed.positional]
     if not parsed.positional:
-        rows += [Shown(key, _masked(value), source) for key, value, source in session.derived()]
+        rows += [Shown(key, _masked(value), source) for key, value, source in _derived(session)]
     return rows
 
 
-def version(session: "Session", parsed: "Parsed") -> str:
+def version(session: "Session") -> str:
     """Return the version of cw, with its name unless `--short`."""
-    return session.version if session.settings.flag("short") else f"cw {session.version}"
+    return __version__ if session.settings.flag("short") else f"cw {__version__}"
+
+
+def _derived(session: "Session") -> "Iterator[tuple[str, object, str]]":
+    """Yield what follows from the settings: the store, the layers, the indexes."""
+    yield "store", session.store_directory, session.settings.source("cache-dir")
+    found = session.job().network.configured
+    for place in (*found.indexes, *found.links):
+        kind = "index" if place in found.indexes else "find-links"
+        yield kind, place.url.shown, found.origins.get(place.url.shown, "default")
 
 
 def _masked(value: object) -> object:

@@ -7,11 +7,14 @@ import errno
 import os
 import sys
 
+from commonwheel import __version__
 from commonwheel.errors import CommonwheelError
-from commonwheel.fs import disk, facts, holder
+from commonwheel.fs import disk, facts, found, holder
 from commonwheel.install import history as histories
-from commonwheel.install import recovery
+from commonwheel.install import recovery, verify
+from commonwheel.install import state as states
 from commonwheel.model import Value
+from commonwheel.road.graph import problems
 from commonwheel.store import init as inits
 from commonwheel.store import layout, survey
 from commonwheel.store.policy import GROUP
@@ -23,9 +26,9 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.model import Environment
-    from commonwheel.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.session.session import Session
     from commonwheel.store.layers import Layer
+    from commonwheel.store.trust import Trust
 
 OK, NOTE, WRONG = "ok", "note", "wrong"
 _LOW_SPACE = 1 << 30
@@ -47,10 +50,10 @@ class Finding(Value):
         self.hint: Final = hint
 
 
-def doctor(session: "Session", parsed: "Parsed") -> "tuple[Finding, ...]":
+def doctor(session: "Session") -> "tuple[Finding, ...]":
     """Return everything that is known of the surroundings of cw, and what is wrong with them."""
     environment, trouble = _environment(session)
-    findings = [*_of_cw(session)]
+    findings = [*_of_cw()]
     if environment is None:
         findings.append(Finding("environment", NOTE, trouble, "cw venv"))
     else:
@@ -70,12 +73,12 @@ def _environment(session: "Session") -> "tuple[Environment | None, str]":
         return None, error.message
 
 
-def _of_cw(session: "Session") -> "Iterator[Finding]":
+def _of_cw() -> "Iterator[Finding]":
     python = ".".join(map(str, sys.version_info[:3]))
     groups = ", ".join(map(facts.group_name, facts.my_groups()))
     user = facts.my_user()
     who = f"as {facts.user_name(user)} (uid {user}, groups {groups}) on {facts.host()}"
-    yield Finding("cw", OK, f"version {session.version} with Python {python}, {who}")
+    yield Finding("cw", OK, f"version {__version__} with Python {python}, {who}")
 
 
 # --- the environment ------------------------------------------------------------------------------------------------
@@ -90,18 +93,27 @@ def _of_environment(session: "Session", environment: "Environment") -> "Iterator
         advice = facts.advice(f"{site}/.", errno.EACCES) or "make an environment of your own: cw venv"
         yield Finding(about, NOTE, f"you may not change it: {site}", advice)
     yield from _room(site, about, "delete something there, or make the environment elsewhere: cw venv")
-    yield from _state(histories.state_directory(environment), about)
+    yield from _state(histories.state_directory(environment), about, session.trust)
     yield from (
         Finding(about, WRONG, scar, "cw verify --fix, or cw env relocate after a move")
-        for scar in session.scars(environment)
+        for scar in verify.scars(environment)
     )
-    for problem in session.problems(environment):
+    for problem in problems(session.installed(environment), environment, session.target(environment)):
         yield Finding(about, WRONG, problem, "cw pip install what is missing, or cw pip check")
 
 
-def _state(state: str, about: str) -> "Iterator[Finding]":
+def _state(state: str, about: str, trust: "Trust") -> "Iterator[Finding]":
     """Tell what commands have left in an environment, and who is at work there."""
-    left = _listed(state)
+    try:
+        opened = states.opened(state, trust)
+    except states.ForeignState as error:
+        yield Finding(about, WRONG, f"{error.message}: {'; '.join(error.context)}", error.hint or "")
+        return
+    if opened is None:
+        return
+    with opened:
+        left = sorted(opened.names())
+        refusal = opened.refusal
     pending = [name for name in left if name.startswith(disk.TEMPORARY)]
     at_work = _holder(f"{state}/lock")
     if at_work:
@@ -109,6 +121,8 @@ def _state(state: str, about: str) -> "Iterator[Finding]":
     elif pending:
         how = "interrupted" if any(recovery.intents_of(f"{state}/{name}") for name in pending) else "left over"
         hint = "any cw command that changes this environment mends it first; `cw pip install` with nothing new does"
+        if refusal is not None:
+            hint = f"{refusal.hint}, since `{refusal.path}` is not yours"
         yield Finding(about, WRONG, f"{len(pending)} change(s) {how} in {state}", hint)
     boot = f"{_UNSETTLED}{facts.boot_id()}-"
     doubtful = [name for name in left if name.startswith(_UNSETTLED) and not name.startswith(boot)]
@@ -119,14 +133,11 @@ def _state(state: str, about: str) -> "Iterator[Finding]":
 
 def _holder(lock: str) -> str:
     """Return who holds a lock, "" for nobody: the file of one who was killed may still be there."""
-    try:
-        with open(lock, "rb") as file:
-            found = holder.parse(file.read(holder.LIMIT))
-    except OSError:
+    data = found.read(lock, found.ANYBODY, base=os.path.dirname(lock), limit=holder.LIMIT)
+    known = holder.parse(data) if isinstance(data, bytes) else None
+    if known is None or (known.boot == facts.boot_id() and not _runs(known.pid)):
         return ""
-    if found is None or (found.boot == facts.boot_id() and not _runs(found.pid)):
-        return ""
-    return str(found)
+    return str(known)
 
 
 def _runs(pid: int) -> bool:
@@ -323,7 +334,7 @@ def _trying_place(environment: "Environment") -> str:
     """Make a directory on the file system of the environment, "" if that cannot be done."""
     state = histories.state_directory(environment)
     for directory in (state, environment.paths["purelib"]):
-        if os.path.isdir(directory) and os.access(directory, os.W_OK):
+        if os.path.isdir(directory) and not os.path.islink(directory) and os.access(directory, os.W_OK):
             try:
                 return disk.staging(directory, 0o700)
             except disk.DiskError:

@@ -1,22 +1,24 @@
-"""`pip download`, `pip wheel` and `pip index versions`: get files, or learn of them, without installing anything."""
+"""`pip download` and `pip wheel`: get files without installing anything."""
 
 import os
 
-from commonwheel.commands import asking
+from commonwheel.commands import gather
+from commonwheel.commands.hash import hash_file
 from commonwheel.errors import UsageError
 from commonwheel.fs import disk
 from commonwheel.model import PathSource, Value
 from commonwheel.road import locks, resolving
 from commonwheel.specs import file_url
-from commonwheel.specs.names import normalize
 from commonwheel.specs.sources import file_is_wheel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
+    from commonwheel.events import Reporter
     from commonwheel.model import Pin
-    from commonwheel.session import Session
+    from commonwheel.session.job import Job
+    from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
 
 _PART = 1 << 20
@@ -31,58 +33,28 @@ class Fetched(Value):
         self.files: Final = files
 
 
-class Offered(Value):
-    """What the indexes offer of one project, newest first, for the target; `note` says why there may be nothing."""
-
-    __slots__ = ("installed", "latest", "name", "note", "versions")
-
-    def __init__(self, name: str, versions: "tuple[str, ...]", latest: str, installed: str, note: str) -> None:
-        self.name: Final = name
-        self.versions: Final = versions
-        self.latest: Final = latest
-        self.installed: Final = installed
-        self.note: Final = note
-
-
 def download(session: "Session", parsed: "Parsed") -> Fetched:
     """Save the files that an installation would use: wheels, and source distributions where there is no wheel."""
     directory = _directory(session, "dest")
-    saved = []
-    for pin in _pins(session, parsed):
+    job, saved = _job(session, parsed), []
+    for pin in _pins(session, job):
         if (
             (pin.candidate is None and isinstance(pin.source, PathSource) and os.path.isdir(pin.source.path))
             or (pin.candidate is not None and pin.candidate.kind == "wheel")
             or (pin.source and file_is_wheel(pin.source))
         ):
-            saved.append(_save_entry(session, pin, directory))
+            saved.append(_save_entry(job, pin, directory))
         else:
-            path, filename = session.material.source_archive(pin)
-            saved.append(save(session, path, os.path.join(directory, filename)))
+            path, filename = job.material.source_archive(pin)
+            saved.append(save(job.reporter, path, os.path.join(directory, filename)))
     return Fetched(tuple(saved))
 
 
 def wheel(session: "Session", parsed: "Parsed") -> Fetched:
     """Save a wheel of everything that an installation would use, building what comes as source."""
     directory = _directory(session, "wheel-dir")
-    return Fetched(tuple(_save_entry(session, pin, directory) for pin in _pins(session, parsed)))
-
-
-def versions(session: "Session", parsed: "Parsed") -> Offered:
-    """List the versions of one project that can be used here."""
-    name = normalize(parsed.positional[0])
-    environment = session.environment(mutating=False)
-    catalogue = session.catalogue(session.target(environment))
-    listing = catalogue.listing(name)
-    usable = ((1 << len(listing.versions)) - 1) << 1
-    for mask in listing.barred.values():
-        usable &= ~mask
-    usable &= ~listing.yanked
-    if not (session.settings.flag("pre") or session.settings.text("prerelease") == "allow"):
-        usable &= ~listing.prereleases
-    found = tuple(version for at, version in reversed(list(enumerate(listing.versions))) if usable >> (at + 1) & 1)
-    installed = next((one.version for one in session.installed(environment) if one.name == name), "")
-    catalogue.close()
-    return Offered(name, found, found[0] if found else "", installed, listing.note)
+    job = _job(session, parsed)
+    return Fetched(tuple(_save_entry(job, pin, directory) for pin in _pins(session, job)))
 
 
 def _directory(session: "Session", key: str) -> str:
@@ -91,42 +63,43 @@ def _directory(session: "Session", key: str) -> str:
     return directory
 
 
-def _pins(session: "Session", parsed: "Parsed") -> "tuple[Pin, ...]":
-    environment = session.environment(mutating=False)
-    target = session.target(environment)
-    asked = asking.gather(session, parsed.positional, session.settings.many("requirements"), lambda: target)
-    session.file_options = asked.options
-    session.config_settings = asked.config_settings
-    session.build_constraints = asked.build_constraints
+def _job(session: "Session", parsed: "Parsed") -> "Job":
+    target = session.target(session.environment(mutating=False))
+    files = session.settings.many("requirements")
+    return session.job(gather.gather(session, parsed.positional, files, lambda: target))
+
+
+def _pins(session: "Session", job: "Job") -> "tuple[Pin, ...]":
+    asked = job.request
     if asked.locked and not asked.requirements:
-        return locks.completed(session, asked.locked)
+        return locks.completed(job.sources, asked.locked)
     if not asked.requirements:
         raise UsageError("nothing was asked for", hint="name packages, or a file with `-r`")
     hashed = session.settings.flag("require-hashes") or asked.requires_hashes
     question = resolving.Question(
         asked.requirements,
-        target,
+        session.target(session.environment(mutating=False)),
         constraints=asked.constraints,
         overrides=asked.overrides,
         excludes=asked.excludes,
         hashed=hashed,
     )
-    pins = resolving.with_files(resolving.answer(session, question))
+    pins = resolving.with_files(resolving.answer(job, question))
     resolving.demanded(pins, hashed)
     return pins
 
 
-def _save_entry(session: "Session", pin: "Pin", directory: str) -> "tuple[str, str]":
+def _save_entry(job: "Job", pin: "Pin", directory: str) -> "tuple[str, str]":
     """Save the wheel of a pin: the one that the store keeps, else downloaded (or built) once more as a file."""
-    path, filename = session.material.wheel_archive(pin)
-    return save(session, path, os.path.join(directory, filename))
+    path, filename = job.material.wheel_archive(pin)
+    return save(job.reporter, path, os.path.join(directory, filename))
 
 
-def save(session: "Session", source: str, path: str) -> "tuple[str, str]":
+def save(reporter: "Reporter", source: str, path: str) -> "tuple[str, str]":
     """Copy a file to `path`, replacing what is there; return the path and its sha256."""
     with open(source, "rb") as stream, disk.create(os.path.dirname(path)) as file:
         while data := stream.read(_PART):
             file.write(data)
         file.publish(path, replace=True)
-    session.reporter.note("info", f"Saved {file_url.to_path(file_url.from_path(path))}")
-    return path, session.hash_file(path, "sha256")
+    reporter.note("info", f"Saved {file_url.to_path(file_url.from_path(path))}")
+    return path, hash_file(path, "sha256")

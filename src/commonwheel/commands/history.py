@@ -6,7 +6,7 @@ as well, so it can be taken back too.
 
 import os
 
-from commonwheel.commands.changes import Changes
+from commonwheel.commands.change_report import Changes
 from commonwheel.commands.install import rows_of
 from commonwheel.errors import CommonwheelError, UsageError
 from commonwheel.install import changeset, history, verify
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from commonwheel.install.history import Difference, Record
     from commonwheel.model import Environment, Installed
-    from commonwheel.session import Session
+    from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
     from commonwheel.store.trust import Trust
 
@@ -59,7 +59,7 @@ class Compared(Value):
         self.difference: Final = difference
 
 
-def log(session: "Session", parsed: "Parsed") -> Log:
+def log(session: "Session") -> Log:
     """Return what was done to an environment."""
     environment = session.environment(mutating=False)
     records = history.log(environment)
@@ -72,7 +72,7 @@ def log(session: "Session", parsed: "Parsed") -> Log:
     return Log(records, history.snapshots(environment), foreign)
 
 
-def undo(session: "Session", parsed: "Parsed") -> Changes:
+def undo(session: "Session") -> Changes:
     """Take the last change of an environment back; a second undo takes the undo back."""
     environment = session.environment(mutating=True)
     session.recover(environment)
@@ -124,7 +124,7 @@ def snapshot(session: "Session", parsed: "Parsed") -> str:
     return f"{name} is state {number}"
 
 
-def relocate(session: "Session", parsed: "Parsed") -> "list[str]":
+def relocate(session: "Session") -> "list[str]":
     """Mend an environment that was moved: its links, activation scripts, and the scripts of its packages."""
     environment = session.environment(mutating=True)
     if environment.kind != "venv":
@@ -155,9 +155,10 @@ def reinstall(session: "Session", environment: "Environment", names: "Iterable[s
     record = history.current(environment, session.trust)
     state = {} if record is None else record.state
     packages = [state[one.name] if _is_recorded(state, one) else _package(one) for one in installed]
-    pins, entries = restoring.bring_back(session, environment, packages)
+    job = session.job()
+    pins, entries = restoring.bring_back(job, environment, packages)
     plan = Plan(tuple(installed), (), pins, tuple(pin.name for pin in pins))
-    receipt = changing.carry_out(session, environment, plan, entries, seen=seen)
+    receipt = changing.carry_out(job, environment, plan, entries, seen=seen)
     return Changes(rows_of(plan), link_mode=receipt.mode)
 
 
@@ -178,10 +179,11 @@ def _go_to(session: "Session", environment: "Environment", state: "State") -> Ch
     if not wanted.added and not remove:
         session.reporter.note("info", "the environment is in that state already")
         return Changes()
-    pins, entries = restoring.bring_back(session, environment, wanted.added)
+    job = session.job()
+    pins, entries = restoring.bring_back(job, environment, wanted.added)
     keep = tuple(one for one in own.values() if one not in remove)
     plan = Plan(remove, keep, pins)
-    receipt = changing.carry_out(session, environment, plan, entries, seen=seen)
+    receipt = changing.carry_out(job, environment, plan, entries, seen=seen)
     return Changes(rows_of(plan), link_mode=receipt.mode)
 
 

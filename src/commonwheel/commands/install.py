@@ -2,15 +2,19 @@
 
 import time
 
-from commonwheel.commands import asking, words
-from commonwheel.commands.beginning import Beginning
-from commonwheel.commands.changes import Change, Changes
+from commonwheel.commands import gather, summary_lines
+from commonwheel.commands import install_fast_path as fast_path
+from commonwheel.commands.change_report import Change, Changes
 from commonwheel.errors import CommonwheelError, UsageError
 from commonwheel.install import changeset
 from commonwheel.install import history as histories
 from commonwheel.install import plan as plans
 from commonwheel.model import PathSource, Plan, Value
-from commonwheel.road import changing, locks, marks, preparing, resolving
+from commonwheel.python.installed import details
+from commonwheel.python.installed import installed as installed_in
+from commonwheel.python.installed_metadata import metadata_of
+from commonwheel.road import bytecode, changing, describing, locks, marks, preparing, resolving
+from commonwheel.session import on_demand
 from commonwheel.specs import requirement as specs_requirement
 from commonwheel.specs.names import normalize
 
@@ -19,10 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Final
 
-    from commonwheel.commands.asking import Asked
+    from commonwheel.commands.install_fast_path import Start
     from commonwheel.install.transaction import Receipt
     from commonwheel.model import Environment, Installed, Pin, Target
-    from commonwheel.session import Session
+    from commonwheel.road.resolving import Answer
+    from commonwheel.session.job import Job
+    from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
 
 _KEPT_BY_SYNC = frozenset({"pip", "setuptools", "wheel"})
@@ -35,175 +41,189 @@ class WouldChange(CommonwheelError):
 
 
 class _Done(Value):
-    """What to show, and the plan with its receipt where the environment was changed."""
+    """What to show; the plan with its receipt where the environment was changed; the answer that the plan was made of."""
 
-    __slots__ = ("changes", "plan", "receipt")
+    __slots__ = ("answered", "changes", "plan", "receipt")
 
-    def __init__(self, changes: Changes, plan: "Plan | None" = None, receipt: "Receipt | None" = None) -> None:
+    def __init__(
+        self,
+        changes: Changes,
+        plan: "Plan | None" = None,
+        receipt: "Receipt | None" = None,
+        answered: "Answer | None" = None,
+    ) -> None:
         self.changes: Final = changes
         self.plan: Final = plan
         self.receipt: Final = receipt
+        self.answered: Final = answered
 
 
-def install(session: "Session", parsed: "Parsed") -> Changes:
+class _Pins(Value):
+    """What was resolved: the pins, each with the file that will be installed, and the answer they are of, if it took one."""
+
+    __slots__ = ("answered", "pins")
+
+    def __init__(self, pins: "tuple[Pin, ...]", answered: "Answer | None" = None) -> None:
+        self.pins: Final = pins
+        self.answered: Final = answered
+
+
+def install(session: "Session", parsed: "Parsed", start: "Start | None" = None) -> Changes:
     """Install what words and files ask for, and what that needs.
 
-    What is installed stays if it fits, unless `--upgrade`. `commands.beginning` comes first, and answers where nothing is
-    missing. Raises the errors of every room on the way; the environment and the store are as before then.
+    What is installed stays if it fits, unless `--upgrade`. `start` is what `commands.install_fast_path`, which answers where
+    nothing is missing, has found out. Raises the errors of every room on the way; the environment and the store are as
+    before then.
     """
-    return _carry_out(session, lambda: _Run(session).install())
+    start = start or fast_path.begin(session, parsed)
+    run = _Run(start.job, start.environment, start.target, exact=session.settings.flag("exact"))
+    return _carry_out(run, lambda: run.install(start))
 
 
 def sync(session: "Session", parsed: "Parsed") -> Changes:
     """Make the environment hold exactly what files pin; an empty list needs `--allow-empty-requirements`."""
-    return _carry_out(session, lambda: _Run(session, exact=True).sync(parsed.positional))
+    environment = session.environment(mutating=True)
+    target = session.target(environment)
+    request = gather.gather(session, (), parsed.positional, lambda: target)
+    run = _Run(session.job(request), environment, target, exact=True)
+    if not (request.requirements or request.locked) and not session.settings.flag("allow-empty-requirements"):
+        session.reporter.note(
+            "warning", "Requirements files do not ask for anything (see `--allow-empty-requirements`)"
+        )
+        return Changes()
+    return _carry_out(run, lambda: run.sync(session))
 
 
 def uninstall(session: "Session", parsed: "Parsed") -> Changes:
     """Remove packages; names that are not installed get a warning."""
-    return _carry_out(session, lambda: _uninstall(session, parsed))
+    environment = session.environment(mutating=True)
+    target = session.target(environment)
+    request = gather.gather(session, (), session.settings.many("requirements"), lambda: target)
+    wanted = [normalize(_name_of(word)) for word in parsed.positional] + [one.name for one in request.requirements]
+    if not wanted:
+        raise UsageError("no packages were named", hint="name them, or a file with `-r`")
+    run = _Run(session.job(request), environment, target)
+    return _carry_out(run, lambda: run.uninstall(session, wanted))
 
 
-def _carry_out(session: "Session", attempt: "Callable[[], _Done]") -> Changes:
+def _name_of(word: str) -> str:
+    return specs_requirement.parse_dependency(word, gather.COMMAND_LINE).name
+
+
+def _carry_out(run: "_Run", attempt: "Callable[[], _Done]") -> Changes:
     """Change the environment, as often as other commands make it necessary, and then do what follows a change.
 
     That is done apart, since an error of it, on an environment that has just changed, is no sign of another command.
     """
-    environment = session.environment(mutating=True)
-    done = changing.insist(session, environment, attempt)
-    if done.plan is not None and done.receipt is not None:
-        _Run(session).follow_up(environment, done.plan, done.receipt)
-    return done.changes
+    done = changing.insist(run.job.reporter, run.environment, attempt)
+    if done.plan is None or done.receipt is None:
+        return done.changes
+    return run.follow_up(done, done.plan, done.receipt)
 
 
-def _uninstall(session: "Session", parsed: "Parsed") -> _Done:
-    settings = session.settings
-    environment = session.environment(mutating=True)
-    run = _Run(session)
-    asked = asking.gather(session, (), settings.many("requirements"), lambda: session.target(environment))
-    wanted = [normalize(_name_of(word)) for word in parsed.positional] + [one.name for one in asked.requirements]
-    if not wanted:
-        raise UsageError("no packages were named", hint="name them, or a file with `-r`")
-    session.recover(environment)
-    seen = changeset.stamp(environment)
-    installed = session.installed(environment)
-    own = {one.name for one in installed if one.own}
-    for name in dict.fromkeys(wanted):
-        if name not in own:
-            below = any(one.name == name for one in installed)
-            where = "is not part of this environment, but of one below it" if below else "is not installed"
-            session.reporter.note("warning", f"Skipping {name} as it {where}")
-    plan = plans.removal(installed, [name for name in wanted if name in own])
-    if not plan.remove:
-        session.reporter.note("warning", "No packages to uninstall")
-        return _Done(Changes(dry_run=settings.flag("dry-run")))
-    return run.change(environment, plan, seen)
+class _Run:
+    """One request on its way into an environment, with a clock for the summary lines."""
 
-
-def _name_of(word: str) -> str:
-    return specs_requirement.parse_dependency(word, asking.COMMAND_LINE).name
-
-
-class _Run(Beginning):
-    """One run over the road."""
+    def __init__(self, job: "Job", environment: "Environment", target: "Target", *, exact: bool = False) -> None:
+        self.job = job
+        self.environment = environment
+        self.target = target
+        self.exact = exact
+        self._request = job.request
+        self._settings = job.settings
+        self._started = time.perf_counter()
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
-    def install(self) -> _Done:
-        """Carry out `pip install`, as far as it has begun."""
-        session, begun = self.session, self.session.begun
-        assert begun is not None
-        environment, target, asked = begun.environment, begun.target, begun.asked
-        seen = changeset.stamp(environment)
-        installed = session.installed(environment)
-        reinstall = {package.name for package in begun.recovered.damaged} | self.reinstalled()
-        hashed = self.hashed(asked)
+    def install(self, start: "Start") -> _Done:
+        """Carry out `pip install`."""
+        seen = changeset.stamp(self.environment)
+        installed = installed_in(self.environment, self.job.reporter)
+        reinstall = {package.name for package in start.recovered.damaged} | fast_path.reinstalled(self._settings)
+        return self._bring(installed, seen, reinstall)
+
+    def sync(self, session: "Session") -> _Done:
+        """Carry out `pip sync`."""
+        session.recover(self.environment)
+        seen = changeset.stamp(self.environment)
+        installed = installed_in(self.environment, self.job.reporter)
+        return self._bring(installed, seen, fast_path.reinstalled(self._settings), no_deps=True)
+
+    def uninstall(self, session: "Session", wanted: "Sequence[str]") -> _Done:
+        """Carry out `pip uninstall`."""
+        session.recover(self.environment)
+        seen = changeset.stamp(self.environment)
+        installed = installed_in(self.environment, self.job.reporter)
+        own = {one.name for one in installed if one.own}
+        for name in dict.fromkeys(wanted):
+            if name not in own:
+                below = any(one.name == name for one in installed)
+                where = "is not part of this environment, but of one below it" if below else "is not installed"
+                self.job.reporter.note("warning", f"Skipping {name} as it {where}")
+        plan = plans.removal(installed, [name for name in wanted if name in own])
+        if not plan.remove:
+            self.job.reporter.note("warning", "No packages to uninstall")
+            return _Done(Changes(dry_run=self._settings.flag("dry-run")))
+        return self.change(plan, seen)
+
+    # --- steps ------------------------------------------------------------------------------------------------------
+
+    def _bring(
+        self,
+        installed: "Sequence[Installed]",
+        seen: "changeset.Stamp",
+        reinstall: "set[str]",
+        *,
+        no_deps: bool | None = None,
+    ) -> _Done:
+        """Resolve, plan, and carry the plan out."""
+        settings, job = self._settings, self.job
+        hashed = fast_path.hashed(settings, self._request)
         if hashed:
-            installed = session.with_installers(installed)
-        pins = self.pins(asked, environment, installed, target, hashed, reinstall)
-        if self.settings.flag("only-deps"):
+            installed = tuple(map(details, installed))
+        found = self.pins(installed, reinstall, hashed=hashed, no_deps=no_deps)
+        pins = found.pins
+        if no_deps is None and settings.flag("only-deps"):
             pins = tuple(pin for pin in pins if not pin.requested)
         wishes = plans.Wishes(
             exact=self.exact,
             preserve=_KEPT_BY_SYNC if self.exact else (),
             reinstall=reinstall,
-            reinstall_all=self.settings.flag("reinstall"),
-            recorded=self._recorded(environment) if hashed else None,
-            unchanged=marks.unchanged(session, pins, {one.name: one for one in installed}),
+            reinstall_all=settings.flag("reinstall"),
+            recorded=self._recorded() if hashed else None,
+            unchanged=marks.unchanged(job, pins, {one.name: one for one in installed}),
         )
         plan = plans.make(installed, pins, wishes)
-        return self.change(environment, plan, seen, count=len(pins))
-
-    def sync(self, files: "Sequence[str]") -> _Done:
-        """Carry out `pip sync`."""
-        session = self.session
-        environment = session.environment(mutating=True)
-        target = session.target(environment)
-        asked = self.gather((), files, lambda: target)
-        if not (asked.requirements or asked.locked) and not self.settings.flag("allow-empty-requirements"):
-            session.reporter.note(
-                "warning", "Requirements files do not ask for anything (see `--allow-empty-requirements`)"
-            )
-            return _Done(Changes())
-        session.recover(environment)
-        seen = changeset.stamp(environment)
-        installed = session.installed(environment)
-        hashed = self.hashed(asked)
-        if hashed:
-            installed = session.with_installers(installed)
-        pins = self.pins(asked, environment, installed, target, hashed, set(), no_deps=True)
-        wishes = plans.Wishes(
-            exact=True,
-            preserve=_KEPT_BY_SYNC,
-            reinstall=self.reinstalled(),
-            reinstall_all=self.settings.flag("reinstall"),
-            recorded=self._recorded(environment) if hashed else None,
-            unchanged=marks.unchanged(session, pins, {one.name: one for one in installed}),
-        )
-        return self.change(environment, plans.make(installed, pins, wishes), seen, count=len(pins))
-
-    # --- steps ------------------------------------------------------------------------------------------------------
+        return self.change(plan, seen, count=len(pins), answered=found.answered)
 
     def pins(
-        self,
-        asked: "Asked",
-        environment: "Environment",
-        installed: "Sequence[Installed]",
-        target: "Target",
-        hashed: bool,
-        reinstall: "set[str]",
-        *,
-        no_deps: bool | None = None,
-    ) -> "tuple[Pin, ...]":
+        self, installed: "Sequence[Installed]", reinstall: "set[str]", *, hashed: bool, no_deps: bool | None
+    ) -> _Pins:
         """Resolve, and choose the file of each pin that is not satisfied by what is installed."""
-        started = time.perf_counter()
-        if asked.locked and not (asked.requirements or asked.trees):
-            pins = locks.completed(self.session, asked.locked)
+        started, job, request = time.perf_counter(), self.job, self._request
+        if request.locked and not (request.requirements or request.trees):
+            pins = locks.completed(job.sources, request.locked)
             self.say("Resolved", len(pins), started)
-            return pins
-        requirements = self.session.with_trees(asked)
-        keep = not (self.exact and no_deps) and not self.settings.flag("reinstall")
-        known = resolving.InstalledMetadata(installed, self.session.installed_metadata, reinstall) if keep else None
+            return _Pins(pins)
+        requirements = describing.expanded(job.sources, request)
+        again = self._settings.flag("reinstall")
+        keep = not (self.exact and no_deps) and not again
         question = resolving.Question(
             requirements,
-            target,
-            constraints=asked.constraints,
-            overrides=asked.overrides,
-            excludes=asked.excludes,
-            installed=known,
-            preferences={pin.name: pin.version for pin in asked.locked if pin.version},
+            self.target,
+            constraints=request.constraints,
+            overrides=request.overrides,
+            excludes=request.excludes,
+            installed=resolving.InstalledMetadata(installed, metadata_of, reinstall) if keep else None,
+            preferences={pin.name: pin.version for pin in request.locked if pin.version},
             hashed=hashed,
             no_deps=no_deps,
             ahead=self._standing(installed, reinstall),
         )
-        answered = self.session.answered = resolving.answer(self.session, question)
+        answered = resolving.answer(job, question)
         by_name = {one.name: one for one in installed}
-        wishes = plans.Wishes(
-            exact=self.exact,
-            reinstall=reinstall,
-            reinstall_all=self.settings.flag("reinstall"),
-            recorded=self._recorded(environment) if hashed else None,
-        )
+        recorded = self._recorded() if hashed else None
+        wishes = plans.Wishes(exact=self.exact, reinstall=reinstall, reinstall_all=again, recorded=recorded)
         missing = [
             pin.name
             for pin in answered.resolution.pins
@@ -212,75 +232,88 @@ class _Run(Beginning):
             or wishes.reinstall_all
             or not plans.satisfies(pin, by_name[pin.name], wishes)
         ]
-        pins = resolving.with_files(answered, missing, self.session.reporter)
+        pins = resolving.with_files(answered, missing, job.reporter)
         self.say("Resolved", len(pins), started)
         resolving.demanded([pin for pin in pins if pin.name in missing], hashed)
-        return pins
+        return _Pins(pins, answered)
 
-    def change(self, environment: "Environment", plan: "Plan", seen: "changeset.Stamp", *, count: int = 0) -> _Done:
+    def change(
+        self, plan: "Plan", seen: "changeset.Stamp", *, count: int = 0, answered: "Answer | None" = None
+    ) -> _Done:
         """Carry a plan out, or say what it would do."""
+        job, environment = self.job, self.environment
         if not plan.add and not plan.remove:
-            return _Done(self.unchanged(count))
-        if self.settings.flag("dry-run") or self.settings.flag("check"):
-            return _Done(self.dry(plan))
+            return _Done(fast_path.nothing_to_do(job, environment, count, self._started))
+        if self._settings.flag("dry-run") or self._settings.flag("check"):
+            return _Done(self.dry(plan, answered))
         started = time.perf_counter()
-        entries = preparing.entries(self.session, plan.add, lambda count: self.say("Prepared", count, started))
-        self.session.rest()
+        entries = preparing.entries(job, plan.add, lambda count: self.say("Prepared", count, started))
+        job.rest()
         started = time.perf_counter()
-        texts = marks.texts(self.session, plan.add)
-        receipt = changing.carry_out(self.session, environment, plan, entries, seen=seen, texts=texts)
+        texts = marks.texts(job, plan.add)
+        receipt = changing.carry_out(job, environment, plan, entries, seen=seen, texts=texts)
         if plan.remove:
             self.say("Uninstalled", len(plan.remove), started)
         if plan.add:
             self.say("Installed", len(plan.add), started)
-        return _Done(Changes(rows_of(plan), link_mode=receipt.mode), plan, receipt)
+        return _Done(Changes(rows_of(plan), link_mode=receipt.mode), plan, receipt, answered)
 
-    def follow_up(self, environment: "Environment", plan: "Plan", receipt: "Receipt") -> None:
+    def follow_up(self, done: _Done, plan: "Plan", receipt: "Receipt") -> Changes:
         """Do what follows a change: bytecode, the report, a look at what is installed now."""
-        self.compile(environment, receipt)
-        self.report(plan)
-        if self.settings.flag("strict"):
-            self.warn_of_problems(environment)
+        self.compile(receipt)
+        report = fast_path.report(self.job, self.environment, plan, done.answered)
+        if self._settings.flag("strict"):
+            self.warn_of_problems()
+        return done.changes.replaced(report=report)
 
-    def dry(self, plan: "Plan") -> Changes:
+    def dry(self, plan: "Plan", answered: "Answer | None") -> Changes:
         """Say what a plan would do."""
-        _, missing = preparing.at_hand(self.session, plan.add)
+        _, missing = preparing.at_hand(self.job, plan.add)
         for verb, count in (("download", len(missing)), ("uninstall", len(plan.remove)), ("install", len(plan.add))):
             if count:
                 plural = "" if count == 1 else "s"
-                self.session.reporter.note("info", f"Would {verb} {count} package{plural}")
-        self.report(plan)
-        status = 1 if self.settings.flag("check") else 0
-        return Changes(rows_of(plan), dry_run=True, status=status)
+                self.job.reporter.note("info", f"Would {verb} {count} package{plural}")
+        report = fast_path.report(self.job, self.environment, plan, answered)
+        status = 1 if self._settings.flag("check") else 0
+        return Changes(rows_of(plan), dry_run=True, status=status, report=report)
 
-    def compile(self, environment: "Environment", receipt: "Receipt") -> None:
-        """Compile bytecode where `--compile-bytecode` wants it."""
-        if self.settings.flag("compile-bytecode") and receipt.added:
-            self.session.compile_bytecode(environment, receipt)
-            count, known = self.session.compiled, len(receipt.compiled)
-            told = f"compiled {count} file{'' if count == 1 else 's'} in {words.duration(self.session.compiling)}"
-            if known and not count:
-                told = f"of {known} package{'' if known == 1 else 's'} was in the store"
-            self.session.reporter.note("info", f"Bytecode {told}")
+    def compile(self, receipt: "Receipt") -> None:
+        """Compile bytecode where `--compile-bytecode` wants it, as far as packages did not come with it."""
+        job = self.job
+        if not (self._settings.flag("compile-bytecode") and receipt.added):
+            return
+        mode = bytecode.invalidation_mode(job.environ)
+        locations = bytecode.uncompiled(receipt, mode)
+        if locations:
+            job.compiler.installed(self.environment.interpreter, locations, mode)
+        (count, seconds), known = job.compiled, len(receipt.compiled)
+        told = f"compiled {count} file{'' if count == 1 else 's'} in {summary_lines.duration(seconds)}"
+        if known and not count:
+            told = f"of {known} package{'' if known == 1 else 's'} was in the store"
+        job.reporter.note("info", f"Bytecode {told}")
 
-    def warn_of_problems(self, environment: "Environment") -> None:
+    def warn_of_problems(self) -> None:
         """Check what is installed, for `--strict`."""
-        from_graph = self.session.problems(environment)
-        for sentence in from_graph:
-            self.session.reporter.note("warning", sentence)
+        installed = installed_in(self.environment, self.job.reporter)
+        for sentence in on_demand.problems(installed, self.environment, self.target):
+            self.job.reporter.note("warning", sentence)
+
+    def say(self, verb: str, count: int, started: float) -> None:
+        """Say a summary line in uv's words."""
+        fast_path.say(self.job, verb, count, started)
 
     # --- inner ------------------------------------------------------------------------------------------------------
 
     def _standing(self, installed: "Sequence[Installed]", reinstall: "set[str]") -> "Mapping[str, str] | None":
         """Return the versions that stay if they fit, by name; None where nothing may be fetched before all is resolved."""
-        if any(map(self.settings.flag, ("dry-run", "check", "only-deps", "read-only-cache", "offline"))):
+        if any(map(self._settings.flag, ("dry-run", "check", "only-deps", "read-only-cache", "offline"))):
             return None
-        again = reinstall.union(one.name for one in installed if self.settings.flag("reinstall"))
+        again = reinstall.union(one.name for one in installed if self._settings.flag("reinstall"))
         return {one.name: one.version for one in installed if one.name not in again}
 
-    def _recorded(self, environment: "Environment") -> "Mapping[str, str]":
+    def _recorded(self) -> "Mapping[str, str]":
         """Return the sha256 of the wheels that cw installed, which answers lines with hashes."""
-        record = histories.current(environment, self.session.trust)
+        record = histories.current(self.environment, self.job.trust)
         return {} if record is None else {name: package.digest for name, package in record.state.items()}
 
 

@@ -1,10 +1,11 @@
 """What an environment holds: `pip list` and `pip freeze`. Nothing here changes anything.
 
 These two are asked for all the time and need nothing but names: what only their rarer options need (metadata, indexes) is
-behind the session.
+behind `session.on_demand`.
 """
 
 from commonwheel.model import Value
+from commonwheel.session import on_demand
 from commonwheel.specs import file_url
 from commonwheel.specs import installed as specs_installed
 from commonwheel.specs.names import normalize
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.model import Environment, Installed
-    from commonwheel.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.session.session import Session
 
 
 class ListedRow(Value):
@@ -50,7 +50,7 @@ class Listed(Value):
         self.rows: Final = rows
 
 
-def list_(session: "Session", parsed: "Parsed") -> Listed:
+def list_(session: "Session") -> Listed:
     """List what an environment holds; with `--outdated` only what the indexes have newer versions of."""
     settings = session.settings
     environment = session.environment(mutating=False)
@@ -58,7 +58,7 @@ def list_(session: "Session", parsed: "Parsed") -> Listed:
     if settings.flag("only-editable"):
         found = [one for one in found if one.editable]
     if settings.flag("not-required"):
-        needed = session.needed(found, environment)
+        needed = on_demand.needed(found, environment)
         found = [one for one in found if one.name not in needed]
     if settings.flag("strict"):
         warn_of_problems(session, environment)
@@ -70,21 +70,21 @@ def list_(session: "Session", parsed: "Parsed") -> Listed:
     return Listed(tuple(rows))
 
 
-def freeze(session: "Session", parsed: "Parsed") -> "list[str]":
+def freeze(session: "Session") -> "list[str]":
     """List what an environment holds as requirements that bring it back."""
     environment = session.environment(mutating=False)
     if session.settings.flag("strict"):
         warn_of_problems(session, environment)
-    return [frozen(session, one) for one in shown(session, environment)]
+    return [frozen(one) for one in shown(session, environment)]
 
 
-def frozen(session: "Session", one: "Installed") -> str:
+def frozen(one: "Installed") -> str:
     """Return the requirement that brings an installed distribution back, as pip and uv freeze it."""
     if one.editable:
         return f"-e {file_url.from_path(one.editable)}"
     url = specs_installed.url_of(one.direct_url)
     if url:
-        return f"{one.name} @ {session.direct_reference(one.direct_url)}"
+        return f"{one.name} @ {on_demand.direct_reference(one.direct_url)}"
     return f"{one.name}=={one.version}"
 
 
@@ -102,21 +102,16 @@ def shown(session: "Session", environment: "Environment") -> "list[Installed]":
 
 def warn_of_problems(session: "Session", environment: "Environment") -> None:
     """Warn of what is missing or does not fit, for `--strict`."""
-    for sentence in session.problems(environment):
+    for sentence in on_demand.problems(session.installed(environment), environment, session.target(environment)):
         session.reporter.note("warning", sentence)
 
 
 def outdated_rows(session: "Session", environment: "Environment", rows: "Sequence[ListedRow]") -> "list[ListedRow]":
     """Keep the rows that an index has a newer version of; all pages are asked for at once."""
-    catalogue = session.catalogue(session.target(environment))
-    for row in rows:
-        catalogue.expect(row.name)
-    found = []
-    for row in rows:
-        if row.editable:
-            continue
-        latest = session.latest(catalogue, row.name)
-        if latest and session.is_newer(latest, row.version):
-            kind = "wheel" if catalogue.candidate(row.name, latest).kind == "wheel" else "sdist"
-            found.append(ListedRow(row.name, row.version, row.editable, latest, kind))
-    return found
+    wanted = {row.name: row.version for row in rows if not row.editable}
+    newer = on_demand.outdated(session.job(), wanted, session.target(environment))
+    return [
+        ListedRow(row.name, row.version, row.editable, newer[row.name].version, newer[row.name].kind)
+        for row in rows
+        if row.name in newer and not row.editable
+    ]

@@ -2,18 +2,20 @@
 
 import time
 
-from commonwheel.commands import words
+from commonwheel.commands import summary_lines
 from commonwheel.errors import UsageError
 from commonwheel.model import Value
-from commonwheel.project import declared, environments, opening, updating
+from commonwheel.project import opening, updating
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Final
 
     from commonwheel.project.opening import Opened
+    from commonwheel.project.parts import Parts
     from commonwheel.project.updating import Updated
-    from commonwheel.session import Session
+    from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
 
 
@@ -40,40 +42,39 @@ class LockResult(Value):
         return [updating.said(one, ("Updated", "Added", "Removed")) for one in updated.changes]
 
 
-def lock(session: "Session", parsed: "Parsed") -> LockResult:
+def lock(session: "Session", _: "Parsed") -> LockResult:
     """Bring the lock up to date; with `--check` refuse one that is not, with `--dry-run` say what would change."""
     started = time.perf_counter()
+    parts = session.projects()
     mode = mode_of(session)
-    opened = opened_project(session)
-    updated = updating.update(session, opened, mode)
-    session.reporter.note("info", words.done("Resolved", len(updated.lock.packages), started))
+    opened = open_project(parts)
+    updated = updating.update(parts, opened, mode)
+    session.reporter.note("info", summary_lines.done("Resolved", len(updated.lock.packages), started))
     return LockResult(opened.lock_path, updated, mode)
 
 
 def mode_of(session: "Session") -> str:
     """Return what may be done to the lock. Raises UsageError for options that contradict each other."""
     settings = session.settings
-    chosen = [key for key in ("frozen", "check-exists", "locked", "check", "dry-run") if settings.flag(key)]
-    frozen = {"frozen", "check-exists"} & set(chosen)
-    if frozen and {"locked", "check"} & set(chosen):
+    chosen = {key for key in ("frozen", "check-exists", "locked", "check", "dry-run") if settings.flag(key)}
+    frozen = {"frozen", "check-exists"} & chosen
+    if frozen and {"locked", "check"} & chosen:
         raise UsageError("`--frozen` and `--locked` cannot be used together", hint="choose one of them")
     if "check-exists" in chosen:
         session.reporter.note("warning", "`--check-exists` only says whether there is a lock: `--check` compares it")
     if frozen:
         return "frozen"
-    if {"locked", "check"} & set(chosen):
+    if {"locked", "check"} & chosen:
         return "check"
     return "dry-run" if "dry-run" in chosen else "write"
 
 
-def opened_project(session: "Session") -> "Opened":
-    """Return the project, or the script of `--script`, that the command is about."""
-    name = session.settings.text("for-script")
+def open_project(parts: "Parts", changed: "Mapping[str, str] | None" = None) -> "Opened":
+    """Return the project, or the script of `--script`, that the command is about.
+
+    `changed` holds texts (by path) that count instead of what is on the disk.
+    """
+    name = parts.settings.text("for-script")
     if name is not None:
-        return opening.script(session, name, session.script(name))
-    workspace = opening.find(session)
-    session.wish_python(environments.wish(session, workspace, declared.requires_python_of(workspace)).request)
-    opened = opening.project(session, workspace)
-    session.upgraded = updating.upgraded_groups(opened, session.settings.many("upgrade-group"))
-    session.build_constraints = opened.declared.build_constraints
-    return opened
+        return opening.script(parts, name, changed)
+    return opening.project(parts, opening.find(parts, changed))

@@ -3,23 +3,27 @@
 import os
 import time
 
-from commonwheel.commands import words
-from commonwheel.commands.changes import Changes
+from commonwheel.commands import summary_lines
+from commonwheel.commands.change_report import Changes
 from commonwheel.commands.install import rows_of
-from commonwheel.commands.lock import opened_project
+from commonwheel.commands.lock import open_project
 from commonwheel.errors import UsageError
 from commonwheel.model import Value
 from commonwheel.project import environments, scripts, syncing, updating
 from commonwheel.project.environments import Place, Wish
+from commonwheel.road import bytecode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
+    from commonwheel.install.transaction import Receipt
+    from commonwheel.model import Environment
     from commonwheel.project.environments import Made
     from commonwheel.project.opening import Opened
+    from commonwheel.project.parts import Parts
     from commonwheel.project.updating import Updated
-    from commonwheel.session import Session
+    from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
 
 
@@ -60,22 +64,22 @@ class SyncResult(Value):
         }
 
 
-def sync(session: "Session", parsed: "Parsed") -> SyncResult:
+def sync(session: "Session", _: "Parsed") -> SyncResult:
     """Lock if need be, and install what the lock says for the chosen members, extras and groups."""
-    settings = session.settings
     started = time.perf_counter()
-    if settings.flag("active") and not session.environ.get("VIRTUAL_ENV"):
+    parts = session.projects()
+    if session.settings.flag("active") and not parts.environ.get("VIRTUAL_ENV"):
         session.reporter.note("warning", "no virtual environment is active, and `--active` does nothing")
-    opened = opened_project(session)
-    settings = session.settings
+    opened = open_project(parts)
+    settings = parts.settings
     dry = settings.flag("dry-run") or settings.flag("check")
-    updated = updated_lock(session, opened, started)
-    return carried_out(session, opened, updated, exact=not settings.flag("inexact"), dry=dry)
+    updated = updated_lock(parts, opened, started)
+    return carried_out(parts, opened, updated, exact=not settings.flag("inexact"), dry=dry)
 
 
-def updated_lock(session: "Session", opened: "Opened", started: float) -> "Updated":
+def updated_lock(parts: "Parts", opened: "Opened", started: float) -> "Updated":
     """Return the lock that a command installs from, brought up to date as far as its options allow."""
-    settings = session.settings
+    settings = parts.settings
     if settings.flag("frozen") or settings.flag("check-exists"):
         mode = "frozen"
     elif settings.flag("locked"):
@@ -89,22 +93,22 @@ def updated_lock(session: "Session", opened: "Opened", started: float) -> "Updat
                 hint="make it with `cw lock --script`",
             )
         mode = "dry-run"  # a script is locked on demand, and its environment is made of a resolution for all
-    updated = updating.update(session, opened, mode)
+    updated = updating.update(parts, opened, mode)
     if updated.action != "use":
-        session.reporter.note("info", words.done("Resolved", len(updated.lock.packages), started))
+        parts.reporter.note("info", summary_lines.done("Resolved", len(updated.lock.packages), started))
     return updated
 
 
-def wanted_python(session: "Session", opened: "Opened", updated: "Updated") -> Wish:
+def wanted_python(parts: "Parts", opened: "Opened", updated: "Updated") -> Wish:
     """Return which Python the environment of a project is to be of."""
     requires_python = updated.lock.requires_python
     if opened.workspace is None:
-        return scripts.wish(session, requires_python)
-    return environments.wish(session, opened.workspace, requires_python)
+        return scripts.wish(parts, requires_python)
+    return environments.wish(parts, opened.workspace, requires_python)
 
 
 def carried_out(
-    session: "Session",
+    parts: "Parts",
     opened: "Opened",
     updated: "Updated",
     *,
@@ -120,52 +124,62 @@ def carried_out(
     """
     lock = updated.lock
     requires_python = lock.requires_python
-    wanted = wanted_python(session, opened, updated)
-    chosen = syncing.choice(session.settings, opened, members=members)
+    wanted = wanted_python(parts, opened, updated)
+    chosen = syncing.choice(parts.settings, opened, members=members)
     chosen = chosen.replaced(extras=(*chosen.extras, *extras), groups=(*chosen.groups, *groups))
-    wishes = syncing.options(session.settings, exact=exact)
+    wishes = syncing.options(parts.settings, exact=exact)
 
     def say(verb: str, count: int, started: float) -> None:
-        session.reporter.note("info", words.done(verb, count, started))
+        parts.reporter.note("info", summary_lines.done(verb, count, started))
 
     if dry:
-        made = environments.look(session, place_of(session, opened), wanted, requires_python)
+        made = environments.look(parts, place_of(parts, opened), wanted, requires_python)
         if made.environment is None:
-            base = environments.interpreter(session, wanted, requires_python)
-            pins = syncing.selected_pins(session, opened, lock, chosen, wishes, session.target_of(base))
-            session.reporter.note("info", f"Would {made.action} the environment at: {made.root}")
+            base = environments.interpreter(parts, wanted, requires_python)
+            pins = syncing.selected_pins(parts, opened, lock, chosen, wishes, parts.target_of(base))
+            parts.reporter.note("info", f"Would {made.action} the environment at: {made.root}")
             plan = syncing.foretold(pins)
         else:
-            session.use_environment(made.environment)
-            target = session.target(made.environment)
-            pins = syncing.selected_pins(session, opened, lock, chosen, wishes, target)
-            plan = syncing.carry_out(session, made.environment, pins, wishes, say, dry=True).plan
+            parts.use_environment(made.environment)
+            target = parts.target_of(made.environment.interpreter)
+            pins = syncing.selected_pins(parts, opened, lock, chosen, wishes, target)
+            plan = syncing.carry_out(parts, made.environment, pins, wishes, say, dry=True).plan
         would = bool(plan.add or plan.remove or made.action != "check")
-        status = 1 if would and session.settings.flag("check") else 0
+        status = 1 if would and parts.settings.flag("check") else 0
         return SyncResult(opened, updated, made, Changes(rows_of(plan), dry_run=True, status=status))
-    made = environments.make(session, place_of(session, opened), prompt_of(opened), wanted, requires_python)
+    made = environments.make(parts, place_of(parts, opened), prompt_of(opened), wanted, requires_python)
     assert made.environment is not None
     try:
-        target = session.target(made.environment)
-        pins = syncing.selected_pins(session, opened, lock, chosen, wishes, target)
-        synced = syncing.carry_out(session, made.environment, pins, wishes, say)
+        target = parts.target_of(made.environment.interpreter)
+        pins = syncing.selected_pins(parts, opened, lock, chosen, wishes, target)
+        synced = syncing.carry_out(parts, made.environment, pins, wishes, say)
     except BaseException:
         environments.put_back(made)
         raise
     mode = ""
     if synced.receipt is not None:
         mode = synced.receipt.mode
-        if session.settings.flag("compile-bytecode") and synced.receipt.added:
-            session.compile_bytecode(made.environment, synced.receipt)
+        compile_bytecode(parts, made.environment, synced.receipt)
     return SyncResult(opened, updated, made, Changes(rows_of(synced.plan), link_mode=mode))
 
 
-def place_of(session: "Session", opened: "Opened") -> Place:
+def place_of(parts: "Parts", opened: "Opened") -> Place:
     """Return where the environment of a workspace, or of a script, is."""
-    return scripts.place(session, opened.script) if opened.script else environments.place(session, opened.root)
+    return scripts.place(parts, opened.script) if opened.script else environments.place(parts, opened.root)
 
 
 def prompt_of(opened: "Opened") -> str:
     """Return what a shell shows when the environment is active: the name of the project, or of its directory."""
     name = opened.workspace.root.name if opened.workspace is not None else os.path.basename(opened.script)
     return name or os.path.basename(opened.root)
+
+
+def compile_bytecode(parts: "Parts", environment: "Environment", receipt: "Receipt") -> None:
+    """Compile what was installed where `--compile-bytecode` wants it, as far as it did not come with its bytecode."""
+    if not (parts.settings.flag("compile-bytecode") and receipt.added):
+        return
+    mode = bytecode.invalidation_mode(parts.environ)
+    locations = bytecode.uncompiled(receipt, mode)
+    if locations:
+        parts.job.compiler.installed(environment.interpreter, locations, mode)
+        parts.reporter.note("info", f"Bytecode compiled for {len(locations)} packages")

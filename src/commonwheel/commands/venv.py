@@ -5,12 +5,13 @@ import os
 from commonwheel.errors import UsageError
 from commonwheel.model import Value
 from commonwheel.python import venv
+from commonwheel.session import on_demand
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-    from commonwheel.session import Session
+    from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
 
 
@@ -48,7 +49,7 @@ def create(session: "Session", parsed: "Parsed") -> Created:
     path = parsed.positional[0] if parsed.positional else ".venv"
     if path == "":
         raise UsageError("the path of the environment is empty")
-    interpreter = session.interpreter(settings.text("python") or session.wanted_python())
+    interpreter = session.environments.interpreter(settings.text("python") or session.environments.wanted_python())
     whole = venv.create(
         os.path.join(session.cwd, path),
         interpreter,
@@ -61,7 +62,7 @@ def create(session: "Session", parsed: "Parsed") -> Created:
             relocatable=settings.flag("relocatable"),
         ),
     )
-    seeded = session.seed(whole) if settings.flag("seed") else ()
+    seeded = on_demand.seed(session.job(), session.environments.at(whole)) if settings.flag("seed") else ()
     return Created(
         whole,
         path,

@@ -3,14 +3,14 @@
 from commonwheel.commands import history as history_commands
 from commonwheel.install import verify as checks
 from commonwheel.model import Value
+from commonwheel.python.installed import details
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.install.verify import Finding
-    from commonwheel.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.session.session import Session
 
 
 class Verified(Value):
@@ -27,7 +27,7 @@ class Verified(Value):
         self.left: Final = left
 
 
-def verify(session: "Session", parsed: "Parsed") -> Verified:
+def verify(session: "Session") -> Verified:
     """Check every file of an environment against RECORD and scripts against their interpreters; mend with `--fix`.
 
     Foreign files are told and never touched.
@@ -36,7 +36,7 @@ def verify(session: "Session", parsed: "Parsed") -> Verified:
     environment = session.environment(mutating=fix)
     if fix:
         session.recover(environment)
-    installed = session.with_installers(session.installed(environment))
+    installed = tuple(map(details, session.installed(environment)))
     own = [one for one in installed if one.own]
     task = session.reporter.begin("verify", f"{len(own)} packages", len(own))
     findings = checks.environment(environment, installed)
@@ -45,5 +45,5 @@ def verify(session: "Session", parsed: "Parsed") -> Verified:
     if not fix or not names:
         return Verified(len(own), findings, (), findings)
     changes = history_commands.reinstall(session, environment, names)
-    left = checks.environment(environment, session.with_installers(session.installed(environment)))
+    left = checks.environment(environment, tuple(map(details, session.installed(environment))))
     return Verified(len(own), findings, tuple(row.name for row in changes.rows), left)

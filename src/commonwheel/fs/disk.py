@@ -1004,7 +1004,7 @@ def _move_up(name: str, parent: int, top: int | None, path: str) -> bool:
 
 
 def _is_same(path: str, other: os.stat_result, parent: int | None = None) -> bool:
-    """Say whether `path`, in the open directory `parent` if there is one, is (still) a name of the file whose facts are given."""
+    """Return whether `path`, in the open directory `parent` if there is one, is (still) a name of the file whose facts are given."""
     try:
         found = os.stat(path, dir_fd=parent, follow_symlinks=False)
     except OSError:

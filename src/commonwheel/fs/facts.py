@@ -22,7 +22,7 @@ else:
 
 __all__ = [
     "Mount", "Space", "advice", "boot_id", "describe", "group_id", "group_members", "group_name", "host", "is_shared", "link_reasons",
-    "mount_of", "my_groups", "my_user", "owner_of", "platform", "read_only", "space", "user_name", "writers",
+    "mount_of", "my_groups", "my_user", "owner_of", "platform", "quoted", "read_only", "space", "user_name", "writers",
 ]  # fmt: skip
 
 TYPE_CHECKING = False
@@ -308,17 +308,18 @@ def _advice_on_rights(path: str, errno: int) -> str | None:
     if os.access(nearest, os.W_OK | os.X_OK):
         return None
     if above.st_uid == uid:
-        return f"chmod u+rwx {_quoted(nearest)}"
+        return f"chmod u+rwx {quoted(nearest)}"
     if above.st_mode & stat.S_IWGRP:
         group = group_name(above.st_gid)
         if above.st_gid not in my_groups():
             return f"ask for membership in group {group} (then log in again), or choose a place of your own"
     elif above.st_gid in my_groups():
-        return f"ask {own} to run: chmod g+rwxs {_quoted(nearest)}"
+        return f"ask {own} to run: chmod g+rwxs {quoted(nearest)}"
     return f"ask {own} for write access to `{nearest}`, or choose a place of your own"
 
 
-def _quoted(path: str) -> str:
+def quoted(path: str) -> str:
+    """Return a path as it is typed into a shell."""
     plain = all(letter.isalnum() or letter in "/._-+=@%:," for letter in path)
     return path if plain else "'" + path.replace("'", "'\\''") + "'"
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         """Decide whose files count; each answer is the reason why something does not, or ""."""
 
         def owner(self, uid: int) -> bool:
-            """Tell whether what this user made counts: asked of links, which have no rights of their own."""
+            """Return whether files of this user count: asked of links, which have no rights of their own."""
 
         def directory(self, fd: int, found: os.stat_result) -> str:
             """Return why the names in an open directory cannot be relied on."""
@@ -56,7 +56,7 @@ _PERHAPS_A_LINK = frozenset({errno.ENOTDIR, errno.ELOOP, errno.EMLINK})
 
 
 class Refusal(Value):
-    """Tell why something that was found is not used: its path, the reason as a sentence, and what to type if it should be.
+    """Explain why something that was found is not used: its path, the reason as a sentence, and what to type if it should be.
 
     `errno` is what the system said when it could not be opened or read, 0 when it could and does not count.
     """
@@ -77,7 +77,7 @@ class Anybody:
     """Let everybody's files count: for what is only shown. They are opened as carefully as all others."""
 
     def owner(self, uid: int) -> bool:  # noqa: ARG002
-        """Tell that this user counts."""
+        """Return True: this user counts."""
         return True
 
     def directory(self, fd: int, found: os.stat_result) -> str:  # noqa: ARG002
@@ -107,7 +107,7 @@ class Directory:
         self._belief: Final = belief
 
     def names(self) -> "list[str]":
-        """Return the names in the directory, whoever made them; raise OSError."""
+        """Return the names in the directory, of any owner; raise OSError."""
         return os.listdir(self.fd if _BY_DESCRIPTOR else self.path)
 
     def read(self, name: str, limit: int = LIMIT) -> "bytes | Refusal | None":
@@ -164,7 +164,7 @@ def directory(path: str, belief: "Belief", *, base: str = "", links: bool = Fals
 def entry(path: str, belief: "Belief", *, base: str = "") -> "Refusal | str | None":
     """Return what a name stands for, `file`, `directory`, `link` or `other`; a Refusal if a stranger made it or may replace it.
 
-    What a link leads to is not asked: whoever made the link vouches for that. None if the name stands for nothing.
+    What a link leads to is not asked: the owner of the link vouches for that. None if the name stands for nothing.
     """
     above, _, name = path.rpartition("/")
     fd, refusal = _walk(above or "/", belief, base, _STEP, links=False)
@@ -340,7 +340,7 @@ def _advice(path: str, met: os.stat_result, belief: "Belief") -> str:
     """Return what to type if a file or directory should count."""
     if not belief.owner(met.st_uid):
         return _trusting(facts.user_name(met.st_uid))
-    command = f"`chmod go-w {path}`"
+    command = f"`chmod go-w {facts.quoted(path)}`"
     return f"run {command}" if met.st_uid == facts.my_user() else f"ask {facts.user_name(met.st_uid)} to run {command}"
 
 
@@ -349,7 +349,7 @@ def _trusting(name: str) -> str:
 
 
 def _removal(path: str) -> str:
-    return f"remove `{path}`"
+    return f"remove `{facts.quoted(path)}`"
 
 
 def _kind(met: os.stat_result) -> str:

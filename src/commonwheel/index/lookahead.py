@@ -17,12 +17,41 @@ from commonwheel.specs.versions import InvalidSpecifier, select
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from typing import Final
+    from typing import Final, Protocol
 
-    from commonwheel.index.catalogue import Catalogue
+    from commonwheel.index.rules import Rules
     from commonwheel.index.search import Project
-    from commonwheel.model import Listing, Metadata, Requirement
+    from commonwheel.index.union import Union
+    from commonwheel.model import Listing, Metadata, Requirement, Target
     from commonwheel.net.pending import Pending
+
+    class Offers(Protocol):
+        """What is asked ahead of the solver: `index.catalogue.Catalogue`."""
+
+        @property
+        def target(self) -> Target:
+            """Return the target of the resolution."""
+
+        @property
+        def rules(self) -> Rules:
+            """Return the rules of choice."""
+
+        @property
+        def online(self) -> bool:
+            """Return whether an index has been asked for anything yet."""
+
+        def project(self, name: str) -> Project:
+            """Return a project that is found, or is being searched for."""
+
+        def union_of(self, project: Project) -> Union:
+            """Return the versions of all offers of a project that was found, together."""
+
+        def ask(self, project: Project, version: str) -> Pending[Metadata] | None:
+            """Begin to get metadata; None when it is known now."""
+
+        def presumed(self, project: Project, pick: Callable[[Listing], str]) -> Metadata | None:
+            """Return what is remembered of the version that an expired page would lead to."""
+
 
 #: Requests on our own guess in one run; a large application has some 400 packages, and beyond this something wanders. What
 #: the solver itself hints at is not counted: it may have to go through thousands of versions, as of boto3.
@@ -37,7 +66,7 @@ class Lookahead:
 
     __slots__ = ("_begun", "_catalogue", "_extras", "_followed", "_guesses", "_hints", "_running", "_todo")
 
-    def __init__(self, catalogue: "Catalogue") -> None:
+    def __init__(self, catalogue: "Offers") -> None:
         self._catalogue: Final = catalogue
         self._running = True
         self._guesses = 0

@@ -1,7 +1,7 @@
 """What happened to an environment: one file for each committed transaction, and the state that it left.
 
     <state>/history/000012        a transaction; that this name exists *is* its being committed (transaction.py)
-    <state>/snapshots/<name>      the number of a state that somebody gave a name
+    <state>/snapshots/<name>      the number of a state that has a name
 
 A record holds the whole list of distributions after the change, by the sha256 of their wheels: to go back to any of
 them is a plan like every other, and needs no earlier record.
@@ -196,7 +196,7 @@ def path_of(state: str, number: int) -> str:
 
 
 def numbers(state: str) -> "list[int]":
-    """Return the numbers of all records below a state directory, ascending; whoever wrote them."""
+    """Return the numbers of all records below a state directory, ascending; of any writer."""
     return sorted(int(name) for name in _names(f"{state}/history", os.path.dirname(state)) if name.isdecimal())
 
 
@@ -243,7 +243,7 @@ def _data(state: str, number: int, belief: "Belief") -> bytes | Refusal | None:
 
 
 def log(environment: "Environment") -> "tuple[Record, ...]":
-    """Return all records, oldest first, whoever wrote them: to be shown; those that cannot be read are left out."""
+    """Return all records, oldest first, of any writer: to be shown; those that cannot be read are left out."""
     state = state_directory(environment)
     records = [read(state, number, found.ANYBODY) for number in numbers(state)]
     return tuple(one for one in records if one is not None)

@@ -217,7 +217,7 @@ def _out_of_bounds(environment: "Environment", state: str, work: str, intents: "
 
 
 def _is_inside(path: str, bounds: "tuple[Collection[str], Collection[str]]") -> bool:
-    """Say whether a path lies below one of the roots, by its name and where links on the way lead."""
+    """Return whether a path lies below one of the roots, by its name and where links on the way lead."""
     names, places = bounds
     if os.path.normpath(path) != path or not any(_is_below(path, root) for root in (*names, *places)):
         return False
@@ -226,7 +226,7 @@ def _is_inside(path: str, bounds: "tuple[Collection[str], Collection[str]]") -> 
 
 
 def _is_other_side(path: str, place: str, work: str) -> bool:
-    """Say whether a path is where the transaction in `work` keeps what is, or was, at `place`."""
+    """Return whether a path is where the transaction in `work` keeps what is, or was, at `place`."""
     above, _, name = path.rpartition("/")
     if above == os.path.dirname(place):
         return name.startswith((disk.TEMPORARY, disk.TRASH))
@@ -286,7 +286,7 @@ def portable(intents: "Iterable[tuple[str, ...]]", base: str) -> "list[tuple[str
 
 
 def intents_of(work: str) -> "list[tuple[str, ...]]":
-    """Return the intents of a transaction, whoever made it, none if it never was ready to move anything. Raises DiskError."""
+    """Return the intents of a transaction of any user, none if it never was ready to move anything. Raises DiskError."""
     data = found.read(f"{work}/journal", found.ANYBODY, base=os.path.dirname(work), limit=_MOST_JOURNAL)
     if isinstance(data, Refusal) and data.errno:
         raise disk.DiskError("read", data.path, OSError(data.errno, os.strerror(data.errno)))
@@ -314,7 +314,7 @@ def undo(work: str, intents: "Sequence[tuple[str, ...]] | None" = None) -> None:
     for words in reversed(intents):
         if words[0] == BRING_IN:
             _, staged, path = words
-            # gone from its staging place: it is at `path`, unless somebody took it from there
+            # gone from its staging place: it is at `path`, unless another process took it from there
             if not os.path.lexists(staged) and os.path.lexists(path):
                 disk.rename(path, staged)
     # now every place is free; a directory that was emptied file by file has to be there before its parts
@@ -426,7 +426,7 @@ def _stands(one: "Package", now: "Package | None") -> bool:
 
 
 def lock(environment: "Environment", state: Directory, timeout: float, reporter: "Reporter") -> disk.Lock:
-    """Return the lock of writers; whoever waits for it says for whom."""
+    """Return the lock of writers; a process that waits reports the holder."""
     return disk.lock(
         f"{state.path}/lock",
         inside=state.fd,

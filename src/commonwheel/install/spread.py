@@ -378,7 +378,7 @@ class _Spreading:
         return ""
 
     def _is_guarded(self, path: str, owner: str) -> bool:
-        """Say whether a path makes the environment what it is, or lies in a state directory, and forbid it then.
+        """Return whether a path makes the environment what it is, or lies in a state directory, and forbid it then.
 
         State lies at the root of an environment, of a system beside its packages; a site directory may be named with `--target` later.
         """

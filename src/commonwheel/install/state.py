@@ -1,11 +1,11 @@
 """Open what an environment carries of cw: its state directory, and what lies in it.
 
-It is found and not named, so whoever may write the environment may have planted it: a link to elsewhere, a journal whose intents
+It is found and not named, so any user with write permission may have planted it: a link to elsewhere, a journal whose intents
 move files of the system, a record under a transaction's number. Three rules follow.
 
 - No link is followed to the state directory or in it.
 - What moves files (a journal) counts only if its owner, and the owners of the two directories that hold it, are me, root or
-  trusted. The directory of the environment itself is not asked: whoever owns that can move a journal of mine from one of his
+  trusted. The directory of the environment itself is not asked: its owner can move a journal of mine from one of their
   environments to another, and what a journal says is bounded by the environment in which it lies (`recovery.py`).
 - What tells about files (a record of the history) counts as well if the owner of the environment made it, who can change what
   it tells of anyway.
@@ -39,7 +39,7 @@ class Keepers:
         self._trust: Final = trust
 
     def owner(self, uid: int) -> bool:
-        """Tell whether what this user made counts."""
+        """Return whether files of this user count."""
         return self._trust.owner(uid)
 
     def directory(self, fd: int, found: os.stat_result) -> str:

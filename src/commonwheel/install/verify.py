@@ -218,3 +218,21 @@ def _interpreter(path: str) -> str:
 def _read(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read()
+
+
+def scars(environment: "Environment") -> "list[str]":
+    """Return a sentence for each broken script, dangling link, or sign of a move of an environment."""
+    found = [f"The script `{one.path}` {one.detail}" for one in scripts(environment)]
+    for site in dict.fromkeys((environment.paths["purelib"], environment.paths["platlib"])):
+        found += [f"The link `{path}` leads to `{target}`, which is gone" for path, target in _dangling(site)]
+    return found
+
+
+def _dangling(directory: str) -> "list[tuple[str, str]]":
+    """Return the links at the top of a directory that lead nowhere, and where they lead."""
+    try:
+        with os.scandir(directory) as scan:
+            paths = [one.path for one in scan if one.is_symlink() and not os.path.exists(one.path)]
+    except OSError:
+        return []
+    return [(path, os.readlink(path)) for path in sorted(paths)]

@@ -17,35 +17,11 @@ from commonwheel.specs import versions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final, Protocol
+    from typing import Final
 
-    from commonwheel.fs.start import Start
     from commonwheel.model import Environment, Interpreter
     from commonwheel.project.discovery import Workspace
-    from commonwheel.project.opening import Parts as OpeningParts
-
-    class Parts(OpeningParts, Protocol):
-        """What environments need of a session."""
-
-        @property
-        def start(self) -> Start:
-            """Return the directory that the user started in."""
-
-        @property
-        def environments_directory(self) -> str:
-            """Return the directory of environments that belong to no project: in the user's cache directory."""
-
-        def formats(self) -> tuple[frozenset[str], frozenset[str]]:
-            """Return the names that are not taken as wheels, and those that are not built (`:all:` for all)."""
-
-        def rest(self) -> None:
-            """End the copies of this process where all has been fetched."""
-
-        def environment_at(self, root: str) -> Environment:
-            """Return the environment in a directory."""
-
-        def use_environment(self, environment: Environment) -> None:
-            """Let the command be about this environment."""
+    from commonwheel.project.parts import Parts
 
 
 PIN = ".python-version"

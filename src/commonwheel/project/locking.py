@@ -9,10 +9,12 @@ Laws of this file: it fetches and builds through the parts of a session alone, a
 import os
 
 from commonwheel.errors import CommonwheelError
-from commonwheel.model import Metadata, Origin, PathSource, Target, UrlSource, VcsSource
+from commonwheel.model import Metadata, Origin, PathSource, Pin, Requirement, Target, UrlSource, VcsSource
 from commonwheel.project import lock_files
 from commonwheel.project.spelling import demands, specifier
+from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.locked import Preference, Scheme
+from commonwheel.resolve.locking import solve_lock
 from commonwheel.specs import file_url, marker_text, pyproject, tool_sources, tool_uv, uv_lock, versions
 from commonwheel.specs.direct_url import is_archive
 from commonwheel.specs.names import normalize
@@ -22,25 +24,14 @@ from commonwheel.specs.uv_lock import Demand, Dependency, File, Lock, Package, S
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any, Final, Protocol
+    from typing import Any, Final
 
     from commonwheel.index.catalogue import Catalogue
-    from commonwheel.model import Requirement
     from commonwheel.project.declared import Declared
-    from commonwheel.resolve.inputs import Inputs
+    from commonwheel.project.parts import Parts
     from commonwheel.resolve.locked import Edge, Locked
     from commonwheel.resolve.locked import Lock as Resolved
-    from commonwheel.road.parts import Parts as RoadParts
     from commonwheel.specs.tool_sources import Rules
-
-    class Parts(RoadParts, Protocol):
-        """What locking needs of a session beyond the road."""
-
-        def solve_lock(self, inputs: Inputs, scheme: Scheme, catalogue: Catalogue) -> Resolved:
-            """Resolve for all environments of a scheme."""
-
-        def hash_file(self, path: str, algorithm: str) -> str:
-            """Return the hash of a file in hexadecimal."""
 
 
 # No platform is barred, and no Python: the resolver looks at Requires-Python itself.
@@ -131,8 +122,9 @@ class _Locking:
 
     def _resolve(self) -> "Resolved":
         declared, parts = self._declared, self._parts
-        rules = parts.rules(universal=True, bound=dict(declared.bound))
-        catalogue: Any = _Told(parts.catalogue(_EVERYWHERE, rules), declared.metadata)
+        job = parts.job
+        rules = job.policies.rules(universal=True).replaced(bound=dict(declared.bound))
+        catalogue: Any = _Told(job.catalogue(_EVERYWHERE, rules), declared.metadata)
         self._catalogue = catalogue
         members = tuple(
             member.replaced(
@@ -141,15 +133,16 @@ class _Locking:
             )
             for member in declared.members
         )
-        inputs = parts.inputs(
-            requirements=self._all_settled(declared.requirements),
-            target=_EVERYWHERE,
+        inputs = Inputs(
+            self._all_settled(declared.requirements),
+            _EVERYWHERE,
             constraints=self._all_settled(declared.constraints),
             overrides=self._all_settled(declared.overrides),
             excludes=declared.excludes,
             source_metadata=self._metadata,
+            details=lambda name, version, why: job.solving.explain(catalogue, name, version, why),
         )
-        inputs = inputs.replaced(details=lambda name, version, why: parts.explain(catalogue, name, version, why))
+        inputs = job.policies.applied(inputs)
         scheme = Scheme(
             declared.requires_python,
             members,
@@ -164,7 +157,7 @@ class _Locking:
         asked = [one for member in members for one in (*member.metadata.requires, *sum(member.groups.values(), ()))]
         catalogue.crawl([one for one in (*inputs.requirements, *asked) if one.source is None], inputs.constraints)
         try:
-            return parts.solve_lock(inputs, scheme, catalogue)
+            return solve_lock(inputs, scheme, catalogue, parts.reporter)
         finally:
             catalogue.close()
 
@@ -181,14 +174,13 @@ class _Locking:
             if kept and not self._upgrades(requirement.name):
                 self._settled[source] = source.replaced(commit=kept)
             else:
-                found = self._parts.material.settled(source)
+                found = self._parts.job.sources.settled(source)
                 assert isinstance(found, VcsSource)
                 self._settled[source] = found
         return requirement.replaced(source=self._settled[source])
 
     def _upgrades(self, name: str) -> bool:
-        inputs = self._parts.inputs(requirements=(), target=_EVERYWHERE)
-        return inputs.upgrades(name)
+        return self._parts.job.policies.applied(Inputs((), _EVERYWHERE)).upgrades(name)
 
     def _metadata(self, requirement: "Requirement") -> Metadata:
         """Return the metadata of a direct source that is no member."""
@@ -196,7 +188,7 @@ class _Locking:
         told = self._catalogue.told(requirement.name, "")
         if told is not None:
             return told  # type: ignore[no-any-return]
-        found = self._parts.material.metadata(requirement)[1]
+        found = self._parts.job.sources.metadata(requirement)
         return found.replaced(requires=self._all_settled(found.requires))
 
     # --- the answer -------------------------------------------------------------------------------------------------
@@ -206,7 +198,7 @@ class _Locking:
             return Source("registry", self._registry(one.name, one.version))
         source = one.source
         if isinstance(source, VcsSource) and not source.commit:
-            found = self._parts.material.settled(source)
+            found = self._parts.job.sources.settled(source)
             assert isinstance(found, VcsSource)
             source = found
         return self._spelling.package(source)
@@ -281,16 +273,11 @@ class _Locking:
     def _digest(self, source: "UrlSource | PathSource | VcsSource") -> str:
         known = getattr(source, "digests", ())
         if not known:
-            settled = self._parts.material.metadata(_unnamed(source))[0].source
+            settled = self._parts.job.sources.describe([Requirement("", source=source)])[0].source
             known = getattr(settled, "digests", ())
-        if not known and isinstance(source, PathSource):
-            return f"sha256:{self._parts.hash_file(source.path, 'sha256')}"
+        if not known:
+            return f"sha256:{self._parts.job.material.source_digest(Pin('', '', source=source))}"
         return str(known[0]) if known else ""
-
-
-def _unnamed(source: "UrlSource | PathSource | VcsSource") -> "Requirement":
-    from_source = parse_dependency("source", None)
-    return from_source.replaced(name="", source=source)
 
 
 def _edges(edges: "Sequence[Edge]", sources: "Mapping[Any, Source]", several: "set[str]") -> "tuple[Dependency, ...]":
@@ -318,8 +305,7 @@ def described(parts: "Parts", declared: "Declared", package: Package) -> Package
             return package.replaced(
                 version=package.version, requires_dist=(Demand(package.name, key="path", place="gone"),)
             )
-        requirement = parse_dependency(package.name, None).replaced(source=source)
-        told = parts.material.metadata(requirement)[1]
+        told = parts.job.sources.metadata(Requirement(package.name, source=source))
     empty = Package(package.name, told.version if package.version else "", package.source)
     return _with_metadata(empty, source, told, declared)
 

@@ -10,45 +10,25 @@ import os
 import time
 
 from commonwheel.errors import UsageError
-from commonwheel.model import PathSource, Requirement, Value
+from commonwheel.model import Origin, Requirement, Value
 from commonwheel.project import declared as declarations
-from commonwheel.project import discovery
-from commonwheel.specs import file_url, moments, tool_uv, uv_lock
+from commonwheel.project import discovery, environments
+from commonwheel.road.request import InstallRequest
+from commonwheel.specs import file_url, moments, script_block, tool_uv, uv_lock
 from commonwheel.specs.names import normalize
-from commonwheel.specs.script_block import Script
+from commonwheel.specs.requirement import parse_dependency
 from commonwheel.specs.uv_lock import Limit, Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Final, Protocol
+    from collections.abc import Mapping, Sequence
+    from typing import Final
 
-    from commonwheel.fs.start import Start
-    from commonwheel.model import Interpreter, Metadata
     from commonwheel.project.declared import Declared
     from commonwheel.project.discovery import Workspace
-    from commonwheel.project.locking import Parts as LockingParts
+    from commonwheel.project.parts import Parts
     from commonwheel.settings import Settings
     from commonwheel.specs.uv_lock import Lock
-
-    class Parts(LockingParts, Protocol):
-        """What opening a project needs of a session."""
-
-        project_start: str
-
-        @property
-        def python_wish(self) -> str:
-            """Return which Python a project wants, as a request."""
-
-        @property
-        def start(self) -> Start:
-            """Return the directory that the user started in, to look upward from it."""
-
-        def settle_at(self, root: str) -> None:
-            """Read the settings of project files at the root of a workspace."""
-
-        def interpreter(self, request: str | None) -> Interpreter:
-            """Return the interpreter that a request means."""
 
 
 class ForeignFile(UsageError):
@@ -96,14 +76,24 @@ def find(parts: "Parts", changed: "Mapping[str, str] | None" = None) -> "Workspa
 def project(parts: "Parts", workspace: "Workspace") -> Opened:
     """Return a project with all that it declares. Raises BadDeclaration, and the errors of builds."""
     requires_python = declarations.requires_python_of(workspace)
+    parts.wish_python(environments.wish(parts, workspace, requires_python).request)
     if not requires_python:
         requires_python = _assumed(parts)
         parts.reporter.note(
             "warning", f"no member of the workspace has a `requires-python`: `{requires_python}` is assumed"
         )
+    # builds are constrained by what the root says, before anything else of it is read
+    constraints = workspace.root.tool.build_constraints
+    origin = Origin(f"{workspace.root.path} (tool.uv.build-constraint-dependencies)")
+    parts.begin(
+        InstallRequest(
+            build_constraints=tuple(parse_dependency(text, origin) for text in constraints),
+            upgraded=_of_groups(workspace, parts.settings.many("upgrade-group")),
+        )
+    )
     found = declarations.of_workspace(
         workspace,
-        lambda source: _describe(parts, source),
+        lambda source: parts.job.sources.metadata(Requirement("", source=source)),
         python=requires_python,
         no_sources=parts.settings.flag("no-sources"),
     )
@@ -111,15 +101,31 @@ def project(parts: "Parts", workspace: "Workspace") -> Opened:
     return Opened(found.replaced(options=options(parts.settings)), workspace.lock, workspace)
 
 
-def script(parts: "Parts", name: str, read: "Script") -> Opened:
-    """Return a script with all that it declares; `name` is its path."""
+def _of_groups(workspace: "Workspace", names: "Sequence[str]") -> "frozenset[str]":
+    """Return the names of the packages that dependency groups of any member ask for."""
+    wanted = {normalize(name.rpartition(":")[2]) for name in names}
+    found: set[str] = set()
+    for member in (workspace.root, *workspace.members):
+        for group in member.project.groups:
+            if normalize(group) in wanted:
+                found.update(one.name for one in member.project.group(group))
+    return frozenset(found)
+
+
+def script(parts: "Parts", name: str, changed: "Mapping[str, str] | None" = None) -> Opened:
+    """Return a script with all that it declares; `name` is its path. Raises UsageError for one without a block."""
     path = os.path.abspath(os.path.join(parts.cwd, name))
     directory = os.path.dirname(path)
+    text = (changed or {}).get(path)
+    read = parts.script(name) if text is None else script_block.read(text, name, base_directory=directory)
+    if read is None:
+        raise UsageError(f"`{name}` has no block of dependencies (PEP 723)", hint="add one: `# /// script` ... `# ///`")
     tool = tool_uv.of_tables(read.tools, name, directory)
     parts.settings.lay_over(path, read.tools)
-    found = declarations.of_script(
-        read, tool, name, directory, python=_assumed(parts) if not read.requires_python else ""
-    )
+    parts.wish_python(parts.settings.text("python") or read.requires_python.replace(" ", ""))
+    python = read.requires_python or _assumed(parts)
+    found = declarations.of_script(read, tool, name, directory, python=python)
+    parts.begin(InstallRequest(build_constraints=found.build_constraints))
     _note_indexes(parts, found)
     return Opened(found.replaced(options=options(parts.settings)), f"{path}.lock", None, path)
 
@@ -141,10 +147,6 @@ def _assumed(parts: "Parts") -> str:
     """Return the range of Pythons that is assumed where nobody says any: from the minor version of the interpreter on."""
     interpreter = parts.interpreter(parts.settings.text("python") or parts.python_wish)
     return f">={interpreter.version[0]}.{interpreter.version[1]}"
-
-
-def _describe(parts: "Parts", source: PathSource) -> "Metadata":
-    return parts.material.metadata(Requirement("", source=source))[1]
 
 
 def read_lock(parts: "Parts", path: str) -> "str | None":

@@ -7,7 +7,7 @@ from commonwheel.specs.fingerprint import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from commonwheel.project.environments import Parts
+    from commonwheel.project.parts import Parts
 
 
 def wish(parts: "Parts", requires_python: str) -> Wish:

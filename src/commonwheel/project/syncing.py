@@ -10,6 +10,7 @@ from commonwheel.install import changeset
 from commonwheel.install import plan as plans
 from commonwheel.model import Requirement, Value
 from commonwheel.project import selection
+from commonwheel.python.installed import installed as installed_in
 from commonwheel.road import changing, marks, preparing
 from commonwheel.specs.names import normalize
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
     from commonwheel.install.transaction import Receipt
     from commonwheel.model import Environment, Pin, Plan, Target
-    from commonwheel.project.environments import Parts
     from commonwheel.project.opening import Opened
+    from commonwheel.project.parts import Parts
     from commonwheel.project.selection import Choice, Chosen
     from commonwheel.settings import Settings
     from commonwheel.specs.uv_lock import Lock
@@ -106,7 +107,7 @@ def selected_pins(
 ) -> "tuple[Pin, ...]":
     """Return a pin for each package that is to be installed. Raises what `selection` raises."""
     chosen = selection.follow(lock, selection.select(lock, wanted), target.markers)
-    no_wheels, no_sdists = parts.formats()
+    no_wheels, no_sdists = parts.job.policies.formats()
     left = [package for package in chosen.packages if not _is_left_out(package.name, chosen, lock, wishes)]
     found = selection.pins(
         left, target, opened.declared.spelling, no_wheels=no_wheels, no_sdists=no_sdists, plain=wishes.plain
@@ -129,20 +130,20 @@ def _is_left_out(name: str, chosen: "Chosen", lock: "Lock", wishes: Options) -> 
 def _with_version(parts: "Parts", pin: "Pin") -> "Pin":
     if pin.version or pin.source is None:
         return pin
-    return pin.replaced(version=parts.material.metadata(Requirement(pin.name, source=pin.source))[1].version)
+    return pin.replaced(version=parts.job.sources.metadata(Requirement(pin.name, source=pin.source)).version)
 
 
 def plan_of(parts: "Parts", environment: "Environment", pins: "Sequence[Pin]", wishes: Options) -> "Plan":
     """Return what has to change in an environment."""
     settings = parts.settings
     recovered = parts.recover(environment)
-    installed = parts.installed(environment)
+    installed = installed_in(environment, parts.reporter)
     by_name = {one.name: one for one in installed}
     settled = plans.Wishes(
         exact=wishes.exact,
         reinstall={one.name for one in recovered.damaged} | set(map(normalize, settings.many("reinstall-package"))),
         reinstall_all=settings.flag("reinstall"),
-        unchanged=marks.unchanged(parts, pins, by_name),
+        unchanged=marks.unchanged(parts.job, pins, by_name),
     )
     # what is installed was held against the hashes of a lock when it came; they bind files, and not what is in place
     bare = [pin.replaced(digests=()) if pin.candidate is not None else pin for pin in pins]
@@ -171,18 +172,18 @@ def carry_out(
                 say("Checked", len(pins), started)
             return Synced(plan, len(pins))
         started = time.perf_counter()
-        entries = preparing.entries(parts, plan.add, lambda count: say("Prepared", count, started))
-        parts.rest()
+        entries = preparing.entries(parts.job, plan.add, lambda count: say("Prepared", count, started))
+        parts.job.rest()
         started = time.perf_counter()
-        texts = marks.texts(parts, plan.add)
-        receipt = changing.carry_out(parts, environment, plan, entries, seen=seen, texts=texts)
+        texts = marks.texts(parts.job, plan.add)
+        receipt = changing.carry_out(parts.job, environment, plan, entries, seen=seen, texts=texts)
         if plan.remove:
             say("Uninstalled", len(plan.remove), started)
         if plan.add:
             say("Installed", len(plan.add), started)
         return Synced(plan, len(pins), receipt)
 
-    return changing.insist(parts, environment, attempt)
+    return changing.insist(parts.reporter, environment, attempt)
 
 
 def foretold(pins: "Sequence[Pin]") -> "Plan":

@@ -10,7 +10,6 @@ from commonwheel.model import Value
 from commonwheel.project import freshness, locking, opening
 from commonwheel.project.locking import Keep
 from commonwheel.specs import file_url, uv_lock
-from commonwheel.specs.requirement import parse_dependency
 from commonwheel.specs.uv_lock import Lock, MergeMarks
 from commonwheel.specs.versions import version_key
 
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.project.freshness import Stale
-    from commonwheel.project.opening import Opened, Parts
+    from commonwheel.project.opening import Opened
+    from commonwheel.project.parts import Parts
     from commonwheel.specs.uv_lock import Package
 
 #: What may be done: `write`, `check` (say whether it would be), `dry-run`, `frozen` (take the lock as it is).
@@ -188,9 +188,9 @@ def _registries(parts: "Parts") -> "frozenset[str] | None":
     """Return the indexes that are configured, None where none is: then any will do."""
     if not _configured(parts):
         return None
-    indexes, links = parts.indexes
+    network = parts.job.network
     found = set()
-    for place in (*indexes, *links):
+    for place in (*network.indexes, *network.links):
         url = place.url.bare
         found.add(file_url.to_path(url) or url)
     return frozenset(found)
@@ -255,22 +255,3 @@ def said(change: Change, verbs: tuple[str, str, str] = ("Update", "Add", "Remove
     if not change.after:
         return f"{verbs[2]} {change.name} {several(change.before)}"
     return f"{verbs[0]} {change.name} {several(change.before)} -> {several(change.after)}"
-
-
-def upgraded_groups(opened: "Opened", names: "tuple[str, ...]") -> "frozenset[str]":
-    """Return the names of packages that dependency groups ask for."""
-    wanted = {name.rpartition(":")[2] for name in names}
-    found: set[str] = set()
-    for member in opened.declared.members:
-        for group, several in member.groups.items():
-            if group in wanted:
-                found.update(one.name for one in several)
-    for group, several in opened.declared.groups.items():
-        if group in wanted:
-            found.update(one.name for one in several)
-    return frozenset(found)
-
-
-def pinned_names(texts: "tuple[str, ...]") -> "frozenset[str]":
-    """Return the names of `--upgrade-package`."""
-    return frozenset(parse_dependency(text, None).name for text in texts)

@@ -11,6 +11,7 @@ Laws of this file: it reads, and finds; it changes nothing, and starts nothing b
 import os
 
 from commonwheel.errors import UsageError
+from commonwheel.fs import found
 from commonwheel.fs.start import Start
 from commonwheel.model import Environment, Interpreter, Value
 from commonwheel.python import discovery
@@ -272,7 +273,7 @@ def nearest(where: Surroundings) -> tuple[str, str] | None:
 
 
 def _may_run(root: str, start: Start) -> bool:
-    """Tell whether the interpreter in an environment that was found was put there by one who counts."""
+    """Return whether a trusted user put the interpreter into an environment that was found."""
     executable = discovery.environment_python(root)
     if not executable:
         return True
@@ -322,11 +323,8 @@ def refuse_if_managed(environment: Environment, break_system_packages: bool, env
     marker = environment.interpreter.externally_managed
     if not marker or break_system_packages or environment.kind in ("target", "prefix"):
         return
-    try:
-        with open(marker, "rb") as file:
-            message = managed_message(str(file.read(), "utf-8", "replace"), environ)
-    except OSError:
-        message = ""
+    data = found.read(marker, found.ANYBODY, links=True)
+    message = managed_message(str(data, "utf-8", "replace"), environ) if isinstance(data, bytes) else ""
     raise ExternallyManaged(
         f"the interpreter at `{environment.interpreter.prefix}` is externally managed"
         + (", and indicates the following:" if message else ""),

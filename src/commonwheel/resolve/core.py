@@ -16,7 +16,7 @@ depend on the machine.
 """
 
 from commonwheel.model import Requirement
-from commonwheel.resolve.incompatibility import Asked, Barred, Derived, Incompatibility, Needs, Several
+from commonwheel.resolve.packages import Asked, Barred, Derived, Incompatibility, Needs, Several
 from commonwheel.resolve.solver import Dependency, Exhausted, Solver, Unsatisfiable, Unusable
 from commonwheel.resolve.universe import ABSENT, Universe, newest, positions
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Final
 
-    from commonwheel.resolve.solver import Package
+    from commonwheel.resolve.packages import Package
 
 # Facts looked at in all attempts together, and conflicts in one: a second or two at worst.
 _PATIENCE = 100_000

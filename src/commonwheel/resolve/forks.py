@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from commonwheel.resolve.inputs import Source
     from commonwheel.resolve.locked import Item, Member, Preference
     from commonwheel.resolve.provider import Catalogue
-    from commonwheel.resolve.solver import Dependency, Package
+    from commonwheel.resolve.packages import Package
+    from commonwheel.resolve.solver import Dependency
     from commonwheel.resolve.universe import Universe
     from commonwheel.specs.marker_text import Cut, Diagram
 
@@ -110,6 +111,7 @@ class Question:
         self.catalogue: Final = catalogue
         self.pythons: Final = diagrams.python_range(requires_python)
         self.environments: Final = tuple(environments)
+        self.divides_pythons: Final = fork_strategy != "fewest"
         self.fewest: Final = fork_strategy == "fewest" or inputs.resolution == "lowest"
         self.members: Final = {member.requirement.name: member for member in members}
         self.conflicts: Final = tuple(conflicts)
@@ -136,16 +138,12 @@ class Question:
         """Return where the Pythons of a marker begin, or of the whole world, whichever is newer."""
         return max(diagrams.lowest_python(marker), diagrams.lowest_python(self.pythons))
 
-    def opened(self, marker: "Diagram", part: "Part") -> "Diagram":
-        """Return a marker without what the bounds of a part's Pythons make certain."""
-        return diagrams.opened(marker, diagrams.conjunction(self.pythons, diagrams.python_bounds(part.marker)))
-
     def begin(self) -> list[Part]:
         """Return the parts to begin with, in the order in which they are put off."""
         if not self.environments:
             return [Part(diagrams.ALWAYS)]
         parts = [Part(marker) for marker in reversed(self.environments)]
-        return sorted(parts, key=lambda part: self.lowest(part.marker), reverse=self.fewest)
+        return sorted(parts, key=lambda part: diagrams.lowest_python(part.marker), reverse=self.fewest)
 
     def prefer(self, fork: "Fork") -> None:
         """Let the parts to come prefer what was chosen in one."""
@@ -281,7 +279,7 @@ class ForkProvider(CatalogueProvider):
     def asked(self) -> "Sequence[Dependency]":
         """Return the user's requirements. Raises Split, SourceConflict, and InvalidSpecifier for a broken one."""
         self._check_sources()
-        needs = [(requirement, self.where(requirement.marker)) for requirement in self.rules.asked]
+        needs: Sequence[Need] = [(requirement, self.where(requirement.marker)) for requirement in self.rules.asked]
         needs = self._divided(None, "", self._here(needs))
         self._expect(requirement for requirement, _ in needs)
         return [dependency for requirement, _ in needs for dependency in self._demands(requirement)]
@@ -293,7 +291,7 @@ class ForkProvider(CatalogueProvider):
         metadata = self._known_metadata(universe, position)
         self._check_python(metadata.requires_python)
         try:
-            needs = self._needs(universe, metadata, extra, position)
+            needs: Sequence[Need] = self._needs(universe, metadata, extra, position)
             needs = self._divided((universe.name, position), extra, needs)
             self._expect(requirement for requirement, _ in needs)
             found: list[Dependency] = []
@@ -409,7 +407,7 @@ class ForkProvider(CatalogueProvider):
             return
         newer = diagrams.python_from(bound)
         parts = [self.part.within(diagrams.negation(newer)), self.part.within(newer)]
-        if self.question.fewest or not all(self._inhabited(part) for part in parts):
+        if not self.question.divides_pythons or not all(self._inhabited(part) for part in parts):
             raise Unusable("requires-python", requires_python)
         raise Split(parts, None)
 
@@ -432,18 +430,19 @@ class ForkProvider(CatalogueProvider):
         """Yield the constraints with markers on what is asked for; they narrow it where both markers hold."""
         for requirement, marker in needs:
             for constraint in self.rules.constraints(requirement.name):
-                both = diagrams.conjunction(marker, self.where(constraint.marker))
-                if self.where(constraint.marker) != diagrams.ALWAYS and self._meets(both):
-                    yield constraint.replaced(extras=()), self.question.opened(both, self.part)
+                where = self.where(constraint.marker)
+                both = diagrams.conjunction(marker, where)
+                if constraint.specifier and where != diagrams.ALWAYS and self._meets(both):
+                    yield constraint.replaced(extras=()), both
 
     def _ordered(self, branches: "list[_Branch]") -> "list[_Branch]":
         """Sort parts for solving from the end: the newest Python first, then those with the most upper bounds, then the last.
 
-        For the fewest versions the oldest Python is first.
+        For the fewest versions the oldest Python is first. What a marker says counts here, even if the project's own
+        range of Pythons makes it certain.
         """
-        lowest = self.question.lowest
         branches.sort(key=lambda one: one.capped())
-        branches.sort(key=lambda one: lowest(one.part.marker), reverse=self.question.fewest)
+        branches.sort(key=lambda one: diagrams.lowest_python(one.part.marker), reverse=self.question.fewest)
         return branches
 
 
@@ -474,7 +473,7 @@ class _Dividing:
         for name in sorted(by_name):
             group = by_name[name]
             for need in group:
-                if self._divides(group) and diagrams.ALWAYS != need[1]:
+                if self._divides(group) and need[1] != diagrams.ALWAYS:
                     found = self._split(found, need)
                 else:
                     found = [self._with(branch, need) for branch in found]

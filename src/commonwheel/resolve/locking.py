@@ -7,7 +7,7 @@ matter; uv spells that out as "or both", and so do we.
 """
 
 from commonwheel.resolve.forks import Failed, Question, solve_forks
-from commonwheel.resolve.locked import Edge, Lock, Locked
+from commonwheel.resolve.locked import Edge, Item, Lock, Locked
 from commonwheel.resolve.universal import explained
 from commonwheel.specs import marker_text as diagrams
 from commonwheel.specs.versions import lower_bound, version_key
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from commonwheel.model import Metadata, Requirement
     from commonwheel.resolve.forks import Fork
     from commonwheel.resolve.inputs import Inputs, Source
-    from commonwheel.resolve.locked import Item, Scheme
+    from commonwheel.resolve.locked import Scheme
     from commonwheel.resolve.provider import Catalogue
     from commonwheel.resolve.universe import Universe
     from commonwheel.specs.marker_text import Diagram
@@ -97,6 +97,7 @@ class _Graph:
             self._lay(fork, part)
         self._reached = self._reach()
         self._impossible = _impossible(question.conflicts)
+        self._ways = self._ways_to_nodes()
 
     # --- the graph ----------------------------------------------------------------------------------------------
 
@@ -198,10 +199,12 @@ class _Graph:
     def _entries(self, node: "Node") -> "tuple[Edge, ...]":
         """Return the edges of a node as entries: extras with the same marker are one."""
         found: dict[tuple[Key, Diagram], set[str]] = {}
-        for (key, extra), marker in self._edges[node].items():
-            if (key, extra) in self._reached:
-                said = diagrams.opened(self._said(marker, self._reached[node]), self._question.pythons)
-                found.setdefault((key, said), set()).update((extra,) if extra else ())
+        needed = [target for target in self._edges[node] if target in self._reached]
+        names = [name for (name, _, _), _ in needed]
+        for key, extra in needed:
+            marker = self._opened(self._edges[node][key, extra])
+            said = self._said(node, marker, several=names.count(key[0]) > 1)
+            found.setdefault((key, said), set()).update((extra,) if extra else ())
         entries = [(key, tuple(sorted(extras)), said) for (key, said), extras in found.items()]
         entries.sort(key=lambda entry: (*_order(entry[0]), entry[1], diagrams.order(entry[2])))
         return tuple(
@@ -210,27 +213,74 @@ class _Graph:
             for key, extras, said in entries
         )
 
-    def _said(self, marker: "Diagram", assumed: "Diagram") -> "Diagram":
-        """Return a marker without what goes without saying where `assumed` is true."""
-        found = diagrams.restricted(marker, diagrams.without(assumed, self._impossible))
-        if not diagrams.asks_extras(found):
+    def _said(self, node: "Node", marker: "Diagram", *, several: bool) -> "Diagram":
+        """Return an edge's marker without what goes without saying where its dependent is needed.
+
+        Which items of conflicts are chosen is left out where it does not matter, and where it is certain, since only one
+        way leads to the dependent; unless there are `several` edges to the name, which uv tells apart by the items, too.
+        """
+        environments = self._opened(diagrams.with_any_extras(self._reached[node]))
+        plain = diagrams.with_any_extras(marker)
+        impossible = self._impossible
+        if diagrams.disjunction(marker, impossible) == diagrams.disjunction(plain, impossible):
+            return diagrams.restricted(plain, environments)
+        ways = self._ways.get(node, set())
+        if not several and all(self._allows(marker, way) for way in ways):
+            for way in sorted(ways, key=lambda way: sorted(item.variable for item in way)):
+                for variable, chosen in self._inferred(way):
+                    marker = diagrams.assuming(marker, variable, chosen=chosen)
+                    impossible = diagrams.assuming(impossible, variable, chosen=chosen)
+        said = diagrams.disjunction(marker, impossible)
+        return said if said != diagrams.with_any_extras(said) else diagrams.restricted(said, environments)
+
+    @staticmethod
+    def _allows(marker: "Diagram", way: "frozenset[Item]") -> bool:
+        """Tell whether an edge can be followed with these items chosen and no others."""
+        return diagrams.assuming_extras(marker, tuple(item.variable for item in way)) != diagrams.NEVER
+
+    def _inferred(self, way: "frozenset[Item]") -> "Iterable[tuple[str, bool]]":
+        """Yield what is certain if these items are chosen: they are, and those that conflict with them are not."""
+        for item in sorted(way, key=lambda item: item.variable):
+            for items in self._question.conflicts:
+                if item in items:
+                    yield from ((other.variable, other == item) for other in items)
+
+    def _ways_to_nodes(self) -> "dict[Node, set[frozenset[Item]]]":
+        """Return for each node the items of conflicts that are chosen along each way to it."""
+        found: dict[Node, set[frozenset[Item]]] = {}
+        if not self._question.conflicts:
             return found
-        return diagrams.restricted(
-            diagrams.disjunction(marker, self._impossible), diagrams.disjunction(assumed, self._impossible)
-        )
+        waiting: list[tuple[Node | None, frozenset[Item]]] = [(None, frozenset())]
+        while waiting:
+            node, way = waiting.pop()
+            for target in self._edges[node]:
+                if target not in self._reached:
+                    continue
+                (name, _, _), extra = target
+                group = extra[1:] if extra[:1] == ":" else ""
+                item = Item(name, extra="" if group else extra, group=group)
+                on = way | {item} if item in self._question.items else way
+                if on not in found.setdefault(target, set()):
+                    found[target].add(on)
+                    waiting.append((target, on))
+        return found
 
     def _adds(self, node: "Node") -> bool:
         """Tell whether an extra brings in anything that is in the lock."""
         return any(target in self._reached for target in self._edges.get(node, ()))
 
+    def _opened(self, marker: "Diagram") -> "Diagram":
+        """Return a marker without what the range of Pythons makes certain."""
+        return diagrams.opened(marker, self._question.pythons)
+
     def _text(self, marker: "Diagram") -> str:
-        return diagrams.text(diagrams.opened(marker, self._question.pythons))
+        return diagrams.text(self._opened(marker))
 
     def _texts(self, parts: "Sequence[Diagram]", markers: "Sequence[Diagram]") -> "tuple[str, ...]":
         """Return the markers of forks: without conflicts where they are disjoint without them, and without what is always true."""
-        plain = list(dict.fromkeys(diagrams.opened(marker, self._question.pythons) for marker in markers))
+        plain = list(dict.fromkeys(self._opened(marker) for marker in markers))
         apart = all(diagrams.disjoint(one, other) for i, one in enumerate(plain) for other in plain[:i])
-        shown = plain if apart else [diagrams.opened(part, self._question.pythons) for part in parts]
+        shown = plain if apart else [self._opened(part) for part in parts]
         return tuple(diagrams.text(marker) for marker in shown if marker != diagrams.ALWAYS)
 
     def _warnings(self, nodes: "Sequence[Node]") -> "Iterable[str]":

@@ -4,7 +4,7 @@ The user's own lines are named (`requirements.txt:3`), versions are told as rang
 that somebody wrote as a specifier in his words, and `all versions of x` where that is so.
 """
 
-from commonwheel.resolve.incompatibility import Asked, Barred, Incompatibility, Missing, Needs
+from commonwheel.resolve.packages import Asked, Barred, Incompatibility, Missing, Needs
 from commonwheel.resolve.rules import place
 from commonwheel.resolve.universe import ABSENT, newest, oldest, positions
 from commonwheel.specs.versions import InvalidSpecifier, repaired, wants_newer, wants_older
@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from commonwheel.model import Requirement
     from commonwheel.resolve.inputs import Inputs
-    from commonwheel.resolve.solver import Package
+    from commonwheel.resolve.packages import Package
     from commonwheel.resolve.universe import Universe
 
 NEVER = "your requirements cannot be met"

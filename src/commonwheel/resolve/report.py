@@ -7,7 +7,7 @@ version goes without saying. The parts of the sentences are in `phrases`.
 
 from commonwheel.errors import CommonwheelError
 from commonwheel.resolve.core import essence, leaves
-from commonwheel.resolve.incompatibility import Asked, Barred, Derived, Incompatibility, Missing, Needs, Several, Tied
+from commonwheel.resolve.packages import Asked, Barred, Derived, Incompatibility, Missing, Needs, Several, Tied
 from commonwheel.resolve.phrases import NEVER, Phrases, known_detail
 from commonwheel.resolve.universe import newest
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.resolve.inputs import Inputs
-    from commonwheel.resolve.solver import Package
+    from commonwheel.resolve.packages import Package
 
 # A proof from more facts or of more steps than this is not read by anybody: facts are listed instead, and not all.
 _MOST_FACTS = 40

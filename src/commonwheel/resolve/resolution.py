@@ -2,7 +2,7 @@
 
 from commonwheel.errors import MetadataUnavailable
 from commonwheel.model import Pin, Resolution
-from commonwheel.resolve.incompatibility import Needs
+from commonwheel.resolve.packages import Needs
 from commonwheel.resolve.provider import CatalogueProvider, Sourced, Widen
 from commonwheel.resolve.report import narrowed_projects, no_solution
 from commonwheel.resolve.solver import Solver, Unsatisfiable
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from commonwheel.events import Reporter
     from commonwheel.model import Digest, Metadata
     from commonwheel.resolve.inputs import Inputs, Source
+    from commonwheel.resolve.packages import Package
     from commonwheel.resolve.provider import Catalogue
-    from commonwheel.resolve.solver import Package
 
 
 def solve(inputs: "Inputs", catalogue: "Catalogue", reporter: "Reporter") -> Resolution:

@@ -55,7 +55,22 @@ moment of their arrival, decide what comes out.
 
 from heapq import heappop, heappush
 
-from commonwheel.resolve.incompatibility import Asked, Barred, Derived, Incompatibility, Needs, Several, Tied
+from commonwheel.resolve.packages import (
+    MOMENTS,
+    RANK_CULPRIT,
+    RANK_PINNED,
+    RANK_VICTIM,
+    Asked,
+    Assignment,
+    Barred,
+    Derived,
+    Incompatibility,
+    Needs,
+    Package,
+    Project,
+    Several,
+    Tied,
+)
 from commonwheel.resolve.universe import ABSENT
 
 TYPE_CHECKING = False
@@ -64,7 +79,7 @@ if TYPE_CHECKING:
     from typing import Final, Protocol
 
     from commonwheel.model import Requirement
-    from commonwheel.resolve.incompatibility import Cause
+    from commonwheel.resolve.packages import Cause
     from commonwheel.resolve.universe import Universe
 
     class Provider(Protocol):
@@ -89,12 +104,8 @@ if TYPE_CHECKING:
             """Take note that no version of a needed project is left; may raise to begin anew with a wider universe."""
 
 
-# How soon a project is decided: smaller is sooner. Within a rank, first seen is first decided.
-RANK_SOURCE, RANK_PINNED, RANK_VICTIM, RANK_CULPRIT, RANK_PLAIN = range(5)
 # So many conflicts make a project a victim or a culprit (uv's number).
 CONFLICTS = 5
-# Moments are counted up to here within a level, so that one int orders (level, moment).
-_MOMENTS = 1 << 40
 
 
 class Unusable(Exception):
@@ -142,118 +153,6 @@ class Dependency:
         self.requirement: Final = requirement
         self.pinned: Final = pinned
         self.sharers: Final = sharers
-
-
-class Assignment:
-    """One entry of a package's history: at `level` its domain came to be `domain`, because of `cause`.
-
-    A decision has no cause. `time` orders entries by level, then by the moment in which they were written.
-    """
-
-    __slots__ = ("cause", "domain", "level", "time")
-
-    def __init__(self, level: int, moment: int, domain: int, cause: Incompatibility | None) -> None:
-        self.level: Final = level
-        self.time: Final = level * _MOMENTS + moment
-        self.domain = domain
-        self.cause: Final = cause
-
-
-class Project:
-    """What packages of one name share: their universe, their place in the order, and how often they were in the way.
-
-    `tied` says that somebody needs it with an extra, or under a marker.
-    """
-
-    __slots__ = ("base", "culprit", "extras", "order", "rank", "tied", "universe", "victim")
-
-    def __init__(self, universe: "Universe", order: int) -> None:
-        self.universe: Final = universe
-        self.order: Final = order
-        self.rank = RANK_PLAIN if universe.source is None else RANK_SOURCE
-        self.base: Final = Package(self)
-        self.extras: dict[str, Package] = {}
-        self.tied = False
-        self.victim = 0
-        self.culprit = 0
-
-    def packages(self) -> "list[Package]":
-        """Return the base package and those of the extras, in the order in which they were met."""
-        return [self.base, *self.extras.values()]
-
-
-class Package:
-    """A project, or one of its extras, with its domain and how that came about.
-
-    `decided` is the position of the chosen version, or 0, and `level` where that was decided. `needs` has, for each
-    version looked at, the incompatibilities of its dependencies, and `shared` those same by what they say. `watchers`
-    are the learned incompatibilities that speak of this package.
-    """
-
-    __slots__ = ("decided", "domain", "extra", "history", "index", "level", "needs", "project", "shared", "watchers")
-
-    def __init__(self, project: Project, extra: str = "", index: int = 0) -> None:
-        self.project: Final = project
-        self.extra: Final = extra
-        self.index: Final = index
-        self.domain = project.universe.everything
-        self.decided = 0
-        self.level = 0
-        self.history = [Assignment(0, -1, self.domain, None)]
-        self.needs: dict[int, tuple[Incompatibility, ...]] = {}
-        self.shared: dict[tuple[Package, int], Incompatibility] = {}
-        self.watchers: list[Incompatibility] = []
-
-    @property
-    def universe(self) -> "Universe":
-        """Return the versions of the project."""
-        return self.project.universe
-
-    @property
-    def open(self) -> bool:
-        """Tell whether it is needed and not yet decided."""
-        return not self.decided and not self.domain & ABSENT
-
-    def first_within(self, states: int) -> Assignment:
-        """Return the first entry of the history whose domain lies within `states`; the last one must.
-
-        Domains only shrink, so this is a binary search: a package can have thousands of entries (boto3 has).
-        """
-        outside = ~states
-        history = self.history
-        low, high = 0, len(history) - 1
-        while low < high:
-            middle = (low + high) // 2
-            if history[middle].domain & outside:
-                low = middle + 1
-            else:
-                high = middle
-        return history[low]
-
-    def narrow(self, level: int, moment: int, keep: int, cause: Incompatibility) -> None:
-        """Write into the history that from `level` on only `keep` is possible."""
-        history = self.history
-        place = len(history)
-        while history[place - 1].level > level:
-            place -= 1
-            history[place].domain &= keep
-        history.insert(place, Assignment(level, moment, history[place - 1].domain & keep, cause))
-        self.domain &= keep
-
-    def forget(self, level: int) -> None:
-        """Take back everything above a level."""
-        history = self.history
-        while history[-1].level > level:
-            history.pop()
-        self.domain = history[-1].domain
-        if self.level > level:
-            self.decided = self.level = 0
-
-    def __str__(self) -> str:
-        name = self.project.universe.name
-        if self.extra.startswith(":"):
-            return f"{name}{self.extra}"
-        return f"{name}[{self.extra}]" if self.extra else name
 
 
 class Solver:
@@ -737,7 +636,7 @@ class _Copier:
 
     def _entry(self, entry: Assignment) -> Assignment:
         cause = None if entry.cause is None else self.known[id(entry.cause)]
-        return Assignment(entry.level, entry.time - entry.level * _MOMENTS, entry.domain, cause)
+        return Assignment(entry.level, entry.time - entry.level * MOMENTS, entry.domain, cause)
 
 
 def _causes(one: Incompatibility) -> "Sequence[Incompatibility]":

@@ -10,14 +10,29 @@ fails here: who needs a wheel that did not come fetches it as usual, and meets t
 from threading import Lock, Thread
 
 from commonwheel.net.pending import Pending
-from commonwheel.road import recall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
-    from commonwheel.model import Pin
-    from commonwheel.road.parts import Parts
+    from commonwheel.model import Entry, Pin
+
+    class Known(Protocol):
+        """What is remembered of pins: `road.recall.Recall`."""
+
+        def entry(self, pin: Pin) -> Entry | None:
+            """Return the entry of a pin, if the store has it."""
+
+    class Fetcher(Protocol):
+        """Fetch wheels: `road.material.Material`."""
+
+        def wheel_file(self, pin: Pin) -> Entry:
+            """Return the entry of one pin, fetched or built."""
+
+        def halt(self) -> None:
+            """End what is being built and downloaded, in whatever thread."""
+
 
 #: As many as `material` fetches at once, which counts their bytes, too.
 _WORKERS = 4
@@ -26,8 +41,9 @@ _WORKERS = 4
 class Ahead:
     """Wheels that are fetched ahead of the resolution; `resolved` is called once when that is over."""
 
-    def __init__(self, parts: "Parts", resolved: "Callable[[], object]") -> None:
-        self._parts = parts
+    def __init__(self, known: "Known", fetcher: "Fetcher", resolved: "Callable[[], object]") -> None:
+        self._known = known
+        self._fetcher = fetcher
         self._resolved = resolved
         self._lock = Lock()
         self._waiting: dict[str, Pin] = {}
@@ -39,7 +55,7 @@ class Ahead:
     def begin(self, pin: "Pin") -> None:
         """Fetch the wheel of a pin soon, unless the store has it. Any thread; never waits."""
         url = _url(pin)
-        if not url or recall.entry(self._parts, pin) is not None:
+        if not url or self._known.entry(pin) is not None:
             return
         with self._lock:
             if self._over or url in self._waiting or url in self._begun:
@@ -61,7 +77,7 @@ class Ahead:
                 pin = self._waiting.pop(url)
                 coming = self._begun[url] = Pending()
             try:
-                self._parts.material.wheel_file(pin)
+                self._fetcher.wheel_file(pin)
             except Exception:  # noqa: BLE001, S110 - who needs it gets the error from the same place
                 pass
             coming.settle(None)
@@ -99,7 +115,7 @@ class Ahead:
         """Give up what is on its way, and wait until it has cleaned up."""
         self._stop()
         if self._working:
-            self._parts.material.halt()
+            self._fetcher.halt()
         for thread in self._threads:
             thread.join()
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from commonwheel.net.client import Client
     from commonwheel.net.responses import Response
     from commonwheel.net.transfers import Download
-    from commonwheel.road.parts import Parts
+    from commonwheel.road.recall import Recall
+    from commonwheel.store.store import Store
 
 _PART = 1 << 20
 _OK = 200
@@ -61,8 +62,11 @@ class Fetched(Value):
 class Arrivals:
     """Fetch and copy for one session; safe to use from several threads. `scratch` gives private space."""
 
-    def __init__(self, parts: "Parts", client: "Callable[[], Client]", scratch: "Callable[[], str]") -> None:
-        self._parts = parts
+    def __init__(
+        self, store: "Store", known: "Recall", client: "Callable[[], Client]", scratch: "Callable[[], str]"
+    ) -> None:
+        self._store = store
+        self._known = known
         self._client = client
         self._scratch = scratch
         self._once = Once()
@@ -104,13 +108,13 @@ class Arrivals:
 
         A given hash is believed, and so is the server's word that nothing changed. Raises NoSuchSource.
         """
-        known = recall.archive_digest(self._parts, source)
+        known = self._known.archive_digest(source)
         if known or source.digests:
             return known or ""
         return self._once.get(("current", source.url), lambda: self._asked(source.url))
 
     def _asked(self, url: "SafeUrl") -> str:
-        known = None if recall.refreshes(self._parts) else recall.read_record(self._parts, url)
+        known = None if self._known.refreshes() else self._known.read_record(url)
         conditions = {} if known is None else freshness.Freshness(0, 0, known.etag, known.modified).conditions
         fetched = self._downloaded(url, filename_of(url), (), conditions)
         assert fetched.response is not None
@@ -128,7 +132,7 @@ class Arrivals:
         found = freshness.freshness(answer.headers, time.time(), 0.0)
         etag = found.etag or (before.etag if before is not None else "")
         modified = found.modified or (before.modified if before is not None else "")
-        recall.write_record(self._parts, url, recall.Record(digest, found.until, etag, modified))
+        self._known.write_record(url, recall.Record(digest, found.until, etag, modified))
 
     def _local(self, source: "PathSource") -> Fetched:
         return self._copied(source.path, os.path.basename(source.path), source.digests)
@@ -149,7 +153,7 @@ class Arrivals:
                 raise NoSuchSource(f"`{path}` cannot be read: {error.strerror}", hint="check the path") from error
 
         fetched = self._saved(filename, fill, digests, None)
-        self._parts.store.point(key, fetched.digest, private=True)
+        self._store.point(key, fetched.digest, private=True)
         return fetched
 
     def _downloaded(
@@ -230,3 +234,8 @@ def _hash(path: str, algorithms: "set[str]") -> "dict[str, str]":
             for one in hashes.values():
                 one.update(data)
     return {name: one.hexdigest() for name, one in hashes.items()}
+
+
+def sha256_of_file(path: str) -> str:
+    """Return the sha256 of a file in hexadecimal. Raises OSError."""
+    return _hash(path, {"sha256"})["sha256"]

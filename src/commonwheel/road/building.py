@@ -8,12 +8,13 @@ from commonwheel.specs.names import normalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import Final
 
-    from commonwheel.model import Requirement, UrlSource, VcsSource
-    from commonwheel.road.parts import Parts
+    from commonwheel.model import Interpreter, Requirement, UrlSource, VcsSource
+    from commonwheel.settings import Settings
 
-    Settings = dict[str, object]
+    BackendSettings = dict[str, object]
 
 # What compilers and backends take from the environment, and what the wheel is then made of.
 _MEANT = frozenset(
@@ -31,18 +32,68 @@ def place_of(source: "UrlSource | VcsSource | PathSource") -> str:
     return source.path if isinstance(source, PathSource) else source.url.bare
 
 
-def settings(parts: "Parts") -> "tuple[Settings, dict[str, Settings]]":
-    """Return the backend settings for all projects, and those of single ones by name or place; a repeated key makes a list."""
-    whole: Settings = {}
-    for text in parts.settings.many("config-settings"):
-        _add(whole, *_pair(text))
-    single: dict[str, Settings] = {}
-    for text in parts.settings.many("config-settings-package"):
-        name, _, rest = text.partition(":")
-        _add(single.setdefault(normalize(name.strip()), {}), *_pair(rest))
-    for requirement, key, value in parts.config_settings:
-        _add(single.setdefault(_about(requirement), {}), key, value)
-    return whole, single
+class BuildInputs:
+    """What builds are made with: settings of backends, constraints, isolation, variables, and the interpreter.
+
+    `config_settings` are those that lines of requirements files give: (requirement, key, value). `interpreter` finds the
+    interpreter that builds are made with, when it is first asked for.
+    """
+
+    def __init__(
+        self,
+        settings: "Settings",
+        environ: "Mapping[str, str]",
+        interpreter: "Callable[[], Interpreter]",
+        config_settings: "tuple[tuple[Requirement, str, str], ...]" = (),
+        constraints: "tuple[Requirement, ...]" = (),
+    ) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._interpreter = interpreter
+        self._config_settings = config_settings
+        self.constraints: Final = constraints
+
+    @property
+    def interpreter(self) -> "Interpreter":
+        """Return the interpreter that builds are made with."""
+        return self._interpreter()
+
+    def settings(self) -> "tuple[BackendSettings, dict[str, BackendSettings]]":
+        """Return the backend settings for all projects, and those of single ones by name or place; a repeated key makes a list."""
+        whole: BackendSettings = {}
+        for text in self._settings.many("config-settings"):
+            _add(whole, *_pair(text))
+        single: dict[str, BackendSettings] = {}
+        for text in self._settings.many("config-settings-package"):
+            name, _, rest = text.partition(":")
+            _add(single.setdefault(normalize(name.strip()), {}), *_pair(rest))
+        for requirement, key, value in self._config_settings:
+            _add(single.setdefault(_about(requirement), {}), key, value)
+        return whole, single
+
+    def open_packages(self) -> "frozenset[str]":
+        """Return the names of projects that are built without isolation."""
+        return frozenset(map(normalize, self._settings.many("no-build-isolation-package")))
+
+    def forbidden(self, name: str) -> str | None:
+        """Return why a source must not be built, None when it may; editable projects always may, and are not asked for."""
+        if self._settings.flag("no-build"):
+            return "`--no-build` forbids it"
+        if name and name in map(normalize, self._settings.many("no-build-package")):
+            return f"`--no-build-package {name}` forbids it"
+        return None
+
+    def key(self, name: str, place: str = "") -> str:
+        """Return what a built wheel depends on beside its source: interpreter, settings, constraints, isolation, compiler flags."""
+        whole, single = self.settings()
+        interpreter = self.interpreter
+        words = [interpreter.tags[0] if interpreter.tags else "", interpreter.markers.get("python_full_version", "")]
+        chosen = {**whole, **single.get(name, {}), **single.get(place, {})}
+        words += [f"{setting}={value}" for setting, value in sorted(chosen.items())]
+        words += [str(constraint) for constraint in self.constraints]
+        if self._settings.flag("no-build-isolation") or name in self.open_packages():
+            words.append(f"in {interpreter.prefix}")
+        return " ".join([*words, *_flags(self._environ)])
 
 
 def _about(requirement: "Requirement") -> str:
@@ -54,39 +105,12 @@ def _pair(text: str) -> "tuple[str, str]":
     return key.strip(), value
 
 
-def _add(into: "Settings", key: str, value: str) -> None:
+def _add(into: "BackendSettings", key: str, value: str) -> None:
     before = into.get(key)
     if before is None:
         into[key] = value
     else:
         into[key] = [*before, value] if isinstance(before, list) else [before, value]
-
-
-def open_packages(parts: "Parts") -> "frozenset[str]":
-    """Return who is built without isolation, by name."""
-    return frozenset(map(normalize, parts.settings.many("no-build-isolation-package")))
-
-
-def forbidden(parts: "Parts", name: str) -> str | None:
-    """Return why a source must not be built, None when it may; editable projects always may, and nobody asks."""
-    if parts.settings.flag("no-build"):
-        return "`--no-build` forbids it"
-    if name and name in map(normalize, parts.settings.many("no-build-package")):
-        return f"`--no-build-package {name}` forbids it"
-    return None
-
-
-def key(parts: "Parts", name: str, place: str = "") -> str:
-    """Return what a built wheel depends on beside its source: interpreter, settings, constraints, isolation, flags of compilers."""
-    whole, single = settings(parts)
-    interpreter = parts.build_interpreter
-    words = [interpreter.tags[0] if interpreter.tags else "", interpreter.markers.get("python_full_version", "")]
-    chosen = {**whole, **single.get(name, {}), **single.get(place, {})}
-    words += [f"{setting}={value}" for setting, value in sorted(chosen.items())]
-    words += [str(constraint) for constraint in parts.build_constraints]
-    if parts.settings.flag("no-build-isolation") or name in open_packages(parts):
-        words.append(f"in {interpreter.prefix}")
-    return " ".join([*words, *_flags(parts.environ)])
 
 
 def _flags(environ: "Mapping[str, str]") -> "list[str]":

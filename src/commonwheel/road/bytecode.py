@@ -6,24 +6,79 @@ missing, once for all environments of all users of that store, and takes them fo
 place what was compiled costs a hundredth of compiling it.
 """
 
-from commonwheel.errors import CommonwheelError
+from commonwheel.errors import CommonwheelError, UsageError
 from commonwheel.store import images
 from commonwheel.store.inspection import Inspection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Protocol
 
+    from commonwheel.events import Reporter
+    from commonwheel.install.transaction import Receipt
     from commonwheel.model import Entry, Environment, Interpreter
-    from commonwheel.road.parts import Parts
+    from commonwheel.settings import Settings
+    from commonwheel.store.store import Store
+
+    class ImageMaker(Protocol):
+        """Make images: `road.compile_bytecode.Compiler`, loaded when one is missing."""
+
+        def images(self, interpreter: Interpreter, entries: Sequence[Entry], tag: str) -> dict[str, Entry]:
+            """Compile entries for an interpreter, and return those with the trees of their images, by digest."""
+
+    class Compiling(Protocol):
+        """What bytecode comes from: `session.job.Job`."""
+
+        @property
+        def settings(self) -> Settings:
+            """Return the settings."""
+
+        @property
+        def environ(self) -> Mapping[str, str]:
+            """Return the variables."""
+
+        @property
+        def reporter(self) -> Reporter:
+            """Return the reporter."""
+
+        @property
+        def store(self) -> Store:
+            """Return the store."""
+
+        @property
+        def compiler(self) -> ImageMaker:
+            """Return what compiles."""
+
 
 #: How bytecode tells that it is stale (PEP 552). That of images does it by size and time, which are the same wherever a file is placed.
 TIMESTAMP = "timestamp"
 MODES = (TIMESTAMP, "checked-hash", "unchecked-hash")
 
 
+def invalidation_mode(environ: "Mapping[str, str]") -> str:
+    """Return how bytecode is to tell that it is stale: `timestamp`, `checked-hash` or `unchecked-hash`.
+
+    The variable is Python's own, and of its tools: `CHECKED_HASH`. Raises UsageError for any other value.
+    """
+    mode = (environ.get("PYC_INVALIDATION_MODE") or MODES[0]).lower().replace("_", "-")
+    if mode not in MODES:
+        names = ", ".join(one.upper().replace("-", "_") for one in MODES)
+        raise UsageError(
+            f"`{environ['PYC_INVALIDATION_MODE']}` is not a way to tell stale bytecode (`PYC_INVALIDATION_MODE`)",
+            hint=f"use one of {names}",
+        )
+    return mode
+
+
+def uncompiled(receipt: "Receipt", mode: str) -> "list[str]":
+    """Return where the packages are that a transaction installed without their bytecode."""
+    came = receipt.compiled if mode == TIMESTAMP else ()
+    return [package.location for package in receipt.added if package.name not in came]
+
+
 def with_images(
-    parts: "Parts", environment: "Environment", entries: "Mapping[str, Entry]", *, folding: bool
+    parts: "Compiling", environment: "Environment", entries: "Mapping[str, Entry]", *, folding: bool
 ) -> "Mapping[str, Entry]":
     """Return entries that are about to be placed, by name, with the trees of their images where these are wanted and there.
 
@@ -31,7 +86,7 @@ def with_images(
     """
     compiling = parts.settings.flag("compile-bytecode")
     # whoever wants hashes compiles for himself, as far as Python may write what it compiles
-    everything = compiling and parts.invalidation_mode() == TIMESTAMP
+    everything = compiling and invalidation_mode(parts.environ) == TIMESTAMP
     exempt = parts.settings.many("no-fold")
     wanted = [
         entry
@@ -50,7 +105,7 @@ def with_images(
 
 
 def for_builds(
-    parts: "Parts", interpreter: "Interpreter", entries: "Mapping[str, Entry]", *, again: bool
+    parts: "Compiling", interpreter: "Interpreter", entries: "Mapping[str, Entry]", *, again: bool
 ) -> "Mapping[str, Entry]":
     """Return what builds need, by name and each file looked at, with the trees of images that are there.
 
@@ -73,15 +128,15 @@ def _folds(entry: "Entry") -> bool:
     return bool(entry.foldable) and not entry.unfolded
 
 
-def _at_hand(parts: "Parts", entries: "Sequence[Entry]", tag: str) -> "tuple[dict[str, Entry], list[Entry]]":
+def _at_hand(parts: "Compiling", entries: "Sequence[Entry]", tag: str) -> "tuple[dict[str, Entry], list[Entry]]":
     """Return the images that are there, by name, and the entries that have none."""
     found = {entry.name: image for entry in entries if (image := images.at_hand(parts.store, entry, tag))}
     return found, [entry for entry in entries if entry.name not in found]
 
 
-def _made(parts: "Parts", interpreter: "Interpreter", entries: "Sequence[Entry]", tag: str) -> "dict[str, Entry]":
+def _made(parts: "Compiling", interpreter: "Interpreter", entries: "Sequence[Entry]", tag: str) -> "dict[str, Entry]":
     """Make images, and return those that could be made, by name."""
-    return {image.name: image for image in parts.make_images(interpreter, entries, tag).values()}
+    return {image.name: image for image in parts.compiler.images(interpreter, entries, tag).values()}
 
 
 def tag_of(interpreter: "Interpreter") -> str:

@@ -10,12 +10,11 @@ import os
 from fnmatch import fnmatchcase
 
 from commonwheel.errors import UsageError
+from commonwheel.road import projects
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from commonwheel.road.parts import Parts
+    from collections.abc import Iterator, Mapping
 
 _KINDS = ("file", "dir", "git", "env")
 _MAGIC = "*?["
@@ -28,10 +27,10 @@ class BadCacheKeys(UsageError):
     code = "bad-cache-keys"
 
 
-def made_of(parts: "Parts", path: str) -> str:
+def made_of(path: str, environ: "Mapping[str, str]") -> str:
     """Return a text that changes when the project in `path` should be built anew. Raises BadCacheKeys, InvalidPyproject."""
     place = os.path.join(path, "pyproject.toml")
-    project = parts.project(place)
+    project = projects.read(place)
     keys = project.tool("cw").get("cache-keys", project.tool("uv").get("cache-keys"))
     if keys is None:
         keys = [{"file": "pyproject.toml"}, {"file": "setup.py"}, {"file": "setup.cfg"}, {"dir": "src"}]
@@ -39,11 +38,11 @@ def made_of(parts: "Parts", path: str) -> str:
         raise _bad(place, "`cache-keys` must be a list")
     words = [f"directory {path}"]
     for key in keys:
-        words += _words(parts, path, key, place)
+        words += _words(path, key, place, environ)
     return "\n".join(words)
 
 
-def _words(parts: "Parts", root: str, key: object, place: str) -> "list[str]":
+def _words(root: str, key: object, place: str, environ: "Mapping[str, str]") -> "list[str]":
     table = {"file": key} if isinstance(key, str) else key
     if not isinstance(table, dict) or len(table) != 1 or next(iter(table)) not in _KINDS:
         raise _bad(place, f"`{key}` is not one of a path, {', '.join('`' + kind + ' = ...`' for kind in _KINDS)}")
@@ -53,7 +52,7 @@ def _words(parts: "Parts", root: str, key: object, place: str) -> "list[str]":
     if not isinstance(value, str) or not value:
         raise _bad(place, f"`{kind}` must name something")
     if kind == "env":
-        return [f"env {value}={parts.environ.get(value)}"]
+        return [f"env {value}={environ.get(value)}"]
     if kind == "dir":
         return [f"dir {value} {_directory(os.path.join(root, value))}"]
     return [f"file {name} {_file(os.path.join(root, name))}" for name in _matching(root, value, place)]

@@ -11,22 +11,36 @@ from commonwheel.errors import CommonwheelError
 from commonwheel.fs import disk
 from commonwheel.install import changeset, history, transaction
 from commonwheel.install.transaction import EnvironmentChanged, Options
+from commonwheel.python.installed import details
 from commonwheel.road import bytecode
-from commonwheel.store import images
+from commonwheel.store import images, roots
 from commonwheel.store.inspection import Inspection
 from commonwheel.store.store import EntryLost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import TypeVar
+    from typing import Protocol, TypeVar
 
+    from commonwheel.events import Reporter
     from commonwheel.install.linking import LinkChoice
     from commonwheel.install.transaction import Receipt
     from commonwheel.model import Entry, Environment, Plan
-    from commonwheel.road.parts import Parts
 
     Result = TypeVar("Result")
+    from commonwheel.store.trust import Trust
+
+    class Changing(bytecode.Compiling, Protocol):
+        """What an environment is changed with: `session.job.Job`."""
+
+        @property
+        def command_line(self) -> str:
+            """Return what the user typed, without secrets."""
+
+        @property
+        def trust(self) -> Trust:
+            """Return whose files count."""
+
 
 # Of many commands on one environment each may have to plan anew after every other one; of those that clear a store up
 # meanwhile, each may take something away.
@@ -41,7 +55,7 @@ class EntriesVanished(CommonwheelError):
     code = "entries-vanished"
 
 
-def insist(parts: "Parts", environment: "Environment", attempt: "Callable[[], Result]") -> "Result":
+def insist(reporter: "Reporter", environment: "Environment", attempt: "Callable[[], Result]") -> "Result":
     """Plan and change again when another command came in between: it changed the environment, or took entries away.
 
     Any error counts as that if the environment changed meanwhile: what was read may have been half of somebody's change.
@@ -51,16 +65,16 @@ def insist(parts: "Parts", environment: "Environment", attempt: "Callable[[], Re
         try:
             return attempt()
         except (EnvironmentChanged, EntriesVanished, EntryLost) as error:
-            parts.reporter.note("debug", f"{error.message}: planning again")
+            reporter.note("debug", f"{error.message}: planning again")
         except CommonwheelError as error:
             if isinstance(error, disk.LockTimeout) or changeset.stamp(environment) == before:
                 raise
-            parts.reporter.note("debug", f"{error.message}: another command was at work, planning again")
+            reporter.note("debug", f"{error.message}: another command was at work, planning again")
     return attempt()
 
 
 def carry_out(
-    parts: "Parts",
+    parts: "Changing",
     environment: "Environment",
     plan: "Plan",
     entries: "Mapping[str, Entry]",
@@ -89,7 +103,7 @@ def carry_out(
 
 
 def _carried_out(
-    parts: "Parts",
+    parts: "Changing",
     environment: "Environment",
     plan: "Plan",
     entries: "Mapping[str, Entry]",
@@ -99,7 +113,7 @@ def _carried_out(
 ) -> "Receipt":
     settings, store = parts.settings, parts.store
     # the history tells the hashes of what stays and goes, if cw installed it: a listing does not read who did
-    plan = plan.replaced(remove=parts.with_installers(plan.remove), keep=parts.with_installers(plan.keep))
+    plan = plan.replaced(remove=tuple(map(details, plan.remove)), keep=tuple(map(details, plan.keep)))
     if plan.add and environment.kind in ("target", "prefix"):
         # its state lies in it, so it has to be there before anything can be staged
         disk.make_directory(environment.root, parents=True)
@@ -131,7 +145,7 @@ def _carried_out(
     )
     modes = _modes(change.choice, entries)
     if LINKS in modes.values():
-        parts.remember_roots(environment, modes, coming=True)
+        _remember(parts, environment, (*digests_in_use(environment), *modes), modes)
     try:
         _check_presence(parts, entries.values())
         receipt = transaction.apply(environment, change, options, parts.reporter, inspection)
@@ -143,7 +157,7 @@ def _carried_out(
                 inspection.settle()  # a file that is missing is damage, and no fault of the disk
             _check_readability(parts, error, entries.values())
         raise
-    parts.remember_roots(environment, modes)
+    _remember(parts, environment, digests_in_use(environment), modes)
     receipt = receipt.replaced(compiled=frozenset(name for name, entry in entries.items() if images.is_image(entry)))
     for warning in receipt.warnings:
         parts.reporter.note("warning", warning)
@@ -152,7 +166,14 @@ def _carried_out(
     return receipt
 
 
-def _recommended(parts: "Parts", entries: "Iterable[Entry]") -> str:
+def _remember(
+    parts: "Changing", environment: "Environment", digests: "Iterable[str]", modes: "Mapping[str, str] | None" = None
+) -> None:
+    """Note which entries an environment uses, or is about to use, so that pruning spares them; `modes` say how, by digest."""
+    roots.keep(parts.store, environment.root, tuple(digests), modes)
+
+
+def _recommended(parts: "Changing", entries: "Iterable[Entry]") -> str:
     return next((mode for mode in map(parts.store.recommended_link_mode, entries) if mode), "")
 
 
@@ -162,7 +183,7 @@ def _modes(choice: "LinkChoice", entries: "Mapping[str, Entry]") -> dict[str, st
     return {entry.digest: LINKS if name in linked else FILES for name, entry in entries.items()}
 
 
-def _check_presence(parts: "Parts", entries: "Iterable[Entry]") -> None:
+def _check_presence(parts: "Changing", entries: "Iterable[Entry]") -> None:
     gone = [entry for entry in entries if not os.path.lexists(entry.tree)]
     for entry in gone:
         parts.store.forget(entry.digest)
@@ -174,16 +195,16 @@ def _check_presence(parts: "Parts", entries: "Iterable[Entry]") -> None:
         )
 
 
-def _remember_as_before(parts: "Parts", environment: "Environment") -> None:
+def _remember_as_before(parts: "Changing", environment: "Environment") -> None:
     """Note what the environment uses after a failure, of which there is more to say than of this."""
     try:
-        parts.remember_roots(environment)
+        _remember(parts, environment, digests_in_use(environment))
     except (CommonwheelError, OSError) as error:
         # the note of what was about to come stays: it keeps too much, until the next command notes anew
         parts.reporter.note("debug", f"what `{environment.root}` uses could not be noted: {error}")
 
 
-def _check_readability(parts: "Parts", failure: disk.DiskError, entries: "Iterable[Entry]") -> None:
+def _check_readability(parts: "Changing", failure: disk.DiskError, entries: "Iterable[Entry]") -> None:
     """Raise EntryLost if the failure was to read an entry, and pass over whatever its store does not give back now.
 
     A disk that failed once will fail again: so all that is to come from that store is read once, and not only found out

@@ -3,15 +3,15 @@
 import os
 
 from commonwheel.model import Value
-from commonwheel.python.installed import read_metadata
-from commonwheel.specs import core_metadata, markers, versions, wheel_file
+from commonwheel.python.installed_metadata import metadata_of
+from commonwheel.specs import markers, versions, wheel_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
     from typing import Final
 
-    from commonwheel.model import Environment, Installed, Metadata, Target
+    from commonwheel.model import Environment, Installed, Target
 
 
 class Node(Value):
@@ -23,14 +23,6 @@ class Node(Value):
         self.name: Final = name
         self.version: Final = version
         self.needs: Final = needs
-
-
-def metadata_of(one: "Installed") -> "Metadata | None":
-    """Return what resolution needs of an installed distribution, None when it has no readable metadata."""
-    try:
-        return core_metadata.parse(read_metadata(one))
-    except (OSError, core_metadata.InvalidMetadata):
-        return None
 
 
 class Graph:

@@ -11,7 +11,7 @@ comes from, is remembered for this user alone.
 
 from commonwheel.errors import UsageError
 from commonwheel.index.configured import Index
-from commonwheel.model import SafeUrl
+from commonwheel.model import SafeUrl, Value
 from commonwheel.net import logins
 from commonwheel.specs import file_url, sources
 from commonwheel.specs.names import normalize
@@ -19,7 +19,7 @@ from commonwheel.specs.names import normalize
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from typing import Protocol
+    from typing import Final, Protocol
 
     from commonwheel.index.defaults import PipConfiguration
     from commonwheel.settings import Settings
@@ -50,8 +50,19 @@ class InvalidIndex(UsageError):
     code = "invalid-index"
 
 
-def collect(session: "Asking") -> "tuple[tuple[Index, ...], tuple[Index, ...], dict[str, str]]":
-    """Return the indexes in order, the places of `--find-links`, and where each was named (by its shown URL).
+class Configured(Value):
+    """The indexes in the order in which they are asked, the places of `--find-links`, and where each was named (by shown URL)."""
+
+    __slots__ = ("indexes", "links", "origins")
+
+    def __init__(self, indexes: tuple[Index, ...], links: tuple[Index, ...], origins: "Mapping[str, str]") -> None:
+        self.indexes: Final = indexes
+        self.links: Final = links
+        self.origins: Final = origins
+
+
+def collect(session: "Asking") -> Configured:
+    """Return where packages come from.
 
     Raises InvalidIndex and NoDefaultIndex.
     """
@@ -71,7 +82,7 @@ def collect(session: "Asking") -> "tuple[tuple[Index, ...], tuple[Index, ...], d
     def marked(index: Index) -> Index:
         return index.replaced(private=True) if logins.host_of(index.url) in guarded else index
 
-    return tuple(map(marked, collector.indexes)), tuple(map(marked, flat)), origins | collector.origins
+    return Configured(tuple(map(marked, collector.indexes)), tuple(map(marked, flat)), origins | collector.origins)
 
 
 class _Collector:

@@ -15,6 +15,7 @@ from commonwheel.install import changeset, transaction
 from commonwheel.install import plan as plans
 from commonwheel.install.staging import Staging
 from commonwheel.model import Origin, Value
+from commonwheel.python.installed import installed
 from commonwheel.road import bytecode, preparing, resolving
 from commonwheel.road.side_by_side import Halted
 from commonwheel.road.turns import CyclicBuild
@@ -23,10 +24,23 @@ from commonwheel.specs import requirement as specs_requirement
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Final
+    from typing import Final, Protocol
 
     from commonwheel.model import Entry, Environment, Interpreter, Pin, Plan, Requirement
-    from commonwheel.road.parts import Parts
+    from commonwheel.road.preparing import Preparing
+    from commonwheel.store.store import Store
+
+    class Environments(Protocol):
+        """Make and find environments: `session.environments.Environments`."""
+
+        def new(self, root: str, interpreter: Interpreter) -> Environment:
+            """Make a virtual environment for a build."""
+
+        def at(self, root: str) -> Environment:
+            """Return the environment in a directory."""
+
+    class Isolating(resolving.Resolving, bytecode.Compiling, Preparing, Protocol):
+        """What build environments are filled from: `session.job.Job`."""
 
 
 class Tools(Value):
@@ -40,17 +54,29 @@ class Tools(Value):
 
 
 class Isolation:
-    """Make build environments; the `Isolation` of `build.builder`. Safe to use from several threads."""
+    """Make build environments; the `Isolation` of `build.builder`. Safe to use from several threads.
 
-    def __init__(self, parts: "Parts", interpreter: "Interpreter", constraints: "Sequence[Requirement]" = ()) -> None:
+    `policies` are those for builds: the user's wishes for packages do not reach there.
+    """
+
+    def __init__(
+        self,
+        parts: "Isolating",
+        environments: "Environments",
+        policies: "resolving.Policies",
+        interpreter: "Interpreter",
+        constraints: "Sequence[Requirement]" = (),
+    ) -> None:
         self._parts = parts
+        self._environments = environments
+        self._policies = policies
         self._interpreter = interpreter
         self._constraints = tuple(constraints)
         self._resolved: dict[tuple[str, ...], Tools] = {}
 
     def create(self, directory: str) -> str:
         """Make an empty environment below `directory`; return its interpreter."""
-        return self._parts.new_environment(os.path.join(directory, "env"), self._interpreter).interpreter.executable
+        return self._environments.new(os.path.join(directory, "env"), self._interpreter).interpreter.executable
 
     def add(self, directory: str, requires: "Sequence[str]", project: str) -> bool:
         """Install what a build requires, and say whether something lacked; `requires` is everything that the build needs."""
@@ -61,10 +87,10 @@ class Isolation:
             key = tuple(sorted(set(requires)))
             tools = self._resolved.get(key) or self._find(requires)
             self._resolved[key] = tools
-            environment = self._parts.environment_at(os.path.join(directory, "env"))
-            plan = plans.make(self._parts.installed(environment), tools.pins)
+            environment = self._environments.at(os.path.join(directory, "env"))
+            plan = plans.make(installed(environment, self._parts.reporter), tools.pins)
             if plan.add:
-                lay_out(self._parts, environment, plan, tools.entries)
+                lay_out(self._parts.store, environment, plan, tools.entries)
             return bool(plan.add)
         except (CyclicBuild, Halted):
             raise
@@ -86,20 +112,20 @@ class Isolation:
         question = resolving.Question(
             requirements, self._interpreter.target, constraints=self._constraints, no_deps=False
         )
-        pins = resolving.with_files(resolving.answer(self._parts.plain(), question))
+        pins = resolving.with_files(resolving.answer(self._parts, question, self._policies))
         _, missing = preparing.at_hand(self._parts, pins)
         entries = preparing.sound_entries(self._parts, pins)
         return Tools(pins, bytecode.for_builds(self._parts, self._interpreter, entries, again=not missing))
 
 
-def lay_out(parts: "Parts", environment: "Environment", plan: "Plan", entries: "Mapping[str, Entry]") -> None:
+def lay_out(store: "Store", environment: "Environment", plan: "Plan", entries: "Mapping[str, Entry]") -> None:
     """Put entries into an environment that nobody else has, as links into the store wherever that is possible."""
-    change = changeset.make(environment, plan, entries, parts.store, link_mode="fold")
+    change = changeset.make(environment, plan, entries, store, link_mode="fold")
     if plan.remove or any(one.replaces for one in change.layout.placements):
         # something has to go or to be opened, which needs the care that a transaction takes
         transaction.apply(environment, change, transaction.Options(command="build"), Silence())
         return
-    staging = Staging("", change.choice, parts.store, Silence())
+    staging = Staging("", change.choice, store, Silence())
     for one in change.layout.placements:
         parent = os.path.dirname(one.path)
         if not os.path.isdir(parent):

@@ -1,15 +1,14 @@
 """Pins of a lock (PEP 751) that leave their version open: a directory or a repository says it itself, when it is asked."""
 
-from commonwheel.road import resolving
 from commonwheel.specs import requirement as specs_requirement
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from commonwheel.model import Pin
-    from commonwheel.road.parts import Parts
+    from commonwheel.road.describing import Sources
 
 
-def completed(parts: "Parts", pins: "tuple[Pin, ...]") -> "tuple[Pin, ...]":
+def completed(sources: "Sources", pins: "tuple[Pin, ...]") -> "tuple[Pin, ...]":
     """Return the pins, all with versions; what has none is fetched, and built if only its backend knows."""
     vague = [
         specs_requirement.parse_dependency(pin.name).replaced(source=pin.source, digests=pin.digests)
@@ -18,7 +17,7 @@ def completed(parts: "Parts", pins: "tuple[Pin, ...]") -> "tuple[Pin, ...]":
     ]
     if not vague:
         return pins
-    told = {found.name: (found.source, metadata.version) for found, metadata in resolving.described(parts, vague)}
+    told = {one.requirement.name: (one.requirement.source, one.metadata.version) for one in sources.describe(vague)}
     return tuple(
         pin.replaced(source=told[pin.name][0], version=told[pin.name][1]) if pin.name in told else pin for pin in pins
     )

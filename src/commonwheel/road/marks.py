@@ -8,21 +8,35 @@ Lean: a warm installation asks.
 """
 
 from commonwheel.model import PathSource
-from commonwheel.road import building, recall
+from commonwheel.road.recall import below
 from commonwheel.specs import direct_url
 from commonwheel.specs.fingerprint import sha256_of as hashed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Protocol
 
     from commonwheel.model import Installed, Pin
-    from commonwheel.road.parts import Parts
+    from commonwheel.road.building import BuildInputs
+    from commonwheel.road.recall import Recall
+
+    class Marking(Protocol):
+        """What marks are made of: `session.job.Job`."""
+
+        @property
+        def recall(self) -> Recall:
+            """Return what is remembered of sources."""
+
+        @property
+        def build_inputs(self) -> BuildInputs:
+            """Return what builds are made with."""
+
 
 NAME = "cw_source.txt"
 
 
-def texts(parts: "Parts", pins: "Iterable[Pin]") -> "dict[str, dict[str, bytes]]":
+def texts(parts: "Marking", pins: "Iterable[Pin]") -> "dict[str, dict[str, bytes]]":
     """Return the marks of those pins that come from directories: name -> file name -> content."""
     found = {}
     for pin in pins:
@@ -32,14 +46,14 @@ def texts(parts: "Parts", pins: "Iterable[Pin]") -> "dict[str, dict[str, bytes]]
     return found
 
 
-def unchanged(parts: "Parts", pins: "Iterable[Pin]", installed: "Mapping[str, Installed]") -> "frozenset[str]":
+def unchanged(parts: "Marking", pins: "Iterable[Pin]", installed: "Mapping[str, Installed]") -> "frozenset[str]":
     """Return the names of pins from directories whose installed wheel was made of the same, in the same form."""
     return frozenset(pin.name for pin in pins if _is_unchanged(parts, pin, installed.get(pin.name)))
 
 
-def _is_unchanged(parts: "Parts", pin: "Pin", one: "Installed | None") -> bool:
+def _is_unchanged(parts: "Marking", pin: "Pin", one: "Installed | None") -> bool:
     source = pin.source
-    if one is None or not one.direct_url or not isinstance(source, PathSource) or parts.rebuilds(source):
+    if one is None or not one.direct_url or not isinstance(source, PathSource) or parts.recall.rebuilds(source):
         return False
     mark = _mark(parts, pin)
     try:
@@ -51,13 +65,13 @@ def _is_unchanged(parts: "Parts", pin: "Pin", one: "Installed | None") -> bool:
         return False
 
 
-def _mark(parts: "Parts", pin: "Pin") -> bytes:
+def _mark(parts: "Marking", pin: "Pin") -> bytes:
     """Return the mark of a pin, b"" for one that needs none, or cannot have one."""
     source = pin.source
     if not isinstance(source, PathSource) or direct_url.is_archive(source.path):
         return b""
-    identity = recall.made_of(parts, source.path)
+    identity = parts.recall.made_of(source.path)
     if not identity:
         return b""
-    words = f"{recall.below(identity, source.subdirectory)}\n{building.key(parts, pin.name, source.path)}"
+    words = f"{below(identity, source.subdirectory)}\n{parts.build_inputs.key(pin.name, source.path)}"
     return f"{hashed(words.encode('utf-8', 'surrogateescape'))}\n".encode()

@@ -16,8 +16,8 @@ from commonwheel.build.backend import BuildFailed
 from commonwheel.errors import CommonwheelError
 from commonwheel.fs import disk
 from commonwheel.model import Digest, PathSource, Pin, UrlSource, VcsSource
-from commonwheel.road import building, recall, side_by_side
-from commonwheel.road.arrivals import Arrivals, NoSuchSource, SourceMismatch, filename_of, refused
+from commonwheel.road import building, projects, recall, side_by_side
+from commonwheel.road.arrivals import Arrivals, NoSuchSource, SourceMismatch, filename_of, refused, sha256_of_file
 from commonwheel.road.recall import sha256_of
 from commonwheel.road.room import Room
 from commonwheel.road.turns import Turns
@@ -33,12 +33,16 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from commonwheel.build.builder import Builder, Tree
+    from commonwheel.events import Reporter
     from commonwheel.fs.disk import NewFile
     from commonwheel.model import Candidate, Entry, Metadata, Requirement, SafeUrl
     from commonwheel.net.client import Client
+    from commonwheel.road.ahead import Ahead
     from commonwheel.road.children import Children
-    from commonwheel.road.parts import Parts
+    from commonwheel.road.recall import Recall
     from commonwheel.road.trees import Ready, Trees
+    from commonwheel.settings import Settings
+    from commonwheel.store.store import Store
 
     Source = UrlSource | VcsSource | PathSource
 
@@ -51,20 +55,31 @@ _OK = 200
 
 
 class Material:
-    """Fetch and build for one session; all methods may be called from several threads."""
+    """Fetch and build for one request; all methods may be called from several threads.
 
-    def __init__(
+    What is not needed for every download is made when it is first asked for. `ahead` returns what fetches ahead, if anything does.
+    """
+
+    def __init__(  # noqa: PLR0913 - what fetching and building take
         self,
-        parts: "Parts",
+        store: "Store",
+        known: "Recall",
+        settings: "Settings",
+        reporter: "Reporter",
+        *,
         client: "Callable[[], Client]",
         builder: "Callable[[], Builder]",
         trees: "Callable[[], Trees]",
         children: "Callable[[], Children]",
-        *,
+        ahead: "Callable[[], Ahead | None]",
         workers: int = _WORKERS,
         builders: int = 2,
     ) -> None:
-        self._parts = parts
+        self._store = store
+        self._known = known
+        self._settings = settings
+        self._reporter = reporter
+        self._ahead = ahead
         self._client = client
         self._builder_of_all = builder
         self._building: Builder | None = None
@@ -72,7 +87,7 @@ class Material:
         self._workers = workers
         self._builders = builders
         self._trees = trees
-        self.arrivals = Arrivals(parts, client, self._scratch_space)
+        self.arrivals = Arrivals(store, known, client, self._scratch_space)
         self._turns = Turns()
         self._room = Room(_ROOM)
         self._told: dict[tuple[str, bool], Metadata] = {}
@@ -159,10 +174,10 @@ class Material:
                 f"`{source.url}` cannot be installed in editable form: nobody would find its files again to edit them",
                 hint="clone the repository yourself, and install that directory with `-e`",
             )
-        if not self._has_own_sources(source) and recall.may_recall(self._parts, source, name):
-            entry = recall.built(self._parts, recall.identity(self._parts, source), name, building.place_of(source))
+        if not self._has_own_sources(source) and self._known.may_recall(source, name):
+            entry = self._known.built(self._known.identity(source), name, building.place_of(source))
             if entry is not None:
-                return recall.settled(self._parts, source), core_metadata.parse(self._text_of(entry))
+                return self._known.settled(source), core_metadata.parse(self._text_of(entry))
         ready = self._ready_source(source, name)
         assert ready.source is not None
         entry = self._recalled(ready, name, source)
@@ -185,7 +200,7 @@ class Material:
         return self._told[key]
 
     def _text_of(self, entry: "Entry") -> str:
-        text = self._parts.store.metadata(entry.digest)
+        text = self._store.metadata(entry.digest)
         if text is None:
             raise NoSuchSource(
                 f"the entry of `{entry.name}` vanished from the store while it was read", hint="run the command again"
@@ -202,13 +217,13 @@ class Material:
 
     def _with_sources(self, ready: "Ready", found: "Metadata") -> "Metadata":
         """Apply `[tool.uv.sources]` of a project that is worked on: a directory, or a repository."""
-        if isinstance(ready.source, UrlSource) or ready.tree.archived or self._parts.settings.flag("no-sources"):
+        if isinstance(ready.source, UrlSource) or ready.tree.archived or self._settings.flag("no-sources"):
             return found
         if not recall.has_sources(ready.tree.path):
             return found
-        project = self._parts.project(os.path.join(ready.tree.path, "pyproject.toml"))
+        project = projects.read(os.path.join(ready.tree.path, "pyproject.toml"))
         rules = project.rules()
-        without = set(map(normalize, self._parts.settings.many("no-sources-package")))
+        without = set(map(normalize, self._settings.many("no-sources-package")))
         requires: list[Requirement] = []
         for requirement in found.requires:
             extra = next((one for one in found.provides_extra if _is_for(requirement.marker, one)), "")
@@ -246,8 +261,9 @@ class Material:
         builds = [pin for pin in pins if not _is_download(pin)]
         found = self._each(downloads, self._come, self._workers)
         if downloads:
-            if self._parts.ahead is not None:
-                self._parts.ahead.rest()
+            ahead = self._ahead()
+            if ahead is not None:
+                ahead.rest()
             self._client().rest()
         found.update(self._each(builds, self._entry_of_build, self._builders))
         return found
@@ -259,11 +275,11 @@ class Material:
     def _each(self, pins: "Sequence[Pin]", work: "Callable[[Pin], Entry]", width: int) -> "dict[str, Entry]":
         if not pins:
             return {}
-        task = self._parts.reporter.begin("prepare", f"{len(pins)} packages", len(pins))
+        task = self._reporter.begin("prepare", f"{len(pins)} packages", len(pins))
 
         def one(pin: Pin) -> "Entry":
             entry = work(pin)
-            self._parts.reporter.advance(task)
+            self._reporter.advance(task)
             return entry
 
         try:
@@ -273,18 +289,20 @@ class Material:
             made = side_by_side.each(order, self._turns.carried(one), width, self.halt)
             return {pin.name: entry for pin, entry in zip(order, made, strict=True)}
         finally:
-            self._parts.reporter.end(task)
+            self._reporter.end(task)
 
     def _urgency(self, pin: Pin) -> tuple[bool, int]:
         """Sort the largest first, so that no long one is left alone at the end, and last what is on its way already."""
-        coming = self._parts.ahead is not None and self._parts.ahead.take(pin)
+        ahead = self._ahead()
+        coming = ahead is not None and ahead.take(pin)
         return coming, -((pin.candidate.size or 0) if pin.candidate else 0)
 
     def _come(self, pin: Pin) -> "Entry":
         """Return the entry of a download, which may have come ahead of the resolution: then it has just been published."""
-        if self._parts.ahead is not None and self._parts.ahead.wait(pin):
-            entry = recall.entry(self._parts, pin)
-            if entry is not None and self._parts.store.is_examined(entry):
+        ahead = self._ahead()
+        if ahead is not None and ahead.wait(pin):
+            entry = self._known.entry(pin)
+            if entry is not None and self._store.is_examined(entry):
                 return entry
         return self._entry_of_download(pin)
 
@@ -292,7 +310,7 @@ class Material:
 
     def _entry_of_build(self, pin: Pin) -> "Entry":
         """Return the entry of a pin that has to be built: the one that was built before, if that still holds."""
-        found = recall.entry(self._parts, pin)
+        found = self._known.entry(pin)
         return found if found is not None else self._build(pin)[1]
 
     def _build(self, pin: Pin, *, archive: bool = False) -> "tuple[str, Entry]":
@@ -314,7 +332,7 @@ class Material:
         return known
 
     def _made(self, pin: Pin, ready: "Ready", *, editable: bool) -> "tuple[str, Entry]":
-        store = self._parts.store
+        store = self._store
         path = self._builder().wheel(ready.tree, disk.staging(self._scratch_space()), editable=editable)
         filename = os.path.basename(path)
         wheel = wheel_file.parse_filename(filename)
@@ -325,7 +343,7 @@ class Material:
             )
         entry = store.admit_file(path, filename, origin="build", private=True)
         if ready.identity and not editable:
-            key = recall.built_key(self._parts, ready.identity, pin.name, ready.tree.place)
+            key = self._known.built_key(ready.identity, pin.name, ready.tree.place)
             store.point(key, entry.digest, private=True)
         return path, entry
 
@@ -333,7 +351,7 @@ class Material:
         """Return the source of a pin, ready to be built."""
         if pin.candidate is not None:
             ready = self._trees().of_candidate(pin.candidate, pin.digests)
-            return ready.replaced(identity=recall.candidate_identity(self._parts, pin) or ready.identity)
+            return ready.replaced(identity=self._known.candidate_identity(pin) or ready.identity)
         assert pin.source is not None
         return self._ready_source(recall.with_digests(pin.source, pin.digests), pin.name)
 
@@ -346,9 +364,9 @@ class Material:
 
     def _recalled(self, ready: "Ready", name: str, source: "Source | None") -> "Entry | None":
         """Return the wheel that was built of a tree before, which only the tree itself could tell."""
-        if source is None or not ready.identity or not recall.may_recall(self._parts, source, name):
+        if source is None or not ready.identity or not self._known.may_recall(source, name):
             return None
-        return recall.built(self._parts, ready.identity, name, ready.tree.place)
+        return self._known.built(ready.identity, name, ready.tree.place)
 
     # --- downloads --------------------------------------------------------------------------------------------------
 
@@ -368,7 +386,7 @@ class Material:
         candidate = pin.candidate
         assert candidate is not None
         expected = pin.digests or candidate.digests
-        store = self._parts.store
+        store = self._store
         sha256 = sha256_of(expected)
         pointer = recall.url_key(candidate.url)
         digest = sha256 or (store.pointer(pointer) if not expected else None)
@@ -405,7 +423,7 @@ class Material:
 
     def _wheel(self, source: "Source") -> "Entry":
         """Return the entry of a wheel at a path or URL."""
-        store = self._parts.store
+        store = self._store
         if isinstance(source, PathSource):
             return self._local_wheel(source)
         assert isinstance(source, UrlSource)
@@ -421,12 +439,12 @@ class Material:
         return store.admit_file(path, filename, origin="url")
 
     def _local_wheel(self, source: PathSource) -> "Entry":
-        store = self._parts.store
+        store = self._store
         try:
             key = recall.file_key(source.path)
         except OSError as error:
             raise NoSuchSource(f"`{source.path}` cannot be read: {error.strerror}", hint="check the path") from error
-        digest = recall.archive_digest(self._parts, source)
+        digest = self._known.archive_digest(source)
         entry = store.ready(digest) if digest is not None else None
         if entry is None:
             entry = store.admit_file(source.path, os.path.basename(source.path), source.digests)
@@ -443,7 +461,7 @@ class Material:
         if pin.candidate is not None:
             url, filename, digests = pin.candidate.url, pin.candidate.filename, pin.digests or pin.candidate.digests
             sha256 = sha256_of(digests)
-            kept = self._parts.store.wheel_of(sha256) if sha256 else None
+            kept = self._store.wheel_of(sha256) if sha256 else None
             return kept or self.arrivals.fetched(url, filename, digests).path, filename
         assert isinstance(pin.source, (PathSource, UrlSource))
         path = self.arrivals.archive(pin.source.replaced(digests=pin.digests or pin.source.digests)).path
@@ -465,6 +483,10 @@ class Material:
             return path, os.path.basename(path)
         return self.wheel_archive(pin)
 
+    def source_digest(self, pin: Pin) -> str:
+        """Return the sha256 of the source distribution of a pin."""
+        return sha256_of_file(self.source_archive(pin)[0])
+
     def _builder(self) -> "Builder":
         # no lock of ours: who makes it asks for the scratch space, with the lock of the session
         self._building = self._builder_of_all()
@@ -473,7 +495,7 @@ class Material:
     # --- space ------------------------------------------------------------------------------------------------------
 
     def _scratch_space(self) -> str:
-        store = self._parts.store
+        store = self._store
         with self._lock:
             if not self._scratch:
                 self._scratch = store.scratch()

@@ -1,20 +1,52 @@
 """From pins to entries: what the store has is taken, the rest is fetched or built.
 
-Warm, this is a look at the store and nothing else; `parts.material` (network, builds, threads) is made only when something
+Warm, this is a look at the store and nothing else; `material` (network, builds, threads) is made only when something
 is missing.
 """
 
 from commonwheel.errors import CommonwheelError
-from commonwheel.road import recall
 from commonwheel.store.inspection import Inspection
 from commonwheel.store.store import EntryLost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Protocol
 
     from commonwheel.model import Entry, Pin
-    from commonwheel.road.parts import Parts
+    from commonwheel.road.ahead import Ahead
+    from commonwheel.road.recall import Recall
+    from commonwheel.settings import Settings
+    from commonwheel.store.store import Store
+
+    class Fetcher(Protocol):
+        """Fetch what is missing: `road.material.Material`."""
+
+        def fetch(self, pins: Sequence[Pin]) -> dict[str, Entry]:
+            """Bring the wheels of pins into the store, building what has to be built; return the entries by name."""
+
+    class Preparing(Protocol):
+        """What entries come from: `session.job.Job`."""
+
+        @property
+        def settings(self) -> Settings:
+            """Return the settings."""
+
+        @property
+        def store(self) -> Store:
+            """Return the store."""
+
+        @property
+        def recall(self) -> Recall:
+            """Return what is remembered of sources."""
+
+        @property
+        def ahead(self) -> Ahead | None:
+            """Return what fetches ahead of the resolution, None where nothing does."""
+
+        @property
+        def material(self) -> Fetcher:
+            """Return what downloads and builds."""
 
 
 class NotInStore(CommonwheelError):
@@ -27,7 +59,7 @@ class NotInStore(CommonwheelError):
 _ATTEMPTS = 8
 
 
-def at_hand(parts: "Parts", pins: "Sequence[Pin]") -> "tuple[dict[str, Entry], list[Pin]]":
+def at_hand(parts: "Preparing", pins: "Sequence[Pin]") -> "tuple[dict[str, Entry], list[Pin]]":
     """Return the entries that the store has, by name, and the pins that have to be fetched or built.
 
     Their files are not looked at yet: `changing.carry_out` does that beside its own work, `sound_entries` at once.
@@ -36,7 +68,7 @@ def at_hand(parts: "Parts", pins: "Sequence[Pin]") -> "tuple[dict[str, Entry], l
     missing: list[Pin] = []
     for pin in pins:
         # what came ahead of the resolution was not in the store either
-        entry = None if parts.ahead is not None and parts.ahead.take(pin) else recall.entry(parts, pin)
+        entry = None if parts.ahead is not None and parts.ahead.take(pin) else parts.recall.entry(pin)
         if entry is None:
             missing.append(pin)
         else:
@@ -45,7 +77,7 @@ def at_hand(parts: "Parts", pins: "Sequence[Pin]") -> "tuple[dict[str, Entry], l
 
 
 def entries(
-    parts: "Parts", pins: "Sequence[Pin]", prepared: "Callable[[int], object] | None" = None
+    parts: "Preparing", pins: "Sequence[Pin]", prepared: "Callable[[int], object] | None" = None
 ) -> "dict[str, Entry]":
     """Return an entry for each pin, by name; `prepared` is told how many had to be fetched or built, if any.
 
@@ -66,7 +98,7 @@ def entries(
     return found
 
 
-def sound_entries(parts: "Parts", pins: "Sequence[Pin]") -> "dict[str, Entry]":
+def sound_entries(parts: "Preparing", pins: "Sequence[Pin]") -> "dict[str, Entry]":
     """Return an entry for each pin, by name, each file of which was looked at; what is damaged is fetched or built anew."""
     for _ in range(_ATTEMPTS - 1):
         found = entries(parts, pins)

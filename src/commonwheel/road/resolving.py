@@ -8,16 +8,19 @@ import time
 
 from commonwheel.errors import CommonwheelError, UsageError
 from commonwheel.model import PathSource, Pin, Target, Value
-from commonwheel.road import answers, recall
+from commonwheel.resolve.inputs import Inputs
+from commonwheel.road import answers
 from commonwheel.specs import markers, versions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from typing import Any, Final
+    from typing import Any, Final, Protocol
 
     from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue
+    from commonwheel.index.configured import Index
+    from commonwheel.index.rules import Rules
     from commonwheel.model import (
         Candidate,
         Digest,
@@ -28,11 +31,82 @@ if TYPE_CHECKING:
         UrlSource,
         VcsSource,
     )
-    from commonwheel.resolve.inputs import Inputs
     from commonwheel.road.ahead import Ahead
-    from commonwheel.road.parts import Parts
+    from commonwheel.road.describing import Sources
+    from commonwheel.settings import Settings
+    from commonwheel.store.records import Records
 
     Source = UrlSource | VcsSource | PathSource
+
+    class Policies(Protocol):
+        """What the user wishes of every choice: `session.policies.Policies`."""
+
+        def rules(self, *, allowed: Mapping[str, frozenset[str]] | None = None, universal: bool = False) -> Rules:
+            """Return the rules by which files are chosen; `allowed` are the hashes that are demanded, by name."""
+
+        def applied(self, inputs: Inputs) -> Inputs:
+            """Return the inputs with what the settings say: versions, pre-releases, upgrades."""
+
+    class Indexes(Protocol):
+        """Ask the indexes: `session.network.Network`."""
+
+        @property
+        def indexes(self) -> tuple[Index, ...]:
+            """Return the indexes in the order in which they are asked."""
+
+        @property
+        def links(self) -> tuple[Index, ...]:
+            """Return the places of `--find-links`."""
+
+    class Solving(Protocol):
+        """Solve: `session.solving.Solving`, which loads the solver when it is asked."""
+
+        def solve(self, inputs: Inputs, catalogue: Catalogue) -> Resolution:
+            """Resolve for one target."""
+
+        def solve_universal(self, inputs: Inputs, catalogue: Catalogue, python: str) -> Resolution:
+            """Resolve for every platform and all Pythons from the oldest that `python` (a Requires-Python) admits."""
+
+        def explain(self, catalogue: Catalogue, name: str, version: str, reason: str) -> str:
+            """Return what is known beyond the reason for which a version is barred."""
+
+    class Resolving(Protocol):
+        """What a question is answered with: `session.job.Job`."""
+
+        @property
+        def settings(self) -> Settings:
+            """Return the settings."""
+
+        @property
+        def reporter(self) -> Reporter:
+            """Return the reporter."""
+
+        @property
+        def records(self) -> Records:
+            """Return what the store remembers, without its entries."""
+
+        @property
+        def policies(self) -> Policies:
+            """Return what the user wishes."""
+
+        @property
+        def network(self) -> Indexes:
+            """Return the indexes."""
+
+        def catalogue(self, target: Target, rules: Rules | None = None) -> Catalogue:
+            """Return what the indexes offer for a target."""
+
+        @property
+        def sources(self) -> Sources:
+            """Return what describes direct sources."""
+
+        @property
+        def solving(self) -> Solving:
+            """Return what solves."""
+
+        def look_ahead(self) -> Ahead:
+            """Return what fetches wheels ahead of the resolution, made now."""
+
     _Mapping = Mapping[str, tuple[str, Metadata]]
 else:
     _Mapping = object  # `collections.abc` would load `collections`, and nothing of it is needed
@@ -169,34 +243,36 @@ class InstalledMetadata(_Mapping):
         return self._known[name]
 
 
-def answer(parts: "Parts", question: Question) -> Answer:
-    """Resolve a question and choose the files.
+def answer(parts: "Resolving", question: Question, policies: "Policies | None" = None) -> Answer:
+    """Resolve a question and choose the files; by policies other than those of the request, if any are given.
 
     Raises NoSolution, HashesMissing, errors of builds and of the network, and what the catalogue raises for files.
     """
     if question.hashed:
         # what lines demand, before the hashes of what they led to are known
         _check_hashes([one for one in question.requirements if _holds(one, question)])
-    requirements, sources = _sourced(parts, question)
-    constraints, constraint_sources = _constraints(parts, question, sources)
+    policies = policies or parts.policies
+    requirements, sources = _sourced(parts.sources, question)
+    constraints, constraint_sources = _constraints(parts.sources, question, sources)
     sources |= constraint_sources
     allowed = _allowed(requirements, constraints) if not parts.settings.flag("no-verify-hashes") else {}
     target = _EVERYWHERE if question.universal else question.target
-    rules = parts.rules(allowed=allowed, universal=question.universal)
-    inputs = parts.inputs(
-        requirements=tuple(requirements),
-        target=target,
-        constraints=constraints,
-        overrides=question.overrides,
-        excludes=question.excludes,
-        installed=question.installed,
-        preferences=question.preferences,
-        sources=sources,
-        source_metadata=lambda requirement: parts.material.metadata(requirement)[1],
-        no_deps=parts.settings.flag("no-deps") if question.no_deps is None else question.no_deps,
+    rules = policies.rules(allowed=allowed, universal=question.universal)
+    inputs = policies.applied(
+        Inputs(
+            tuple(requirements),
+            target,
+            constraints=constraints,
+            overrides=question.overrides,
+            excludes=question.excludes,
+            installed=question.installed,
+            preferences=question.preferences,
+            sources=sources,
+            source_metadata=parts.sources.metadata,
+            no_deps=parts.settings.flag("no-deps") if question.no_deps is None else question.no_deps,
+        )
     )
-    indexes, links = parts.indexes
-    named = "" if question.universal else answers.key(inputs, rules, indexes, links)
+    named = "" if question.universal else answers.key(inputs, rules, parts.network.indexes, parts.network.links)
     known = answers.recall(parts.records, named, inputs.installed)
     if known is not None and answers.holds(parts.records, known, time.time()):
         return _recalled(parts, known, lambda: parts.catalogue(target, rules))
@@ -210,24 +286,24 @@ def answer(parts: "Parts", question: Question) -> Answer:
     return Answer(resolution, lambda: catalogue)
 
 
-def _recalled(parts: "Parts", known: "answers.Known", make: "Callable[[], Catalogue]") -> Answer:
+def _recalled(parts: "Resolving", known: "answers.Known", make: "Callable[[], Catalogue]") -> Answer:
     for warning in known.resolution.warnings:
         parts.reporter.note("warning", warning)
     return Answer(known.resolution, make, known)
 
 
-def _solved(parts: "Parts", question: Question, inputs: "Inputs", catalogue: "Catalogue") -> "Resolution":
+def _solved(parts: "Resolving", question: Question, inputs: "Inputs", catalogue: "Catalogue") -> "Resolution":
     inputs = inputs.replaced(
-        details=lambda name, version, reason: parts.explain(catalogue, name, version, reason),
+        details=lambda name, version, reason: parts.solving.explain(catalogue, name, version, reason),
     )
     catalogue.crawl(inputs.requirements, inputs.constraints)
     ahead = _sent_ahead(parts, question, inputs, catalogue)
     failed = True
     try:
         if question.universal:
-            resolution = parts.solve_universal(inputs, catalogue, question.requires_python)
+            resolution = parts.solving.solve_universal(inputs, catalogue, question.requires_python)
         else:
-            resolution = parts.solve(inputs, catalogue)
+            resolution = parts.solving.solve(inputs, catalogue)
         failed = False
     finally:
         if ahead is not None:
@@ -236,7 +312,7 @@ def _solved(parts: "Parts", question: Question, inputs: "Inputs", catalogue: "Ca
     return _settled(parts, resolution)
 
 
-def _sent_ahead(parts: "Parts", question: Question, inputs: "Inputs", catalogue: "Catalogue") -> "Ahead | None":
+def _sent_ahead(parts: "Resolving", question: Question, inputs: "Inputs", catalogue: "Catalogue") -> "Ahead | None":
     """Begin to fetch the wheels of those requirements that leave no choice, while indexes are asked for the rest."""
     if question.ahead is None or not catalogue.online:
         return None
@@ -256,12 +332,12 @@ def _stands(name: str, version: str, installed: "Mapping[str, str]") -> bool:
     return name in installed and versions.same_version(installed[name], version)
 
 
-def _settled(parts: "Parts", resolution: "Resolution") -> "Resolution":
+def _settled(parts: "Resolving", resolution: "Resolution") -> "Resolution":
     """Give the repositories that dependencies named their commits, which those of the user's own have already."""
     if all(getattr(pin.source, "commit", "") is not None for pin in resolution.pins):
         return resolution
     pins = [
-        pin.replaced(source=parts.material.settled(pin.source))
+        pin.replaced(source=parts.sources.settled(pin.source))
         if pin.source is not None and getattr(pin.source, "commit", "") is None
         else pin
         for pin in resolution.pins
@@ -288,21 +364,20 @@ def with_files(
     return tuple(pins)
 
 
-def _sourced(parts: "Parts", question: Question) -> "tuple[list[Requirement], dict[str, tuple[Source, Metadata]]]":
+def _sourced(known: "Sources", question: Question) -> "tuple[list[Requirement], dict[str, tuple[Source, Metadata]]]":
     """Give every requirement that holds here its name, and fetch the metadata of the direct sources among them."""
     requirements = [one for one in question.requirements if _holds(one, question)]
     sources: dict[str, tuple[Source, Metadata]] = {}
     direct = [(at, one) for at, one in enumerate(requirements) if one.source is not None]
-    for (at, _), (requirement, metadata) in zip(direct, described(parts, [one for _, one in direct]), strict=True):
-        assert requirement.source is not None
-        known = sources.setdefault(requirement.name, (requirement.source, metadata))
-        if known[0] != requirement.source:
+    for (at, _), one in zip(direct, known.describe([one for _, one in direct]), strict=True):
+        first, _ = sources.setdefault(one.requirement.name, (one.source, one.metadata))
+        if first != one.source:
             raise UsageError(
-                f"`{requirement.name}` is asked for from two places",
-                context=[_shown(place) for place in (known[0], requirement.source)],
+                f"`{one.requirement.name}` is asked for from two places",
+                context=[_shown(place) for place in (first, one.source)],
                 hint="leave one of them out",
             )
-        requirements[at] = requirement
+        requirements[at] = one.requirement
     return requirements, sources
 
 
@@ -312,29 +387,21 @@ def _holds(requirement: "Requirement", question: Question) -> bool:
     return markers.evaluate(requirement.marker, question.target.markers)
 
 
-def described(parts: "Parts", requirements: "Sequence[Requirement]") -> "list[tuple[Requirement, Metadata]]":
-    """Return the metadata of direct sources: as remembered, else fetched or built, several at a time."""
-    known = [recall.metadata(parts, one) for one in requirements]
-    missing = [one for one, found in zip(requirements, known, strict=True) if found is None]
-    made = iter(parts.material.metadata_of(missing) if missing else ())
-    return [next(made) if found is None else found for found in known]
-
-
 def _shown(source: "Source") -> str:
     return source.path if isinstance(source, PathSource) else str(source.url)
 
 
 def _constraints(
-    parts: "Parts", question: Question, known: "Mapping[str, object]"
+    known: "Sources", question: Question, named: "Mapping[str, object]"
 ) -> "tuple[tuple[Requirement, ...], dict[str, tuple[Source, Metadata]]]":
     """Return the constraints; one that names a source binds its project to it."""
     found: list[Requirement] = []
     sources: dict[str, tuple[Source, Metadata]] = {}
     for constraint in (*question.constraints,):
-        if constraint.source is not None and constraint.name not in known:
-            constraint, metadata = recall.metadata(parts, constraint) or parts.material.metadata(constraint)
-            assert constraint.source is not None
-            sources[constraint.name] = (constraint.source, metadata)
+        if constraint.source is not None and constraint.name not in named:
+            (found_there,) = known.describe([constraint])
+            constraint = found_there.requirement
+            sources[constraint.name] = (found_there.source, found_there.metadata)
         found.append(constraint)
     return tuple(found), sources
 

@@ -13,10 +13,14 @@ from commonwheel.specs import requirement as specs_requirement
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Protocol
 
     from commonwheel.install.history import Package
     from commonwheel.model import Entry, Environment, Requirement
-    from commonwheel.road.parts import Parts
+    from commonwheel.road.preparing import Preparing
+
+    class Restoring(resolving.Resolving, Preparing, Protocol):
+        """What packages come back from: `session.job.Job`."""
 
 
 class CannotRestore(CommonwheelError):
@@ -26,7 +30,7 @@ class CannotRestore(CommonwheelError):
 
 
 def bring_back(
-    parts: "Parts", environment: "Environment", packages: "Iterable[Package]"
+    parts: "Restoring", environment: "Environment", packages: "Iterable[Package]"
 ) -> "tuple[tuple[Pin, ...], dict[str, Entry]]":
     """Return pins and entries for packages as a history tells them, fetching what the store has not.
 
@@ -51,7 +55,7 @@ def bring_back(
     return tuple(sorted(pins, key=lambda pin: pin.name)), entries
 
 
-def _fetch(parts: "Parts", environment: "Environment", wanted: "list[Package]") -> "list[tuple[Pin, Entry]]":
+def _fetch(parts: "Restoring", environment: "Environment", wanted: "list[Package]") -> "list[tuple[Pin, Entry]]":
     """Fetch what the store does not have: from an index by hash, or again from its source."""
     problems: list[str] = []
     found: list[tuple[Pin, Entry]] = []
@@ -77,7 +81,7 @@ def _fetch(parts: "Parts", environment: "Environment", wanted: "list[Package]") 
     return found
 
 
-def _requirement(parts: "Parts", package: "Package") -> "Requirement":
+def _requirement(parts: "Restoring", package: "Package") -> "Requirement":
     source = direct_url.read(package.direct_url) if package.direct_url else None
     if source is None:
         if not package.digest:

@@ -12,7 +12,27 @@ from commonwheel.store.policy import size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from commonwheel.road.parts import Parts
+    from typing import Protocol
+
+    from commonwheel.events import Reporter
+    from commonwheel.settings import Settings
+    from commonwheel.store.store import Store
+
+    class Limited(Protocol):
+        """A store, and the settings that may limit it: `session.session.Session`."""
+
+        @property
+        def settings(self) -> Settings:
+            """Return the settings."""
+
+        @property
+        def reporter(self) -> Reporter:
+            """Return the reporter."""
+
+        @property
+        def store(self) -> Store:
+            """Return the store."""
+
 
 _PAUSE = 3600
 _NOTE = "tidied"
@@ -20,7 +40,7 @@ _NOTE = "tidied"
 _LEFTOVERS = upkeep.Wish(older_than=1e12)
 
 
-def tidy(parts: "Parts", now: float) -> "upkeep.Removed | None":
+def tidy(parts: "Limited", now: float) -> "upkeep.Removed | None":
     """Prune a store that has a limit if the last time was long enough ago; return what went, None if nothing was tried."""
     settings, store = parts.settings, parts.store
     limit, age = settings.text("max-size"), settings.text("max-age")

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from commonwheel.build.vcs import Repositories
     from commonwheel.model import Candidate
     from commonwheel.road.arrivals import Arrivals
-    from commonwheel.road.parts import Parts
 
     Source = UrlSource | VcsSource | PathSource
 
@@ -43,12 +42,12 @@ class Trees:
 
     def __init__(
         self,
-        parts: "Parts",
+        known: "recall.Recall",
         arrivals: "Arrivals",
         repositories: "Callable[[], Repositories]",
         scratch: "Callable[[], str]",
     ) -> None:
-        self._parts = parts
+        self._known = known
         self._arrivals = arrivals
         self._repositories = repositories
         self._scratch = scratch
@@ -94,7 +93,7 @@ class Trees:
             self._repositories().checkout(source, directory)
             return Ready(Tree(directory, str(source.url)), f"git {source.url.bare} {source.commit}", source)
         if isinstance(source, PathSource) and os.path.isdir(source.path):
-            words = "" if source.editable else recall.made_of(self._parts, source.path)
+            words = "" if source.editable else self._known.made_of(source.path)
             return Ready(Tree(source.path, source.path), words, source)
         fetched = self._arrivals.archive(source)
         label = filename_of(source.url) if isinstance(source, UrlSource) else os.path.basename(source.path)

@@ -13,14 +13,13 @@ normal form.
 Laws of this file: pure, and cold; nothing that installs from a lock needs it. Diagrams live as long as the process.
 """
 
-from bisect import bisect_left
 
 from commonwheel.specs import markers
-from commonwheel.specs.versions import clauses, is_specifier, parsed_key, release
+from commonwheel.specs.versions import clauses, is_specifier, release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Final, TypeAlias
 
     Diagram: TypeAlias = int
@@ -411,24 +410,6 @@ def lowest_python(diagram: "Diagram") -> "Cut":
     return ((), 0) if _children[diagram][0] != NEVER else _cuts[diagram][0]
 
 
-def python_bounds(diagram: "Diagram") -> "Diagram":
-    """Return the Pythons between the oldest and the newest for which a diagram can be true."""
-    newest = _newest_python(diagram)
-    found = python_from(lowest_python(diagram)) if lowest_python(diagram)[0] != () else ALWAYS
-    return found if newest is None else _and(found, negation(python_from(newest)))
-
-
-def _newest_python(diagram: "Diagram") -> "Cut | None":
-    """Return where the Pythons end for which a diagram can be true; None where there is no bound."""
-    if _levels[diagram][0] > _PYTHON:
-        return None
-    if _levels[diagram][0] < _PYTHON:
-        ends = [_newest_python(child) for child in _children[diagram] if child != NEVER]
-        bounded = [end for end in ends if end is not None]
-        return max(bounded) if len(bounded) == len(ends) else None
-    return None if _children[diagram][-1] != NEVER else _cuts[diagram][-1]
-
-
 def python_from(bound: "Cut") -> "Diagram":
     """Return the Pythons from a bound on."""
     return _on_line("python_full_version", (bound,), (False, True))
@@ -453,17 +434,23 @@ def assuming_extras(diagram: "Diagram", extras: "tuple[str, ...]" = ()) -> "Diag
     return known
 
 
-def asks_extras(diagram: "Diagram") -> bool:
-    """Tell whether it matters to a diagram which extras are asked for."""
-    waiting, seen = [diagram], {diagram}
-    while waiting:
-        one = waiting.pop()
-        if _levels[one][0] == _EXTRA:
-            return True
-        more = [child for child in dict.fromkeys(_children[one]) if child not in seen]
-        seen.update(more)
-        waiting += more
-    return False
+def assuming(diagram: "Diagram", name: str, *, chosen: bool) -> "Diagram":
+    """Return what remains of a diagram once it is known whether one extra is asked for."""
+    level = _levels[diagram]
+    if level > (_EXTRA, name, ""):
+        return diagram
+    children = [assuming(child, name, chosen=chosen) for child in _children[diagram]]
+    return children[chosen] if level == (_EXTRA, name, "") else _node(level, _cuts[diagram], children)
+
+
+def with_any_extras(diagram: "Diagram") -> "Diagram":
+    """Return where a diagram is true for some choice of extras."""
+    if diagram in (ALWAYS, NEVER):
+        return diagram
+    children = [with_any_extras(child) for child in _children[diagram]]
+    if _levels[diagram][0] != _EXTRA:
+        return _node(_levels[diagram], _cuts[diagram], children)
+    return _or(children[0], children[1])
 
 
 _opened: "dict[tuple[Diagram, Diagram], Diagram]" = {}

@@ -16,14 +16,25 @@ from commonwheel.store.lines import unescape, unseal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from commonwheel.model import Entry
     from commonwheel.store.layers import Layer
-    from commonwheel.store.store import Store
+
+    class Layers(Protocol):
+        """Find the layers of entries: `store.store.Store`."""
+
+        def layer_of(self, entry: Entry) -> Layer | None:
+            """Return the layer that an entry is in."""
+
+        def is_left(self, path: str) -> bool:
+            """Return whether an entry or image is passed over in this process."""
+
 
 KIND = "image"
 
 
-def at_hand(store: "Store", entry: "Entry", tag: str) -> "Entry | None":
+def at_hand(store: "Layers", entry: "Entry", tag: str) -> "Entry | None":
     """Return the entry with the tree of its image for the interpreter `tag` (`cpython-312`), None if none is believed.
 
     It is of the layer that the entry is in. Its files are not looked at: a `Glance` is for that. Whoever made it owns what it has

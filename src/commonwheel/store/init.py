@@ -205,7 +205,7 @@ def _reach(layer: Layer) -> list[Check]:
 
 
 def _exposed(layer: Layer) -> list[Check]:
-    """Look whether somebody else could put another store in the place of this one."""
+    """Check whether another user could put another store in the place of this one."""
     if not layer.exposed:
         return []
     return [

@@ -246,7 +246,7 @@ class Layer:
         self._sharing = self._policy.sharing or self._implied(root)
         if self._sharing == GROUP:
             group = inner.st_gid if self._policy.sharing else root.st_gid
-            # a stranger gives his store to any group that he is in, and everybody may write into one that is open to all
+            # any user can give a store to any of their own groups, and everybody may write into one that is open to all
             if believed and group in self.trust.my_groups and not (root.st_mode | inner.st_mode) & 0o002:
                 self._group = group
         # the members of its group may be trusted on the way as well

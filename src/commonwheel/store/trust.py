@@ -98,7 +98,7 @@ class Trust:
         return self.extended((str(uid),))
 
     def owner(self, uid: int, group: int | None = None) -> bool:
-        """Say whether what `uid` made is trusted, in the store of `group` (None: not a group store, or not mine)."""
+        """Return whether what `uid` made is trusted, in the store of `group` (None: not a group store, or not mine)."""
         if self.everybody:
             return True
         if is_unmapped(uid):
@@ -248,7 +248,7 @@ def user_id(name: str) -> int | None:
 
 
 def is_unmapped(uid: int) -> bool:
-    """Say whether a number stands for all users whom this user namespace does not show."""
+    """Return whether a number stands for all users whom this user namespace does not show."""
     return uid == _NOBODY and _hides_users()
 
 
@@ -261,7 +261,7 @@ def _real(name: str) -> str:
 
 
 def _is_member(uid: int, group: int) -> bool | None:
-    """Say whether the user of this number is in a group, None if there is no such user."""
+    """Return whether the user of this number is in a group, None if there is no such user."""
     try:
         user = pwd.getpwuid(uid)
     except (KeyError, AttributeError):

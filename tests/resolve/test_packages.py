@@ -1,7 +1,6 @@
 """What an incompatibility forbids."""
 
-from commonwheel.resolve.incompatibility import Incompatibility, Needs
-from commonwheel.resolve.solver import Package, Project
+from commonwheel.resolve.packages import Incompatibility, Needs, Package, Project
 from commonwheel.resolve.universe import Universe
 from kit.fake_catalogue import requirement
 

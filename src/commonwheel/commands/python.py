@@ -5,6 +5,7 @@ import os
 from commonwheel.model import Value
 from commonwheel.python import discovery
 from commonwheel.python import request as requests
+from commonwheel.session import documents
 from commonwheel.specs import versions
 
 TYPE_CHECKING = False
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.model import Interpreter
-    from commonwheel.session import Session
+    from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
 
 
@@ -74,7 +75,7 @@ def list_(session: "Session", parsed: "Parsed") -> "list[Found]":
     """List the interpreters that are found, newest first; those that fail are told as remarks of -v."""
     wanted = requests.parse(parsed.positional[0] if parsed.positional else "")
     rows = []
-    for found in discovery.discover(session.where):
+    for found in discovery.discover(session.environments.where):
         told = found.interpreter
         if told is None:
             session.reporter.note("debug", f"{found.path}: {found.reason}")
@@ -95,14 +96,23 @@ def find(session: "Session", parsed: "Parsed") -> str:
     settings = session.settings
     script = settings.text("script")
     if parsed.positional or script:
-        found = session.interpreter(parsed.positional[0] if parsed.positional else session.script_python(script or ""))
+        found = session.environments.interpreter(
+            parsed.positional[0] if parsed.positional else _script_python(session, script or "")
+        )
     elif settings.flag("system"):
-        found = session.interpreter(session.wanted_python())
+        found = session.environments.interpreter(session.environments.wanted_python())
     else:
-        wanted = session.wanted_python()
+        wanted = session.environments.wanted_python()
         found = session.environment(mutating=False).interpreter
         if wanted and not requests.parse(wanted).fits(found):
-            found = session.interpreter(wanted)
+            found = session.environments.interpreter(wanted)
     if settings.flag("show-version"):
         return ".".join(map(str, found.version))
     return os.path.realpath(found.executable) if settings.flag("resolve-links") else found.executable
+
+
+def _script_python(session: "Session", name: str) -> str:
+    """Return the `requires-python` of a script (PEP 723), "" for none."""
+    texts = documents.Texts(lambda: session.job().network.client)
+    script = texts.script(name, os.path.join(session.cwd, name))
+    return script.requires_python if script is not None else ""

@@ -20,14 +20,21 @@ class Change(Value):
 
 
 class Changes(Value):
-    """All lines in order, whether they were only planned, how files were placed, and the exit status."""
+    """All lines in order, whether they were only planned, how files were placed, the exit status, and a report for stdout."""
 
-    __slots__ = ("dry_run", "link_mode", "rows", "status")
+    __slots__ = ("dry_run", "link_mode", "report", "rows", "status")
 
     def __init__(
-        self, rows: "tuple[Change, ...]" = (), *, dry_run: bool = False, link_mode: str = "", status: int = 0
+        self,
+        rows: "tuple[Change, ...]" = (),
+        *,
+        dry_run: bool = False,
+        link_mode: str = "",
+        status: int = 0,
+        report: str = "",
     ) -> None:
         self.rows: Final = rows
         self.dry_run: Final = dry_run
         self.link_mode: Final = link_mode
         self.status: Final = status
+        self.report: Final = report

@@ -11,8 +11,8 @@ import os
 import time
 
 from commonwheel import __version__
-from commonwheel.commands import words
-from commonwheel.commands.changes import Changes
+from commonwheel.commands import summary_lines
+from commonwheel.commands.change_report import Changes
 from commonwheel.fs import facts
 from commonwheel.road.answers import PLACE, SPACE, text_of
 from commonwheel.specs.fingerprint import sha256_of
@@ -23,35 +23,41 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from commonwheel.model import Environment, Installed
-    from commonwheel.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.road.request import InstallRequest
+    from commonwheel.session.session import Session
 
 KIND = "unchanged"
 _VARIABLES = ("CW_", "UV_", "PIP_")
 _LISTED = (".dist-info", ".egg-info", ".egg-link", ".egg", ".pth")
 
 
-def install(session: "Session", parsed: "Parsed") -> Changes | None:
-    """Answer `pip install` if nothing moved since it had nothing to do."""
+def install(session: "Session") -> tuple[Changes | None, None]:
+    """Answer `pip install` if nothing moved since it had nothing to do; there is nothing to hand on otherwise."""
     started = time.perf_counter()
     # where nothing is remembered, whoever comes next knows better what to begin with
     if not _may_be_asked(session) or not session.records.knows(SPACE):
-        return None
+        return None, None
     environment = session.environment(mutating=True)
     count = _recall(session, environment)
     if count is None:
-        return None
+        return None, None
     recovered = session.recover(environment)
     if recovered.undone or recovered.finished or recovered.damaged:
-        return None
-    session.reporter.note("info", words.done("Checked", count, started))
-    return Changes()
+        return None, None
+    session.reporter.note("info", summary_lines.done("Checked", count, started))
+    return Changes(), None
 
 
-def keep(session: "Session", environment: "Environment", reached: "Iterable[Installed]", count: int) -> None:
-    """Remember that there was nothing to do; `reached` are the installed distributions that were looked at."""
+def keep(
+    session: "Session",
+    request: "InstallRequest",
+    environment: "Environment",
+    reached: "Iterable[Installed]",
+    count: int,
+) -> None:
+    """Remember that a request left nothing to do; `reached` are the installed distributions that were looked at."""
     found = list(reached)
-    read = session.texts_read
+    read = request.stamps
     if not _may_be_asked(session) or not all(read.values()) or not all(one.own for one in found):
         return
     name = _name(session, environment)

@@ -9,6 +9,8 @@ import pytest
 
 from commonwheel.errors import UsageError
 from commonwheel.model import Target
+from commonwheel.resolve.inputs import Inputs
+from commonwheel.session import documents
 from kit.cli import Cw
 
 
@@ -50,13 +52,14 @@ def test_layers_come_before_the_personal_store(cw: Cw) -> None:
 def test_parts_are_created_once(cw: Cw) -> None:
     with cw.session() as session:
         assert session.store is session.store
-        assert session.indexes is session.indexes
-        assert session.where is session.where
-        assert session.plain() is session.plain()
+        assert session.environments.where is session.environments.where
+        job = session.job()
+        assert job.network.indexes is job.network.indexes
+        assert job.build_policies is job.build_policies
 
 
 def test_command_line_is_kept_without_secrets(cw: Cw) -> None:
-    from commonwheel.session import Session
+    from commonwheel.session.session import Session, read_settings
 
     words = [
         "pip",
@@ -64,7 +67,7 @@ def test_command_line_is_kept_without_secrets(cw: Cw) -> None:
         "--index-url=https://me:secret@index.example/simple",
         "a @ https://me:secret@files.example/a.whl",
     ]
-    line = Session({}, words=words).command_line
+    line = Session(read_settings({}), words=words).command_line
     assert "secret" not in line
     assert line.startswith("cw pip install --index-url=https://me:****@index.example/simple")
 
@@ -75,7 +78,8 @@ def test_rules_from_options(cw: Cw) -> None:
         "refresh_package": ["Five"], "index_strategy": "unsafe-best-match", "resolution": "lowest",
     }  # fmt: skip
     with cw.session(**given) as session:
-        rules = session.rules()
+        job = session.job()
+        rules = job.policies.rules()
         assert (rules.formats.wheels("one"), rules.formats.sdists("one")) == (False, True)
         assert rules.formats.sdists("two") is False
         newest, newest_of_four = rules.newest, rules.newest_of["four"]
@@ -85,7 +89,7 @@ def test_rules_from_options(cw: Cw) -> None:
         assert rules.newest_of["three"] is None
         assert (rules.refreshes("five"), rules.refreshes("six")) == (True, False)
         assert (rules.strategy, rules.lowest) == ("unsafe-best-match", True)
-        plain = session.plain().rules()
+        plain = job.build_policies.rules()
         assert (plain.formats.wheels("one"), plain.lowest) == (True, False)
 
 
@@ -101,13 +105,13 @@ def test_rules_from_options(cw: Cw) -> None:
 )
 def test_prerelease_modes(cw: Cw, given: dict[str, Any], mode: str, modes: dict[str, str]) -> None:
     with cw.session(**given) as session:
-        inputs = session.inputs(requirements=(), target=None)
+        inputs = session.job().policies.applied(Inputs((), Target({}, ())))
         assert (inputs.prerelease, dict(inputs.prerelease_packages)) == (mode, modes)
 
 
 def test_upgrades_may_be_limited_to_packages(cw: Cw) -> None:
     with cw.session(upgrade_package=["A", "b<2"]) as session:
-        inputs = session.inputs(requirements=(), target=None)
+        inputs = session.job().policies.applied(Inputs((), Target({}, ())))
         assert inputs.upgrade_packages == {"a", "b"}
         assert [str(one) for one in inputs.constraints] == ["b<2"]
 
@@ -125,7 +129,7 @@ def test_oldest_python_of_a_universal_resolution(
 ) -> None:
     cw("venv", "-p", sys.executable).ok()
     with cw.session("pip compile", **given) as session:
-        assert session.oldest_python(requires_python) == oldest
+        assert session.job().solving.oldest_python(requires_python) == oldest
 
 
 def test_missing_directory_option_is_an_error(cw: Cw) -> None:
@@ -135,15 +139,15 @@ def test_missing_directory_option_is_an_error(cw: Cw) -> None:
 
 def test_requirement_files_errors(cw: Cw) -> None:
     with cw.session() as session:
+        texts = documents.Texts(lambda: session.job().network.client)
         with pytest.raises(UsageError, match="cannot be read"):
-            session.project("none.toml")
+            texts.project("none.toml")
         with pytest.raises(UsageError, match=r"none\.py"):
-            session.script_requirements("none.py", cw.path("none.py"))
+            texts.script("none.py", cw.path("none.py"))
         cw.write("plain.py", "print(1)\n")
-        with pytest.raises(UsageError, match="no block"):
-            session.script_requirements("plain.py", cw.path("plain.py"))
+        assert texts.script("plain.py", cw.path("plain.py")) is None
         with pytest.raises(UsageError, match=r"pylock\.toml"):
-            session.locked_pins("pylock.toml", cw.path("pylock.toml"), Target({}, ()), (), ())
+            texts.lock("pylock.toml", cw.path("pylock.toml"))
 
 
 def test_failing_command_closes_everything(cw: Cw) -> None:
@@ -151,7 +155,7 @@ def test_failing_command_closes_everything(cw: Cw) -> None:
 
     def fail() -> None:
         with cw.session() as session:
-            session._closing += [lambda: closed.append(1), lambda: closed.append(2)]
+            session.lifetime.at_end(lambda: closed.append(1), lambda: closed.append(2))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -4,22 +4,25 @@ Followed are the requirements, their extras, and the metadata of what is install
 """
 
 from commonwheel.install import plan as plans
+from commonwheel.python.installed_metadata import metadata_of
 from commonwheel.specs import markers, versions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from commonwheel.commands.asking import Asked
     from commonwheel.model import Installed, Metadata, Requirement, Target
-    from commonwheel.session import Session
+    from commonwheel.road.request import InstallRequest
+    from commonwheel.settings import Settings
 
 
 class Satisfaction:
     """Follow what is asked for through what is installed; `reached` are the names that were looked at."""
 
-    def __init__(self, session: "Session", installed: "Sequence[Installed]", target: "Target", asked: "Asked") -> None:
-        self._session = session
+    def __init__(
+        self, settings: "Settings", installed: "Sequence[Installed]", target: "Target", asked: "InstallRequest"
+    ) -> None:
+        self._no_deps = settings.flag("no-deps")
         self._markers = target.markers
         self._asked = asked
         self._installed: dict[str, Installed] = {}
@@ -44,7 +47,6 @@ class Satisfaction:
             if not requirement.name or not self._meets(requirement):
                 return False
             waiting.append((requirement.name, requirement.extras))
-        no_deps = self._session.settings.flag("no-deps")
         while waiting:
             name, extras = waiting.pop()
             known = self.reached.get(name)
@@ -52,7 +54,7 @@ class Satisfaction:
                 continue
             every = self.reached.setdefault(name, set())
             every.update(extras)
-            if no_deps:
+            if self._no_deps:
                 continue
             needs = self._needs(name, every)
             if needs is None:
@@ -72,7 +74,7 @@ class Satisfaction:
     def _needs(self, name: str, extras: "set[str]") -> "list[tuple[str, tuple[str, ...]]] | None":
         """Return what an installed distribution needs, None when something of it is missing or does not fit."""
         if name not in self._metadata:
-            self._metadata[name] = self._session.installed_metadata(self._installed[name])
+            self._metadata[name] = metadata_of(self._installed[name])
         metadata = self._metadata[name]
         if metadata is None:
             return None

@@ -1,4 +1,4 @@
-"""commands/unchanged.py: an installation that had nothing to do is remembered until anything moves.
+"""commands/install_no_change.py: an installation that had nothing to do is remembered until anything moves.
 
 Whether the memory was believed is seen by forging it: the number of packages that the forger wrote comes out.
 """

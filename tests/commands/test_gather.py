@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from commonwheel.commands import asking
+from commonwheel.commands import gather
 from commonwheel.errors import CommonwheelError, UsageError
 from commonwheel.model import PathSource, Target
 from commonwheel.specs.requirements_txt import InvalidRequirementsFile
@@ -34,16 +34,16 @@ def asked(cw):
     """Gather what words and options ask for."""
     cw.write("cw.toml", "no-index = true\n")
 
-    def gather(*words, files=(), **given):
+    def ask(*words, files=(), **given):
         with cw.session("pip install", **given) as session:
-            return asking.gather(
+            return gather.gather(
                 session,
                 words,
                 files,
                 lambda: Target({"python_full_version": "3.11.0", "python_version": "3.11"}, ("py3-none-any",)),
             )
 
-    return gather
+    return ask
 
 
 def texts(found):
@@ -83,7 +83,7 @@ def test_settings_narrow_and_replace(cw, asked):
         'constraint-dependencies = ["a<2"]\noverride-dependencies = ["b==1"]\nexclude-dependencies = ["c"]\nbuild-constraint-dependencies = ["d"]\n',
     )
     with cw.session("pip install") as session:
-        found = asking.gather(session, ["a"], [], lambda: Target({}, ()))
+        found = gather.gather(session, ["a"], [], lambda: Target({}, ()))
     place = cw.path("cw.toml")
     assert texts(found.constraints) == [("a<2", f"{place} (constraint-dependencies)")]
     assert texts(found.overrides) == [("b==1", f"{place} (override-dependencies)")]

@@ -8,7 +8,9 @@ import os
 import sys
 
 from commonwheel.errors import UsageError
-from commonwheel.model import Origin, PathSource, Value, VcsSource
+from commonwheel.model import Origin, PathSource, VcsSource
+from commonwheel.road.request import InstallRequest
+from commonwheel.session import documents
 from commonwheel.specs import requirement as specs_requirement
 from commonwheel.specs import requirements_txt, sources
 from commonwheel.specs.lock_name import is_lock_name
@@ -16,11 +18,10 @@ from commonwheel.specs.names import normalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import Final
+    from collections.abc import Callable, Iterator, Sequence
 
     from commonwheel.model import Pin, Requirement, Target
-    from commonwheel.session import Session
+    from commonwheel.session.session import Session
     from commonwheel.specs.requirements_txt import Option
 
 COMMAND_LINE = Origin("command line")
@@ -32,60 +33,9 @@ _WITHOUT_EFFECT = {
 }
 
 
-class Asked(Value):
-    """Everything that was asked for; names of `requirements` may be unknown yet where they are places.
-
-    `locked` are the pins of a `pylock.toml`, which need no resolution; `options` are those of requirements files;
-    `config_settings` are (requirement, key, value); `files` are what was read, for headers and messages; `labels` are how
-    places of origin are called in the notes of a compiled file ("" for not at all); `upgraded` are names that
-    `--upgrade-group` means.
-    """
-
-    __slots__ = (
-        "build_constraints", "config_settings", "constraints", "excludes", "files", "labels", "locked", "options", "overrides",
-        "requirements", "requires_python", "trees", "upgraded",
-    )  # fmt: skip
-
-    def __init__(  # noqa: PLR0913 - the parts of a question
-        self,
-        requirements: "tuple[Requirement, ...]" = (),
-        constraints: "tuple[Requirement, ...]" = (),
-        overrides: "tuple[Requirement, ...]" = (),
-        excludes: tuple[str, ...] = (),
-        build_constraints: "tuple[Requirement, ...]" = (),
-        options: "tuple[Option, ...]" = (),
-        config_settings: "tuple[tuple[Requirement, str, str], ...]" = (),
-        locked: "tuple[Pin, ...]" = (),
-        files: tuple[str, ...] = (),
-        trees: "tuple[tuple[PathSource, tuple[str, ...], Origin], ...]" = (),
-        requires_python: str = "",
-        labels: "Mapping[str, str] | None" = None,
-        upgraded: "frozenset[str]" = frozenset(),
-    ) -> None:
-        self.requirements: Final = requirements
-        self.constraints: Final = constraints
-        self.overrides: Final = overrides
-        self.excludes: Final = excludes
-        self.build_constraints: Final = build_constraints
-        self.options: Final = options
-        self.config_settings: Final = config_settings
-        self.locked: Final = locked
-        self.files: Final = files
-        self.trees: Final = trees
-        self.requires_python: Final = requires_python
-        self.labels: Final[Mapping[str, str]] = labels or {}
-        self.upgraded: Final = upgraded
-
-    @property
-    def requires_hashes(self) -> bool:
-        """Tell whether a file switches hash mode on, by option or by having a hash (as pip and uv have it)."""
-        last = next((o for o in reversed(self.options) if o.name in ("require-hashes", "no-require-hashes")), None)
-        if last is not None:
-            return last.name == "require-hashes"
-        return any(requirement.digests and requirement.source is None for requirement in self.requirements)
-
-
-def gather(session: "Session", words: "Sequence[str]", files: "Sequence[str]", target: "Callable[[], Target]") -> Asked:
+def gather(
+    session: "Session", words: "Sequence[str]", files: "Sequence[str]", target: "Callable[[], Target]"
+) -> InstallRequest:
     """Read words of the command line and files, `-e`, `-c`, `--overrides`, `--excludes`, `-b` and `--group`.
 
     Only locks among the files are read for a target. Raises UsageError and the errors of the parsers, all of which name file and line.
@@ -110,6 +60,7 @@ class _Gatherer:
     def __init__(self, session: "Session", target: "Callable[[], Target]") -> None:
         self._session = session
         self._target = target
+        self._texts = documents.Texts(lambda: session.job().network.client)
         self._stdin = False
         self._with_sources = not session.settings.flag("no-sources")
         self._sourceless = {normalize(name) for name in session.settings.many("no-sources-package")}
@@ -123,7 +74,7 @@ class _Gatherer:
         self.requires_python = ""
         self.labels: dict[str, str] = {}
 
-    def finish(self) -> Asked:
+    def finish(self) -> InstallRequest:
         """Read what narrows and replaces, and return everything."""
         settings = self._session.settings
         overrides = self._lines("overrides", "override-dependencies")
@@ -135,7 +86,7 @@ class _Gatherer:
         build_constraints = self._lines("build-constraints", "build-constraint-dependencies")
         for requirement in self.requirements:
             _refuse_strange(requirement)
-        return Asked(
+        return InstallRequest(
             tuple(map(self._plain, self.requirements)),
             tuple(self.constraints),
             tuple(overrides),
@@ -149,6 +100,7 @@ class _Gatherer:
             self.requires_python,
             self.labels,
             frozenset(self._upgraded()),
+            dict(self._texts.stamps),
         )
 
     def _plain(self, requirement: "Requirement") -> "Requirement":
@@ -161,7 +113,7 @@ class _Gatherer:
         named = settings.many("no-editable-package")
         if named and not unwanted:
             file = os.path.join(source.path, "pyproject.toml")
-            name = requirement.name or (self._session.project(file).name if os.path.isfile(file) else "")
+            name = requirement.name or (self._texts.project(file).name if os.path.isfile(file) else "")
             unwanted = name in map(normalize, named)
         return requirement.replaced(source=source.replaced(editable=False)) if unwanted else requirement
 
@@ -169,7 +121,7 @@ class _Gatherer:
         """Yield the names in the groups of `--upgrade-group`."""
         for text in self._session.settings.many("upgrade-group"):
             file, _, group = text.rpartition(":")
-            project = self._session.project(os.path.join(self._session.cwd, file or "pyproject.toml"))
+            project = self._texts.project(os.path.join(self._session.cwd, file or "pyproject.toml"))
             for requirement in project.group(group):
                 yield requirement.name
 
@@ -185,7 +137,7 @@ class _Gatherer:
         elif base in ("setup.py", "setup.cfg") and not sources.scheme_of(name):
             self.trees.append((PathSource(os.path.dirname(path)), self._extras(), Origin(name)))
         elif is_lock_name(base):
-            self.locked += self._session.locked_pins(name, path, self._target(), self._extras(), self._lock_groups())
+            self._read_lock(name, path)
         elif base.endswith(".py"):
             self.read_script(name)
         else:
@@ -202,7 +154,12 @@ class _Gatherer:
     def read_script(self, name: str) -> None:
         """Read the dependencies of a script (PEP 723)."""
         path = os.path.join(self._session.cwd, os.path.expanduser(name))
-        for requirement in self._session.script_requirements(name, path):
+        script = self._texts.script(name, path)
+        if script is None:
+            raise UsageError(
+                f"`{name}` has no block of dependencies (PEP 723)", hint="add one: `# /// script` ... `# ///`"
+            )
+        for requirement in script.dependencies:
             self.labels[str(requirement.origin)] = ""
             self.requirements.append(requirement)
 
@@ -210,7 +167,7 @@ class _Gatherer:
         """Read a dependency group, `NAME` of the pyproject.toml here or `FILE:NAME`; raises UsageError."""
         file, _, group = text.rpartition(":")
         file = file or "pyproject.toml"
-        project = self._session.project(os.path.join(self._session.cwd, file))
+        project = self._texts.project(os.path.join(self._session.cwd, file))
         origin = Origin(f"{file} ({group})")
         self.labels[str(origin)] = f"{project.name} ({file}:{group})" if project.name else f"{file}:{group}"
         self.requirements += self._sourced(lambda sources: project.group(group, origin, sources=sources))
@@ -224,7 +181,7 @@ class _Gatherer:
         yield from (one for one in read(False) if one.name in self._sourceless)
 
     def _read_project(self, path: str, name: str) -> None:
-        project = self._session.project(path)
+        project = self._texts.project(path)
         extras = self._extras()
         self.requires_python = self.requires_python or project.requires_python
         if self._session.settings.flag("all-extras"):
@@ -234,6 +191,15 @@ class _Gatherer:
         else:
             self.labels[path] = f"{project.name} ({name})" if project.name else name
             self.requirements += self._sourced(lambda sources: project.dependencies(extras, sources=sources))
+
+    def _read_lock(self, name: str, path: str) -> None:
+        # the target first, whose interpreter may be missing
+        target = self._target()
+        lock = self._texts.lock(name, path)
+        for note in lock.notes:
+            self._session.reporter.note("warning", note)
+        formats = self._session.job().policies.formats()
+        self.locked += documents.pins_of(lock, target, self._extras(), self._lock_groups(), formats)
 
     def _extras(self) -> "tuple[str, ...]":
         return tuple(normalize(extra) for extra in self._session.settings.many("extra"))
@@ -260,7 +226,7 @@ class _Gatherer:
             data,
             name=shown,
             base=base,
-            read=self._session.read_text,
+            read=self._texts.read,
             environ=self._session.environ,
             constraint=constraint,
         )
@@ -276,10 +242,10 @@ class _Gatherer:
             self._stdin = True
             return "-", sys.stdin.buffer.read(), self._session.cwd
         if sources.scheme_of(name) in ("http", "https"):
-            return name, self._session.read_text(name), name
+            return name, self._texts.read(name), name
         path = os.path.join(self._session.cwd, os.path.expanduser(name))
         try:
-            data = self._session.read_text(path)
+            data = self._texts.read(path)
         except OSError as error:
             raise UsageError(
                 f"`{name}` cannot be read: {error.strerror}",

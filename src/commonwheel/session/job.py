@@ -1,0 +1,290 @@
+"""One request, and what it is carried out with: each part is made when it is first asked for, of this request."""
+
+from commonwheel.session.lifetime import is_made, once
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Protocol
+
+    from commonwheel.build.builder import Builder
+    from commonwheel.build.vcs import Repositories
+    from commonwheel.copies import Standing
+    from commonwheel.events import Reporter
+    from commonwheel.index.catalogue import Catalogue
+    from commonwheel.index.rules import Rules
+    from commonwheel.model import Candidate, Metadata, Requirement, Target
+    from commonwheel.road.ahead import Ahead
+    from commonwheel.road.building import BuildInputs
+    from commonwheel.road.children import Children
+    from commonwheel.road.compile_bytecode import Compiler
+    from commonwheel.road.describing import Sources
+    from commonwheel.road.material import Material
+    from commonwheel.road.recall import Recall
+    from commonwheel.road.request import InstallRequest
+    from commonwheel.road.trees import Trees
+    from commonwheel.session.environments import Environments
+    from commonwheel.session.lifetime import Lifetime
+    from commonwheel.session.network import Network
+    from commonwheel.session.policies import BuildPolicies, Policies
+    from commonwheel.session.solving import Solving
+    from commonwheel.settings import Settings
+    from commonwheel.store.records import Records
+    from commonwheel.store.store import Store
+    from commonwheel.store.trust import Trust
+
+    class Run(Protocol):
+        """A run of cw: `session.session.Session`."""
+
+        settings: Settings
+        environ: Mapping[str, str]
+        cwd: str
+        words: tuple[str, ...]
+        lifetime: Lifetime
+
+        @property
+        def reporter(self) -> Reporter:
+            """Return the reporter."""
+
+        @property
+        def command_line(self) -> str:
+            """Return what the user typed, without secrets."""
+
+        @property
+        def trust(self) -> Trust:
+            """Return whose files count."""
+
+        @property
+        def environments(self) -> Environments:
+            """Return what finds environments and interpreters."""
+
+        @property
+        def records(self) -> Records:
+            """Return what the layers of the store remember."""
+
+        @property
+        def store(self) -> Store:
+            """Return the store."""
+
+        @property
+        def copies(self) -> Standing | None:
+            """Return copies of this process, None where there are none."""
+
+        def rest(self) -> None:
+            """End the copies of this process."""
+
+
+class Job:
+    """The parts that one request is resolved, fetched, built and installed with."""
+
+    def __init__(self, run: "Run", request: "InstallRequest") -> None:
+        self._run = run
+        self.request = request
+        self.lifetime = run.lifetime
+        self.settings = run.settings
+        self.reporter = run.reporter
+        self.environ = run.environ
+        self.cwd = run.cwd
+        #: what fetches wheels ahead of the resolution, None while nothing does
+        self.ahead: Ahead | None = None
+
+    # --- of the run ---------------------------------------------------------------------------------------------------
+
+    @property
+    def command_line(self) -> str:
+        """Return what the user typed, without secrets."""
+        return self._run.command_line
+
+    @property
+    def records(self) -> "Records":
+        """Return what the layers of the store remember."""
+        return self._run.records
+
+    @property
+    def store(self) -> "Store":
+        """Return the store."""
+        return self._run.store
+
+    @property
+    def trust(self) -> "Trust":
+        """Return whose files count."""
+        return self._run.trust
+
+    # --- resolving ----------------------------------------------------------------------------------------------------
+
+    @once
+    def policies(self) -> "Policies":
+        """Return what is wished of every choice."""
+        from commonwheel.session.policies import Policies
+
+        return Policies(self.settings, self.request.options, self.request.upgraded)
+
+    @once
+    def build_policies(self) -> "BuildPolicies":
+        """Return what is wished of what builds need."""
+        from commonwheel.session.policies import BuildPolicies
+
+        return BuildPolicies(self.policies)
+
+    @once
+    def network(self) -> "Network":
+        """Return what asks the indexes."""
+        from commonwheel.session.network import Network
+
+        return Network(self._run, self.request.options)
+
+    def expect(self, requirements: "Iterable[Requirement]") -> None:
+        """Ask for the pages of what is asked for whatever the target is: they need not wait until an interpreter has answered."""
+        names = [one.name for one in requirements if one.name and one.source is None and not one.marker]
+        if names:
+            self.network.begin(self.policies.rules, names)
+
+    def catalogue(self, target: "Target", rules: "Rules | None" = None) -> "Catalogue":
+        """Return what the indexes offer for a target."""
+        return self.network.catalogue(target, rules or self.policies.rules(), self._metadata_of_file)
+
+    def _metadata_of_file(self, candidate: "Candidate") -> "Metadata":
+        # a method, so that neither the network nor the builds are loaded before they are needed
+        return self.material.candidate_metadata(candidate)
+
+    @once
+    def solving(self) -> "Solving":
+        """Return what solves."""
+        from commonwheel.session.solving import Solving
+
+        return Solving(
+            self.settings,
+            self.reporter,
+            self.sources,
+            lambda: self.network.indexes,
+            lambda: self._run.environments.current(mutating=False).interpreter,
+        )
+
+    # --- sources ------------------------------------------------------------------------------------------------------
+
+    @once
+    def build_inputs(self) -> "BuildInputs":
+        """Return what builds are made with."""
+        from commonwheel.road.building import BuildInputs
+
+        request = self.request
+        return BuildInputs(
+            self.settings,
+            self.environ,
+            lambda: self._run.environments.for_builds,
+            request.config_settings,
+            request.build_constraints,
+        )
+
+    @once
+    def recall(self) -> "Recall":
+        """Return what is remembered of sources."""
+        from commonwheel.road.recall import Recall
+
+        return Recall(self.store, self.settings, self.build_inputs, self._fingerprint, self._run.words, self.cwd)
+
+    def _fingerprint(self, path: str) -> str:
+        from commonwheel.road import cache_keys
+
+        return cache_keys.made_of(path, self.environ)
+
+    @once
+    def sources(self) -> "Sources":
+        """Return what describes direct sources."""
+        from commonwheel.road.describing import Sources
+
+        return Sources(lambda: self.recall, lambda: self.material)
+
+    # --- fetching and building ----------------------------------------------------------------------------------------
+
+    @once
+    def material(self) -> "Material":
+        """Return what downloads and builds."""
+        self._run.copies  # noqa: B018 - made now, or never
+        from commonwheel.fs import system_calls
+        from commonwheel.road.material import Material
+        from commonwheel.session import builds
+
+        system_calls.hand_over()
+        material = Material(
+            self.store,
+            self.recall,
+            self.settings,
+            self.reporter,
+            client=lambda: self.network.client,
+            builder=lambda: self.builder,
+            trees=lambda: self.trees,
+            children=lambda: self.children,
+            ahead=lambda: self.ahead,
+            builders=builds.width(self.settings),
+        )
+        self.lifetime.at_end(material.close)
+        return material
+
+    def look_ahead(self) -> "Ahead":
+        """Return what fetches wheels ahead of the resolution, made now: the pages of that come before wheels."""
+        from commonwheel.road.ahead import Ahead
+
+        if self.ahead is None:
+            material = self.material  # made in the main thread, which takes its signals, and closed after this
+            copies = self._run.copies
+            if copies is not None:
+                copies.spare()
+            self.ahead = Ahead(self.recall, material, copies.share if copies is not None else _nothing)
+            self.lifetime.at_end(self.ahead.close)
+        return self.ahead
+
+    def rest(self) -> None:
+        """End the copies of this process where all has been fetched."""
+        self._run.rest()
+
+    @once
+    def children(self) -> "Children":
+        """Return what runs build backends and git."""
+        from commonwheel.session import builds
+
+        return builds.make_children(self.settings)
+
+    @once
+    def builder(self) -> "Builder":
+        """Return what builds."""
+        from commonwheel.session import builds
+
+        scratch = self.material.scratch
+        environments = self._run.environments
+        return builds.make_builder(
+            self, environments, self.build_policies, self.build_inputs, self.environ, self.children, scratch
+        )
+
+    @once
+    def trees(self) -> "Trees":
+        """Return what unpacks and checks out sources."""
+        from commonwheel.session import builds
+
+        return builds.make_trees(self.recall, self.material, lambda: self.repositories)
+
+    @once
+    def repositories(self) -> "Repositories":
+        """Return the git repositories of the personal store."""
+        from commonwheel.session import builds
+
+        scratch = self.material.scratch
+        return builds.make_repositories(self.settings, self.environ, self.reporter, self.children, scratch)
+
+    # --- after a change -----------------------------------------------------------------------------------------------
+
+    @once
+    def compiler(self) -> "Compiler":
+        """Return what compiles bytecode."""
+        from commonwheel.road.compile_bytecode import Compiler
+
+        return Compiler(self.store, self.settings, self.reporter)
+
+    @property
+    def compiled(self) -> "tuple[int, float]":
+        """Return how many files were compiled, and how long it took (seconds)."""
+        return (self.compiler.count, self.compiler.seconds) if is_made(self, "compiler") else (0, 0.0)
+
+
+def _nothing() -> None:
+    """Do nothing."""
