@@ -55,6 +55,7 @@ COMMANDS = {
     "pip debug": ("pip:DEBUG", "debug:debug", "pip:show_lines", "Show tags, markers and configuration"),
     "lock": ("project:LOCK", "lock:lock", "project:show_lock", "Write the lock of a project"),
     "sync": ("project:SYNC", "sync:sync", "project:show_sync", "Bring a project's environment to what its lock says"),
+    "run": ("project:RUN", "run:run", "project:show_run", "Run a program in a project's environment"),
     "venv": ("environments:VENV", "venv:create", "environments:show_venv", "Create a virtual environment"),
     "build": ("pip:BUILD", "build:build", "pip:show_files", "Build source distributions and wheels"),
     "cache dir": ("cache:DIR", "cache:directory", "pip:show_line", "Print the personal store's directory"),

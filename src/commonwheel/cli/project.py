@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from commonwheel.cli.console import Console
     from commonwheel.commands.lock import LockResult
+    from commonwheel.commands.run import Program
     from commonwheel.commands.sync import SyncResult
     from commonwheel.settings import Settings
 
@@ -61,6 +62,34 @@ SYNC = Arguments(
         GLOBAL,
     ),
 )
+
+RUN = Arguments(
+    "Run a program in the environment of the project",
+    "[PROGRAM [ARGUMENT]...]",
+    0,
+    None,
+    (
+        ("Program", "module as-script for-script env-file no-env-file"),
+        ("With", "with with-editable with-requirements isolated"),
+        GROUPS,
+        (
+            "Environment",
+            STATE[1] + " no-sync exact without-project python active lock-timeout managed-python python-preference",
+        ),
+        LEFT_OUT,
+        CHOICE,
+        INDEXES,
+        BUILDS,
+        GLOBAL,
+    ),
+    trailing=True,
+)
+
+
+def show_run(console: "Console", value: "Program", settings: "Settings") -> int:
+    """Become the program."""
+    load("process:replace", "")(value.argv, value.environ)
+    return 0
 
 
 def show_sync(console: "Console", value: "SyncResult", settings: "Settings") -> int:

@@ -77,7 +77,7 @@ def sync(session: "Session", _: "Parsed") -> SyncResult:
     return carried_out(parts, opened, updated, exact=not settings.flag("inexact"), dry=dry)
 
 
-def updated_lock(parts: "Parts", opened: "Opened", started: float) -> "Updated":
+def updated_lock(parts: "Parts", opened: "Opened", started: float, *, quiet: bool = False) -> "Updated":
     """Return the lock that a command installs from, brought up to date as far as its options allow."""
     settings = parts.settings
     if settings.flag("frozen") or settings.flag("check-exists"):
@@ -95,7 +95,9 @@ def updated_lock(parts: "Parts", opened: "Opened", started: float) -> "Updated":
         mode = "dry-run"  # a script is locked on demand, and its environment is made of a resolution for all
     updated = updating.update(parts, opened, mode)
     if updated.action != "use":
-        parts.reporter.note("info", summary_lines.done("Resolved", len(updated.lock.packages), started))
+        parts.reporter.note(
+            "debug" if quiet else "info", summary_lines.done("Resolved", len(updated.lock.packages), started)
+        )
     return updated
 
 
@@ -114,6 +116,7 @@ def carried_out(
     *,
     exact: bool,
     dry: bool = False,
+    quiet: bool = False,
     members: tuple[str, ...] = (),
     extras: tuple[str, ...] = (),
     groups: tuple[str, ...] = (),
@@ -130,7 +133,8 @@ def carried_out(
     wishes = syncing.options(parts.settings, exact=exact)
 
     def say(verb: str, count: int, started: float) -> None:
-        parts.reporter.note("info", summary_lines.done(verb, count, started))
+        level = "debug" if quiet and verb == "Checked" else "info"
+        parts.reporter.note(level, summary_lines.done(verb, count, started))
 
     if dry:
         made = environments.look(parts, place_of(parts, opened), wanted, requires_python)

@@ -201,7 +201,7 @@ def look(parts: "Parts", where: Place, wanted: Wish, requires_python: str) -> Ma
     return Made(where.root, "replace" if os.path.lexists(where.root) and _listed(where.root) else "create")
 
 
-def make(parts: "Parts", where: Place, prompt: str, wanted: Wish, requires_python: str) -> Made:
+def make(parts: "Parts", where: Place, prompt: str, wanted: Wish, requires_python: str, *, quiet: bool = False) -> Made:
     """Return the environment of a project, made if it is missing or of another Python.
 
     Raises WrongPython, NotAnEnvironment, NoInterpreter, and what making an environment raises.
@@ -218,7 +218,8 @@ def make(parts: "Parts", where: Place, prompt: str, wanted: Wish, requires_pytho
         )
     base = interpreter(parts, wanted, requires_python)
     version = ".".join(map(str, base.version))
-    parts.reporter.note("info", f"Using CPython {version} interpreter at: {base.base_executable or base.executable}")
+    level = "debug" if quiet else "info"
+    parts.reporter.note(level, f"Using CPython {version} interpreter at: {base.base_executable or base.executable}")
     aside = ""
     if os.path.lexists(where.root) and _listed(where.root):
         aside = f"{where.root}{_ASIDE}"
@@ -234,7 +235,7 @@ def make(parts: "Parts", where: Place, prompt: str, wanted: Wish, requires_pytho
             disk.rename(aside, where.root)
         raise
     shown = os.path.relpath(where.root, parts.cwd)
-    parts.reporter.note("info", f"Creating virtual environment at: {where.root if shown.startswith('..') else shown}")
+    parts.reporter.note(level, f"Creating virtual environment at: {where.root if shown.startswith('..') else shown}")
     if aside:
         parts.reporter.note("info", f"The environment of another Python was set aside: {aside}")
     environment = parts.environment_at(where.root)

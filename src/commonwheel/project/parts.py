@@ -127,6 +127,9 @@ if TYPE_CHECKING:
         def script(self, name: str) -> Script | None:
             """Return the block of a script, None where it has none."""
 
+        def text_at(self, url: str) -> bytes:
+            """Return what lies at a URL."""
+
         def wish_python(self, request: str) -> None:
             """Take note of which Python the project wants."""
 

@@ -78,6 +78,13 @@ class Projects:
 
         return Texts(lambda: self.job.network.client).script(name, os.path.join(self.cwd, name))
 
+    def text_at(self, url: str) -> bytes:
+        """Return what lies at a URL. Raises UsageError, and the errors of the network."""
+        from commonwheel.session.documents import Texts
+
+        found = Texts(lambda: self.job.network.client).read(url)
+        return found.encode() if isinstance(found, str) else found
+
     # --- interpreters and environments ----------------------------------------------------------------------------------
 
     @property
