@@ -7,6 +7,7 @@ from commonwheel.cli.words import GLOBAL, Arguments
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from commonwheel.cli.console import Console
+    from commonwheel.commands.add import Edited
     from commonwheel.commands.lock import LockResult
     from commonwheel.commands.run import Program
     from commonwheel.commands.sync import SyncResult
@@ -84,6 +85,40 @@ RUN = Arguments(
     ),
     trailing=True,
 )
+
+PLACE = ("Place", "dev to-group optional member for-script")
+ADD = Arguments(
+    "Add requirements to the project",
+    "[REQUIREMENT]...",
+    0,
+    None,
+    (
+        ("Requirements", "requirements constraints marker extra raw bounds as-editable rev tag branch workspace"),
+        PLACE,
+        ("Lock", STATE[1] + " no-sync"),
+        ENVIRONMENT,
+        LEFT_OUT,
+        CHOICE,
+        INDEXES,
+        BUILDS,
+        GLOBAL,
+    ),
+)
+REMOVE = Arguments(
+    "Remove requirements from the project",
+    "PACKAGE...",
+    1,
+    None,
+    (PLACE, ("Lock", STATE[1] + " no-sync"), ENVIRONMENT, LEFT_OUT, CHOICE, INDEXES, BUILDS, GLOBAL),
+)
+UNDO = Arguments("Take the last change of the project back", "", 0, 0, (ENVIRONMENT, LEFT_OUT, INDEXES, BUILDS, GLOBAL))
+
+
+def show_edited(console: "Console", value: "Edited", settings: "Settings") -> int:
+    """Show what changed in the environment."""
+    if value.synced is None:
+        return 0
+    return int(load("changes:show")(console, value.synced.changes, settings))
 
 
 def show_run(console: "Console", value: "Program", settings: "Settings") -> int:

@@ -109,7 +109,7 @@ def wanted_python(parts: "Parts", opened: "Opened", updated: "Updated") -> Wish:
     return environments.wish(parts, opened.workspace, requires_python)
 
 
-def carried_out(
+def carried_out(  # noqa: PLR0913 - one sync has this many sides
     parts: "Parts",
     opened: "Opened",
     updated: "Updated",

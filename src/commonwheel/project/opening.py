@@ -10,9 +10,9 @@ import os
 import time
 
 from commonwheel.errors import UsageError
-from commonwheel.model import Origin, Requirement, Value
+from commonwheel.model import Origin, Requirement, SafeUrl, Value
 from commonwheel.project import declared as declarations
-from commonwheel.project import discovery, environments
+from commonwheel.project import discovery, environments, journal
 from commonwheel.road.request import InstallRequest
 from commonwheel.specs import file_url, moments, script_block, tool_uv, uv_lock
 from commonwheel.specs.names import normalize
@@ -68,7 +68,11 @@ def find(parts: "Parts", changed: "Mapping[str, str] | None" = None) -> "Workspa
 
     `changed` holds texts (by path) that count instead of what is on the disk. Raises what `discovery.discover` raises.
     """
-    workspace = discovery.discover(os.path.realpath(parts.project_start), parts.start.read, changed)
+    start = os.path.realpath(parts.project_start)
+    workspace = discovery.discover(start, parts.start.read, changed)
+    if changed is None and os.path.lexists(os.path.join(workspace.directory, journal.JOURNAL)):
+        journal.recover(parts, workspace.directory)
+        workspace = discovery.discover(start, parts.start.read)
     parts.settle_at(workspace.directory)
     return workspace
 
@@ -141,6 +145,11 @@ def _note_indexes(parts: "Parts", found: "Declared") -> None:
         path = file_url.to_path(place) if place.startswith("file:") else place
         if path and path.startswith("/"):
             found.spelling.note_path(path.rstrip("/") or "/", path)
+
+
+def public(url: str) -> str:
+    """Return the URL of an index as a project may say it: without credentials."""
+    return SafeUrl(url).bare
 
 
 def _assumed(parts: "Parts") -> str:
