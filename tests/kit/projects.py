@@ -37,10 +37,12 @@ class Project(Cw):
     def __init__(self, root: str, index: IndexServer) -> None:
         self.index = index
         self.base = root
-        super().__init__(os.path.join(root, "project"), CW_INDEX_URL=index.url, HOME=os.path.join(root, "home"))
+        super().__init__(os.path.join(root, "project"), HOME=os.path.join(root, "home"))
         self.store = os.path.join(root, "the store")
         self.environ["CW_CACHE_DIR"] = self.store
         os.makedirs(self.cwd)
+        # both tools read it
+        self.write("../home/.config/uv/uv.toml", f'[[index]]\nurl = "{index.url}"\ndefault = true\n')
         self._wheels = os.path.join(root, "wheels")
         os.makedirs(self._wheels)
 
@@ -86,7 +88,6 @@ class Project(Cw):
             "PATH": self.environ["PATH"],
             "HOME": self.environ["HOME"],
             "UV_CACHE_DIR": os.path.join(self.base, "uv cache"),
-            "UV_DEFAULT_INDEX": self.index.url,
             "UV_PYTHON_DOWNLOADS": "never",
             **environ,
         }

@@ -12,6 +12,7 @@ from commonwheel.model import PathSource, Value, VcsSource
 from commonwheel.project import editing, environments, freshness, journal, locking, opening, updating
 from commonwheel.project.journal import File
 from commonwheel.project.locking import Keep
+from commonwheel.project.opening import Opened
 from commonwheel.project.updating import Updated
 from commonwheel.specs import requirement as specs_requirement
 from commonwheel.specs import requirements_txt, uv_lock
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from commonwheel.model import Requirement
     from commonwheel.project.discovery import Workspace
     from commonwheel.project.editing import Where
-    from commonwheel.project.opening import Opened
     from commonwheel.project.parts import Parts
     from commonwheel.session.session import Session
     from commonwheel.settings import Parsed
@@ -255,14 +255,16 @@ class _Adding:
     def _as_member(
         self, document: Document, workspace: "Workspace", one: "Requirement", *, new: bool
     ) -> "Mapping[str, str]":
-        document.set_source(one.name, {"workspace": True})
         if not new:
+            document.set_source(one.name, {"workspace": True})
             return {}
         assert isinstance(one.source, PathSource)
         path = os.path.relpath(one.source.path, workspace.directory)
         if workspace.root.path == self._target.path:
             document.add_member(path)
+            document.set_source(one.name, {"workspace": True})
             return {}
+        document.set_source(one.name, {"workspace": True})
         root = Document(workspace.root.text, workspace.root.path)
         root.add_member(path)
         return {workspace.root.path: root.text()}
@@ -284,8 +286,7 @@ class _Adding:
 
     def bounded(self, lock: "uv_lock.Lock", kind: str) -> "Callable[[Document], object] | None":
         """Return what gives bounds to the new requirements that have none, from the versions in a lock."""
-        settings = self._parts.settings
-        if self._raw or settings.many("constraints"):
+        if self._raw:
             return None
         texts = {}
         for one in self._bare:
@@ -335,14 +336,14 @@ def _change(
             changing.begin(_files(target, texts, None, None))
             changing.commit()
         return Edited(target.path, None)
-    opened = open_project(parts, texts)
+    opened = _open(parts, texts)
     lock_it = not target.script or os.path.lexists(opened.lock_path)
     updated = updating.update(parts, opened, "check" if settings.flag("locked") else "dry-run")
     edit_bounds = bounds(updated.lock) if bounds is not None else None
     if edit_bounds is not None:
         edit_bounds(document)
         texts[target.path] = document.text()
-        opened = open_project(parts, texts)
+        opened = _open(parts, texts)
         updated = _with_bounds(parts, opened, updated)
     environment = "" if no_sync or target.script else place_of(parts, opened).root
     with journal.Changing(parts, target.root, environment) as changing:
@@ -362,6 +363,29 @@ def _change(
         made = environments.Made(environment, "check")
         synced = SyncResult(opened, updated, made, Changes())
     return Edited(target.path, synced)
+
+
+def _open(parts: "Parts", texts: "Mapping[str, str]") -> "Opened":
+    """Return the project as it is about to be; `-c` narrows what is chosen now, and is not part of it."""
+    opened = open_project(parts, texts)
+    more: list[Requirement] = []
+    for name in parts.settings.many("constraints"):
+        path = os.path.join(parts.cwd, name)
+        found = requirements_txt.parse(
+            _content(path, name),
+            name=name,
+            base=os.path.dirname(path),
+            read=lambda place: _content(place, place),
+            environ=parts.environ,
+            constraint=True,
+        )
+        more += (*found.requirements, *found.constraints)
+    if not more:
+        return opened
+    declared = opened.declared
+    return Opened(
+        declared.replaced(constraints=(*declared.constraints, *more)), opened.lock_path, opened.workspace, opened.script
+    )
 
 
 def _has_extra(lock: "uv_lock.Lock", extra: str) -> bool:

@@ -94,18 +94,12 @@ def bound(kind: str, version: str) -> str:
         return f"=={version}"
     if kind == "lower":
         return f">={version}"
-    major, minor, *_ = (*versions.release(version), 0, 0)
-    if kind == "major":
-        # before 1.0 the minor version says what breaks
-        upper = (
-            f"{major + 1}.0.0"
-            if major
-            else f"0.{minor + 1}.0"
-            if minor
-            else f"0.0.{(*versions.release(version), 0, 0, 0)[2] + 1}"
-        )
-        return f">={version},<{upper}"
-    return f">={version},<{major}.{minor + 1}.0"
+    release = versions.release(version)
+    # what counts is the first number that is not zero: before 1.0 the minor version says what breaks
+    at = 1 if kind == "minor" else next((at for at, number in enumerate(release) if number), 0)
+    numbers = [*release, *[0] * (at + 1 - len(release))]
+    upper = [*numbers[:at], numbers[at] + 1, *[0] * (len(numbers) - at - 1)]
+    return f">={version},<{'.'.join(map(str, upper))}"
 
 
 def lowest_locked(lock: "Lock", name: str) -> str:

@@ -151,14 +151,11 @@ class Document:
             self.set_entries(where, entries)
             return False
         made = Entry(text, quoted(text))
-        texts = [one.value for one in entries if one.value is not None]
-        keys = [_sort_key(one) for one in texts]
-        at = len(entries)
-        if keys == sorted(keys) and len(texts) == len(entries):
-            at = next((i for i, key in enumerate(keys) if key > _sort_key(text)), at)
-        elif keys == sorted(keys):
-            # tables such as includes stand where they are
-            at = next((i for i, one in enumerate(entries) if one.value and _sort_key(one.value) > _sort_key(text)), at)
+        texts = [(at, _sort_key(one.value)) for at, one in enumerate(entries) if one.value is not None]
+        keys = [key for _, key in texts]
+        at = texts[-1][0] + 1 if texts else len(entries)  # tables such as includes stay behind
+        if keys == sorted(keys):
+            at = next((place for place, key in texts if key > _sort_key(text)), at)
         entries.insert(at, made)
         self.set_entries(where, entries)
         return True
@@ -272,7 +269,8 @@ def _spaced(text: str, before: str) -> str:
             while len(out) > 1 and not out[-1].strip() and not out[-2].strip() and "\n\n\n" not in before:
                 out.pop()
         out.append(line)
-    return "".join(out)
+    whole = "".join(out)
+    return whole if before.endswith("\n\n") else f"{whole.rstrip()}\n"
 
 
 def _is_header(line: str) -> bool:
