@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from commonwheel.commands.lock import LockResult
     from commonwheel.commands.run import Program
     from commonwheel.commands.sync import SyncResult
+    from commonwheel.commands.version import Versioned
     from commonwheel.settings import Settings
 
 PYTHON = ("Python", "python managed-python python-preference")
@@ -112,11 +113,39 @@ REMOVE = Arguments(
     (PLACE, ("Lock", STATE[1] + " no-sync"), ENVIRONMENT, LEFT_OUT, CHOICE, INDEXES, BUILDS, GLOBAL),
 )
 UNDO = Arguments("Take the last change of the project back", "", 0, 0, (ENVIRONMENT, LEFT_OUT, INDEXES, BUILDS, GLOBAL))
+VERSION = Arguments(
+    "Print or change the version of the project",
+    "[VERSION]",
+    0,
+    1,
+    (
+        ("Version", "bump short dry-run format member"),
+        ("Lock", STATE[1] + " no-sync"),
+        ENVIRONMENT,
+        CHOICE,
+        INDEXES,
+        BUILDS,
+        GLOBAL,
+    ),
+)
 
 
-def show_edited(console: "Console", value: "Edited", settings: "Settings") -> int:
-    """Show what changed in the environment."""
-    if value.synced is None:
+def show_version(console: "Console", value: "Versioned", settings: "Settings") -> int:
+    """Print a version, and what it was before."""
+    if wants_json(settings):
+        load("as_json:show")(console, {"package_name": value.name, "version": value.version, "commit_info": None})
+    elif settings.flag("short"):
+        console.out(value.version)
+    elif value.before:
+        console.out(f"{value.name} {value.before} => {value.version}")
+    else:
+        console.out(f"{value.name} {value.version}")
+    return 0 if value.edited is None else show_edited(console, value.edited, settings, quiet=True)
+
+
+def show_edited(console: "Console", value: "Edited", settings: "Settings", *, quiet: bool = False) -> int:
+    """Show what changed in the environment; nothing with `quiet` where the result is JSON already."""
+    if value.synced is None or (quiet and wants_json(settings)):
         return 0
     return int(load("changes:show")(console, value.synced.changes, settings))
 

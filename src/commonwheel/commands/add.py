@@ -77,10 +77,10 @@ def add(session: "Session", parsed: "Parsed") -> Edited:
     wanted = [*_of_words(parts, parsed.positional), *_of_files(parts)]
     if not wanted:
         raise UsageError("no requirements given", hint="name packages, or a file with `-r`")
-    target = _target(parts, make_block=True)
+    target = target_of(parts, make_block=True)
     settings = parts.settings
     adding = _Adding(parts, target, wanted)
-    return _change(
+    return carry_out(
         parts, target, adding.edit, lambda lock: adding.bounded(lock, settings.text("bounds") or "lower"), adding.place
     )
 
@@ -89,7 +89,7 @@ def remove(session: "Session", parsed: "Parsed") -> Edited:
     """Remove requirements from the project, an extra, a group or a script, lock, and sync exactly."""
     parts = session.projects()
     names = editing.names_of(parsed.positional)
-    target = _target(parts)
+    target = target_of(parts)
     place = _place(parts, target.document(), target)
 
     def edit(document: Document) -> "Mapping[str, str]":
@@ -100,7 +100,7 @@ def remove(session: "Session", parsed: "Parsed") -> Edited:
                 document.set_source(name, None)
         return {}
 
-    return _change(parts, target, edit, None, place, exact=True)
+    return carry_out(parts, target, edit, None, place, exact=True)
 
 
 # --- what is asked for -----------------------------------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def _content(path: str, name: str) -> bytes:
         raise UsageError(f"`{name}` cannot be read: {error.strerror}", hint="check the path") from error
 
 
-def _target(parts: "Parts", *, make_block: bool = False) -> Target:
+def target_of(parts: "Parts", *, make_block: bool = False) -> Target:
     """Return the file that is to be changed: the script of `--script`, the member of `--package`, or the project here."""
     settings = parts.settings
     name = settings.text("for-script")
@@ -316,7 +316,7 @@ def _joined(one: str, other: str) -> str:
 # --- all together, or nothing -------------------------------------------------------------------------------------------------------------
 
 
-def _change(
+def carry_out(
     parts: "Parts",
     target: Target,
     edit: "Callable[[Document], Mapping[str, str]]",
