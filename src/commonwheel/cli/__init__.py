@@ -57,6 +57,8 @@ COMMANDS = {
     "remove": ("project:REMOVE", "add:remove", "project:show_edited", "Remove requirements from a project"),
     "undo": ("project:UNDO", "add:undo", "project:show_edited", "Take the last change of a project back"),
     "version": ("project:VERSION", "version:version", "project:show_version", "Print or change a project's version"),
+    "export": ("project:EXPORT", "export:export", "pip:show_text", "Write a project's lock in another form"),
+    "tree": ("project:TREE", "project_tree:tree", "pip:show_lines", "Show what the packages of a project need"),
     "lock": ("project:LOCK", "lock:lock", "project:show_lock", "Write the lock of a project"),
     "sync": ("project:SYNC", "sync:sync", "project:show_sync", "Bring a project's environment to what its lock says"),
     "run": ("project:RUN", "run:run", "project:show_run", "Run a program in a project's environment"),

@@ -113,6 +113,48 @@ REMOVE = Arguments(
     (PLACE, ("Lock", STATE[1] + " no-sync"), ENVIRONMENT, LEFT_OUT, CHOICE, INDEXES, BUILDS, GLOBAL),
 )
 UNDO = Arguments("Take the last change of the project back", "", 0, 0, (ENVIRONMENT, LEFT_OUT, INDEXES, BUILDS, GLOBAL))
+EXPORT = Arguments(
+    "Write the lock of a project in another form",
+    "",
+    0,
+    0,
+    (
+        (
+            "Output",
+            (
+                "output-file format no-header no-annotate no-hashes no-editable no-emit-project no-emit-workspace no-emit-local "
+                "no-emit-package emit-prune custom-compile-command for-script"
+            ),
+        ),
+        GROUPS,
+        STATE,
+        PYTHON,
+        CHOICE,
+        INDEXES,
+        BUILDS,
+        GLOBAL,
+    ),
+    "requirements.txt requirements-txt pylock.toml",
+)
+TREE = Arguments(
+    "Show what the packages of a project need",
+    "",
+    0,
+    0,
+    (
+        ("Tree", "depth prune package no-dedupe invert outdated show-sizes universal for-script"),
+        (
+            "Selection",
+            "group no-group only-group all-groups no-default-groups dev no-dev only-dev",
+        ),
+        STATE,
+        ("Python", PYTHON[1] + " python-version python-platform"),
+        CHOICE,
+        INDEXES,
+        BUILDS,
+        GLOBAL,
+    ),
+)
 VERSION = Arguments(
     "Print or change the version of the project",
     "[VERSION]",

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
         def applied(self, inputs: Inputs) -> Inputs:
             """Return the inputs with what the settings say."""
 
+        def prereleases(self) -> tuple[str, dict[str, str]]:
+            """Return when pre-releases are taken, in general and by name."""
+
         def formats(self) -> tuple[frozenset[str], frozenset[str]]:
             """Return the names that come without wheels, and those that must not be built (`:all:` for all)."""
 

@@ -4,28 +4,33 @@ pins of the selection -> plan (exact, unless told otherwise) -> entries of the s
 transaction. A sync that fails leaves the environment as it was.
 """
 
+import json
 import time
 
+from commonwheel.errors import CommonwheelError
 from commonwheel.install import changeset
 from commonwheel.install import plan as plans
-from commonwheel.model import Requirement, Value
+from commonwheel.model import PathSource, Requirement, Value
 from commonwheel.project import selection
 from commonwheel.python.installed import installed as installed_in
-from commonwheel.road import changing, marks, preparing
+from commonwheel.road import cache_keys, changing, marks, preparing
+from commonwheel.specs import direct_url
 from commonwheel.specs.names import normalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Final
 
     from commonwheel.install.transaction import Receipt
-    from commonwheel.model import Environment, Pin, Plan, Target
+    from commonwheel.model import Environment, Installed, Pin, Plan, Target
     from commonwheel.project.opening import Opened
     from commonwheel.project.parts import Parts
     from commonwheel.project.selection import Choice, Chosen
     from commonwheel.settings import Settings
     from commonwheel.specs.uv_lock import Lock
+
+_UV_STAMP, _UV_BUILD = "uv_cache.json", "uv_build.json"
 
 
 class Options(Value):
@@ -143,13 +148,53 @@ def plan_of(parts: "Parts", environment: "Environment", pins: "Sequence[Pin]", w
         exact=wishes.exact,
         reinstall={one.name for one in recovered.damaged} | set(map(normalize, settings.many("reinstall-package"))),
         reinstall_all=settings.flag("reinstall"),
-        unchanged=marks.unchanged(parts.job, pins, by_name),
+        unchanged=marks.unchanged(parts.job, pins, by_name) | _unchanged_since_uv(parts, pins, by_name),
     )
     # what is installed was held against the hashes of a lock when it came; they bind files, and not what is in place
     bare = [pin.replaced(digests=()) if pin.candidate is not None else pin for pin in pins]
     found = plans.make(installed, bare, settled)
     hashes = {pin.name: pin for pin in pins}
     return found.replaced(add=tuple(hashes[pin.name] for pin in found.add))
+
+
+def _stamp(parts: "Parts", pin: "Pin") -> bytes:
+    """Return what uv writes beside a directory that it installs, b"" for anything else."""
+    source = pin.source
+    if not isinstance(source, PathSource) or direct_url.is_archive(source.path) or source.subdirectory:
+        return b""
+    try:
+        return cache_keys.uv_stamp(source.path, parts.environ)
+    except (CommonwheelError, OSError):
+        return b""
+
+
+def _texts(parts: "Parts", pins: "Sequence[Pin]") -> "dict[str, dict[str, bytes]]":
+    """Return the marks of directories, ours and uv's: either tool then knows whether what is installed is current."""
+    found = marks.texts(parts.job, pins)
+    for pin in pins:
+        stamp = _stamp(parts, pin)
+        if stamp:
+            found.setdefault(pin.name, {}).update({_UV_STAMP: stamp, _UV_BUILD: b"{}"})
+    return found
+
+
+def _unchanged_since_uv(
+    parts: "Parts", pins: "Sequence[Pin]", installed: "Mapping[str, Installed]"
+) -> "frozenset[str]":
+    """Return the names of directories that uv installed, and that have not changed since."""
+    found = set()
+    for pin in pins:
+        one = installed.get(pin.name)
+        if one is None or not one.direct_url or not isinstance(pin.source, PathSource):
+            continue
+        try:
+            with open(f"{one.location}/{_UV_STAMP}", "rb") as stream:
+                stamp = json.load(stream)
+            if json.loads(_stamp(parts, pin) or b"null") == stamp and direct_url.read(one.direct_url) == pin.source:
+                found.add(pin.name)
+        except (OSError, ValueError, direct_url.InvalidDirectUrl):
+            continue
+    return frozenset(found)
 
 
 def carry_out(
@@ -175,7 +220,7 @@ def carry_out(
         entries = preparing.entries(parts.job, plan.add, lambda count: say("Prepared", count, started))
         parts.job.rest()
         started = time.perf_counter()
-        texts = marks.texts(parts.job, plan.add)
+        texts = _texts(parts, plan.add)
         receipt = changing.carry_out(parts.job, environment, plan, entries, seen=seen, texts=texts)
         if plan.remove:
             say("Uninstalled", len(plan.remove), started)

@@ -2,12 +2,13 @@
 
 `name = {git = "https://…", rev = "…"}`, `{url = "…"}`, `{path = "…", editable = true}`, or a list of such tables with markers.
 An `index` binds a name to a configured index, which is the settings' business: such a requirement passes unchanged. A source
-`workspace = true` would need a search on the disk; it is an error, since taking the name from an index instead would install
-what a stranger published there.
+`workspace = true` is for commands on projects, which know the workspace; for all others it is an error to ask for such a name,
+since taking it from an index instead would install what a stranger published there.
 """
 
 from posixpath import join, normpath
 
+from commonwheel.errors import UsageError
 from commonwheel.model import PathSource, Requirement, SafeUrl, UrlSource, Value, VcsSource
 from commonwheel.specs import markers, sources
 from commonwheel.specs.names import normalize
@@ -25,6 +26,12 @@ _KNOWN = frozenset((*_KINDS, *_REVISIONS, "subdirectory", "editable", "package",
 _OPPOSITES = {
     "==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "in": "not in", "not in": "in",
 }  # fmt: skip
+
+
+class WorkspaceSource(UsageError):
+    """A requirement comes from a member of a workspace, and no workspace is at hand: an index must not serve it instead."""
+
+    code = "workspace-source"
 
 
 class Rule(Value):
@@ -143,12 +150,18 @@ def _source(kind: str, entry: "Mapping[str, object]", directory: str) -> UrlSour
 def applied(requirement: Requirement, rules: "Rules", extra: str = "", group: str = "") -> tuple[Requirement, ...]:
     """Return a requirement as the rules would have it, several where they have markers; `extra` or `group` lists it.
 
-    What no rule's marker covers still comes from the indexes. A requirement that names its source keeps it. Markers of
+    What no rule's marker covers still comes from the indexes. A requirement that names its source keeps it. Raises WorkspaceSource. Markers of
     two rules must not hold together; where they do, the two sources of one name are a conflict that the solver tells.
     """
     if requirement.source is not None:
         return (requirement,)
     mine = [rule for rule in rules.get(requirement.name, ()) if rule.extra in ("", extra) and rule.group in ("", group)]
+    if any(rule.kind == "workspace" for rule in mine):
+        raise WorkspaceSource(
+            f"`{requirement.name}` comes from the workspace (`workspace = true`), which this command does not look at",
+            context=[f"asked for at: {requirement.origin}"] if requirement.origin else [],
+            hint="use `cw sync`, or `cw export` for a file of requirements",
+        )
     mine = [rule for rule in mine if rule.source is not None]
     found: list[Requirement] = []
     rest = markers.parse(requirement.marker)
