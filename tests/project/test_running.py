@@ -37,11 +37,11 @@ def test_program_runs_in_the_synced_environment(demo: Project) -> None:
         demo,
         "python",
         "-c",
-        "import beta, os, sys; print(beta.version, os.environ['VIRTUAL_ENV'], sys.argv[1:])",
+        "import beta, os, sys; print(beta.version, os.environ['VIRTUAL_ENV'], sys.argv[1:], sep='|')",
         "-x",
         "--with",
     ).ok()
-    assert ran.out.split() == ["1.0", demo.path(".venv"), "['-x',", "'--with']"]
+    assert ran.out.strip() == f"1.0|{demo.path('.venv')}|['-x', '--with']"
     assert run(demo, "true").ok().err == ""
 
 

@@ -63,7 +63,9 @@ def held(project: Project) -> list[str]:
 def test_same_packages_as_uv_and_nothing_to_do_for_either(workspace: Project, words: str) -> None:
     workspace("sync", *words.split()).ok()
     mine = held(workspace)
-    assert "Would make no changes" in workspace.uv("sync", "--locked", "--dry-run", *words.split()).ok().err
+    # of an editable member that is installed otherwise uv wants it written down that it is not editable, and builds it again
+    if words != "--no-editable":
+        assert "Would make no changes" in workspace.uv("sync", "--locked", "--dry-run", *words.split()).ok().err
     workspace.remove(".venv")
     workspace.uv("sync", "--locked", *words.split()).ok()
     assert held(workspace) == mine
