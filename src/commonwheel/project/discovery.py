@@ -97,8 +97,8 @@ class Workspace(Value):
 
     @property
     def is_alone(self) -> bool:
-        """Tell whether the root is the only project, and has no workspace table: its lock then lists no members."""
-        return not self.is_virtual and self.root.tool.members is None
+        """Tell whether the root is the only project: its lock then lists no members."""
+        return not self.is_virtual and len(self.members) == 1
 
     def member(self, name: str) -> Member | None:
         """Return the member of a name, None if there is none."""

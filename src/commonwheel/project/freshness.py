@@ -189,6 +189,11 @@ def _differences(
     yield from _of_members(declared, lock)
     same = _Same(declared.spelling)
     yield from _of_manifest(declared.manifest, lock.manifest, same)
+    # of what is not in the lock it says nothing
+    names = {package.name for package in lock.packages}
+    told = {one for one in declared.manifest.metadata if one.name in names}
+    if told != {_normal_metadata(one) for one in lock.manifest.metadata if one.name in names}:
+        yield "`dependency-metadata` has changed"
     if registries is not None:
         yield from _of_registries(declared, lock, {one.rstrip("/") for one in registries})
     members = {package.name: package for package in declared.packages}
@@ -231,8 +236,6 @@ def _of_manifest(now: Manifest, then: Manifest, same: "_Same") -> "Iterator[str]
     if set(now.excludes) != set(then.excludes):
         yield f"`exclude-dependencies` is now {_listed(now.excludes)}, locked with {_listed(then.excludes)}"
     yield from _of_demand_groups("the workspace", now.groups, then.groups, same)
-    if set(now.metadata) != set(map(_normal_metadata, then.metadata)):
-        yield "`dependency-metadata` has changed"
 
 
 def _normal_metadata(one: "uv_lock.StaticMetadata") -> "uv_lock.StaticMetadata":

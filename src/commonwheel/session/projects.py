@@ -10,6 +10,7 @@ from commonwheel.session.lifetime import once
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Protocol
 
     from commonwheel.events import Reporter
     from commonwheel.fs.start import Start
@@ -17,15 +18,54 @@ if TYPE_CHECKING:
     from commonwheel.model import Environment, Interpreter, Target
     from commonwheel.road.request import InstallRequest
     from commonwheel.session.job import Job
-    from commonwheel.session.session import Session
+    from commonwheel.session.environments import Environments
+    from commonwheel.session.lifetime import Lifetime
     from commonwheel.settings import Settings
     from commonwheel.specs.script_block import Script
+    from commonwheel.store.trust import Trust
+
+    class Run(Protocol):
+        """A run of cw: `session.session.Session`."""
+
+        settings: Settings
+        environ: Mapping[str, str]
+        cwd: str
+        words: tuple[str, ...]
+        lifetime: Lifetime
+
+        @property
+        def reporter(self) -> Reporter:
+            """Return the reporter."""
+
+        @property
+        def command_line(self) -> str:
+            """Return what the user typed, without secrets."""
+
+        @property
+        def trust(self) -> Trust:
+            """Return whose files count."""
+
+        @property
+        def environments(self) -> Environments:
+            """Return what finds environments and interpreters."""
+
+        def warn(self, message: str) -> None:
+            """Warn the user."""
+
+        def job(self, request: InstallRequest | None = None) -> Job:
+            """Return what a request is carried out with."""
+
+        def settle_at(self, root: str) -> None:
+            """Let the root of a workspace decide about settings."""
+
+        def recover(self, environment: Environment) -> Recovered:
+            """Undo or finish what dead commands left in an environment."""
 
 
 class Projects:
     """The parts of one command on a project."""
 
-    def __init__(self, run: "Session") -> None:
+    def __init__(self, run: "Run") -> None:
         self._run = run
         self.lifetime = run.lifetime
         self.environ: Mapping[str, str] = run.environ
