@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from commonwheel.cli.console import Console
     from commonwheel.commands.add import Edited
     from commonwheel.commands.lock import LockResult
-    from commonwheel.commands.run import Program
     from commonwheel.commands.sync import SyncResult
     from commonwheel.commands.version import Versioned
+    from commonwheel.project.programs import Program
     from commonwheel.settings import Settings
 
 PYTHON = ("Python", "python managed-python python-preference")
@@ -208,8 +208,8 @@ def show_sync(console: "Console", value: "SyncResult", settings: "Settings") -> 
 
 def show_lock(console: "Console", value: "LockResult", settings: "Settings") -> int:
     """Show what changed in the lock."""
-    updated = value.updated
     if wants_json(settings):
+        updated = value.updated
         load("as_json:show")(
             console,
             {

@@ -2,6 +2,7 @@
 
 import time
 
+from commonwheel.commands import project_remember as remember
 from commonwheel.commands import summary_lines
 from commonwheel.errors import UsageError
 from commonwheel.model import Value
@@ -42,14 +43,17 @@ class LockResult(Value):
         return [updating.said(one, ("Updated", "Added", "Removed")) for one in updated.changes]
 
 
-def lock(session: "Session", _: "Parsed") -> LockResult:
+def lock(session: "Session", parsed: "Parsed") -> LockResult:
     """Bring the lock up to date; with `--check` refuse one that is not, with `--dry-run` say what would change."""
-    started = time.perf_counter()
+    started, began = time.perf_counter(), time.time_ns()
     parts = session.projects()
     mode = mode_of(session)
     opened = open_project(parts)
     updated = updating.update(parts, opened, mode)
     session.reporter.note("info", summary_lines.done("Resolved", len(updated.lock.packages), started))
+    known = remember.known_of(parts, opened, updated)
+    if known is not None:
+        remember.keep(session, parsed, known, began)
     return LockResult(opened.lock_path, updated, mode)
 
 

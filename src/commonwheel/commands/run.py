@@ -4,9 +4,9 @@ What is to be run is returned as a value (`Program`): the process becomes it whe
 """
 
 import os
-import stat
 import time
 
+from commonwheel.commands import project_remember as remember
 from commonwheel.commands import summary_lines
 from commonwheel.commands.sync import carried_out, place_of, prompt_of, updated_lock, wanted_python
 from commonwheel.errors import UsageError
@@ -15,12 +15,13 @@ from commonwheel.model import Origin, Requirement, Value
 from commonwheel.project import environments, opening, overlays, syncing
 from commonwheel.project.discovery import NoProject, NotManaged
 from commonwheel.project.opening import Opened
+from commonwheel.project.programs import Place, Program, program
 from commonwheel.specs import env_file, requirement, requirements_txt
 from commonwheel.specs.fingerprint import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Final
 
     from commonwheel.model import Environment, Interpreter, Pin
@@ -30,44 +31,48 @@ if TYPE_CHECKING:
     from commonwheel.specs.uv_lock import Lock
 
 
-class NoProgram(UsageError):
-    """There is nothing to run: no program was named, or there is none of the name."""
-
-    code = "no-program"
-
-
-class Program(Value):
-    """What the process becomes: words and variables."""
-
-    __slots__ = ("argv", "environ")
-
-    def __init__(self, argv: tuple[str, ...], environ: "Mapping[str, str]") -> None:
-        self.argv: Final = argv
-        self.environ: Final = environ
-
-
 def run(session: "Session", parsed: "Parsed") -> Program:
     """Lock and sync as far as the options allow, and return what is to be run. Raises NoProgram."""
+    began = time.time_ns()
     parts = session.projects()
     settings = parts.settings
     environ = _variables(parts)
     words = list(parsed.positional)
     if words and words[0].startswith(("http://", "https://")):
         words[0] = _downloaded(parts, words[0])
-    found = _environment(parts, session, words)
+    running = _Running(session, parsed, began)
+    found = _environment(parts, running, words)
     _warn_of_words(parts, words)
     settings = parts.settings
-    return program(words, found, environ, module=settings.flag("module"), as_script=settings.flag("as-script"))
+    place = place_in(found)
+    return program(words, place, environ, module=settings.flag("module"), as_script=settings.flag("as-script"))
+
+
+def place_in(environment: "Environment") -> Place:
+    """Return where programs of an environment are."""
+    root = environment.root if environment.kind == "venv" else ""
+    return Place(root, environment.paths["scripts"], environment.interpreter.executable)
+
+
+class _Running(Value):
+    """One run: the session, the words, and when it began (in ns)."""
+
+    __slots__ = ("began", "parsed", "session")
+
+    def __init__(self, session: "Session", parsed: "Parsed", began: int) -> None:
+        self.session: Final = session
+        self.parsed: Final = parsed
+        self.began: Final = began
 
 
 # --- the environment ------------------------------------------------------------------------------------------------------------
 
 
-def _environment(parts: "Parts", session: "Session", words: "Sequence[str]") -> "Environment":
+def _environment(parts: "Parts", running: "_Running", words: "Sequence[str]") -> "Environment":
     """Return the environment that is run in: of a script, of the project, or whatever is found."""
     opened = _opened(parts, words)
     if opened is None:
-        return _without_project(parts, session)
+        return _without_project(parts, running.session)
     settings = parts.settings  # the root of the workspace has decided about them
     started = time.perf_counter()
     if settings.flag("no-sync") and not settings.flag("isolated"):
@@ -97,6 +102,9 @@ def _environment(parts: "Parts", session: "Session", words: "Sequence[str]") -> 
     environment = result.made.environment
     assert environment is not None
     if not _asks_more(parts):
+        known = remember.known_of(parts, opened, updated)
+        if known is not None and result.made.action == "check" and not result.changes.rows:
+            remember.keep(running.session, running.parsed, known, running.began, environment, result.count)
         return environment
     pins = _pins(parts, opened, updated.lock, environment.interpreter)
     return _with_more(parts, updated.lock, environment.interpreter, pins)
@@ -257,90 +265,3 @@ def _warn_of_words(parts: "Parts", words: "Sequence[str]") -> None:
     meant = [word for word in words[1:] if word.partition("=")[0] in options]
     if meant:
         parts.reporter.note("debug", f"`{meant[0]}` stands after the program, and is handed to it")
-
-
-# --- what is run -----------------------------------------------------------------------------------------------------------------
-
-
-def program(
-    words: "Sequence[str]",
-    environment: "Environment",
-    environ: "Mapping[str, str]",
-    *,
-    module: bool = False,
-    as_script: bool = False,
-) -> Program:
-    """Return the program that words mean in an environment. Raises NoProgram."""
-    scripts = environment.paths["scripts"]
-    python = environment.interpreter.executable
-    variables = dict(environ)
-    variables["PATH"] = os.pathsep.join([scripts, *([environ["PATH"]] if environ.get("PATH") else [])])
-    if environment.kind == "venv":
-        variables["VIRTUAL_ENV"] = environment.root
-        variables.pop("PYTHONHOME", None)
-    if not words:
-        raise _nothing_named(scripts)
-    first, rest = words[0], list(words[1:])
-    if module:
-        return Program((python, "-m", first, *rest), variables)
-    if first == "-":
-        return Program((python, "-", *rest), variables)
-    if as_script or first.endswith((".py", ".pyc")) or (first.endswith(".pyw") and os.name == "nt"):
-        if not os.path.isfile(first):
-            raise NoProgram(f"`{first}` does not exist", hint="check the path")
-        return Program((python, first, *rest), variables)
-    if _is_application(first):
-        return Program((python, first, *rest), variables)
-    found = _lookup(first, variables["PATH"])
-    if not found:
-        raise NoProgram(
-            f"there is no program `{first}` in the environment `{environment.root}`, nor on PATH",
-            hint=f"add the package that brings it, or try `cw run --with PACKAGE {first}`",
-        )
-    return Program((found, *rest), variables)
-
-
-def _is_application(path: str) -> bool:
-    """Tell whether a path is a directory, or a zip file, that Python can run."""
-    if os.path.isdir(path):
-        return os.path.isfile(os.path.join(path, "__main__.py"))
-    if os.sep not in path and not path.endswith((".pyz", ".zip")):
-        return False
-    try:
-        with open(path, "rb") as stream:
-            return stream.read(4) == b"PK\x03\x04"
-    except OSError:
-        return False
-
-
-def _lookup(name: str, path: str) -> str:
-    """Return the program that a shell would find, "" for none."""
-    if os.sep in name:
-        return name if _is_executable(name) else ""
-    for directory in path.split(os.pathsep):
-        place = os.path.join(directory or ".", name)
-        if _is_executable(place):
-            return place
-    return ""
-
-
-def _is_executable(path: str) -> bool:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return False
-    return stat.S_ISREG(found.st_mode) and os.access(path, os.X_OK)
-
-
-def _nothing_named(scripts: str) -> NoProgram:
-    try:
-        names = sorted(name for name in os.listdir(scripts) if _is_executable(os.path.join(scripts, name)))
-    except OSError:
-        names = []
-    hidden = ("activate", "deactivate", "pydoc")
-    names = [name for name in names if not name.startswith(hidden)]
-    return NoProgram(
-        "no program was named",
-        context=["the environment has:", *(f"  {name}" for name in names)],
-        hint="name a program, a file, or a module with `-m`",
-    )

@@ -3,6 +3,7 @@
 import os
 import time
 
+from commonwheel.commands import project_remember as remember
 from commonwheel.commands import summary_lines
 from commonwheel.commands.change_report import Changes
 from commonwheel.commands.install import rows_of
@@ -30,13 +31,14 @@ if TYPE_CHECKING:
 class SyncResult(Value):
     """What `cw sync` did, or would do: to the lock, to the environment, and to what is in it."""
 
-    __slots__ = ("changes", "made", "opened", "updated")
+    __slots__ = ("changes", "count", "made", "opened", "updated")
 
-    def __init__(self, opened: "Opened", updated: "Updated", made: "Made", changes: Changes) -> None:
+    def __init__(self, opened: "Opened", updated: "Updated", made: "Made", changes: Changes, count: int = 0) -> None:
         self.opened: Final = opened
         self.updated: Final = updated
         self.made: Final = made
         self.changes: Final = changes
+        self.count: Final = count
 
     def as_json(self) -> "dict[str, object]":
         """Return it as values for JSON, with uv's keys."""
@@ -64,9 +66,9 @@ class SyncResult(Value):
         }
 
 
-def sync(session: "Session", _: "Parsed") -> SyncResult:
+def sync(session: "Session", parsed: "Parsed") -> SyncResult:
     """Lock if need be, and install what the lock says for the chosen members, extras and groups."""
-    started = time.perf_counter()
+    started, began = time.perf_counter(), time.time_ns()
     parts = session.projects()
     if session.settings.flag("active") and not parts.environ.get("VIRTUAL_ENV"):
         session.reporter.note("warning", "no virtual environment is active, and `--active` does nothing")
@@ -74,7 +76,11 @@ def sync(session: "Session", _: "Parsed") -> SyncResult:
     settings = parts.settings
     dry = settings.flag("dry-run") or settings.flag("check")
     updated = updated_lock(parts, opened, started)
-    return carried_out(parts, opened, updated, exact=not settings.flag("inexact"), dry=dry)
+    result = carried_out(parts, opened, updated, exact=not settings.flag("inexact"), dry=dry)
+    known = remember.known_of(parts, opened, updated)
+    if known is not None and result.made.action == "check" and not result.changes.rows:
+        remember.keep(session, parsed, known, began, result.made.environment, result.count)
+    return result
 
 
 def updated_lock(parts: "Parts", opened: "Opened", started: float, *, quiet: bool = False) -> "Updated":
@@ -164,7 +170,7 @@ def carried_out(  # noqa: PLR0913 - one sync has this many sides
     if synced.receipt is not None:
         mode = synced.receipt.mode
         compile_bytecode(parts, made.environment, synced.receipt)
-    return SyncResult(opened, updated, made, Changes(rows_of(synced.plan), link_mode=mode))
+    return SyncResult(opened, updated, made, Changes(rows_of(synced.plan), link_mode=mode), synced.count)
 
 
 def place_of(parts: "Parts", opened: "Opened") -> Place:

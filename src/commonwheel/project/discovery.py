@@ -71,14 +71,18 @@ class Member(Value):
 
 
 class Workspace(Value):
-    """A root with its members, sorted by name, the root among them if it is a project; `here` is the one that was found first."""
+    """A root with its members, sorted by name, the root among them if it is a project; `here` is the one that was found first.
 
-    __slots__ = ("here", "members", "root")
+    `looked` are the directories that were listed to find members.
+    """
 
-    def __init__(self, root: Member, members: tuple[Member, ...], here: Member) -> None:
+    __slots__ = ("here", "looked", "members", "root")
+
+    def __init__(self, root: Member, members: tuple[Member, ...], here: Member, looked: tuple[str, ...] = ()) -> None:
         self.root: Final = root
         self.members: Final = members
         self.here: Final = here
+        self.looked: Final = looked
 
     @property
     def directory(self) -> str:
@@ -128,7 +132,7 @@ def discover(start: str, read: "Read", changed: "Mapping[str, str] | None" = Non
     if here is not root and all(one.directory != here.directory for one in members):
         root, members = here, finder.members(here)
     by_directory = {member.directory: member for member in members}
-    return Workspace(root, members, by_directory.get(here.directory, here))
+    return Workspace(root, members, by_directory.get(here.directory, here), tuple(finder.looked))
 
 
 class _Finder:
@@ -138,6 +142,7 @@ class _Finder:
         self._read = read
         self._changed = changed
         self._known: dict[str, Member | None] = {}
+        self.looked: dict[str, None] = {}
 
     def at(self, directory: str) -> Member | None:
         """Return the project in a directory, whatever its file holds; None where there is no file."""
@@ -185,7 +190,7 @@ class _Finder:
         """Return the members of a workspace, sorted by name. Raises BadWorkspace."""
         found = {root.directory: root} if root.project.declared else {}
         for pattern in root.tool.members or ():
-            for directory in sorted(_glob(root.directory, pattern)):
+            for directory in sorted(_glob(root.directory, pattern, self.looked)):
                 if directory in found or _is_excluded(root, directory):
                     continue
                 member = self.at(directory)
@@ -254,15 +259,17 @@ def _fit_parts(pattern: list[str], path: list[str]) -> bool:
     return bool(path) and fnmatch.fnmatchcase(path[0], pattern[0]) and _fit_parts(pattern[1:], path[1:])
 
 
-def _glob(base: str, pattern: str) -> "Iterator[str]":
-    """Yield the directories that a glob leads to, from a base; none of them need be a project."""
+def _glob(base: str, pattern: str, looked: "dict[str, None]") -> "Iterator[str]":
+    """Yield the directories that a glob leads to, from a base; none of them need be a project. `looked` gets those that were listed."""
     found = [base]
     for part in _parts(pattern):
         if part == "..":
             found = [os.path.dirname(directory) for directory in found]
         elif part == "**":
             found = [inner for directory in found for inner in _all_below(directory)]
+            looked.update(dict.fromkeys(found))
         else:
+            looked.update(dict.fromkeys(found))
             found = [
                 os.path.join(directory, name)
                 for directory in found

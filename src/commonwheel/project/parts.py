@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Protocol
 
-    from commonwheel.events import Reporter
+    from commonwheel.events import CountingReporter
     from commonwheel.fs.start import Start
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.index.configured import Index
@@ -98,7 +98,7 @@ if TYPE_CHECKING:
             """Return the settings."""
 
         @property
-        def reporter(self) -> Reporter:
+        def reporter(self) -> CountingReporter:
             """Return the reporter."""
 
         @property

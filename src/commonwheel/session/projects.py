@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Protocol
 
-    from commonwheel.events import Reporter
+    from commonwheel.events import CountingReporter
     from commonwheel.fs.start import Start
     from commonwheel.install.recovery import Recovered
     from commonwheel.model import Environment, Interpreter, Target
     from commonwheel.road.request import InstallRequest
-    from commonwheel.session.job import Job
     from commonwheel.session.environments import Environments
+    from commonwheel.session.job import Job
     from commonwheel.session.lifetime import Lifetime
     from commonwheel.settings import Settings
     from commonwheel.specs.script_block import Script
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         lifetime: Lifetime
 
         @property
-        def reporter(self) -> Reporter:
+        def reporter(self) -> CountingReporter:
             """Return the reporter."""
 
         @property
@@ -82,7 +82,7 @@ class Projects:
         return self._run.settings
 
     @property
-    def reporter(self) -> "Reporter":
+    def reporter(self) -> "CountingReporter":
         """Return the reporter."""
         return self._run.reporter
 
