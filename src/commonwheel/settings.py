@@ -188,7 +188,7 @@ _TABLE = (
     Option("only-final", "--only-final", "list", "pip's way to forbid pre-releases of a package, or of `:all:`", metavar="PKG", hidden=True),
     Option("exclude-newer", "--exclude-newer --uploaded-prior-to", "text", "Ignore files uploaded after this date, time or age", metavar="WHEN", variables="EXCLUDE_NEWER", config="exclude-newer", from_uv="exclude-newer"),
     Option("exclude-newer-package", "--exclude-newer-package", "list", "The same for one package, as NAME=WHEN or NAME=false", metavar="PKG=WHEN", config="exclude-newer-package", from_uv="exclude-newer-package"),
-    Option("fork-strategy", "--fork-strategy", "text", "What a universal resolution prefers", metavar="STRATEGY", choices="requires-python fewest", variables="FORK_STRATEGY", config="fork-strategy"),
+    Option("fork-strategy", "--fork-strategy", "text", "What a universal resolution prefers", metavar="STRATEGY", choices="requires-python fewest", variables="FORK_STRATEGY", config="fork-strategy", from_uv="fork-strategy"),
     Option("no-sources", "--no-sources", "flag", "Ignore the tool-specific sources of projects", variables="NO_SOURCES", config="no-sources"),
     Option("no-sources-package", "--no-sources-package", "list", "The same for one package", metavar="PKG", variables="NO_SOURCES_PACKAGE"),
     Option("python-version", "--python-version", "text", "Resolve for this Python", metavar="VERSION"),
@@ -285,6 +285,68 @@ _TABLE = (
     Option("show-version", "--show-version", "flag", "Print the version, not the path"),
     Option("script", "--script", "path", "The interpreter that this script asks for (PEP 723)", metavar="FILE"),
     Option("resolve-links", "--resolve-links", "flag", "Print the path behind links"),
+    # Projects.
+    Option("locked", "--locked", "flag", "Fail if the lock is outdated, and leave it alone", variables="LOCKED"),
+    Option("frozen", "--frozen", "flag", "Use the lock as it is, without comparing it with the project", off="--no-frozen", variables="FROZEN"),
+    Option("check-exists", "--check-exists", "flag", "Only check that there is a lock"),
+    Option("merge", "--merge", "paths", "Merge two versions of a lock into the first file: git's `%A`, `%O` and `%B`", metavar="FILE", hidden=True),
+    Option("for-script", "--script", "path", "Work on this script (PEP 723) instead of the project", metavar="FILE"),
+    Option("no-extra", "--no-extra", "list", "Leave this extra out", metavar="EXTRA"),
+    Option("dev", "--dev", "flag", "The same as --group dev"),
+    Option("no-dev", "--no-dev", "flag", "The same as --no-group dev", variables="NO_DEV"),
+    Option("only-dev", "--only-dev", "flag", "The same as --only-group dev"),
+    Option("no-group", "--no-group", "list", "Leave this dependency group out", metavar="GROUP", variables="NO_GROUP"),
+    Option("only-group", "--only-group", "list", "This dependency group, and neither the project nor other groups", metavar="GROUP"),
+    Option("all-groups", "--all-groups", "flag", "All dependency groups"),
+    Option("no-default-groups", "--no-default-groups", "flag", "Leave the default groups out", variables="NO_DEFAULT_GROUPS"),
+    Option("inexact", "--inexact --no-exact", "flag", "Keep installed packages that the lock does not name"),
+    Option("active", "--active", "flag", "Use the active virtual environment", off="--no-active"),
+    Option("all-packages", "--all-packages --all", "flag", "All members of the workspace"),
+    Option("no-install-project", "--no-install-project", "flag", "Do not install the project itself", variables="NO_INSTALL_PROJECT"),
+    Option("no-install-workspace", "--no-install-workspace", "flag", "Do not install members of the workspace", variables="NO_INSTALL_WORKSPACE"),
+    Option("no-install-local", "--no-install-local", "flag", "Do not install what lies on this machine", variables="NO_INSTALL_LOCAL"),
+    Option("no-install-package", "--no-install-package", "list", "Do not install this package", metavar="PKG"),
+    Option("project-environment", "", "path", "Directory of the project's environment", variables="PROJECT_ENVIRONMENT"),
+    Option("project-environments", "", "path", "Directory that holds the environments of all projects, each with a link at `.venv`", uv=False, variables="PROJECT_ENVIRONMENTS", config="project-environments"),
+    Option("member", "--package", "list", "A member of the workspace; may be repeated", metavar="PKG"),
+    Option("module", "-m --module", "flag", "Run a module, as `python -m` does"),
+    Option("as-script", "-s", "flag", "Run the file as a Python script, whatever it is called"),
+    Option("with", "-w --with", "list", "Run with this package too", metavar="PKG"),
+    Option("with-editable", "--with-editable", "list", "Run with this project too, in editable form", metavar="PATH"),
+    Option("with-requirements", "--with-requirements", "list", "Run with what this file of requirements asks for too", metavar="FILE"),
+    Option("isolated", "--isolated", "flag", "Run in an environment of its own, which the project's is not changed for", variables="ISOLATED"),
+    Option("env-file", "--env-file", "list", "Set the variables of this file; may be repeated", metavar="FILE", variables="ENV_FILE"),
+    Option("no-env-file", "--no-env-file", "flag", "Set no variables from files", variables="NO_ENV_FILE"),
+    Option("no-sync", "--no-sync", "flag", "Leave the environment as it is", variables="NO_SYNC"),
+    Option("without-project", "--no-project", "flag", "Leave the project out of account"),
+    Option("optional", "--optional", "text", "Put it into this extra", metavar="EXTRA"),
+    Option("to-group", "--group", "text", "Put it into this dependency group", metavar="GROUP"),
+    Option("marker", "-m --marker", "text", "Under which marker it is needed", metavar="MARKER"),
+    Option("raw", "--raw --raw-sources", "flag", "Write requirements as they are given: no bounds, no sources"),
+    Option("bounds", "--bounds", "text", "Which bound a requirement without one gets", metavar="KIND", choices="lower major minor exact", config="add-bounds", from_uv="add-bounds"),
+    Option("rev", "--rev", "text", "Revision of a repository", metavar="REV"),
+    Option("tag", "--tag", "text", "Tag of a repository", metavar="TAG"),
+    Option("branch", "--branch", "text", "Branch of a repository", metavar="BRANCH"),
+    Option("as-editable", "--editable", "flag", "Take a local project in editable form"),
+    Option("workspace", "--workspace", "flag", "Make a local project a member of the workspace", off="--no-workspace"),
+    Option("bump", "--bump", "list", "Which part of the version to increase: major, minor, patch, stable, alpha, beta, rc, post or dev, with or without =N", metavar="PART"),
+    Option("app", "--app --application", "flag", "A program"),
+    Option("lib", "--lib --library", "flag", "A library"),
+    Option("packaged", "--package", "flag", "A project that can be built and installed", off="--no-package"),
+    Option("bare", "--bare", "flag", "A pyproject.toml and nothing else"),
+    Option("name", "--name", "text", "The name of the project", metavar="NAME"),
+    Option("description", "--description", "text", "What the project is for", metavar="TEXT"),
+    Option("no-description", "--no-description", "flag", "Write no description"),
+    Option("build-backend", "--build-backend", "text", "What builds the project", metavar="BACKEND", choices="hatch hatchling flit pdm poetry setuptools uv maturin scikit", variables="INIT_BUILD_BACKEND"),
+    Option("vcs", "--vcs", "text", "Version control to set up", metavar="VCS", choices="git none"),
+    Option("author-from", "--author-from", "text", "Where the name of the author comes from", metavar="SOURCE", choices="auto git none"),
+    Option("no-readme", "--no-readme", "flag", "Write no README.md"),
+    Option("no-pin-python", "--no-pin-python", "flag", "Write no .python-version", off="--pin-python"),
+    Option("emit-prune", "--prune", "list", "Leave this package and what only it needs out", metavar="PKG"),
+    Option("no-hashes", "--no-hashes", "flag", "Write no hashes", off="--hashes"),
+    Option("no-emit-project", "--no-emit-project", "flag", "Leave the project itself out of the output"),
+    Option("no-emit-workspace", "--no-emit-workspace", "flag", "Leave members of the workspace out of the output"),
+    Option("no-emit-local", "--no-emit-local", "flag", "Leave what lies on this machine out of the output"),
     # pip's harmless words.
     Option("ignored", "--no-warn-script-location --disable-pip-version-check --no-input --prefer-binary --use-pep517 --no-clean --no-python-version-warning --require-virtualenv --no-warn-conflicts --isolated --ignore-requires-python --check-build-dependencies --debug --include-editable --no-verify", "flag", "Accepted for pip's sake", hidden=True),
     Option("ignored-value", "--progress-bar --root-user-action --exists-action --use-feature --use-deprecated --src --upgrade-strategy --resume-retries --log --python-downloads-json-url", "text", "Accepted for pip's sake", hidden=True),
@@ -455,6 +517,24 @@ class Settings:
         if self._files is None:
             self._files = self._read_files()
         return self._files
+
+    def at(self, directory: str, finder: "Finder") -> "Settings":
+        """Return the settings as they are for a command that starts in another directory."""
+        return Settings(
+            self._given, self.environ, directory, self._read_toml, pip_interface=self._pip_interface, finder=finder
+        )
+
+    def lay_over(self, path: str, tools: "Mapping[str, object]") -> None:
+        """Let the `[tool]` tables of a script count before configuration files; `path` names it."""
+        inner: list[tuple[str, dict[str, object], bool]] = []
+        for name in ("cw", "uv"):
+            table = tools.get(name)
+            if isinstance(table, dict):
+                content = dict(table)
+                self._leave_out(path, content, is_uv=name == "uv")
+                inner.append((path, content, name == "uv"))
+        self._files = inner + self.files()
+        self._memo.clear()
 
     def _look_up(self, option: Option) -> Setting:
         if option.key in self._given:

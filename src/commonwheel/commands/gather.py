@@ -49,8 +49,10 @@ def gather(
         gatherer.read(name)
     for name in session.settings.many("from-script"):
         gatherer.read_script(name)
-    for group in session.settings.many("group"):
-        gatherer.read_group(group)
+    # beside locks alone, groups are those of the locks, and not of a project that happens to be here
+    if not files or not all(is_lock_name(os.path.basename(name)) for name in files):
+        for group in session.settings.many("group"):
+            gatherer.read_group(group)
     return gatherer.finish()
 
 

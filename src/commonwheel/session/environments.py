@@ -67,6 +67,8 @@ class Environments:
         self._records = records
         self._found: dict[bool, Environment] = {}
         self._told = False
+        #: which Python a project wants, as a request; "" for none
+        self.wish = ""
         self._meanwhile: Callable[[], object] | None = None
 
     @once
@@ -134,6 +136,10 @@ class Environments:
             self._reporter.note(level, _introduced(found, self._cwd))
         return found
 
+    def use(self, environment: "Environment") -> None:
+        """Let the command be about this environment."""
+        self._found[True] = self._found[False] = environment
+
     def at(self, root: str) -> "Environment":
         """Return the environment in a directory."""
         from commonwheel.python import discovery
@@ -161,7 +167,7 @@ class Environments:
         for mutating in (True, False):
             if mutating in self._found:
                 return self._found[mutating].interpreter
-        return self.interpreter(self._settings.text("python"))
+        return self.interpreter(self._settings.text("python") or self.wish)
 
     def wanted_python(self) -> str:
         """Return which Python the project here wants: `.python-version`, else its `requires-python`; "" where it does not say.
@@ -188,12 +194,16 @@ class Environments:
 
     def target(self, environment: "Environment") -> "Target":
         """Return what to resolve for: the environment's interpreter, or what `--python-version` and `--python-platform` say."""
+        return self.target_of(environment.interpreter)
+
+    def target_of(self, interpreter: "Interpreter") -> "Target":
+        """Return what to resolve for: an interpreter, or what `--python-version` and `--python-platform` say."""
         version, platform = self._settings.text("python-version"), self._settings.text("python-platform")
         if not version and not platform:
-            return environment.interpreter.target
+            return interpreter.target
         from commonwheel.python import platforms
 
-        return platforms.target(environment.interpreter, version or "", platform or "", self._environ)
+        return platforms.target(interpreter, version or "", platform or "", self._environ)
 
     def recover(self, environment: "Environment") -> "Recovered":
         """Undo or finish what dead commands left in an environment."""

@@ -124,7 +124,7 @@ class Project(Value):
         merged: dict[str, tuple[tool_sources.Rule, ...]] = {}
         for tool in ("uv", "cw"):
             table = self.tool(tool).get("sources")
-            merged |= tool_sources.rules(table, f"tool.{tool}.sources", self.directory, issues)
+            merged |= tool_sources.rules(table, f"tool.{tool}.sources", self.directory, issues, workspaces=True)
         if issues:
             raise InvalidPyproject(f"the sources in `{self.path}` cannot be read", issues=issues)
         return merged
