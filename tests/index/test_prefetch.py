@@ -15,7 +15,7 @@ from commonwheel.index.index_config import Index
 from commonwheel.index.page_record import Page, Row
 from commonwheel.index.rules import Rules
 from commonwheel.index.simple_api_client import Registry
-from commonwheel.model import Metadata, Requirement
+from commonwheel.model import Metadata, Requirement, SafeUrl
 from kit.catalogue_fixture import CatalogueFixture
 from kit.index_server import Always, Hold, IndexServer, Status
 from kit.wheels import wheel_bytes, wheel_filename
@@ -87,6 +87,12 @@ class Reluctant:
 
     def links_page(self, index: Index, known: FindLinks | None) -> Future[FindLinks]:
         return self.registry.links_page(index, known)
+
+    def keeps(self, index: Index, url: SafeUrl) -> bool:
+        return self.registry.keeps(index, url)
+
+    def learns(self, index: Index, project: str, row: Row, *, whole: bool = False) -> bool:
+        return self.registry.learns(index, project, row, whole=whole)
 
     def metadata(self, project: str, version: str, row: Row) -> Future[Metadata]:
         self.asked.append(version)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from packaging.markers import Marker as OracleMarker
 
-from commonwheel.resolve.marker_sets import MarkerSets, Region, plain
+from commonwheel.resolve.marker_sets import MarkerSets, plain
 from commonwheel.specs.markers import ALWAYS, NEVER, parse
 
 COMPARISONS = [
@@ -157,22 +157,6 @@ def test_irrelevant_conditions_shorten_markers() -> None:
     assert worlds.text(windows & new, windows & (new | old)) == 'python_version >= "3.9"'
     assert worlds.marker(windows, windows) is ALWAYS
     assert worlds.marker(windows & new & old, windows) is NEVER
-
-
-def test_regions_outlive_the_grid() -> None:
-    worlds = MarkerSets("3.8")
-    region = Region().within(parse("python_version >= '3.10'")).without(parse("sys_platform == 'win32'"))
-    before = worlds.of_region(region)
-    assert worlds.learn(parse("platform_machine == 'arm64'"))
-    after = worlds.of_region(region)
-    assert before != after
-    assert worlds.text(after, worlds.everything) == 'python_version >= "3.10" and sys_platform != "win32"'
-
-
-def test_oldest_python_of_a_set() -> None:
-    worlds = grid("python_version >= '3.10'", lowest="3.8.1")
-    assert worlds.lowest_python(worlds.everything) == "3.8.1"
-    assert worlds.lowest_python(worlds.of(parse("python_version >= '3.10'"))) == "3.10.0"
 
 
 def test_excess_of_unusual_comparisons_counts_as_true() -> None:

@@ -75,18 +75,52 @@ def test_missing_directory_is_reported(tree: Path) -> None:
     assert ("demo/sub/deep", "is missing") in examine(str(tree), ROWS).faults
 
 
-def test_python_bytecode_and_nfs_files_are_no_faults(tree: Path) -> None:
-    (tree / "demo/__pycache__").mkdir()
-    (tree / "demo/__pycache__/x.cpython-312.pyc").write_bytes(b"")
+def test_nfs_files_are_no_faults(tree: Path) -> None:
     (tree / "demo/.nfs0001").write_bytes(b"")
     assert not examine(str(tree), ROWS)
+
+
+@pytest.mark.parametrize("directory", ["", "demo/", "demo/sub/deep/"])
+def test_bytecode_that_is_not_listed_is_amiss(tree: Path, directory: str) -> None:
+    (tree / f"{directory}__pycache__").mkdir()
+    (tree / f"{directory}__pycache__/x.cpython-312.pyc").write_bytes(b"")
+    found = examine(str(tree), ROWS)
+    assert found == Findings(amiss=((f"{directory}__pycache__", "is not part of the wheel"),), harmless=False)
+
+
+@pytest.mark.parametrize(
+    ("mode", "harmless"), [(0o644, True), (0o600, False), (0o555, False), (0o464, False), (0o4444, False)]
+)
+def test_another_mode_is_amiss_where_modes_are_kept(tree: Path, mode: int, harmless: bool) -> None:
+    (tree / "top.py").chmod(mode)
+    said = ("top.py", f"has mode {mode:04o} instead of 0444")
+    assert examine(str(tree), ROWS, keeps_modes=True) == Findings((), (ROWS[3],), (said,), harmless=harmless)
+    assert examine(str(tree), ROWS) == Findings(
+        (), (ROWS[3],), (said,) if mode == 0o464 else (), harmless=mode != 0o464
+    )
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("path", ["top.py", "demo", "demo/tool"])
+def test_what_belongs_to_another_is_a_fault(tree: Path, path: str) -> None:
+    os.chown(tree / path, 54_321, -1)
+    assert examine(str(tree), ROWS, lambda uid: uid != 54_321).faults == ((path, "belongs to 54321"),)
+    assert not is_untouched(str(tree), lines(), LATER)
+
+
+def test_a_directory_that_others_may_change_is_amiss(tree: Path) -> None:
+    (tree / "demo").chmod(0o575)
+    assert examine(str(tree), ROWS).amiss == (("demo", "has mode 0575: others may change it"),)
+    assert not is_untouched(str(tree), lines(), LATER)
 
 
 LATER = 1_700_000_000_123_456_789
 
 
-def is_untouched(tree: str, lines: list[str], listed: int, part: int = 0, parts: int = 1) -> bool:
-    glance = QuickCheck(tree, lines, listed)
+def is_untouched(
+    tree: str, lines: list[str], listed: int, part: int = 0, parts: int = 1, *, made_here: bool = False
+) -> bool:
+    glance = QuickCheck(tree, lines, listed, os.geteuid(), made_here=made_here)
     found = True
     for directory, names, expected in glance.directories(part, parts):
         try:
@@ -112,9 +146,10 @@ def age(tree: Path) -> None:
 
 def test_quick_check_passes_a_sound_tree(tree: Path) -> None:
     assert is_untouched(str(tree), lines(), LATER)
-    (tree / "demo/__pycache__").mkdir()
     (tree / "demo/.nfs0001").write_text("")
     assert is_untouched(str(tree), lines(), LATER)
+    (tree / "demo/__pycache__").mkdir()
+    assert not is_untouched(str(tree), lines(), LATER)
 
 
 @pytest.mark.parametrize("listed", [LATER, 1_000_000_000_000_000_001, 1_700_000_000_000_000_000])
@@ -144,16 +179,23 @@ def test_directories_older_than_their_list_are_not_read(tree: Path) -> None:
     assert is_untouched(str(tree), lines(), 1_600_000_000_030_000_000)
 
 
+def test_name_behind_a_reset_directory_time_is_found(tree: Path) -> None:
+    (tree / "demo/extra").write_text("")
+    age(tree)
+    assert is_untouched(str(tree), lines(), LATER)
+    assert not is_untouched(str(tree), lines(), LATER, made_here=True)
+
+
 @pytest.mark.root
 @pytest.mark.alone
 def test_shared_file_system_gives_the_same_result(tree: Path, place: str) -> None:
     """There directories are listed before their files are asked for; what is found must not depend on it."""
     with faults(os.path.join(place, "mnt"), str(tree)) as mounted:
+        os.chmod(mounted.point, 0o755)
         there = Path(mounted.point)
         assert is_untouched(str(there), lines(), LATER)
         asked = mounted.count("readdir")
         assert asked >= len({os.path.dirname(row[0]) for row in ROWS})
-        (there / "demo/__pycache__").mkdir()
         (there / "demo/.nfs0001").write_text("")
         assert is_untouched(str(there), lines(), LATER)
         for harm, _ in FAULTS.values():

@@ -27,10 +27,11 @@ class Arguments(Value):
     """What one command takes: positional words and groups of options, in the order that help shows.
 
     `positional` is shown in the usage line; `least` and `most` bound the number of positional words (`most` None: any);
-    `groups` are (heading, keys of `OPTIONS`); `formats` are the words that `--format` takes.
+    `groups` are (heading, keys of `OPTIONS`); `formats` are the words that `--format` takes; with `trailing`, options end at the
+    first positional word, and all that follows belongs to the program that it names.
     """
 
-    __slots__ = ("about", "formats", "groups", "least", "most", "positional")
+    __slots__ = ("about", "formats", "groups", "least", "most", "positional", "trailing")
 
     def __init__(
         self,
@@ -40,6 +41,8 @@ class Arguments(Value):
         most: int | None = 0,
         groups: "tuple[tuple[str, str], ...]" = (),
         formats: str = "text json",
+        *,
+        trailing: bool = False,
     ) -> None:
         self.about: Final = about
         self.positional: Final = positional
@@ -47,6 +50,7 @@ class Arguments(Value):
         self.most: Final = most
         self.groups: Final = groups
         self.formats: Final = tuple(formats.split())
+        self.trailing: Final = trailing
 
     def names(self) -> "tuple[str, ...]":
         """Return the keys of all options, in order."""
@@ -195,7 +199,9 @@ def parse(arguments: Arguments, words: "Sequence[str]", given: "Mapping[str, obj
     """
     reader = _Reader(words, arguments.spellings())
     reader.given.update(given or {})
-    reader.run(stop_at_positional=False)
+    taken = reader.run(stop_at_positional=arguments.trailing)
+    if arguments.trailing:
+        reader.positional += words[taken:]
     count = len(reader.positional)
     style = reader.given.get("format")
     if style is not None and style not in arguments.formats:

@@ -168,7 +168,7 @@ def show_info(console: "Console", value: "Sequence[About]", settings: "Settings"
     for one in value:
         width = max(len(name) for name, _ in _facts(one))
         blocks.append("\n".join(f"{name:<{width}}  {text}" for name, text in _facts(one)))
-    console.lines(["\n\n".join(blocks)])
+    console.raw("\n\n".join(blocks) + "\n" if blocks else "")
     return 0
 
 

@@ -15,7 +15,7 @@ _ACTIONS = {"added": "installed", "removed": "uninstalled", "reinstalled": "rein
 def show(console: "Console", value: "Changes", settings: "Settings") -> int:
     """Print what changed, on stderr as uv does, and as JSON on stdout if wanted; status 1 for a --check that finds something."""
     if value.report:
-        console.raw(value.report)
+        console.data(value.report)
     if settings.flag("json") or settings.text("format") == "json":
         load("json_output:show")(
             console,

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 def show(console: "Console", value: object, *, compact: bool = False) -> None:
     """Print one JSON document: indented for people, or on one line as uv prints lists."""
-    console.out(json.dumps(value, separators=(",", ":")) if compact else json.dumps(value, indent=2))
+    text = json.dumps(value, separators=(",", ":")) if compact else json.dumps(value, indent=2)
+    console.data(f"{text}\n")
 
 
 def text(value: object) -> str:

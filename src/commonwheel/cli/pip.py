@@ -290,12 +290,18 @@ def show_details(console: "Console", value: "Details", settings: "Settings") -> 
                 if isinstance(text, list):
                     block += [f"{name}:", *(f"  {line}" for line in text)]
                 else:
-                    block.append(f"{name}: {text}".rstrip())
+                    block.append(f"{name}: {_folded(text)}".rstrip())
             blocks.append("\n".join(block))
-        console.lines(["\n---\n".join(blocks)] if blocks else [])
+        console.raw("\n---\n".join(blocks) + "\n" if blocks else "")
     for name in value.missing:
         console.warning(f"Package(s) not found for: {name}")
     return 0 if value.found else 1
+
+
+def _folded(text: str) -> str:
+    """Return a value of several lines so that none of them looks like the next field."""
+    first, *rest = text.split("\n")
+    return "\n".join([first, *(line if line[:1] in ("", " ", "\t") else f"  {line}" for line in rest)])
 
 
 def show_check(console: "Console", value: "Checked", settings: "Settings") -> int:

@@ -137,7 +137,7 @@ def _preferences(session: "Session") -> "dict[str, str | tuple[str, ...]]":
             (name, version) for name, version in documents.lock_versions(text, output, session.cwd).items() if version
         ]
     else:
-        texts = documents.Texts(lambda: session.job().network.client)
+        texts = documents.Texts(lambda url: session.job().network.client_for(url))  # noqa: PLW0108 - made where a URL is read
         old = requirements_txt.parse(
             text, name=output or "-", base=session.cwd, read=texts.read, environ=session.environ
         )

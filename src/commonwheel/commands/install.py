@@ -14,7 +14,7 @@ from commonwheel.operations import apply, bytecode, prepare, pylock_pins, resolv
 from commonwheel.python.installed import details
 from commonwheel.python.installed import installed as installed_in
 from commonwheel.python.installed_metadata import metadata_of
-from commonwheel.session import on_demand
+from commonwheel.session import environments
 from commonwheel.sources import describe, source_stamps
 from commonwheel.specs import requirement as specs_requirement
 from commonwheel.specs.names import normalize
@@ -77,7 +77,8 @@ def install(session: "Session", parsed: "Parsed", start: "Start | None" = None) 
     before then.
     """
     start = start or fast_path.begin(session, parsed)
-    run = _Run(start.job, start.environment, start.target, exact=session.settings.flag("exact"))
+    job = start.job or session.job(start.request)
+    run = _Run(job, start.environment, start.target, exact=session.settings.flag("exact"))
     return _carry_out(run, lambda: run.install(start))
 
 
@@ -244,7 +245,8 @@ class _Run:
         """Carry a plan out, or say what it would do."""
         job, environment = self.job, self.environment
         if not plan.add and not plan.remove:
-            return _Done(fast_path.nothing_to_do(job, environment, count, self._started))
+            changes = fast_path.nothing_to_do(self._settings, job.reporter, count, self._started)
+            return _Done(changes.replaced(report=fast_path.report(job, environment, plan)))
         if self._settings.flag("dry-run") or self._settings.flag("check"):
             return _Done(self.dry(plan, answered))
         started = time.perf_counter()
@@ -296,12 +298,12 @@ class _Run:
     def warn_of_problems(self) -> None:
         """Check what is installed, for `--strict`."""
         installed = installed_in(self.environment, self.job.reporter)
-        for sentence in on_demand.problems(installed, self.environment, self.target):
+        for sentence in environments.problems(installed, self.environment, self.target):
             self.job.reporter.note("warning", sentence)
 
     def say(self, verb: str, count: int, started: float) -> None:
         """Say a summary line in uv's words."""
-        fast_path.say(self.job, verb, count, started)
+        self.job.reporter.note("info", summary_lines.done(verb, count, started))
 
     # --- inner ------------------------------------------------------------------------------------------------------
 

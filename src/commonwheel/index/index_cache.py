@@ -45,7 +45,7 @@ class IndexCache:
         self._pages = pages
         self._identity = index.identity
         self._key = index.key
-        self._private = "private-" if index.private else ""
+        self._private = "private-" if index.personal else ""
         self._held: list[page_record.Page] = []
         self._lock = allocate_lock()
 

@@ -6,6 +6,7 @@ Apart from what is remembered of it: an answer that is recalled needs to know wh
 from binascii import crc32
 
 from commonwheel.model import SafeUrl, Value
+from commonwheel.specs.urls import is_unprotected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ class Index(Value):
         self.newest: Final = newest
         self.private: Final = private or url.secret != url.bare
         self.beside: Final = beside
+
+    @property
+    def personal(self) -> bool:
+        """Tell whether its answers are remembered for this user alone: private ones, and those that others may have given."""
+        return self.private or is_unprotected(self.url.bare)
 
     @property
     def identity(self) -> str:

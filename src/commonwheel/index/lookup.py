@@ -76,7 +76,8 @@ class Lookup:
             return None
         key = bundles.identity(row, self._builder)
         if self._recall(project, version, offer, key):
-            if alias:
+            # by the rows of a page that others may have answered with, nothing is found again
+            if alias and self._search.learns(offer, row, whole=False):
                 bundle = self._bundle(offer.page.index, project.name)
                 bundle.learn(alias, bundle.bodies.get(key))
             return None
@@ -151,17 +152,23 @@ class Lookup:
         project.known[version] = found
         return True
 
-    def _learn(self, project: Project, version: str, offer: Offer, row: Row, body: str | None) -> None:
+    def _learn(
+        self, project: Project, version: str, offer: Offer, row: Row, body: str | None, *, whole: bool = False
+    ) -> None:
+        if not self._search.learns(offer, row, whole=whole):
+            return
         bundle = self._bundle(offer.page.index, project.name)
         bundle.learn(bundles.identity(row, self._builder), body)
         alias = self._alias(project, version)
         if alias:
             bundle.learn(alias, body)
 
-    def _accept(self, project: Project, version: str, offer: Offer, row: Row, metadata: Metadata) -> Metadata:
+    def _accept(
+        self, project: Project, version: str, offer: Offer, row: Row, metadata: Metadata, *, whole: bool = False
+    ) -> Metadata:
         """Keep metadata, and return it as it will be read from the bundle next time."""
         body = bundles.pack(metadata)
-        self._learn(project, version, offer, row, body)
+        self._learn(project, version, offer, row, body, whole=whole)
         kept = bundles.unpack(project.name, version, body) if body is not None else metadata.replaced(version=version)
         project.known[version] = kept
         return kept
@@ -221,6 +228,6 @@ class Lookup:
             return
         try:
             found = check(get(self._files.candidate(project, version, offer, row)), project.name, version, row.filename)
-            self._accept(project, version, offer, row, found)
+            self._accept(project, version, offer, row, found, whole=True)
         except MetadataUnavailable as error:
             project.known[version] = error

@@ -50,6 +50,12 @@ if TYPE_CHECKING:
         def metadata(self, project: str, version: str, row: Row) -> Future[Metadata]:
             """Get a file's metadata without downloading it whole; fails with OutOfReach where that cannot be."""
 
+        def keeps(self, index: Index, url: SafeUrl) -> bool:
+            """Tell whether what came from a URL may be remembered of an index."""
+
+        def learns(self, index: Index, project: str, row: Row, *, whole: bool = False) -> bool:
+            """Tell whether the metadata of a file may be remembered; `whole`: it was read from the file itself."""
+
         def sha256(self, path: str) -> str:
             """Return the hash of a local file in hexadecimal; raises OSError."""
 
@@ -110,6 +116,7 @@ class Search:
         self._now = now
         self._reporter: Reporter = reporter or Silence()
         self._lock = allocate_lock()
+        self._unsure = False
         self._projects: dict[str, Project] = {}
         self._shelves: dict[str, IndexCache] = {}
         self._links: dict[str, Future[index_find_links.FindLinks]] = {}
@@ -155,8 +162,21 @@ class Search:
         self.pages_asked += 1
         return self.remote().page(offer.index, offer.page.project, None).result().page
 
+    def learns(self, offer: Offer, row: "Row", *, whole: bool) -> bool:
+        """Tell whether the metadata of a file may be remembered (`registry.Registry.learns`)."""
+        # a file may have been fetched though no index was asked: only who asks knows from whom
+        asked = self._remote is not None or (whole and not row.digests)
+        learns = not asked or self.remote().learns(offer.index, offer.page.project, row, whole=whole)
+        self._unsure = self._unsure or not learns
+        return learns
+
     def grounds(self) -> "tuple[Ground, ...] | None":
-        """Return the records that everything found so far rests on; None where one is missing, or was replaced meanwhile."""
+        """Return the records that everything found so far rests on.
+
+        None where one is missing, or was replaced meanwhile, and where others may have answered for a host.
+        """
+        if self._unsure:
+            return None
         found = []
         for project in tuple(self._projects.values()):
             for index in self._places(project.name):
@@ -170,6 +190,8 @@ class Search:
         return tuple(found)
 
     def _ground(self, index: Index, name: str, offer: "Offer | None") -> "Ground | None":
+        if self._remote is not None and not self._remote.keeps(index, index.page_url(name)):
+            return None
         shelf = self._shelf(index)
         space, key = shelf.whereabouts(name)
         stamp = self._pages.stamp(space, key)

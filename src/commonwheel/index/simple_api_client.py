@@ -48,7 +48,9 @@ if TYPE_CHECKING:
             """Pack a page."""
 
     class Fetcher(Protocol):
-        """Fetch small bodies: `net.client.Client`."""
+        """Fetch small bodies: `net.client.Client`. `unverified` are the URLs for which somebody else may have answered."""
+
+        unverified: set[str]
 
         def get(
             self, url: SafeUrl, headers: Mapping[str, str] = ..., *, limit: int | None = None, packed: bool = False
@@ -94,6 +96,7 @@ class Registry:
         self._within = within
         self._reporter: Reporter = reporter or Silence()
         self._aside = aside
+        self._doubted: set[str] = set()
         self._flying: dict[tuple[str, str], Future[Reply]] = {}
         self._parsers = WorkerThreads("cw-index-parse", _PARSERS)
         # Metadata takes a fifth of a millisecond, and what it leads to is waited for: it must not queue behind pages.
@@ -114,6 +117,19 @@ class Registry:
         """Return the hash of a local file in hexadecimal; raises OSError."""
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def keeps(self, index: Index, url: SafeUrl) -> bool:
+        """Tell whether what came from a URL may be remembered of an index: not if others may have posed as its host.
+
+        What is asked over plain http is remembered all the same, apart, for the user who asks that way (`Index.personal`).
+        """
+        return index.personal or url.bare not in self._fetcher.unverified
+
+    def learns(self, index: Index, project: str, row: "Row", *, whole: bool = False) -> bool:
+        """Tell whether the metadata of a file may be remembered; `whole` says that it was read from the file itself."""
+        doubted = row.url in self._doubted or (whole and not row.digests and not self.keeps(index, SafeUrl(row.url)))
+        page = index.url if index.flat else index.page_url(project)
+        return index.personal or (not doubted and self.keeps(index, page))
 
     # --- pages --------------------------------------------------------------------------------------------------------
 
@@ -167,7 +183,8 @@ class Registry:
         same = status == _OK and known is not None and _is_same(response, known.provenance)
         if known is not None and (same or status == _UNCHANGED):
             known.provenance = self._provenance(index, response, known.provenance)
-            IndexCache(index, self._pages).renew(known)
+            if self.keeps(index, index.page_url(project)):
+                IndexCache(index, self._pages).renew(known)
             return reply_for(known, index)
         if status in _GONE or status in index.ignored:
             absent = Draft(index.identity, project).finish(self._provenance(index, response), absent=True)
@@ -195,7 +212,8 @@ class Registry:
             return None
         kind, encoding = (response.headers.get(name, "") for name in ("content-type", "content-encoding"))
         words = (index.identity, str(index), project, response.body, encoding, response.url.bare, kind, source.words)
-        told = self._aside("page", *words, index.private, self._storable(index, response))
+        keep = self._storable(index, index.page_url(project), response)
+        told = self._aside("page", *words, index.private, keep)
         if not isinstance(told, tuple):
             return None
         head, rows, kept, notes = told
@@ -236,12 +254,11 @@ class Registry:
         )
 
     def _keep(self, index: Index, page: Page, response: "Response") -> None:
-        if self._storable(index, response):
+        if self._storable(index, index.page_url(page.project), response):
             IndexCache(index, self._pages).keep(page)
 
-    @staticmethod
-    def _storable(index: Index, response: "Response") -> bool:
-        return bool(index.cache_control) or storable(response.headers)
+    def _storable(self, index: Index, url: SafeUrl, response: "Response") -> bool:
+        return self.keeps(index, url) and (bool(index.cache_control) or storable(response.headers))
 
     def _stale(self, index: Index, project: str, known: Page | None, error: CommonwheelError) -> Reply:
         """Go on with a remembered page when no new one can be had; without one, fail."""
@@ -296,7 +313,7 @@ class Registry:
             found = _links_of(index, page, self._provenance(index, response))
         else:
             raise refusal(response.opened())
-        if self._storable(index, response):
+        if self._storable(index, index.url, response):
             IndexCache(index, self._pages).keep_links(find_links.encode(found))
         return found
 
@@ -351,23 +368,27 @@ class Registry:
         if response.status in _REFUSED:
             result.fail(refusal(response))
         elif response.status == _OK and self._is_true(response.body, row):
+            if not _hashes(row.metadata):
+                self._doubt(row, f"{row.url}.metadata")
             settle(result, lambda: _understood(response.body, project, version, row))
         else:
             self._from_pieces(result, project, version, row)
 
     def _is_true(self, body: bytes, row: "Row") -> bool:
         """Tell whether a metadata file has the hash that the page gave it."""
-        for word in row.metadata.split(","):
-            algorithm, _, digest = word.partition(":")
-            if digest and algorithm in hashlib.algorithms_available:
-                if hashlib.new(algorithm, body, usedforsecurity=False).hexdigest() == digest:
-                    continue
+        for algorithm, digest in _hashes(row.metadata):
+            if hashlib.new(algorithm, body, usedforsecurity=False).hexdigest() != digest:
                 self._reporter.note(
                     "warning",
                     f"the metadata file of `{row.filename}` does not have the hash that its index says; it is not used",
                 )
                 return False
         return True
+
+    def _doubt(self, row: "Row", url: str) -> None:
+        """Note that metadata of a file came without a hash, if it came from where others may have answered."""
+        if SafeUrl(url).bare in self._fetcher.unverified:
+            self._doubted.add(row.url)
 
     def _from_pieces(self, result: "Future[Metadata]", project: str, version: str, row: "Row") -> None:
         ranges = self._ranges
@@ -379,6 +400,7 @@ class Registry:
             body = ranges(SafeUrl(row.url), row.size)
             if body is None:
                 raise OutOfReach
+            self._doubt(row, row.url)
             return _understood(body, project, version, row)
 
         self._readers.add(lambda: settle(result, make))
@@ -392,6 +414,12 @@ class Registry:
 def _is_same(response: "Response", known: Provenance) -> bool:
     """Tell whether an index without validators sent the same page again."""
     return known.checksum != "" and known.checksum == _checksum(response)
+
+
+def _hashes(text: str) -> "list[tuple[str, str]]":
+    """Return algorithm and digest of the hashes in a column that can be held against a file."""
+    words = (word.partition(":") for word in text.split(","))
+    return [(name, digest) for name, _, digest in words if digest and name in hashlib.algorithms_available]
 
 
 def _checksum(response: "Response") -> str:

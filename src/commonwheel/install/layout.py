@@ -14,7 +14,7 @@ from commonwheel.install.clashes import Clash, ClashError
 from commonwheel.install.history import STATE
 from commonwheel.install.nodes import File, Folder, Incoming, Link, Node, Placement, Text, Tree
 from commonwheel.install.site_view import DIRECTORY, FILE, LINK, NOTHING
-from commonwheel.install.uninstall import CACHE, folded_links
+from commonwheel.install.uninstall import CACHE, GUARDED, folded_links
 from commonwheel.specs import entry_points
 from commonwheel.specs.sha256 import sha256_of
 
@@ -63,8 +63,6 @@ if TYPE_CHECKING:
 
 
 SCHEMES = {"purelib": "purelib", "platlib": "platlib", "scripts": "scripts", "data": "data", "headers": "include"}
-# Files of an environment that make it one, and the state that cw keeps in it; a wheel that brings them takes it over.
-_GUARDED = frozenset({"pyvenv.cfg", STATE, "conda-meta"})
 # what some file systems leave out where they compare names (HFS+), beside the case of letters
 _IGNORED = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0x2060, 0xFEFF])
 
@@ -233,7 +231,7 @@ class _Spreading:
         if path.startswith(f"{self._paths['scripts']}/") and entry_points.is_interpreter(name):
             self._forbid(path, "an interpreter of the environment", entry.name)
             return ""
-        if _same_name(_top(path, root)) in _GUARDED:
+        if _same_name(_top(path, root)) in GUARDED:
             self._forbid(path, "keeps the environment itself", entry.name)
             return ""
         if kind in {"data", "headers"}:
@@ -264,10 +262,10 @@ class _Spreading:
         if (
             "/." not in path
             and path.isascii()
-            and path[len(self._environment.root) + 1 :].partition("/")[0] not in _GUARDED
+            and path[len(self._environment.root) + 1 :].partition("/")[0] not in GUARDED
         ):
             return False
-        found = _same_name(_top(path, self._environment.root)) in _GUARDED
+        found = _same_name(_top(path, self._environment.root)) in GUARDED
         if found or any(_same_name(_top(path, site)) == STATE for site in self._sites):
             self._forbid(path, "keeps the environment itself", owner)
             return True

@@ -62,6 +62,8 @@ class Client:
         self.rangeless: set[tuple[str, str, int]] = set()  # origins that give no ranges (`objects`)
         self._reporter = reporter or Silence()
         self._rules = Rules(self.options)
+        #: URLs, as they were asked, that led over a host whom others can pose as: what came is believed, and not remembered
+        self.unverified = self._rules.unverified
         self._inbox: deque[tuple[str, Transfer | None]] = deque()
         self._thread: Thread | None = None
         self._starting = allocate_lock()
@@ -74,6 +76,10 @@ class Client:
         self._door_lock = allocate_lock()
 
     # ------------------------------------------------------------------ what callers use
+
+    def tolerates(self, url: SafeUrl) -> bool:
+        """Tell whether the user lets the host of a URL go without checks."""
+        return self._rules.tolerates(url.secret)
 
     def get(
         self,

@@ -11,6 +11,7 @@ import zlib
 
 from commonwheel.net.responses import BodyTooLarge, NetworkError, content_range
 from commonwheel.net.urls import origin, shown
+from commonwheel.specs.numbers import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,10 +120,10 @@ class RemoteFile(io.RawIOBase):
             wanted = f"bytes=-{TAIL}"
         response = self._get(wanted, TAIL)
         if response.status == 416:  # noqa: PLR2004 - Range Not Satisfiable: some know no suffixes, but tell the size
-            told = response.headers.get("content-range", "").rpartition("/")[2]
-            if size is not None or not told.isdigit() or told == "0":
+            told = whole(response.headers.get("content-range", "").rpartition("/")[2])
+            if size is not None or not told:
                 raise self._useless("refuses ranges")
-            self._open(int(told))
+            self._open(told)
             return
         self._etag = response.headers.get("etag", "")
         if response.status == 200:  # noqa: PLR2004 - OK, not Partial Content: short enough to have arrived whole

@@ -3,7 +3,8 @@
 import os
 
 from commonwheel.model import Value
-from commonwheel.net.urls import Proxies, host_listed
+from commonwheel.net.urls import Proxies, host_listed, origin
+from commonwheel.specs.urls import is_loopback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class ClientOptions(Value):
 class Rules:
     """What transfers obey (`transfers.Rules`), from the options and the environment."""
 
-    __slots__ = ("_login", "_tolerated", "backoff", "patience", "proxies", "redirects", "retries")
+    __slots__ = ("_login", "_tolerated", "backoff", "patience", "proxies", "redirects", "retries", "unverified")
 
     def __init__(self, options: ClientOptions) -> None:
         self.retries = options.retries
@@ -74,6 +75,7 @@ class Rules:
         self.proxies = Proxies(options.environ)
         self._login = options.login
         self._tolerated = options.insecure_hosts
+        self.unverified: set[str] = set()
 
     def login(self, url: str) -> "tuple[str, str] | None":
         """Return user and password for a URL, or None."""
@@ -82,6 +84,12 @@ class Rules:
     def tolerates(self, url: str) -> bool:
         """Tell whether the host of a URL may go without TLS checks."""
         return host_listed(url, self._tolerated)
+
+    def verifies(self, url: str) -> bool:
+        """Tell whether nobody but the host of a URL can answer: TLS that is checked, or no network in between."""
+        if url[:6].lower() == "https:":
+            return not self.tolerates(url)
+        return is_loopback(origin(url)[1]) and not self.route(url)
 
     def dice(self) -> float:
         """Return a number in [0, 1); `random` costs 5 ms to import, this nothing."""

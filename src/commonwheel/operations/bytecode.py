@@ -30,17 +30,10 @@ if TYPE_CHECKING:
     class Compiling(Protocol):
         """What bytecode comes from: `session.job.Job`."""
 
-        @property
-        def settings(self) -> Settings:
-            """Return the settings."""
+        settings: Settings
+        environ: Mapping[str, str]
 
-        @property
-        def environ(self) -> Mapping[str, str]:
-            """Return the variables."""
-
-        @property
-        def reporter(self) -> Reporter:
-            """Return the reporter."""
+        reporter: Reporter
 
         @property
         def store(self) -> Store:

@@ -75,6 +75,8 @@ def collect(session: "Asking") -> Configured:
     if not no_index:
         collector.named()
         links += collector.default()
+    for url, origin in links:
+        _check(url, origin)
     flat = tuple(dict.fromkeys(Index(url, flat=True) for url, _ in links))
     origins = {url.shown: origin for url, origin in reversed(links)}
     guarded = logins.hosts_with_login([(one.name, one.url) for one in (*collector.indexes, *flat)], session.environ)
@@ -96,6 +98,7 @@ class _Collector:
 
     def add(self, index: Index, origin: str) -> None:
         """Add an index unless it is there."""
+        _check(index.url, origin)
         if all(index.url.bare != known.url.bare for known in self.indexes):
             self.indexes.append(index)
             self.origins[index.url.shown] = origin
@@ -150,6 +153,16 @@ class _Collector:
             self.add(Index(pip.index_url), pip.origins.get("index-url", origin))
         else:
             self.add(Index(session.built_in_index()), "the installed pip's default")
+
+
+def _check(url: SafeUrl, origin: str) -> None:
+    """Raise InvalidIndex for a URL that holds what nobody sees."""
+    if odd := sources.control_in(url.secret):
+        raise InvalidIndex(
+            f"a URL cannot hold {odd!r}: `{url}`",
+            context=[f"from: {origin}"],
+            hint="write special characters as percent escapes",
+        )
 
 
 def _named(text: str) -> "tuple[str, str]":

@@ -5,6 +5,7 @@ import os
 from commonwheel.model import Value
 from commonwheel.python.installed_metadata import metadata_of
 from commonwheel.specs import markers, versions, wheel_file
+from commonwheel.specs.numbers import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Graph:
             with open(os.path.join(self._installed[name].location, "RECORD"), encoding="utf-8") as stream:
                 for line in stream:
                     size = line.rstrip("\r\n").rpartition(",")[2]
-                    total += int(size) if size.isdigit() else 0
+                    total += whole(size) or 0
         except OSError:
             return 0
         return total

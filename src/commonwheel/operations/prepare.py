@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     class Preparing(Protocol):
         """What entries come from: `session.job.Job`."""
 
-        @property
-        def settings(self) -> Settings:
-            """Return the settings."""
+        settings: Settings
 
         @property
         def store(self) -> Store:
@@ -40,9 +38,7 @@ if TYPE_CHECKING:
         def recall(self) -> Recall:
             """Return what is remembered of sources."""
 
-        @property
-        def ahead(self) -> WheelPrefetch | None:
-            """Return what fetches ahead of the resolution, None where nothing does."""
+        ahead: WheelPrefetch | None
 
         @property
         def material(self) -> Fetcher:

@@ -73,13 +73,8 @@ if TYPE_CHECKING:
     class Resolving(Protocol):
         """What a question is answered with: `session.job.Job`."""
 
-        @property
-        def settings(self) -> Settings:
-            """Return the settings."""
-
-        @property
-        def reporter(self) -> Reporter:
-            """Return the reporter."""
+        settings: Settings
+        reporter: Reporter
 
         @property
         def records(self) -> Records:

@@ -87,7 +87,7 @@ class Scheme(Value):
         "required_environments", "requires_python",
     )  # fmt: skip
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a lock has this many sides
         self,
         requires_python: str,
         members: tuple[Member, ...] = (),

@@ -6,9 +6,8 @@ finite, because only the values that occur in markers, and the gaps between them
 the set of worlds in which it is true, one bit each: conjunction is `&`, negation is `~`, two markers are disjoint when
 nothing is left, and equal when their ints are. A set can be turned back into the shortest marker that we can find.
 
-The grid grows when a marker brings a value that no marker had before. Sets made before are then of another grid; whoever
-keeps one for long keeps a `Region` instead, which is encoded anew when it is asked for. (Measured: the 750 different
-markers of 470 packages make 1,360 worlds, and encoding all of them takes 12 ms.)
+The grid grows when a marker brings a value that no marker had before, and sets made before are then of another grid: learn
+all markers before the first is encoded. (Measured: the 750 different markers of 470 packages make 1,360 worlds, and encoding all of them takes 12 ms.)
 
 Laws of this file: pure. Worlds whose Python is older than the lowest one asked for do not exist here, so that no marker
 ever says what goes without saying.
@@ -88,24 +87,6 @@ class Axis:
         pattern &= (1 << size) - 1
         self.masks = tuple(pattern << (i * stride) & ((1 << size) - 1) for i in range(len(self.points)))
         return period
-
-
-class Region:
-    """A part of the world as markers that hold and markers that do not; independent of any grid."""
-
-    __slots__ = ("inside", "outside")
-
-    def __init__(self, inside: "tuple[Marker, ...]" = (), outside: "tuple[Marker, ...]" = ()) -> None:
-        self.inside: Final = inside
-        self.outside: Final = outside
-
-    def within(self, marker: "Marker") -> "Region":
-        """Return the part where a marker holds."""
-        return Region((*self.inside, marker), self.outside)
-
-    def without(self, marker: "Marker") -> "Region":
-        """Return the part where a marker does not hold."""
-        return Region(self.inside, (*self.outside, marker))
 
 
 class MarkerSets:
@@ -237,22 +218,6 @@ class MarkerSets:
             if comparison.holds(point, (), ()):
                 worlds |= mask
         return worlds
-
-    def of_region(self, region: Region) -> int:
-        """Return the worlds of a region in the grid as it is now; learns its markers first."""
-        for marker in (*region.inside, *region.outside):
-            self.learn(marker)
-        worlds = self.everything
-        for marker in region.inside:
-            worlds &= self.of(marker)
-        for marker in region.outside:
-            worlds &= ~self.of(marker)
-        return worlds
-
-    def lowest_python(self, worlds: int) -> str:
-        """Return the oldest Python of a non-empty set."""
-        axis = self._axes[0]
-        return next(p["python_full_version"] for p, mask in zip(axis.points, axis.masks, strict=True) if mask & worlds)
 
     # --- back to text -----------------------------------------------------------------------------------------
 

@@ -118,6 +118,12 @@ _REASONS = {
         "have no wheel for this platform ({detail})",
         "has no wheel for this platform ({detail})",
     ),
+    "required-environment": (
+        "has no wheel for a required environment, and no source distribution",
+        "have no wheel for a required environment, and no source distribution",
+        "have no wheel for `{detail}`, and no source distribution",
+        "has no wheel for `{detail}`, and no source distribution",
+    ),
     "no-wheel": (
         "has no usable wheel (and building from source is not allowed)",
         "have no usable wheel (and building from source is not allowed)",

@@ -288,6 +288,7 @@ def _hints(leaf: Incompatibility, inputs: "Inputs") -> list[str]:
 _REMEDIES = {
     "requires-python": "choose a Python that `{name}` {version} supports with `--python`",
     "platform": "ask for a version of `{name}` that has a wheel for this Python and platform, or choose another with `--python`",
+    "required-environment": "ask for a version of `{name}` that has such a wheel, or take the environment out of `required-environments`",
     "no-wheel": "allow `{name}` to be built from source, or ask for a version that has a wheel",
     "no-sdist": "allow wheels for `{name}`",
     "exclude-newer": "move the cut-off date, or set another one for `{name}` with `--exclude-newer-package`",

@@ -139,6 +139,11 @@ class Solver:
                 return [p for project in self._projects.values() for p in project.packages() if p.decided]
             self._try(package)
 
+    def decided(self) -> "dict[tuple[str, str], int]":
+        """Return the position of each version that is decided now, by (name, extra)."""
+        packages = (package for project in self._projects.values() for package in project.packages())
+        return {(package.universe.name, package.extra): package.decided for package in packages if package.decided}
+
     # --- copying ----------------------------------------------------------------------------------------------
 
     def copied(self, provider: "Provider", resolved: "tuple[str, str, int] | None" = None) -> "Solver":

@@ -61,7 +61,7 @@ def solve_universal(
         raise explained(failed, question, python) from None
     finally:
         reporter.end(task)
-    return _merged(forks, question, python)
+    return _merged(forks, python)
 
 
 def explained(failed: Failed, question: Question, python: str) -> NoSolution:
@@ -124,7 +124,7 @@ class _Merged:
         self.extras: set[str] = set()
 
 
-def _merged(forks: "list[Fork]", question: Question, python: str) -> Resolution:
+def _merged(forks: "list[Fork]", python: str) -> Resolution:
     versions: dict[tuple[str, str, str], _Merged] = {}
     parents: dict[str, dict[str, None]] = {}
     origins: dict[str, dict[str, None]] = {}

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Texts:
-    """Read files and URLs, with `client` for these; `stamps` are those of what was read, "" for what has none, or means more."""
+    """Read files and URLs, with the `client` for a URL; `stamps` are those of what was read, "" for what has none, or means more."""
 
-    def __init__(self, client: "Callable[[], Client]") -> None:
+    def __init__(self, client: "Callable[[str], Client]") -> None:
         self._client = client
         self.stamps: dict[str, str] = {}
 
@@ -28,7 +28,7 @@ class Texts:
             from commonwheel.model import SafeUrl
 
             self.stamps[place] = ""
-            response = self._client().get(SafeUrl(place)).result()
+            response = self._client(place).get(SafeUrl(place)).result()
             if response.status != 200:  # noqa: PLR2004 - HTTP
                 raise UsageError(f"`{SafeUrl(place)}` cannot be read: the server answers {response.status}")
             return response.body

@@ -1,4 +1,7 @@
-"""Find the environment that a command is about, and interpreters; bring an environment back in order."""
+"""Find the environment that a command is about, and interpreters; bring an environment back in order.
+
+What few commands ask of an environment is loaded when they do.
+"""
 
 import os
 import sys
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from commonwheel.events import Reporter
     from commonwheel.fs.start import Start
     from commonwheel.install.recovery import Recovered
-    from commonwheel.model import Environment, Interpreter, Target
+    from commonwheel.model import Environment, Installed, Interpreter, Target
     from commonwheel.process import Finished
     from commonwheel.python.discovery import Surroundings
     from commonwheel.session.lifetime import Lifetime
@@ -64,6 +67,8 @@ class Environments:
         self._records = records
         self._found: dict[bool, Environment] = {}
         self._told = False
+        #: which Python a project wants, as a request; "" for none
+        self.wish = ""
         self._meanwhile: Callable[[], object] | None = None
 
     @once
@@ -131,6 +136,10 @@ class Environments:
             self._reporter.note(level, _introduced(found, self._cwd))
         return found
 
+    def use(self, environment: "Environment") -> None:
+        """Let the command be about this environment."""
+        self._found[True] = self._found[False] = environment
+
     def at(self, root: str) -> "Environment":
         """Return the environment in a directory."""
         from commonwheel.python import discovery
@@ -158,7 +167,7 @@ class Environments:
         for mutating in (True, False):
             if mutating in self._found:
                 return self._found[mutating].interpreter
-        return self.interpreter(self._settings.text("python"))
+        return self.interpreter(self._settings.text("python") or self.wish)
 
     def wanted_python(self) -> str:
         """Return which Python the project here wants: `.python-version`, else its `requires-python`; "" where it does not say.
@@ -185,12 +194,16 @@ class Environments:
 
     def target(self, environment: "Environment") -> "Target":
         """Return what to resolve for: the environment's interpreter, or what `--python-version` and `--python-platform` say."""
+        return self.target_of(environment.interpreter)
+
+    def target_of(self, interpreter: "Interpreter") -> "Target":
+        """Return what to resolve for: an interpreter, or what `--python-version` and `--python-platform` say."""
         version, platform = self._settings.text("python-version"), self._settings.text("python-platform")
         if not version and not platform:
-            return environment.interpreter.target
+            return interpreter.target
         from commonwheel.python import platforms
 
-        return platforms.target(environment.interpreter, version or "", platform or "", self._environ)
+        return platforms.target(interpreter, version or "", platform or "", self._environ)
 
     def recover(self, environment: "Environment") -> "Recovered":
         """Undo or finish what dead commands left in an environment."""
@@ -209,6 +222,32 @@ class Environments:
             lock_timeout=300.0 if timeout is None else timeout,
             look_only=self._settings.flag("dry-run") or self._settings.flag("check"),
         )
+
+
+def problems(installed: "Sequence[Installed]", environment: "Environment", target: "Target") -> "list[str]":
+    """Return a sentence for each installed requirement that is missing or not met."""
+    from commonwheel.operations import installed_graph
+
+    return installed_graph.problems(installed, environment, target)
+
+
+def needed(installed: "Sequence[Installed]", environment: "Environment") -> "frozenset[str]":
+    """Return the names that some of the installed distributions ask for."""
+    from commonwheel.operations.installed_graph import Graph
+
+    graph = Graph(installed, environment)
+    return frozenset([child for node in graph.nodes.values() for child, _ in node.needs])
+
+
+def direct_reference(reporter: "Reporter", one: "Installed") -> str:
+    """Return the URL that brings a distribution of a direct source back, as `freeze` writes it; "" with a warning if it has none."""
+    from commonwheel.specs import direct_url
+
+    try:
+        return direct_url.requirement_url(one.direct_url)
+    except direct_url.InvalidDirectUrl as error:
+        reporter.note("warning", error.message)
+        return ""
 
 
 def _names_python(data: bytes) -> bool:

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.index.rules import Rules
-    from commonwheel.model import Candidate, Metadata, Requirement, Target
+    from commonwheel.model import Candidate, Environment, Metadata, Plan, Requirement, Target
     from commonwheel.operations.compile_bytecode import Compiler
+    from commonwheel.operations.outdated import Newer
     from commonwheel.operations.request import InstallRequest
+    from commonwheel.operations.resolve import Answer
     from commonwheel.session.environments import Environments
     from commonwheel.session.lifetime import Lifetime
     from commonwheel.session.network import Network
@@ -82,7 +84,7 @@ class Job:
         self.request = request
         self.lifetime = run.lifetime
         self.settings = run.settings
-        self.reporter = run.reporter
+        self.reporter: Reporter = run.reporter
         self.environ = run.environ
         self.cwd = run.cwd
         #: what fetches wheels ahead of the resolution, None while nothing does
@@ -131,7 +133,8 @@ class Job:
         """Return what asks the indexes."""
         from commonwheel.session.network import Network
 
-        return Network(self._run, self.request.options)
+        urls = (getattr(one.source, "url", None) for one in self.request.requirements)
+        return Network(self._run, self.request.options, [url.secret for url in urls if url is not None])
 
     def expect(self, requirements: "Iterable[Requirement]") -> None:
         """Ask for the pages of what is asked for whatever the target is: they need not wait until an interpreter has answered."""
@@ -284,6 +287,26 @@ class Job:
     def compiled(self) -> "tuple[int, float]":
         """Return how many files were compiled, and how long it took (seconds)."""
         return (self.compiler.count, self.compiler.seconds) if is_made(self, "compiler") else (0, 0.0)
+
+    def report(self, plan: "Plan", environment: "Environment", answered: "Answer | None" = None) -> str:
+        """Return pip's installation report of a plan."""
+        from commonwheel.operations import install_report
+
+        return install_report.text(self, plan, environment, answered)
+
+    # --- for few commands ---------------------------------------------------------------------------------------------
+
+    def outdated(self, installed: "Mapping[str, str]", target: "Target") -> "dict[str, Newer]":
+        """Return the installed names of which the indexes have newer versions, and these."""
+        from commonwheel.operations import outdated
+
+        return outdated.newer(self, installed, target)
+
+    def seed(self, environment: "Environment") -> "tuple[str, ...]":
+        """Install pip into a new environment; return what was installed."""
+        from commonwheel.operations import seed_pip
+
+        return seed_pip.seed(self, environment)
 
 
 def _nothing() -> None:

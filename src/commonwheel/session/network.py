@@ -60,13 +60,15 @@ if TYPE_CHECKING:
 class Network:
     """Ask indexes for one request; `file_options` are those in its files of requirements, which may name indexes."""
 
-    def __init__(self, run: "Run", file_options: "tuple[Option, ...]" = ()) -> None:
+    def __init__(self, run: "Run", file_options: "tuple[Option, ...]" = (), written: "Iterable[str]" = ()) -> None:
         self._run = run
         self.lifetime = run.lifetime
         self.settings = run.settings
         self.environ = run.environ
         self.cwd = run.cwd
         self.file_options = file_options
+        #: URLs that the user wrote, beside those of indexes: they may use the logins of their origins
+        self._written = set(written)
         self._begun = False
         self._early: Search | None = None
 
@@ -112,6 +114,11 @@ class Network:
 
     # --- asking them --------------------------------------------------------------------------------------------------
 
+    def client_for(self, url: str) -> "Client":
+        """Return what transfers, for a URL that the user wrote."""
+        self._written.add(url)
+        return self.client
+
     @once
     def client(self) -> "Client":
         """Return what transfers."""
@@ -126,6 +133,7 @@ class Network:
             indexes={place.name: place.url.secret for place in self.indexes if place.name},
             keyring=_keyring if settings.text("keyring-provider") == "subprocess" else None,
             note=self._run.reporter.note,
+            named=self._written,
         )
         client = Client(
             ClientOptions(
@@ -200,14 +208,14 @@ class Network:
         # before the first request makes a thread, and before what only this process needs: each loads its part meanwhile
         copies = self._run.copies
         from commonwheel.index.simple_api_client import Registry
-        from commonwheel.session.workers import pressing
+        from commonwheel.session.workers import parser
 
         client = self.client
         registry = Registry(
             client,
             self._run.records,
             time.time,
-            pressing,
+            parser,
             ranges=lambda url, size: _read_in_pieces(client, url, size),
             within=_metadata_within,
             reporter=self._run.reporter,

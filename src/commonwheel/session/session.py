@@ -10,7 +10,7 @@ Laws of this room: it makes and connects; what is done with the parts is written
     stores, environments, network, policies, builds, solving, workers    how the parts are made
     configuration_files    where settings come from, and whose files count
     documents       files of requirements, whatever they are written in
-    on_demand       what few commands need of rooms that others do without
+    projects        what commands on projects are carried out with
 """
 
 import os
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from commonwheel.model import Environment, Installed, Target
     from commonwheel.operations.request import InstallRequest
     from commonwheel.session.job import Job
+    from commonwheel.session.projects import Projects
     from commonwheel.store.records import Records
     from commonwheel.store.store import Store
     from commonwheel.store.trust import Trust
@@ -54,7 +55,7 @@ def read_settings(given: "Mapping[str, object]", command: str = "") -> Settings:
             raise UsageError(
                 f"`{directory}` cannot be entered: {error.strerror}", hint="check `--directory`"
             ) from error
-    project = given.get("project")
+    project = given.get("project") or os.environ.get("CW_PROJECT") or os.environ.get("UV_PROJECT")
     # a link that the user names is taken at its word, and what lies above its target is above the project
     start = os.path.realpath(project) if isinstance(project, str) else os.getcwd()
     return Settings(
@@ -63,13 +64,12 @@ def read_settings(given: "Mapping[str, object]", command: str = "") -> Settings:
 
 
 def _read_toml(text: str, path: str) -> "dict[str, object]":
-    import tomllib
-
     from commonwheel.settings.settings import ConfigError
+    from commonwheel.specs import toml
 
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return toml.loads(text)
+    except toml.InvalidToml as error:
         raise ConfigError(f"the configuration file `{path}` is not valid TOML: {error}") from error
 
 
@@ -135,6 +135,19 @@ class Session:
         job = Job(self, request)
         self._jobs.append(job)
         return job
+
+    def projects(self) -> "Projects":
+        """Return what commands on projects are carried out with."""
+        from commonwheel.session.projects import Projects
+
+        return Projects(self)
+
+    def settle_at(self, root: str) -> None:
+        """Read the settings of project files at the root of a workspace: those of its members do not count."""
+        finder = Finder(root)
+        finder.hear(self.warn)
+        self.settings = self.settings.at(root, finder)
+        self.__dict__.pop("environments", None)
 
     # --- trust ------------------------------------------------------------------------------------------------------
 

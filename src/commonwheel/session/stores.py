@@ -102,6 +102,6 @@ def drop(temporary: str, settings: "Settings", reporter: "Reporter", reasons: "C
 
 
 def _toml(text: str) -> "dict[str, object]":
-    import tomllib
+    from commonwheel.specs import toml
 
-    return tomllib.loads(text)
+    return toml.loads(text)

@@ -167,6 +167,24 @@ class Settings:
             self._files = self._read_files()
         return self._files
 
+    def at(self, directory: str, finder: "Finder") -> "Settings":
+        """Return the settings as they are for a command that starts in another directory."""
+        return Settings(
+            self._given, self.environ, directory, self._read_toml, pip_interface=self._pip_interface, finder=finder
+        )
+
+    def lay_over(self, path: str, tools: "Mapping[str, object]") -> None:
+        """Let the `[tool]` tables of a script count before configuration files; `path` names it."""
+        inner: list[tuple[str, dict[str, object], bool]] = []
+        for name in ("cw", "uv"):
+            table = tools.get(name)
+            if isinstance(table, dict):
+                content = dict(table)
+                self._leave_out(path, content, is_uv=name == "uv")
+                inner.append((path, content, name == "uv"))
+        self._files = inner + self.files()
+        self._memo.clear()
+
     def _look_up(self, option: Option) -> Setting:
         if option.key in self._given:
             return Setting(self._given[option.key], "command line")

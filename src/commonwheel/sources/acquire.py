@@ -22,7 +22,7 @@ from commonwheel.sources import build_inputs, built_wheels, projects
 from commonwheel.sources.archives import Archives, NoSuchSource, SourceMismatch, filename_of, refused, sha256_of_file
 from commonwheel.sources.build_turns import BuildTurns
 from commonwheel.sources.built_wheels import sha256_of
-from commonwheel.specs import core_metadata, file_url, markers, tool_sources, wheel_file
+from commonwheel.specs import core_metadata, file_url, markers, tool_sources, urls, wheel_file
 from commonwheel.specs.names import normalize
 from commonwheel.specs.sources import file_is_wheel
 from commonwheel.specs.versions import same_version
@@ -352,6 +352,8 @@ class Acquisition:
         """Return the source of a pin, ready to be built."""
         if pin.candidate is not None:
             ready = self._trees().of_candidate(pin.candidate, pin.digests)
+            if not self.arrivals.remembers(pin.candidate.url):
+                return ready  # known by its own hash, not by where it came from
             return ready.replaced(identity=self._known.candidate_identity(pin) or ready.identity)
         assert pin.source is not None
         return self._ready_source(built_wheels.with_digests(pin.source, pin.digests), pin.name)
@@ -387,6 +389,7 @@ class Acquisition:
         candidate = pin.candidate
         assert candidate is not None
         expected = pin.digests or candidate.digests
+        self.arrivals.check_link(candidate, expected)
         store = self._store
         sha256 = sha256_of(expected)
         pointer = built_wheels.url_key(candidate.url)
@@ -401,9 +404,9 @@ class Acquisition:
             entry = store.admit_file(path, candidate.filename, expected)
         else:
             fill = self._filler(candidate.url, candidate.filename, candidate.size, hashed=bool(expected))
-            entry = store.admit(fill, filename=candidate.filename, expected=expected)
-        if sha256 is None:
-            store.point(pointer, entry.digest)
+            entry = store.admit(fill, filename=candidate.filename, expected=expected, size=candidate.size)
+        if sha256 is None and (path is not None or self.arrivals.remembers(candidate.url)):
+            store.point(pointer, entry.digest, private=urls.is_unprotected(candidate.url.bare))
         return entry
 
     def _filler(
@@ -461,6 +464,7 @@ class Acquisition:
             return path, os.path.basename(path)
         if pin.candidate is not None:
             url, filename, digests = pin.candidate.url, pin.candidate.filename, pin.digests or pin.candidate.digests
+            self.arrivals.check_link(pin.candidate, digests)
             sha256 = sha256_of(digests)
             kept = self._store.wheel_of(sha256) if sha256 else None
             return kept or self.arrivals.fetched(url, filename, digests).path, filename
@@ -475,6 +479,7 @@ class Acquisition:
         """
         if pin.candidate is not None:
             candidate = pin.candidate
+            self.arrivals.check_link(candidate, pin.digests or candidate.digests)
             fetched = self.arrivals.fetched(candidate.url, candidate.filename, pin.digests or candidate.digests)
             return fetched.path, candidate.filename
         if isinstance(pin.source, UrlSource) or (

@@ -15,7 +15,7 @@ from commonwheel.model import Digest, PathSource, UrlSource, Value
 from commonwheel.net import freshness
 from commonwheel.sources import built_wheels
 from commonwheel.sources.build_turns import Once
-from commonwheel.specs import file_url
+from commonwheel.specs import file_url, urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.fs.files import NewFile
-    from commonwheel.model import SafeUrl
+    from commonwheel.model import Candidate, SafeUrl
     from commonwheel.net.client import Client
     from commonwheel.net.responses import Response
     from commonwheel.net.transfers import Download
@@ -46,6 +46,12 @@ class NoSuchSource(CommonwheelError):
 
     code = "no-such-source"
     exit_status = 1
+
+
+class UnprotectedLink(CommonwheelError):
+    """A page of https links to a file over plain http, without a hash."""
+
+    code = "unprotected-link"
 
 
 class Fetched(Value):
@@ -86,6 +92,22 @@ class Archives:
     def archive(self, source: "UrlSource | PathSource") -> Fetched:
         """Return a copy of the archive of a direct source in scratch space, after its hashes were checked."""
         return self._direct(source) if isinstance(source, UrlSource) else self._local(source)
+
+    def check_link(self, candidate: "Candidate", digests: "tuple[Digest, ...]") -> None:
+        """Raise UnprotectedLink for a file without a hash that a page of https links to over plain http.
+
+        Anybody on the way could replace it, though the index was asked so that nobody can.
+        """
+        url = candidate.url
+        if digests or not urls.is_unprotected(url.bare) or not candidate.index.startswith("https:"):
+            return
+        if not self._client().tolerates(url):
+            host = urls.split_root(url.bare)[0].partition("://")[2]
+            raise UnprotectedLink(
+                f"`{candidate.index}` links to `{candidate.filename}` over plain http, and without a hash to check it by",
+                context=[f"the link: {url}"],
+                hint=f"tell whoever runs the index; if you trust the network in between, `--allow-insecure-host {host}`",
+            )
 
     def fetched(self, url: "SafeUrl", filename: str, digests: "tuple[Digest, ...]") -> Fetched:
         """Return a copy of a file in scratch space, after its hashes were checked. Raises NoSuchSource, SourceMismatch."""
@@ -129,12 +151,19 @@ class Archives:
         self, url: "SafeUrl", digest: str, answer: "Response", before: "built_wheels.Record | None" = None
     ) -> None:
         """Remember what is at a direct URL, and how long its server lets that be used."""
-        if not freshness.storable(answer.headers):
+        if not freshness.storable(answer.headers) or not self.remembers(url):
             return
         found = freshness.freshness(answer.headers, time.time(), 0.0)
         etag = found.etag or (before.etag if before is not None else "")
         modified = found.modified or (before.modified if before is not None else "")
         self._known.write_record(url, built_wheels.Record(digest, found.until, etag, modified))
+
+    def remembers(self, url: "SafeUrl") -> bool:
+        """Tell whether it is remembered where a URL led: not if others may have answered for its host.
+
+        What is asked over plain http is remembered all the same, for the user who asks that way.
+        """
+        return urls.is_unprotected(url.bare) or url.bare not in self._client().unverified
 
     def _local(self, source: "PathSource") -> Fetched:
         return self._copied(source.path, os.path.basename(source.path), source.digests)

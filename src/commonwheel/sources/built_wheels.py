@@ -12,7 +12,7 @@ import time
 
 from commonwheel.model import Digest, PathSource, UrlSource, VcsSource
 from commonwheel.sources import build_inputs
-from commonwheel.specs import core_metadata, file_url
+from commonwheel.specs import core_metadata, file_url, urls
 from commonwheel.specs.names import normalize
 from commonwheel.specs.sha256 import sha256_of as hashed
 from commonwheel.specs.sources import file_is_wheel
@@ -98,6 +98,11 @@ class Record:
         self.until = until
         self.etag = etag
         self.modified = modified
+
+
+def _room(url: "SafeUrl") -> str:
+    """Return where the record of a direct URL is kept: for this user alone where another host on the way may have answered."""
+    return "private-pages" if urls.is_unprotected(url.bare) else "pages"
 
 
 class Recall:
@@ -256,7 +261,7 @@ class Recall:
 
     def read_record(self, url: "SafeUrl") -> Record | None:
         """Return what is known of a direct URL."""
-        data = self._store.get("pages", record_key(url))
+        data = self._store.get(_room(url), record_key(url))
         found = None if data is None else sealed_records.unseal(_DIRECT, data)
         if not found or len(found) != 1:
             return None
@@ -268,7 +273,7 @@ class Recall:
     def write_record(self, url: "SafeUrl", record: Record) -> None:
         """Keep what is known of a direct URL."""
         line = sealed_records.joined(url.bare, record.digest, str(int(record.until)), record.etag, record.modified)
-        self._store.put("pages", record_key(url), sealed_records.seal(_DIRECT, [line]))
+        self._store.put(_room(url), record_key(url), sealed_records.seal(_DIRECT, [line]))
 
     def made_of(self, path: str) -> str:
         """Return what changes when the project in a directory should be built anew.

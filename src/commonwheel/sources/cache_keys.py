@@ -6,10 +6,12 @@ A file counts by its time and size, a directory by its being there (the same one
 its files, an environment variable by its value. Patterns know `*`, `?`, `[...]` and `**` for directories at any depth.
 """
 
+import json
 import os
 from fnmatch import fnmatchcase
 
 from commonwheel.errors import UsageError
+from commonwheel.fs.facts import platform
 from commonwheel.sources import projects
 
 TYPE_CHECKING = False
@@ -29,17 +31,73 @@ class BadCacheKeys(UsageError):
 
 def source_fingerprint(path: str, environ: "Mapping[str, str]") -> str:
     """Return a text that changes when the project in `path` should be built anew. Raises BadCacheKeys, InvalidPyproject."""
-    place = os.path.join(path, "pyproject.toml")
-    project = projects.read(place)
-    keys = project.tool("cw").get("cache-keys", project.tool("uv").get("cache-keys"))
-    if keys is None:
-        keys = [{"file": "pyproject.toml"}, {"file": "setup.py"}, {"file": "setup.cfg"}, {"dir": "src"}]
-    if not isinstance(keys, list):
-        raise _bad(place, "`cache-keys` must be a list")
+    keys, place = keys_of(path)
     words = [f"directory {path}"]
     for key in keys:
         words += _words(path, key, place, environ)
     return "\n".join(words)
+
+
+def keys_of(path: str) -> "tuple[list[object], str]":
+    """Return the `cache-keys` of the project in a directory, or what counts without any, and the file that says them."""
+    place = os.path.join(path, "pyproject.toml")
+    keys: object = None
+    if os.path.isfile(place):
+        project = projects.read(place)
+        keys = project.tool("cw").get("cache-keys", project.tool("uv").get("cache-keys"))
+    if keys is None:
+        keys = [{"file": "pyproject.toml"}, {"file": "setup.py"}, {"file": "setup.cfg"}, {"dir": "src"}]
+    if not isinstance(keys, list):
+        raise _bad(place, "`cache-keys` must be a list")
+    return keys, place
+
+
+def uv_stamp(path: str, environ: "Mapping[str, str]") -> bytes:
+    """Return the `uv_cache.json` of a directory as uv writes it beside what it installs: without it uv builds again.
+
+    Raises BadCacheKeys, InvalidPyproject.
+    """
+    keys, place = keys_of(path)
+    newest, commit, tags = 0, None, None
+    variables: dict[str, str | None] = {}
+    directories: dict[str, object] = {}
+    for key in keys:
+        _words(path, key, place, environ)  # says what is wrong
+        table = {"file": key} if isinstance(key, str) else key
+        assert isinstance(table, dict)
+        [(kind, value)] = table.items()
+        if kind == "env":
+            variables[value] = environ.get(value)
+        elif kind == "dir":
+            directory = os.path.join(path, value)
+            directories[value] = _moment(platform.born_ns(directory)) if os.path.isdir(directory) else None
+        elif kind == "file":
+            for name in _matching(path, value, place):
+                try:
+                    newest = max(newest, os.stat(os.path.join(path, name)).st_ctime_ns)
+                except OSError:
+                    continue
+        else:
+            wants = value if isinstance(value, dict) else {"commit": value}
+            common, own = _repository(path)
+            if wants.get("commit"):
+                commit = _head(common, own) or None
+            if wants.get("tags"):
+                found = {name: one for name, one in _refs(common).items() if name.startswith("refs/tags/")}
+                tags = {name.removeprefix("refs/tags/"): one for name, one in sorted(found.items())}
+    stamp = {
+        "timestamp": _moment(newest) if newest else None,
+        "commit": commit,
+        "tags": tags,
+        "env": dict(sorted(variables.items())),
+        "directories": dict(sorted(directories.items())),
+    }
+    return json.dumps(stamp, separators=(",", ":")).encode()
+
+
+def _moment(nanoseconds: int) -> "dict[str, int]":
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return {"secs_since_epoch": seconds, "nanos_since_epoch": rest}
 
 
 def _words(root: str, key: object, place: str, environ: "Mapping[str, str]") -> "list[str]":

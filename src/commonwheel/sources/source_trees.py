@@ -77,6 +77,7 @@ class SourceTrees:
         wanted = digests or candidate.digests
 
         def make() -> Ready:
+            self._arrivals.check_link(candidate, wanted)
             fetched = self._arrivals.fetched(candidate.url, candidate.filename, wanted)
             tree = Tree(self._unpacked(fetched), candidate.filename, candidate.name, candidate.version, archived=True)
             return Ready(tree, f"sha256 {fetched.digest}")

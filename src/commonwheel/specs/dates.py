@@ -5,7 +5,7 @@ uv), ages such as `30 days` or `2 weeks`, and ISO 8601 durations such as `P30D`.
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from commonwheel.errors import UsageError
 
@@ -33,7 +33,7 @@ def seconds(text: str) -> float | None:
     stripped = text.strip()
     iso = _ISO.fullmatch(stripped)
     if iso and len(stripped) > 1 and any(iso.groupdict().values()):
-        return float(sum(int(number) * _UNITS[unit] for unit, number in iso.groupdict().items() if number))
+        return float(sum(float(number) * _UNITS[unit] for unit, number in iso.groupdict().items() if number))
     total, at = 0.0, 0
     for match in _AGE.finditer(stripped):
         word = match[2].lower()
@@ -43,6 +43,32 @@ def seconds(text: str) -> float | None:
         total += float(match[1]) * unit
         at = match.end()
     return total if at and at == len(stripped) else None
+
+
+def span(text: str) -> str:
+    """Return an age as an ISO 8601 duration (`3 weeks` is `P3W`), "" when the text is no age."""
+    stripped = text.strip()
+    if seconds(text) is None:
+        return ""
+    if _ISO.fullmatch(stripped):
+        return stripped.upper()
+    days, hours = "", ""
+    for match in _AGE.finditer(stripped):
+        word = match[2].lower()
+        unit = _UNITS.get(word) or _UNITS[word.removesuffix("s")]
+        letter = {31536000: "Y", 2592000: "M", 604800: "W", 86400: "D", 3600: "H", 60: "M", 1: "S"}[unit]
+        if unit < _UNITS["day"]:
+            hours += f"{match[1]}{letter}"
+        else:
+            days += f"{match[1]}{letter}"
+    return f"P{days}{'T' if hours else ''}{hours}"
+
+
+def utc(seconds: float) -> str:
+    """Return a point in time as RFC 3339 text in UTC, the fraction without zeros at its end."""
+    found = datetime.fromtimestamp(round(seconds, 6), UTC)
+    fraction = f".{found.microsecond:06d}".rstrip("0") if found.microsecond else ""
+    return f"{found:%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
 
 def moment(text: str, now: float) -> float:

@@ -4,14 +4,13 @@ The text that is written is a function of what is locked alone: no time, no mach
 relative to the file. So two people who lock the same get the same bytes.
 """
 
-import tomllib
 from datetime import UTC, datetime
 from posixpath import dirname, isabs, join, normpath, relpath
 
 from packaging import pylock, tags
 
 from commonwheel.model import Candidate, Digest, PathSource, Pin, SafeUrl, UrlSource, Value, VcsSource
-from commonwheel.specs import digests, direct_url, file_url, urls, wheel_file
+from commonwheel.specs import digests, direct_url, file_url, toml, urls, wheel_file
 from commonwheel.specs.names import normalize
 from commonwheel.specs.parse_errors import Malformed
 
@@ -89,8 +88,8 @@ def read(text: str, path: str, base_directory: str | None = None) -> Lock:
     Its relative paths are relative to `base_directory`, else to where `path` (absolute then) says that it lies.
     """
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = toml.loads(text)
+    except toml.InvalidToml as error:
         raise InvalidLock(f"`{path}` is not valid TOML: {error}") from error
     notes: tuple[str, ...] = ()
     version = document.get("lock-version")

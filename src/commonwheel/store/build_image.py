@@ -64,8 +64,9 @@ def _faults(store: "Store", layer: "Layer", image: "Entry") -> "Sequence[tuple[s
         added = images.bytecode(layer, image)
         if added is None or manifest.rows(added[0]) is None:
             return [(layout.IMAGE, "is damaged")]
-        findings = integrity.examine(image.tree, store.rows(image))
-        return findings.faults or verify.hash_faults(image.tree, findings.doubts)
+        is_kept = integrity.keeps_modes(f"{os.path.dirname(image.tree)}/{layout.IMAGE}")
+        findings = integrity.examine(image.tree, store.rows(image), layer.owns(added[2]), keeps_modes=is_kept)
+        return findings.faults or findings.amiss or verify.hash_faults(image.tree, findings.doubts)
     except OSError as error:
         return [(layout.TREE, error.strerror or str(error))]
 

@@ -16,7 +16,7 @@ from commonwheel.errors import CommonwheelError
 from commonwheel.fs import disk, files, linking, locks, modes, trees
 from commonwheel.model import Digest, Entry
 from commonwheel.specs import wheel_file
-from commonwheel.store import build_entry, build_image, layout, verify
+from commonwheel.store import build_entry, build_image, layout, remaking, untrusted_walk, verify
 from commonwheel.store.build_entry import Wheel
 from commonwheel.store.layers import OPEN, Layer, Refused
 from commonwheel.store.store import SHA256, strongest
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     Fill = Callable[[NewFile], None]
 
 _PART = 1 << 20
+_MOST_UNTOLD = 4 << 30
 #: The end of an archive with the longest comment.
 _END = 22 + 0xFFFF
 #: Whoever fetches the same wheel at this moment is waited for this long; then it is fetched twice.
@@ -131,12 +132,23 @@ class Ingest:
         """Return the files of a tree whose content is not what it was."""
         return verify.hash_faults(tree, rows)
 
+    def remake(self, entry: Entry, rows: "list[Row]", doubts: "Iterable[Row]") -> bool:
+        """Make an entry again from its own files; False if that cannot be done."""
+        return remaking.remake(self.store, entry, rows, doubts)
+
     def is_image_sound(self, image: Entry) -> bool:
         """Say whether each file of an image is as published; a bad image is taken out of use."""
         return build_image.is_sound(self.store, image)
 
     def admit(
-        self, fill: "Fill", filename: str, expected: "tuple[Digest, ...]", *, origin: str, private: bool
+        self,
+        fill: "Fill",
+        filename: str,
+        expected: "tuple[Digest, ...]",
+        *,
+        origin: str,
+        private: bool,
+        size: int | None = None,
     ) -> Entry:
         """Let a wheel in that `fill` fetches, unless it is there already, or somebody kept it."""
         wheel_file.parse_filename(filename)
@@ -150,7 +162,7 @@ class Ingest:
             if there is not None:
                 return there
             while True:
-                wheel = self._salvaged(layers, filename, expected, origin) or self._fetched(
+                wheel = self._salvaged(layers, filename, expected, origin, size) or self._fetched(
                     layers, fill, filename, expected, origin
                 )
                 try:
@@ -210,9 +222,19 @@ class Ingest:
     # --- get it --------------------------------------------------------------------------------------------------
 
     def _fetched(
-        self, layers: list[Layer], fill: "Fill", filename: str, expected: "tuple[Digest, ...]", origin: str
+        self,
+        layers: list[Layer],
+        fill: "Fill",
+        filename: str,
+        expected: "tuple[Digest, ...]",
+        origin: str,
+        *,
+        blame: bool = True,
     ) -> Wheel:
-        """Return the wheel that `fill` fetches, in the first layer that has room for it."""
+        """Return the wheel that `fill` fetches, in the first layer that has room for it.
+
+        Without `blame` a layer that has no room for what a stranger keeps is not left alone for that: DiskError.
+        """
         refused: disk.DiskError | None = None
         for layer in layers:
             try:
@@ -229,7 +251,7 @@ class Ingest:
                     incoming.close()
                 except Exception as error:
                     failure = incoming.failure or error
-                    if not isinstance(failure, disk.DiskError):
+                    if not isinstance(failure, disk.DiskError) or not blame:
                         raise
                     layer.failed(failure)
                     refused = failure
@@ -251,7 +273,7 @@ class Ingest:
         return NoLayer(f"no store takes `{filename}`", context=context, hint=hint)
 
     def _salvaged(
-        self, layers: list[Layer], filename: str, expected: "tuple[Digest, ...]", origin: str
+        self, layers: list[Layer], filename: str, expected: "tuple[Digest, ...]", origin: str, size: int | None
     ) -> Wheel | None:
         """Return the wheel out of an entry that is of no other use: a stranger's, or one that was damaged.
 
@@ -260,7 +282,7 @@ class Ingest:
         for digest in expected:
             if digest.algorithm == SHA256:
                 for path in self._kept_wheels(digest.hex):
-                    wheel = self._copied(layers, path, filename, digest, origin)
+                    wheel = self._copied(layers, path, filename, digest, origin, size)
                     if wheel is not None:
                         self.store.reporter.note(
                             "debug", f"`{filename}` was taken from `{path}`, and has the right hash"
@@ -281,14 +303,17 @@ class Ingest:
             found += [f"{directory}/{layout.WHEEL}/{name}" for name in names if name.endswith(".whl")]
         return found
 
-    def _copied(self, layers: list[Layer], path: str, filename: str, digest: Digest, origin: str) -> Wheel | None:
+    def _copied(
+        self, layers: list[Layer], path: str, filename: str, digest: Digest, origin: str, size: int | None
+    ) -> Wheel | None:
         try:
             fd = os.open(path, _KEPT_FILE)
         except OSError:
             return None
         try:
             found = os.fstat(fd)
-            if not _looks_like_wheel(fd, found):
+            if not _looks_like_wheel(fd, found, size):
+                self.store.reporter.note("debug", f"`{path}` is not used: it does not look like the wheel of its name")
                 return None
 
             def fill(file: "NewFile") -> None:
@@ -298,11 +323,14 @@ class Ingest:
                     file.write(data)
                     at += len(data)
 
-            return self._fetched(layers, fill, filename, (digest,), origin)
+            return self._fetched(layers, fill, filename, (digest,), origin, blame=False)
         except DigestMismatch:
             self.store.reporter.note("debug", f"`{path}` is not used: it does not have the hash of its name")
             return None
-        except OSError:
+        except disk.DiskError as error:
+            self.store.reporter.note("debug", f"`{path}` is not used: {error.message}")
+            return None
+        except (NoLayer, OSError):
             return None
         finally:
             os.close(fd)
@@ -393,9 +421,18 @@ def _remove(path: str) -> None:
         pass
 
 
-def _looks_like_wheel(fd: int, found: os.stat_result) -> bool:
-    """Say whether a file has the two ends of an archive: a stranger's hole of a terabyte is not worth reading."""
+def _looks_like_wheel(fd: int, found: os.stat_result, size: int | None) -> bool:
+    """Say whether a file has the size of the wheel and the two ends of an archive: a stranger's hole of a terabyte is not worth reading.
+
+    Where nobody tells the size, a file with holes is none, as compressed data has none, nor is one of more than 4 GiB.
+    """
     if not stat.S_ISREG(found.st_mode):
+        return False
+    if (
+        found.st_size != size
+        if size is not None
+        else found.st_size > _MOST_UNTOLD or untrusted_walk.has_holes(fd, found)
+    ):
         return False
     end = os.pread(fd, _END, max(0, found.st_size - _END))
     return os.pread(fd, 4, 0) == b"PK\x03\x04" and b"PK\x05\x06" in end

@@ -225,7 +225,7 @@ def remedy(way: Way) -> str:
         found = os.lstat(path)
     except OSError:
         return "choose another place: cw cache init"
-    quoted = "'" + path.replace("'", "'\\''") + "'"
+    quoted = facts.quoted(path)
     if not Trust().owner(found.st_uid):
         owner = facts.user_name(found.st_uid)
         return f"choose another place (cw cache init), or set CW_TRUST={owner} if you trust {owner}"

@@ -1,8 +1,10 @@
-"""Is a tree still what was published? Cheaply, before it is linked: names, sizes, stamps and modes.
+"""Is a tree still what was published? Cheaply, before it is linked: names, sizes, stamps, modes and owners.
 
-Nothing in a tree ever changes. So a file that has the size, the time and the mode of its publication is the file that was
-hashed then (an editor that keeps all three is found by `cw cache verify`, which hashes). A file that differs in stamp or
-mode alone is a doubt, for whoever can hash it; one that is missing, has another size, or was never there, is a fault.
+Nothing in a tree ever changes. So a file that has the size, the time, the mode and the owner of its publication is the file that was
+hashed then (an editor that keeps them all is found by `cw cache verify`, which hashes). A file that differs in its stamp alone is a doubt, for
+a caller that can hash it. One that has another mode is amiss, since an environment would get that mode with it, and so is a directory
+that others may change, or bytecode that is not listed: the content may still be good, and the tree can be made again of it. A
+file that is missing, has another size, belongs to a stranger, or was never there, is a fault.
 
 A `Glance` answers quickly for trees that are well, which nearly all are; `examine` finds out what is wrong with the others.
 
@@ -17,54 +19,74 @@ from _operator import itemgetter  # `operator` itself costs a millisecond
 from commonwheel.fs import facts
 from commonwheel.model import Value
 from commonwheel.store.layout import BYTECODE, EXECUTABLE_MODE, FILE_MODE
-from commonwheel.store.sealed_records import unescape
+from commonwheel.store.sealed_records import joined, seal, unescape
 
 _PLAIN, _EXECUTABLE = stat.S_IFREG | FILE_MODE, stat.S_IFREG | EXECUTABLE_MODE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from typing import Final
 
     from commonwheel.store.manifest import Row
 
-    #: Mode, size and time of last change of a file.
-    Facts = tuple[int, int, int]
+    #: Mode, owner, size and time of last change of a file.
+    Facts = tuple[int, int, int, int]
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 # to look names up in, not to be read: that costs a file server nothing
 _PLACE = _DIRECTORY | getattr(os, "O_PATH", 0)
-# mode, size and time of last change, as a tuple has them
-_SEEN = itemgetter(0, 6, 8)
+# mode, owner, size and time of last change, as a tuple has them
+_SEEN = itemgetter(0, 4, 6, 8)
+_WRITABLE_BY_OTHERS = 0o022
 _SECOND = 1_000_000_000
+_NEVER = 1 << 63
 _FIELDS = 5
 # clocks of file systems tick every 4 ms or oftener; those that know whole seconds alone are not believed
 _GRAIN = 20_000_000
 
 
 class Findings(Value):
-    """What is wrong with a tree: `faults` as (path, what is wrong), and `doubts`, the rows of files to be hashed."""
+    """What is wrong with a tree.
 
-    __slots__ = ("doubts", "faults")
+    `faults` are (path, what is wrong), `doubts` the rows of files to be hashed, `amiss` like faults what is wrong with a tree whose content
+    may be good. `harmless` says that all that is amiss is that owners gave themselves the right to write.
+    """
 
-    def __init__(self, faults: "tuple[tuple[str, str], ...]" = (), doubts: "tuple[Row, ...]" = ()) -> None:
+    __slots__ = ("amiss", "doubts", "faults", "harmless")
+
+    def __init__(
+        self,
+        faults: "tuple[tuple[str, str], ...]" = (),
+        doubts: "tuple[Row, ...]" = (),
+        amiss: "tuple[tuple[str, str], ...]" = (),
+        *,
+        harmless: bool = True,
+    ) -> None:
         self.faults: Final = faults
         self.doubts: Final = doubts
+        self.amiss: Final = amiss
+        self.harmless: Final = harmless
 
     def __bool__(self) -> bool:
-        return bool(self.faults or self.doubts)
+        return bool(self.faults or self.doubts or self.amiss)
 
 
 class QuickCheck:
     """Look at one directory of a tree after the other, whether it is as the list of files says, and holds nothing else.
 
     `lines` are those of the list, `listed` is when it was written (nanoseconds since the epoch, by the clock of its file system,
-    as all other times here). A directory that is older than its list has had no name added to it since.
+    as all other times here). A directory that is older than its list has had no name added to it since. All of it belongs to `owner`.
+    What was `made_here`, and not copied with its times, is asked for the time that no program can set (ctime) as well.
     """
 
-    __slots__ = ("_aged", "_directories", "_files", "_has_tools", "_here", "_is_shared", "_lines", "_tree")
+    __slots__ = (
+        "_aged", "_directories", "_files", "_has_tools", "_here", "_is_shared", "_last_change", "_lines", "_owner", "_tree",
+    )  # fmt: skip
 
-    def __init__(self, tree: str, lines: "Sequence[str]", listed: int) -> None:
+    def __init__(self, tree: str, lines: "Sequence[str]", listed: int, owner: int, *, made_here: bool = False) -> None:
+        self._owner: Final = owner
+        self._last_change: Final = listed if made_here else _NEVER
         self._tree: Final = tree
         self._lines: Final = lines
         self._aged: Final = listed - _GRAIN if listed % _SECOND else 0
@@ -90,7 +112,8 @@ class QuickCheck:
         modes = [_PLAIN if flag == "-" else _EXECUTABLE for flag in flags]
         found: dict[str, tuple[list[str], list[Facts]]] = {"": ([], [])}
         known, (names, expected) = "", found[""]
-        looks_of_all = zip(modes, map(int, fields[1::_FIELDS]), map(int, fields[2::_FIELDS]), strict=True)
+        owners = [self._owner] * len(lines)
+        looks_of_all = zip(modes, owners, map(int, fields[1::_FIELDS]), map(int, fields[2::_FIELDS]), strict=True)
         for path, looks in zip(paths, looks_of_all, strict=True):
             directory, _, name = path.rpartition("/")
             # sorted lines of one directory come one after the other: most need no look-up
@@ -116,11 +139,14 @@ class QuickCheck:
     def is_untouched(self, directory: str, fd: int, names: "Sequence[str]", expected: "Sequence[Facts]") -> bool:
         """Say whether files of an open directory look as expected, and nothing else is there than the list says. Raises OSError."""
         try:
+            here = os.fstat(fd)
+            if here.st_uid != self._owner or here.st_mode & _WRITABLE_BY_OTHERS:
+                return False
             if self._is_shared and len(names) > 1:
                 return self._is_listing_untouched(directory, fd, names, expected)
             if [_SEEN(os.stat(name, dir_fd=fd, follow_symlinks=False)) for name in names] != expected:
                 return False
-            if os.fstat(fd).st_mtime_ns < self._aged:
+            if here.st_mtime_ns < self._aged and here.st_ctime_ns <= self._last_change:
                 return True
             with os.scandir(f"{self._tree}/{directory}") as entries:
                 return self._are_known(directory, names, entries)
@@ -170,8 +196,14 @@ def _add_parents(directory: str, found: "dict[str, tuple[list[str], list[Facts]]
         found[directory] = ([], [])
 
 
-def examine(tree: str, rows: "Iterable[Row]") -> Findings:
-    """Compare a tree with its list of files."""
+def examine(
+    tree: str, rows: "Iterable[Row]", owns: "Callable[[int], bool] | None" = None, *, keeps_modes: bool = False
+) -> Findings:
+    """Compare a tree with its list of files.
+
+    `owns` says whose files count (all, without it). Where the file system `keeps_modes`, another mode is no doubt but amiss; where others may
+    write, it always is.
+    """
     directories: dict[str, dict[str, Row]] = {"": {}}
     for row in rows:
         directory, _, name = row[0].rpartition("/")
@@ -180,23 +212,36 @@ def examine(tree: str, rows: "Iterable[Row]") -> Findings:
             _add(directories, directory)
             there = directories[directory]
         there[name] = row
-    faults: list[tuple[str, str]] = []
-    doubts: list[Row] = []
+    examination = _Examination(tree, directories, owns, keeps_modes=keeps_modes)
     for directory, names in directories.items():
-        _examine_directory(tree, directory, names, directories, faults, doubts)
-    faults.sort()
-    return Findings(tuple(faults), tuple(doubts))
+        examination.look_at(directory, names)
+    return examination.findings()
+
+
+def keeps_modes(listing: str) -> bool:
+    """Say whether files of an entry have the modes that they were given, from its list, which no environment shares; raise OSError."""
+    return stat.S_IMODE(os.lstat(listing).st_mode) == FILE_MODE
+
+
+def looks(tree: str, rows: "Iterable[Row]") -> bytes:
+    """Return how files look that are in doubt: as long as this is the same, they were not changed. Raises OSError."""
+    lines = []
+    for row in rows:
+        found = os.lstat(f"{tree}/{row[0]}")
+        # a hard link changes the time of the inode's last change, so that is no part of it
+        seen = (found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_size, found.st_mtime_ns)
+        lines.append(joined(row[0], *(f"{one:x}" for one in seen)))
+    return seal("looks", lines)
 
 
 def is_as_published(path: str, row: "Row") -> bool:
     """Say whether one file has the size, time and mode of its publication."""
-    faults: list[tuple[str, str]] = []
-    doubts: list[Row] = []
+    examination = _Examination("", {}, None)
     try:
-        _compare(row, os.lstat(path), faults, doubts)
+        examination.compare(row, os.lstat(path))
     except OSError:
         return False
-    return not (faults or doubts)
+    return not examination.findings()
 
 
 def _add(directories: "dict[str, dict[str, Row]]", directory: str) -> None:
@@ -205,51 +250,94 @@ def _add(directories: "dict[str, dict[str, Row]]", directory: str) -> None:
         directory = directory.rpartition("/")[0]
 
 
-def _examine_directory(
-    tree: str,
-    directory: str,
-    names: "dict[str, Row]",
-    directories: "dict[str, dict[str, Row]]",
-    faults: list[tuple[str, str]],
-    doubts: "list[Row]",
-) -> None:
-    prefix = f"{directory}/" if directory else ""
-    seen = 0
-    try:
-        # relative to an open directory, each lookup is one step instead of ten
-        fd = os.open(f"{tree}/{directory}", _DIRECTORY)
-    except (FileNotFoundError, NotADirectoryError):
-        faults.append((directory or ".", "is missing"))
-        return
-    try:
-        with os.scandir(fd) as entries:
-            for entry in entries:
-                row = names.get(entry.name)
-                if row is not None:
-                    seen += 1
-                    found = entry.stat(follow_symlinks=False)
-                    # size, time and mode as a tuple has them, all at once: 30,000 files pass here, nearly all of them right
-                    if found[6] != row[1] or found[8] != row[4] or found[0] != (_EXECUTABLE if row[3] else _PLAIN):
-                        _compare(row, found, faults, doubts)
-                elif not _is_expected(prefix + entry.name, entry, directories):
-                    faults.append((prefix + entry.name, "is not part of the wheel"))
-    finally:
-        os.close(fd)
-    if seen != len(names):
-        faults += [(row[0], "is missing") for name, row in names.items() if not os.path.lexists(f"{tree}/{row[0]}")]
+class _Examination:
+    """Look at every directory of a tree, and collect what is wrong."""
 
+    __slots__ = ("_amiss", "_directories", "_doubts", "_faults", "_harmless", "_keeps_modes", "_owns", "_tree")
 
-def _compare(row: "Row", found: os.stat_result, faults: list[tuple[str, str]], doubts: "list[Row]") -> None:
-    path, size, _, executable, mtime = row
-    if found.st_size != size or not stat.S_ISREG(found.st_mode):
-        is_file = stat.S_ISREG(found.st_mode)
-        faults.append((path, f"has {found.st_size} bytes instead of {size}" if is_file else "is not a file"))
-    elif int(found.st_mtime) != mtime or found.st_mode & 0o777 != (EXECUTABLE_MODE if executable else FILE_MODE):
-        doubts.append(row)
+    def __init__(
+        self,
+        tree: str,
+        directories: "dict[str, dict[str, Row]]",
+        owns: "Callable[[int], bool] | None",
+        *,
+        keeps_modes: bool = False,
+    ) -> None:
+        self._tree: Final = tree
+        self._directories: Final = directories
+        self._owns: Final = owns
+        self._keeps_modes: Final = keeps_modes
+        self._faults: Final[list[tuple[str, str]]] = []
+        self._doubts: Final[list[Row]] = []
+        self._amiss: Final[list[tuple[str, str]]] = []
+        self._harmless = True
+
+    def findings(self) -> Findings:
+        """Return what was found, by path."""
+        amiss, faults = sorted(self._amiss), sorted(self._faults)
+        return Findings(tuple(faults), tuple(self._doubts), tuple(amiss), harmless=self._harmless)
+
+    def look_at(self, directory: str, names: "dict[str, Row]") -> None:
+        """Look at one directory, and at the files that are to be in it."""
+        prefix = f"{directory}/" if directory else ""
+        seen = 0
+        try:
+            # relative to an open directory, each lookup is one step instead of ten
+            fd = os.open(f"{self._tree}/{directory}", _DIRECTORY)
+        except (FileNotFoundError, NotADirectoryError):
+            self._faults.append((directory or ".", "is missing"))
+            return
+        try:
+            here = os.fstat(fd)
+            self._ask(directory or ".", here)
+            if here.st_mode & _WRITABLE_BY_OTHERS:
+                self._spoil(directory or ".", f"has mode {stat.S_IMODE(here.st_mode):04o}: others may change it")
+            with os.scandir(fd) as entries:
+                for entry in entries:
+                    row = names.get(entry.name)
+                    if row is not None:
+                        seen += 1
+                        self.compare(row, entry.stat(follow_symlinks=False))
+                    elif not _is_expected(prefix + entry.name, entry, self._directories):
+                        extra = (prefix + entry.name, "is not part of the wheel")
+                        if entry.name == BYTECODE:
+                            self._spoil(*extra)
+                        else:
+                            self._faults.append(extra)
+        finally:
+            os.close(fd)
+        if seen != len(names):
+            missing = [row[0] for row in names.values() if not os.path.lexists(f"{self._tree}/{row[0]}")]
+            self._faults.extend((path, "is missing") for path in missing)
+
+    def compare(self, row: "Row", found: os.stat_result) -> None:
+        """Compare a file with its row."""
+        path, size, _, executable, mtime = row
+        mode = _EXECUTABLE if executable else _PLAIN
+        self._ask(path, found)
+        if found.st_size != size or not stat.S_ISREG(found.st_mode):
+            is_file = stat.S_ISREG(found.st_mode)
+            self._faults.append((path, f"has {found.st_size} bytes instead of {size}" if is_file else "is not a file"))
+            return
+        # time and mode as a tuple has them: 30,000 files pass here, nearly all of them right
+        if found[8] == mtime and found[0] == mode:
+            return
+        self._doubts.append(row)
+        if found[0] != mode and (self._keeps_modes or found[0] & _WRITABLE_BY_OTHERS):
+            said = f"has mode {stat.S_IMODE(found[0]):04o} instead of {stat.S_IMODE(mode):04o}"
+            self._spoil(path, said, harmless=found[0] & ~stat.S_IWUSR == mode)
+
+    def _ask(self, path: str, found: os.stat_result) -> None:
+        if self._owns is not None and not self._owns(found.st_uid):
+            self._faults.append((path, f"belongs to {facts.user_name(found.st_uid)}"))
+
+    def _spoil(self, path: str, what: str, *, harmless: bool = False) -> None:
+        self._amiss.append((path, what))
+        self._harmless = self._harmless and harmless
 
 
 def _is_expected(path: str, entry: "os.DirEntry[str]", directories: "Collection[str]") -> bool:
-    """Say whether what is not in the list belongs here: a directory of listed files, or bytecode that root's Python left."""
+    """Say whether what is not in the list belongs here: a directory of listed files, or what a file server keeps for open files."""
     if not entry.is_dir(follow_symlinks=False):
         return entry.name.startswith(".nfs")
-    return path in directories or entry.name == BYTECODE
+    return path in directories

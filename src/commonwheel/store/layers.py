@@ -24,6 +24,7 @@ from commonwheel.store.trust import Trust, Way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Final
 
     from commonwheel.store.policy import ReadToml
@@ -187,6 +188,10 @@ class Layer:
         """Return the mode of a directory that nobody else may look into while it is filled; its content gets the group."""
         self.open()
         return 0o700 | self._mode & stat.S_ISGID
+
+    def owns(self, uid: int) -> "Callable[[int], bool]":
+        """Return what says whose files may be in what `uid` has made here."""
+        return lambda other: other == uid or self.trust.owner(other, self.group)
 
     def refuse(self, reason: str) -> None:
         """Leave the layer alone from now on, for this reason."""

@@ -16,7 +16,7 @@ from commonwheel.fs import disk, trees
 from commonwheel.fs import files as fs_files
 from commonwheel.model import Digest, Value
 from commonwheel.specs.names import normalize
-from commonwheel.store import integrity, inventory, layout, manifest, roots, untrusted_walk, verify
+from commonwheel.store import images, integrity, inventory, layout, manifest, roots, untrusted_walk, verify
 from commonwheel.store.inventory import Held, Measure
 from commonwheel.store.records import POINTER
 from commonwheel.store.sealed_records import unseal
@@ -43,6 +43,8 @@ _REMEMBERED = 400 * 86_400
 FETCHED = frozenset({"index", "url"})
 #: Where `verify_entries` says that it could not read: no fault of the entry, and nothing to repair.
 UNREADABLE = ""
+#: With what the paths of files in images begin, where `verify_entries` tells them.
+IMAGES = "images/"
 _RECORDS = ("pages", "metadata", "private-pages", "private-metadata")
 _MADE_HERE = (layout.BUILDS, layout.GIT)
 
@@ -529,25 +531,95 @@ def entry_faults(one: Held) -> "Iterator[tuple[str, str]]":
     if rows is None or hashlib.sha256(data).hexdigest() != one.header.sealed:
         yield layout.FILES, "is damaged"
         return
-    yield from _tree_faults(f"{one.path}/{layout.TREE}", rows)
+    yield from _tree_faults(one, rows)
+    for image in _images_of(one):
+        yield from _image_faults(one, image, rows)
     kept = f"{one.path}/{layout.WHEEL}/{one.header.filename}"
-    if os.path.lexists(kept) and (fault := verify.hash_fault(kept, one.digest)):
+    if os.path.lexists(kept) and (fault := verify.hash_fault(kept, one.digest, wary=_is_strangers(one))):
         yield f"{layout.WHEEL}/{one.header.filename}", fault
 
 
-def _tree_faults(tree: str, rows: "list[Row]") -> "Iterator[tuple[str, str]]":
-    faults = integrity.examine(tree, rows).faults
+def _tree_faults(one: Held, rows: "list[Row]") -> "Iterator[tuple[str, str]]":
+    tree, is_kept = f"{one.path}/{layout.TREE}", integrity.keeps_modes(f"{one.path}/{layout.FILES}")
+    findings = integrity.examine(tree, rows, one.layer.owns(one.owner), keeps_modes=is_kept)
+    faults = sorted((*findings.faults, *findings.amiss))
     told = {path for path, _ in faults}
     yield from faults
-    yield from verify.hash_faults(tree, [row for row in rows if row[0] not in told])
+    yield from verify.hash_faults(tree, [row for row in rows if row[0] not in told], wary=_is_strangers(one))
+
+
+def _is_strangers(one: Held) -> bool:
+    return not one.layer.trust.owner(one.owner, one.layer.group)
+
+
+def _images_of(one: Held) -> "Iterator[str]":
+    """Yield the names of the images of an entry that count."""
+    shard = one.layer.path(layout.image(one.digest, "x").rpartition("/")[0])
+    for name in inventory.names_in(shard):
+        if layout.digest_of_image(name) == one.digest and _counts(one.layer, f"{shard}/{name}"):
+            yield f"{shard}/{name}"
+
+
+def _counts(layer: "Layer", path: str) -> bool:
+    try:
+        return layer.trust.owner(os.lstat(path).st_uid, layer.group)
+    except OSError:
+        return False
+
+
+def _image_faults(one: Held, image: str, rows: "list[Row]") -> "Iterator[tuple[str, str]]":
+    """Yield what is wrong with an image: files that the entry has as well, by another name, were hashed there."""
+    name = f"{IMAGES}{os.path.basename(image)}"
+    try:
+        data, _ = untrusted_walk.read(f"{image}/{layout.IMAGE}")
+    except FileNotFoundError:
+        yield f"{name}/{layout.IMAGE}", "is missing"
+        return
+    lines = unseal(images.KIND, data)
+    added = None if not lines else manifest.rows(lines[1:])
+    if added is None:
+        yield f"{name}/{layout.IMAGE}", "is damaged"
+        return
+    tree, is_kept = f"{image}/{layout.TREE}", integrity.keeps_modes(f"{image}/{layout.IMAGE}")
+    owns = one.layer.owns(os.lstat(image).st_uid)
+    findings = integrity.examine(tree, [*rows, *added], owns, keeps_modes=is_kept)
+    faults = sorted((*findings.faults, *findings.amiss))
+    told = {path for path, _ in faults}
+    own = [
+        row
+        for row in rows
+        if row[0] not in told and not _is_same(f"{tree}/{row[0]}", f"{one.path}/{layout.TREE}/{row[0]}")
+    ]
+    faults += verify.hash_faults(tree, [*own, *(row for row in added if row[0] not in told)])
+    yield from ((f"{name}/{layout.TREE}/{path}", what) for path, what in faults)
+
+
+def _is_same(path: str, other: str) -> bool:
+    try:
+        return os.path.samestat(os.lstat(path), os.lstat(other))
+    except OSError:
+        return False
 
 
 def _verdict(store: "Store", one: Held, faults: "tuple[tuple[str, str], ...]", *, repair: bool) -> Verdict:
     holding = tuple(_holding(one, faults))
     if not repair or one.layer.refusal or faults[0][0] == UNREADABLE:
         return Verdict(one, faults, holding)
+    bad = dict.fromkeys([path.partition("/")[2].partition("/")[0] for path, _ in faults if path.startswith(IMAGES)])
+    for name in bad:  # whoever wants its bytecode makes it again
+        store.retire(one.layer, layout.image_named(name))
+    if all(path.startswith(IMAGES) for path, _ in faults) or _is_mended(store, one):
+        return Verdict(one, faults, holding, "replaced")
     store.retire(one.layer, one.path[len(one.layer.root) + 1 :])
     return Verdict(one, faults, holding, "removed" if _replaced(store, one) is None else "replaced")
+
+
+def _is_mended(store: "Store", one: Held) -> bool:
+    """Make an entry again of which only modes are wrong, or that has bytecode in it; say whether it is as published then."""
+    entry = store.ready(one.digest)
+    return (
+        entry is not None and entry.root == one.path and store.take_remade(entry) and not _faults(inventory.again(one))
+    )
 
 
 def _replaced(store: "Store", one: Held) -> "Entry | None":

@@ -82,7 +82,7 @@ class Recheck:
     def _is_sound(self, entry: "Entry") -> bool:
         if images.is_image(entry):
             return self._store.is_image_sound(entry)
-        return self._store.ready(entry.digest) == entry
+        return self._store.ready(entry.digest) == entry and not self._store.take_remade(entry)
 
     def __enter__(self) -> "Self":
         self._shared.__enter__()

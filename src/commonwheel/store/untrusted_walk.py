@@ -38,6 +38,19 @@ def read(path: str) -> tuple[bytes, float]:
         os.close(fd)
 
 
+def has_holes(fd: int, found: os.stat_result) -> bool:
+    """Say whether parts of an open file are not on disk, as far as its file system tells (lseek(2), SEEK_HOLE).
+
+    The file is read from its beginning then.
+    """
+    try:
+        return os.lseek(fd, 0, os.SEEK_HOLE) < found.st_size
+    except (OSError, AttributeError):
+        return False
+    finally:
+        os.lseek(fd, 0, os.SEEK_SET)
+
+
 class PinnedDirectory:
     """Give, in a `with`, a name for `path`, which is below the layer's root, that leads to its very directory whatever others rename.
 
