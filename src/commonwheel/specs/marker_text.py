@@ -13,7 +13,6 @@ normal form.
 Laws of this file: pure, and cold; nothing that installs from a lock needs it. Diagrams live as long as the process.
 """
 
-
 from commonwheel.specs import markers
 from commonwheel.specs.versions import clauses, is_specifier, release
 
