@@ -239,6 +239,7 @@ TESTED_BY = {
     "events.py": "cli/test_watching.py",
     "model.py": "specs/test_requirement.py",
     "road/request.py": "commands/test_gather.py",
+    "session/run.py": "session/test_session.py",
     # what a command prints is tested together with the command
     "cli/as_json.py": "commands/test_listing.py",
     "cli/cache.py": "commands/test_cache.py",
