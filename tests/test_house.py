@@ -16,7 +16,7 @@ SOURCE = ROOT / "src" / "commonwheel"
 
 # Who may touch what. Files that run inside other interpreters are guests, stdlib only, and exempt.
 GUESTS = {"python/probe.py", "install/compile_worker.py", "build/hook_server.py"}
-SPAWNERS = {"process.py", "copies.py"}
+SPAWNERS = {"process.py", "concurrency/forked_workers.py"}
 PRINTERS = {"cli/console.py"}
 # ctypes costs 4 ms, and serves file systems without hard links alone
 LATE_IMPORTERS = {"fs/_linux.py", *(f"session/{path.name}" for path in (SOURCE / "session").glob("*.py"))}
@@ -238,10 +238,10 @@ TESTED_BY = {
     "errors.py": "cli/test_main.py",
     "events.py": "cli/test_watching.py",
     "model.py": "specs/test_requirement.py",
-    "road/request.py": "commands/test_gather.py",
+    "operations/request.py": "commands/test_gather.py",
     "session/run.py": "session/test_session.py",
     # what a command prints is tested together with the command
-    "cli/as_json.py": "commands/test_listing.py",
+    "cli/json_output.py": "commands/test_listing.py",
     "cli/cache.py": "commands/test_cache.py",
     "cli/changes.py": "commands/test_install.py",
     "cli/config.py": "commands/test_config.py",
@@ -254,26 +254,53 @@ TESTED_BY = {
     # steps of a command that only a whole command reaches
     "__main__.py": "cli/test_main.py",
     "cli/console.py": "cli/test_main.py",
-    "cli/fault.py": "cli/test_main.py",
+    "cli/crash_report.py": "cli/test_main.py",
     "cli/help.py": "cli/test_main.py",
     "commands/install_satisfied.py": "commands/test_install_no_change.py",
-    "road/arrivals.py": "road/test_material.py",
-    "road/changing.py": "commands/test_install.py",
-    "road/compile_bytecode.py": "road/test_bytecode.py",
-    "road/install_report.py": "commands/test_install.py",
-    "road/locks.py": "commands/test_compile.py",
-    "road/outdated.py": "commands/test_listing.py",
-    "road/projects.py": "commands/test_gather.py",
-    "road/recall.py": "road/test_material.py",
-    "road/restoring.py": "commands/test_history.py",
-    "road/seeding.py": "commands/test_venv.py",
-    "road/trees.py": "road/test_material.py",
+    "sources/archives.py": "road/test_material.py",
+    "operations/apply.py": "commands/test_install.py",
+    "operations/compile_bytecode.py": "road/test_bytecode.py",
+    "operations/install_report.py": "commands/test_install.py",
+    "operations/pylock_pins.py": "commands/test_compile.py",
+    "operations/outdated.py": "commands/test_listing.py",
+    "sources/projects.py": "commands/test_gather.py",
+    "sources/built_wheels.py": "road/test_material.py",
+    "operations/restore.py": "commands/test_history.py",
+    "operations/seed_pip.py": "commands/test_venv.py",
+    "sources/source_trees.py": "road/test_material.py",
     "session/builds.py": "road/test_material.py",
     "session/configuration_files.py": "crowd/test_way_up.py",
     "session/environments.py": "commands/test_python.py",
     "session/network.py": "commands/test_networks.py",
+    # projects are tested command by command, beside the real uv
+    "cli/project.py": "project/test_syncing.py",
+    "commands/add.py": "project/test_editing.py",
+    "commands/export.py": "project/test_exporting.py",
+    "commands/lock.py": "project/test_locking.py",
+    "commands/project_remember.py": "commands/test_project_no_change.py",
+    "commands/project_tree.py": "project/test_exporting.py",
+    "commands/run.py": "project/test_running.py",
+    "commands/sync.py": "project/test_syncing.py",
+    "commands/version.py": "specs/test_version_bump.py",
+    "project/declared.py": "project/test_locking.py",
+    "project/environments.py": "project/test_syncing.py",
+    "project/lock_files.py": "project/test_locking.py",
+    "project/opening.py": "project/test_locking.py",
+    "project/overlays.py": "project/test_running.py",
+    "project/parts.py": "project/test_locking.py",
+    "project/programs.py": "project/test_running.py",
+    "project/reach.py": "project/test_exporting.py",
+    "project/scripts.py": "project/test_syncing.py",
+    "project/selection.py": "project/test_syncing.py",
+    "project/spelling.py": "project/test_locking.py",
+    "project/trees.py": "project/test_exporting.py",
+    "project/updating.py": "project/test_locking.py",
+    "session/projects.py": "project/test_locking.py",
+    "specs/env_file.py": "project/test_running.py",
+    "specs/project_edit.py": "project/test_editing.py",
+    "specs/tool_uv.py": "project/test_locking.py",
     # parts of one mechanism
-    "build/speech.py": "build/test_backend.py",
+    "build/hook_client.py": "build/test_backend.py",
     "fs/_darwin.py": "fs/test_platforms.py",
     "fs/_linux.py": "fs/test_platforms.py",
     "fs/_windows.py": "fs/test_platforms.py",
@@ -281,7 +308,7 @@ TESTED_BY = {
     "install/state.py": "crowd/test_planted.py",
     "net/encoding.py": "net/test_client.py",
     "python/installed_metadata.py": "road/test_graph.py",
-    "store/imaging.py": "store/test_images.py",
+    "store/build_image.py": "store/test_images.py",
 }
 
 
@@ -399,7 +426,7 @@ LOOKING = {"cli", "commands", "errors", "events", "fs", "model", "python", "sess
         ("pip list -p v", LOOKING),
         ("pip freeze -p v", LOOKING),
         ("venv once-more -p v --clear", LOOKING),
-        ("pip install -p v --no-index -f wheels -r requirements.txt", LOOKING | {"install", "road"}),
+        ("pip install -p v --no-index -f wheels -r requirements.txt", LOOKING | {"install", "operations"}),
     ],
 )
 def test_warm_command_loads_few_rooms(furnished: tuple[Path, dict[str, str]], words: str, rooms: set[str]) -> None:
@@ -413,7 +440,7 @@ def test_warm_command_loads_few_rooms(furnished: tuple[Path, dict[str, str]], wo
         "commands.gather",
         "commands.install_satisfied",
         "commands.install",
-        "road.resolving",
+        "operations.resolve",
         "store.store",
     }
     assert not loaded & {f"commonwheel.{name}" for name in unread}
@@ -429,6 +456,6 @@ def test_warm_install_loads_neither_network_nor_builds(furnished: tuple[Path, di
     assert not [
         name
         for name in loaded
-        if name.startswith(("commonwheel.net.client", "commonwheel.build", "commonwheel.road.material"))
+        if name.startswith(("commonwheel.net.client", "commonwheel.build", "commonwheel.sources.acquire"))
     ]
     assert not loaded & HEAVY

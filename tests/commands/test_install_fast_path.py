@@ -4,7 +4,7 @@ import pytest
 
 from commonwheel.commands import install, install_fast_path
 from commonwheel.commands.change_report import Change
-from commonwheel.settings import Parsed
+from commonwheel.settings.settings import Parsed
 from kit.cli import Cw
 
 

@@ -9,7 +9,7 @@ from kit.cli import Cw
 
 def test_requirement_files_errors(cw: Cw) -> None:
     with cw.session() as session:
-        texts = documents.Texts(lambda: session.job().network.client)
+        texts = documents.Texts(session.job().network.client_for)
         with pytest.raises(UsageError, match="cannot be read"):
             texts.project("none.toml")
         with pytest.raises(UsageError, match=r"none\.py"):

@@ -1,7 +1,7 @@
 """A job has the parts of its own request, each made when it is first asked for."""
 
 from commonwheel.model import Origin, Requirement, SafeUrl
-from commonwheel.road.request import InstallRequest
+from commonwheel.operations.request import InstallRequest
 from commonwheel.session.lifetime import is_made
 from commonwheel.specs.requirements_txt import Option
 from kit.cli import Cw

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from commonwheel.model import Origin, Target
-from commonwheel.resolve.inputs import Inputs
-from commonwheel.road.request import InstallRequest
+from commonwheel.operations.request import InstallRequest
+from commonwheel.resolve.request import Inputs
 from commonwheel.specs.requirements_txt import Option
 from kit.cli import Cw
 

@@ -104,7 +104,7 @@ def test_all_faults_are_reported_together() -> None:
     c = {git = "https://h.example/r", path = "x"}
     d = {path = "x", colour = "red"}
     e = {path = 3}
-    f = {workspace = true}
+    f = {workspace = 3}
     g = [{path = "x", marker = "nonsense"}, "x"]
     h = {url = "./x"}
     i = {git = "git@h.example:o/r"}

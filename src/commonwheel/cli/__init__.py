@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 COMMANDS = {
     "pip install": (
@@ -53,6 +53,25 @@ COMMANDS = {
         "List the versions that an index offers",
     ),
     "pip debug": ("pip:DEBUG", "debug:debug", "pip:show_lines", "Show tags, markers and configuration"),
+    "add": ("project:ADD", "add:add", "project:show_edited", "Add requirements to a project"),
+    "remove": ("project:REMOVE", "add:remove", "project:show_edited", "Remove requirements from a project"),
+    "undo": ("project:UNDO", "add:undo", "project:show_edited", "Take the last change of a project back"),
+    "version": ("project:VERSION", "version:version", "project:show_version", "Print or change a project's version"),
+    "export": ("project:EXPORT", "export:export", "pip:show_text", "Write a project's lock in another form"),
+    "tree": ("project:TREE", "project_tree:tree", "pip:show_lines", "Show what the packages of a project need"),
+    "lock": ("project:LOCK", "project_no_change:lock lock:lock", "project:show_lock", "Write the lock of a project"),
+    "sync": (
+        "project:SYNC",
+        "project_no_change:sync sync:sync",
+        "project:show_sync",
+        "Bring a project's environment to what its lock says",
+    ),
+    "run": (
+        "project:RUN",
+        "project_no_change:run run:run",
+        "project:show_run",
+        "Run a program in a project's environment",
+    ),
     "venv": ("environments:VENV", "venv:create", "environments:show_venv", "Create a virtual environment"),
     "build": ("pip:BUILD", "build:build", "pip:show_files", "Build source distributions and wheels"),
     "cache dir": ("cache:DIR", "cache:directory", "pip:show_line", "Print the personal store's directory"),
@@ -155,7 +174,7 @@ def main(argv: "Sequence[str] | None" = None) -> int:
             return _fault(console)
         console.error(error)
         if _wants_data(words):
-            load("as_json:show")(console, {"error": error.as_json()})
+            load("json_output:show")(console, {"error": error.as_json()})
         return error.exit_status
     except KeyboardInterrupt:
         console.trouble("interrupted")
@@ -164,8 +183,8 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         return 0
     except OSError as error:
         # a disk or a file server that fails, where nobody expected it: not our fault, and no traceback for the user
-        console.error(load("fault:refused")(error))
-        console.detail(load("fault:text")())
+        console.error(load("crash_report:refused")(error))
+        console.detail(load("crash_report:text")())
         return 1
     except Exception:  # noqa: BLE001 - the last stop: our own fault is told as such
         return _fault(console)
@@ -179,7 +198,7 @@ def _run(words: "list[str]", console: Console) -> int:
         return _no_command(named, rest, given, console)
     arguments_name, function_name, shower_name, _ = COMMANDS[name]
     arguments = load(arguments_name)
-    parsed: Parsed = load("words:parse")(arguments, rest, given)
+    parsed: Parsed = load("arguments:parse")(arguments, rest, given)
     if parsed.given.get("help"):
         return int(load("help:command")(console, name, arguments, COMMANDS))
     shower = load(shower_name)
@@ -192,7 +211,7 @@ def _run(words: "list[str]", console: Console) -> int:
         "never" if settings.flag("no-color") else settings.text("color") or "auto",
     )
     with (
-        load("watching:Watcher")(console, settings, load) as watcher,
+        load("reporter:Watcher")(console, settings, load) as watcher,
         load("session:Session", "session")(settings, watcher, command=name, words=words) as session,
     ):
         value = _value(function_name.split(), session, parsed)
@@ -233,7 +252,7 @@ def _begin(words: "list[str]") -> "tuple[dict[str, object], str, list[str]]":
     named, at = "", 0
     while at < len(words):
         if words[at].startswith("-"):
-            given, taken = load("words:leading")(load("words:EVERYWHERE"), words[at:], given)
+            given, taken = load("arguments:leading")(load("arguments:EVERYWHERE"), words[at:], given)
             at += taken
             continue
         tried = f"{named} {words[at]}".strip()
@@ -255,12 +274,12 @@ def _no_command(named: str, rest: "list[str]", given: "dict[str, object]", conso
     tried = f"{named} {rest[0]}".strip()
     raise UsageError(
         f"there is no command `cw {tried}`",
-        hint=load("words:likely")(tried, COMMANDS) or "`cw help` lists the commands",
+        hint=load("arguments:likely")(tried, COMMANDS) or "`cw help` lists the commands",
     )
 
 
 def _fault(console: Console) -> int:
     """Say that Commonwheel itself is wrong, with the traceback that a report needs."""
-    console.trouble(load("fault:text")())
+    console.trouble(load("crash_report:text")())
     console.trouble(f"This is a fault of Commonwheel {__version__}, not yours. Please report it with the lines above.")
     return INTERNAL

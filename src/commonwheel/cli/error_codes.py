@@ -27,15 +27,30 @@ CODES: "Final[dict[str, Help]]" = {
         "A typing error, or a value of another type than the option takes.",
         "Correct the value in the file or variable that the message names; the reference lists the options.",
     ),
+    "bad-declaration": Help(
+        "Two declarations of a project contradict each other.",
+        "A source names a member that does not exist, or environments overlap.",
+        "Correct the `pyproject.toml` that the message names.",
+    ),
     "bad-source-archive": Help(
         "A file is not a usable source distribution.",
         "The archive is damaged, has an unsupported format, or contains paths that lead out of it.",
         "Download the file again; if it stays the same, report it to the authors of the package.",
     ),
+    "bad-version-bump": Help(
+        "The version of a project cannot be increased as requested.",
+        "The result would not be newer than the present version.",
+        "Increase another part too, or give the exact version.",
+    ),
     "bad-wheel": Help(
         "A file is not a valid wheel; the context lists every fault.",
         "The archive is damaged, its RECORD does not match its files, or a build backend wrote it incorrectly.",
         "Download or build the wheel again; if the fault stays, report it to the authors of the package.",
+    ),
+    "bad-workspace": Help(
+        "The members of a workspace contradict each other, or are not projects.",
+        "A glob of `members` matches a directory without a project, or two members have one name.",
+        "Correct `members` or `exclude` in the file that the message names.",
     ),
     "body-too-large": Help(
         "A server sent more data than an index page or metadata file may have.",
@@ -52,6 +67,11 @@ CODES: "Final[dict[str, Help]]" = {
         "Its interpreter was removed or upgraded, or the directory is not a virtual environment.",
         "Recreate it with `cw venv --clear PATH`.",
     ),
+    "broken-lock": Help(
+        "The lock refers to packages that it does not contain.",
+        "The file was edited by hand, or merged incorrectly.",
+        "Run `cw lock`.",
+    ),
     "build-failed": Help(
         "A build backend could not build a source distribution or a project.",
         "A missing compiler, header or build requirement, or a fault in the project; the log has the output of the backend.",
@@ -61,6 +81,11 @@ CODES: "Final[dict[str, Help]]" = {
         "A request was cancelled before its answer arrived.",
         "Another task failed, or the command was interrupted.",
         "Look at the error that was reported first.",
+    ),
+    "cannot-edit-project": Help(
+        "A `pyproject.toml` cannot be changed.",
+        "It is not valid TOML, or has a value of another type where the change belongs.",
+        "Correct the file.",
     ),
     "cannot-lock": Help(
         "A part of the resolution cannot be written to a lock file.",
@@ -91,6 +116,11 @@ CODES: "Final[dict[str, Help]]" = {
         "Compiling installed modules to bytecode failed.",
         "The interpreter ended, or took longer than the time limit.",
         "Increase the compile timeout, or install without `--compile-bytecode`.",
+    ),
+    "conflicting-selection": Help(
+        "Extras or groups were selected that the project declares to conflict.",
+        "`conflicts` in `[tool.uv]` lists both.",
+        "Leave one of them out.",
     ),
     "cyclic-build": Help(
         "A package needs itself to be built, directly or through others.",
@@ -146,6 +176,11 @@ CODES: "Final[dict[str, Help]]" = {
         "An interrupted change of an environment cannot be recovered, because its journal is not trusted.",
         "Another user made the journal or can replace it, or it names paths outside the environment; cw moved nothing.",
         "Look at the files that the message names and remove the journal; pass `--trust USER` only if you trust its owner.",
+    ),
+    "foreign-project-file": Help(
+        "A file of the project belongs to a user whose files are not used.",
+        "Another user created it in a directory that several users can write to.",
+        "Find out who created it; delete it, or trust the user with `--trust`.",
     ),
     "foreign-state": Help(
         "The state directory of an environment (`.cw`) is not trusted.",
@@ -206,6 +241,11 @@ CODES: "Final[dict[str, Help]]" = {
         "The entry points of a wheel cannot become scripts.",
         "`entry_points.txt` has a line that does not follow the specification.",
         "Report it to the authors of the package, or use another version.",
+    ),
+    "invalid-env-file": Help(
+        "A file of environment variables cannot be read.",
+        "A line is not `NAME=value`, or a quote is not closed.",
+        "Correct the line that the message names.",
     ),
     "invalid-index": Help(
         "A configured index is not a valid URL or path.",
@@ -287,6 +327,11 @@ CODES: "Final[dict[str, Help]]" = {
         "A typing error in an option such as `--exclude-newer` or `--max-size`.",
         "Write a date (`2026-01-31`), an age (`30 days`) or a size (`10GB`).",
     ),
+    "invalid-uv-lock": Help(
+        "A `uv.lock` cannot be read.",
+        "It was edited by hand, damaged, or written in a newer version of the format.",
+        "Restore the file, or delete it and run `cw lock`.",
+    ),
     "invalid-version": Help(
         "A text is not a valid version (PEP 440).",
         "A typing error, or a package with a version from before PEP 440.",
@@ -327,6 +372,16 @@ CODES: "Final[dict[str, Help]]" = {
         "Depends on the text; most errors of this kind have a code of their own.",
         "Correct the text.",
     ),
+    "member-not-locked": Help(
+        "A member of the workspace is not in the lock.",
+        "The member is new, and `--frozen` is set.",
+        "Run `cw lock`.",
+    ),
+    "merge-marks": Help(
+        "A `uv.lock` contains the marks of an unfinished merge.",
+        "Two branches changed the lock.",
+        "Run `cw lock`, which takes the versions of both sides and resolves again.",
+    ),
     "metadata-unavailable": Help(
         "The metadata of one version cannot be read; the resolver continues with other versions.",
         "A broken file, a failed build, or `--offline`.",
@@ -347,10 +402,35 @@ CODES: "Final[dict[str, Help]]" = {
         "None is active, and there is no `.venv` here or above.",
         "Create one with `cw venv`, or use `--system`.",
     ),
+    "no-files-to-lock": Help(
+        "A version that was chosen has no file that a lock could name.",
+        "The index lists the version without any usable file.",
+        "Constrain the package to another version.",
+    ),
     "no-interpreter": Help(
         "No interpreter matches the request.",
         "That version is not installed, or not on PATH.",
         "Install it, or name one with `--python PATH`.",
+    ),
+    "no-lock": Help(
+        "There is no lock, and the command must not create one.",
+        "The project was never locked, and `--locked` or `--frozen` is set.",
+        "Run `cw lock`.",
+    ),
+    "no-locked-file-fits": Help(
+        "No file of a locked package can be used with this interpreter.",
+        "The package has no wheel for this platform, and no source distribution.",
+        "Use another Python, or add the platform to `required-environments`.",
+    ),
+    "no-program": Help(
+        "There is nothing to run.",
+        "No program was named, or the environment has no program of that name.",
+        "Name a program of the list, or add the package that provides it.",
+    ),
+    "no-project": Help(
+        "No project is at or above the directory.",
+        "The command was run outside of a project.",
+        "Run it in the project, name the project with `--project DIR`, or make one with `cw init`.",
     ),
     "no-ranges": Help(
         "A server does not serve parts of files, or the file changed between two parts.",
@@ -387,20 +467,40 @@ CODES: "Final[dict[str, Help]]" = {
         "It has wheels for other platforms only, or the options forbid what it has.",
         "Choose another version, or allow source distributions or wheels.",
     ),
+    "not-a-dependency": Help(
+        "A package that should be removed is not in the list of requirements.",
+        "It is in another list, or only a dependency of a dependency.",
+        "Follow the hint, which names the list that contains it.",
+    ),
     "not-a-project": Help(
         "A directory or archive has nothing that can be built.",
         "It has no `pyproject.toml`, `setup.py` or `setup.cfg`, or a file of it cannot be read.",
         "Name the directory that has one (`#subdirectory=` for archives and repositories).",
+    ),
+    "not-an-environment": Help(
+        "The place of the project environment is taken.",
+        "A directory there is not empty and not an environment, or belongs to another user.",
+        "Move it away, or set `CW_PROJECT_ENVIRONMENT` to another place.",
     ),
     "not-in-store": Help(
         "Packages are missing in the store, and `--read-only-cache` forbids adding them.",
         "They were never installed with this store, or were pruned.",
         "Run the command once without `--read-only-cache`.",
     ),
+    "nothing-to-undo-in-project": Help(
+        "No change of the project can be undone.",
+        "Nothing was changed by cw yet, or the files were edited after the change.",
+        "Revert the edits first, or change the files by hand.",
+    ),
     "offline": Help(
         "A file is not in the cache, and `--offline` is set.",
         "It was never fetched, or was pruned.",
         "Run the command once without `--offline`.",
+    ),
+    "outdated-lock": Help(
+        "The lock does not match the project.",
+        "The `pyproject.toml` or the settings changed after the last `cw lock`.",
+        "Run `cw lock`.",
     ),
     "pip-configuration": Help(
         "A configuration file of pip is invalid.",
@@ -416,6 +516,11 @@ CODES: "Final[dict[str, Help]]" = {
         "A program was stopped because it took too long.",
         "The program waits for something, or the machine is overloaded.",
         "Run the command again; look at the output of the program in the context.",
+    ),
+    "project-not-managed": Help(
+        "The project is not to be managed by cw.",
+        "Its `pyproject.toml` says `managed = false`.",
+        "Use `cw pip`, or remove the line.",
     ),
     "recovery-failed": Help(
         "An interrupted change could not be undone yet; its journal is kept for the next attempt.",
@@ -472,6 +577,11 @@ CODES: "Final[dict[str, Help]]" = {
         "A typing error.",
         "Use `linux`, `macos`, `windows`, or a name such as `aarch64-unknown-linux-gnu`.",
     ),
+    "unknown-selection": Help(
+        "The project has no such extra, group or member.",
+        "A typing error, or an option for another project.",
+        "Use one of the names that the message lists.",
+    ),
     "unsupported-index-version": Help(
         "An index uses a later major version of the simple API (PEP 629).",
         "The index is newer than Commonwheel.",
@@ -492,9 +602,19 @@ CODES: "Final[dict[str, Help]]" = {
         "Options that exclude each other, a missing argument, or a file that does not exist.",
         "Follow the hint; `cw help COMMAND` describes the arguments.",
     ),
+    "workspace-source": Help(
+        "A requirement comes from a workspace, which the command does not read.",
+        "`cw pip` was used on a project whose sources say `workspace = true`.",
+        "Use `cw sync`, or `cw export` for a file of requirements.",
+    ),
     "would-change": Help(
         "`--check` found changes to make.",
         "The environment or file is not up to date.",
         "Run the command without `--check`.",
+    ),
+    "wrong-python": Help(
+        "The requested Python is not supported by the project.",
+        "`.python-version`, `--python` or the active environment contradicts `requires-python`.",
+        "Request another Python, or change `requires-python`.",
     ),
 }

@@ -11,7 +11,7 @@ from commonwheel.commands import gather, install_no_change, summary_lines
 from commonwheel.commands.change_report import Changes
 from commonwheel.commands.install_satisfied import Satisfaction
 from commonwheel.errors import UsageError
-from commonwheel.fs import disk
+from commonwheel.fs import files as fs_files
 from commonwheel.model import PathSource, Plan, Value
 from commonwheel.specs.names import normalize
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from commonwheel.events import Reporter
     from commonwheel.install.recovery import Recovered
     from commonwheel.model import Environment, Target
-    from commonwheel.road.request import InstallRequest
-    from commonwheel.road.resolving import Answer
+    from commonwheel.operations.request import InstallRequest
+    from commonwheel.operations.resolve import Answer
     from commonwheel.session.job import Job
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed, Settings
+    from commonwheel.settings.settings import Parsed, Settings
 
 
 class Start(Value):
@@ -112,7 +112,7 @@ def report(job: "Job", environment: "Environment", plan: Plan, answered: "Answer
     text = job.report(plan, environment, answered)
     if place == "-":
         return text
-    disk.write(os.path.join(job.cwd, place), text.encode())
+    fs_files.write(os.path.join(job.cwd, place), text.encode())
     return ""
 
 

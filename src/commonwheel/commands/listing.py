@@ -75,16 +75,16 @@ def freeze(session: "Session") -> "list[str]":
     environment = session.environment(mutating=False)
     if session.settings.flag("strict"):
         warn_of_problems(session, environment)
-    return [frozen(one) for one in shown(session, environment)]
+    return [frozen(session, one) for one in shown(session, environment)]
 
 
-def frozen(one: "Installed") -> str:
+def frozen(session: "Session", one: "Installed") -> str:
     """Return the requirement that brings an installed distribution back, as pip and uv freeze it."""
     if one.editable:
         return f"-e {file_url.from_path(one.editable)}"
-    url = specs_installed.url_of(one.direct_url)
+    url = environments.direct_reference(session.reporter, one) if specs_installed.url_of(one.direct_url) else ""
     if url:
-        return f"{one.name} @ {environments.direct_reference(one)}"
+        return f"{one.name} @ {url}"
     return f"{one.name}=={one.version}"
 
 

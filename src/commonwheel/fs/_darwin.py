@@ -279,3 +279,8 @@ def boot_id() -> str:
 def links_are_protected() -> bool:
     """Say whether the kernel lets only those link a foreign file who may write it."""
     return False
+
+
+def born_ns(path: str) -> int:
+    """Return when a file or directory was made, in nanoseconds since the epoch."""
+    return int(os.stat(path).st_birthtime * 1_000_000_000)

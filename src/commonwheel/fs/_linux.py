@@ -338,3 +338,18 @@ def links_are_protected() -> bool:
     except OSError:
         # unreadable for ordinary users on old kernels; main distributions switch it on
         return True
+
+
+def born_ns(path: str) -> int:
+    """Return when a file or directory was made, in nanoseconds since the epoch; when it was last changed where nobody knows."""
+    import ctypes  # noqa: PLC0415 - 4 ms, for who asks
+    import struct  # noqa: PLC0415 - as above
+
+    buffer = ctypes.create_string_buffer(256)
+    call = getattr(ctypes.CDLL(None), "statx", None)
+    with_birth = 0x800
+    if call is not None and call(AT_FDCWD, os.fsencode(path), 0, with_birth, buffer) == 0:
+        mask, seconds, fraction = struct.unpack_from("=I76xqI", buffer)
+        if mask & with_birth:
+            return int(seconds * 1_000_000_000 + fraction)
+    return os.stat(path).st_ctime_ns

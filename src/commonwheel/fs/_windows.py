@@ -196,3 +196,8 @@ def boot_id() -> str:
 def links_are_protected() -> bool:
     """Say whether the kernel lets only those link a foreign file who may write it."""
     return False
+
+
+def born_ns(path: str) -> int:
+    """Return when a file or directory was made, in nanoseconds since the epoch."""
+    return os.stat(path).st_ctime_ns

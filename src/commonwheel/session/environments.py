@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from commonwheel.events import Reporter
     from commonwheel.install.recovery import Recovered
     from commonwheel.model import Environment, Installed, Interpreter, Target
     from commonwheel.process import Finished
@@ -41,6 +42,8 @@ class Environments:
         self._records = records
         self._found: dict[bool, Environment] = {}
         self._told = False
+        #: which Python a project wants, as a request; "" for none
+        self.wish = ""
         self._meanwhile: Callable[[], object] | None = None
 
     @once
@@ -108,6 +111,10 @@ class Environments:
             self._reporter.note(level, _introduced(found, self._cwd))
         return found
 
+    def use(self, environment: "Environment") -> None:
+        """Let the command be about this environment."""
+        self._found[True] = self._found[False] = environment
+
     def at(self, root: str) -> "Environment":
         """Return the environment in a directory."""
         from commonwheel.python import discovery
@@ -135,7 +142,7 @@ class Environments:
         for mutating in (True, False):
             if mutating in self._found:
                 return self._found[mutating].interpreter
-        return self.interpreter(self._settings.text("python"))
+        return self.interpreter(self._settings.text("python") or self.wish)
 
     def wanted_python(self) -> str:
         """Return which Python the project here wants: `.python-version`, else its `requires-python`; "" where it does not say.
@@ -155,19 +162,23 @@ class Environments:
             # a TOML parser costs more than the whole of `cw venv`
             if b"requires-python" not in data:
                 return ""
-            from commonwheel.road import projects
+            from commonwheel.sources import projects
 
             return projects.parse(data, path).requires_python
         return ""
 
     def target(self, environment: "Environment") -> "Target":
         """Return what to resolve for: the environment's interpreter, or what `--python-version` and `--python-platform` say."""
+        return self.target_of(environment.interpreter)
+
+    def target_of(self, interpreter: "Interpreter") -> "Target":
+        """Return what to resolve for: an interpreter, or what `--python-version` and `--python-platform` say."""
         version, platform = self._settings.text("python-version"), self._settings.text("python-platform")
         if not version and not platform:
-            return environment.interpreter.target
+            return interpreter.target
         from commonwheel.python import platforms
 
-        return platforms.target(environment.interpreter, version or "", platform or "", self._environ)
+        return platforms.target(interpreter, version or "", platform or "", self._environ)
 
     def recover(self, environment: "Environment") -> "Recovered":
         """Undo or finish what dead commands left in an environment."""
@@ -190,24 +201,28 @@ class Environments:
 
 def problems(installed: "Sequence[Installed]", environment: "Environment", target: "Target") -> "list[str]":
     """Return a sentence for each installed requirement that is missing or not met."""
-    from commonwheel.road import graph
+    from commonwheel.operations import installed_graph
 
-    return graph.problems(installed, environment, target)
+    return installed_graph.problems(installed, environment, target)
 
 
 def needed(installed: "Sequence[Installed]", environment: "Environment") -> "frozenset[str]":
     """Return the names that some of the installed distributions ask for."""
-    from commonwheel.road.graph import Graph
+    from commonwheel.operations.installed_graph import Graph
 
     graph = Graph(installed, environment)
     return frozenset([child for node in graph.nodes.values() for child, _ in node.needs])
 
 
-def direct_reference(one: "Installed") -> str:
-    """Return the URL that brings a distribution of a direct source back, as `freeze` writes it."""
+def direct_reference(reporter: "Reporter", one: "Installed") -> str:
+    """Return the URL that brings a distribution of a direct source back, as `freeze` writes it; "" with a warning if it has none."""
     from commonwheel.specs import direct_url
 
-    return direct_url.requirement_url(one.direct_url)
+    try:
+        return direct_url.requirement_url(one.direct_url)
+    except direct_url.InvalidDirectUrl as error:
+        reporter.note("warning", error.message)
+        return ""
 
 
 def _names_python(data: bytes) -> bool:
@@ -217,7 +232,7 @@ def _names_python(data: bytes) -> bool:
 
 def _load_network() -> None:
     """Load what asks indexes, while an interpreter is asked."""
-    from commonwheel.index import registry  # noqa: F401 - loaded, and perhaps not used yet
+    from commonwheel.index import simple_api_client  # noqa: F401 - loaded, and perhaps not used yet
     from commonwheel.net import client  # noqa: F401
 
 

@@ -2,12 +2,13 @@
 
 `name = {git = "https://…", rev = "…"}`, `{url = "…"}`, `{path = "…", editable = true}`, or a list of such tables with markers.
 An `index` binds a name to a configured index, which is the settings' business: such a requirement passes unchanged. A source
-`workspace = true` would need a search on the disk; it is an error, since taking the name from an index instead would install
-what a stranger published there.
+`workspace = true` is for commands on projects, which know the workspace; for all others it is an error to ask for such a name,
+since taking it from an index instead would install what a stranger published there.
 """
 
 from posixpath import join, normpath
 
+from commonwheel.errors import UsageError
 from commonwheel.model import PathSource, Requirement, SafeUrl, UrlSource, Value, VcsSource
 from commonwheel.specs import markers, sources
 from commonwheel.specs.names import normalize
@@ -27,24 +28,50 @@ _OPPOSITES = {
 }  # fmt: skip
 
 
+class WorkspaceSource(UsageError):
+    """A requirement comes from a member of a workspace, and no workspace is at hand: an index must not serve it instead."""
+
+    code = "workspace-source"
+
+
 class Rule(Value):
-    """One source of a name: None where only the index is chosen; it counts under a marker, and for an extra or a group."""
+    """One source of a name: None where only the index is chosen; it counts under a marker, and for an extra or a group.
 
-    __slots__ = ("extra", "group", "marker", "source")
+    kind        which of `git`, `url`, `path`, `index` and `workspace` the table has, and `text`, what it says there
+    reference   `rev`, `tag` or `branch`, as far as the table has one
+    editable    what the table says of it, None for nothing; `package` likewise
+    """
 
-    def __init__(
-        self, source: UrlSource | VcsSource | PathSource | None, marker: str = "", extra: str = "", group: str = ""
+    __slots__ = ("editable", "extra", "group", "kind", "marker", "package", "reference", "source", "text")
+
+    def __init__(  # noqa: PLR0913 - the keys of the table
+        self,
+        source: UrlSource | VcsSource | PathSource | None,
+        marker: str = "",
+        extra: str = "",
+        group: str = "",
+        *,
+        kind: str = "",
+        text: str = "",
+        reference: str = "",
+        editable: bool | None = None,
+        package: bool | None = None,
     ) -> None:
         self.source: Final = source
         self.marker: Final = marker
         self.extra: Final = extra
         self.group: Final = group
+        self.kind: Final = kind
+        self.text: Final = text
+        self.reference: Final = reference
+        self.editable: Final = editable
+        self.package: Final = package
 
 
-def rules(table: object, where: str, directory: str, issues: list[str]) -> "Rules":
+def rules(table: object, where: str, directory: str, issues: list[str], *, workspaces: bool = False) -> "Rules":
     """Read a table of sources; what is wrong goes to `issues`, with its dotted path below `where`.
 
-    Paths are relative to `directory`, that of the project.
+    Paths are relative to `directory`, that of the project. `workspaces` admits `workspace = true`, as a rule without a source.
     """
     if not isinstance(table, dict):
         if table is not None:
@@ -53,12 +80,12 @@ def rules(table: object, where: str, directory: str, issues: list[str]) -> "Rule
     found: dict[str, tuple[Rule, ...]] = {}
     for name, value in table.items():
         entries = value if isinstance(value, list) else [value]
-        several = [_rule(entry, f"{where}.{name}", directory, issues) for entry in entries]
+        several = [_rule(entry, f"{where}.{name}", directory, issues, workspaces=workspaces) for entry in entries]
         found[normalize(name)] = tuple(rule for rule in several if rule is not None)
     return found
 
 
-def _rule(entry: object, where: str, directory: str, issues: list[str]) -> Rule | None:
+def _rule(entry: object, where: str, directory: str, issues: list[str], *, workspaces: bool) -> Rule | None:
     if not isinstance(entry, dict):
         issues.append(f"{where}: a table is expected")
         return None
@@ -70,8 +97,9 @@ def _rule(entry: object, where: str, directory: str, issues: list[str]) -> Rule 
         f"{where}.{key}: a string is expected"
         for key, value in entry.items()
         if not isinstance(value, bool if key in ("workspace", "editable", "package", "lfs") else str)
+        and not (key == "workspace" and workspaces and isinstance(value, str))
     )
-    if entry.get("workspace") is True:
+    if entry.get("workspace") is True and not workspaces:
         faults.append(f'{where}.workspace: workspaces are not supported here; write `path = "…"`')
     marker = entry.get("marker", "")
     if isinstance(marker, str) and not markers.is_marker(marker):
@@ -84,11 +112,21 @@ def _rule(entry: object, where: str, directory: str, issues: list[str]) -> Rule 
     except sources.SourceFault as fault:
         issues.append(f"{where}.{kinds[0]}: {fault.message}")
         return None
-    return Rule(source, str(marker), normalize(str(entry.get("extra", ""))), normalize(str(entry.get("group", ""))))
+    return Rule(
+        source,
+        str(marker),
+        normalize(str(entry.get("extra", ""))),
+        normalize(str(entry.get("group", ""))),
+        kind=kinds[0],
+        text=str(entry[kinds[0]]),
+        reference=next((key for key in _REVISIONS if key in entry), ""),
+        editable=entry.get("editable"),
+        package=entry.get("package"),
+    )
 
 
 def _source(kind: str, entry: "Mapping[str, object]", directory: str) -> UrlSource | VcsSource | PathSource | None:
-    if kind == "index":
+    if kind in ("index", "workspace"):
         return None
     subdirectory = entry.get("subdirectory")
     text = str(entry[kind])
@@ -112,12 +150,18 @@ def _source(kind: str, entry: "Mapping[str, object]", directory: str) -> UrlSour
 def applied(requirement: Requirement, rules: "Rules", extra: str = "", group: str = "") -> tuple[Requirement, ...]:
     """Return a requirement as the rules would have it, several where they have markers; `extra` or `group` lists it.
 
-    What no rule's marker covers still comes from the indexes. A requirement that names its source keeps it. Markers of
+    What no rule's marker covers still comes from the indexes. A requirement that names its source keeps it. Raises WorkspaceSource. Markers of
     two rules must not hold together; where they do, the two sources of one name are a conflict that the solver tells.
     """
     if requirement.source is not None:
         return (requirement,)
     mine = [rule for rule in rules.get(requirement.name, ()) if rule.extra in ("", extra) and rule.group in ("", group)]
+    if any(rule.kind == "workspace" for rule in mine):
+        raise WorkspaceSource(
+            f"`{requirement.name}` comes from the workspace (`workspace = true`), which this command does not look at",
+            context=[f"asked for at: {requirement.origin}"] if requirement.origin else [],
+            hint="use `cw sync`, or `cw export` for a file of requirements",
+        )
     mine = [rule for rule in mine if rule.source is not None]
     found: list[Requirement] = []
     rest = markers.parse(requirement.marker)
