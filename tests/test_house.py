@@ -123,7 +123,8 @@ FOUND_NAMES = {
 }  # fmt: skip
 # Where a file with such a name in its text opens another one by path: what the user named, or what cw itself has just made.
 OPENED_BY_NAME = {
-    "settings.py": {"_named"},  # --config-file
+    "settings/settings.py": {"_named"},  # --config-file
+    "install/uninstall.py": {"_read"},  # the metadata of a distribution
     "build/builder.py": {"_content"},  # what a build has made
 }
 
@@ -236,7 +237,7 @@ def test_every_file_has_a_docstring() -> None:
 TESTED_BY = {
     # values and protocols, without behavior of their own
     "errors.py": "cli/test_main.py",
-    "events.py": "cli/test_watching.py",
+    "events.py": "cli/test_reporter.py",
     "model.py": "specs/test_requirement.py",
     "operations/request.py": "commands/test_gather.py",
     "session/run.py": "session/test_session.py",
@@ -253,22 +254,21 @@ TESTED_BY = {
     "commands/summary_lines.py": "commands/test_install.py",
     # steps of a command that only a whole command reaches
     "__main__.py": "cli/test_main.py",
-    "cli/console.py": "cli/test_main.py",
     "cli/crash_report.py": "cli/test_main.py",
     "cli/help.py": "cli/test_main.py",
     "commands/install_satisfied.py": "commands/test_install_no_change.py",
-    "sources/archives.py": "road/test_material.py",
+    "sources/archives.py": "sources/test_acquire.py",
     "operations/apply.py": "commands/test_install.py",
-    "operations/compile_bytecode.py": "road/test_bytecode.py",
+    "operations/compile_bytecode.py": "operations/test_bytecode.py",
     "operations/install_report.py": "commands/test_install.py",
     "operations/pylock_pins.py": "commands/test_compile.py",
     "operations/outdated.py": "commands/test_listing.py",
     "sources/projects.py": "commands/test_gather.py",
-    "sources/built_wheels.py": "road/test_material.py",
+    "sources/built_wheels.py": "sources/test_acquire.py",
     "operations/restore.py": "commands/test_history.py",
     "operations/seed_pip.py": "commands/test_venv.py",
-    "sources/source_trees.py": "road/test_material.py",
-    "session/builds.py": "road/test_material.py",
+    "sources/source_trees.py": "sources/test_acquire.py",
+    "session/builds.py": "sources/test_acquire.py",
     "session/configuration_files.py": "crowd/test_way_up.py",
     "session/environments.py": "commands/test_python.py",
     "session/network.py": "commands/test_networks.py",
@@ -300,6 +300,25 @@ TESTED_BY = {
     "specs/project_edit.py": "project/test_editing.py",
     "specs/tool_uv.py": "project/test_locking.py",
     # parts of one mechanism
+    "fs/files.py": "fs/test_disk.py",
+    "fs/journal.py": "fs/test_disk.py",
+    "fs/linking.py": "fs/test_disk.py",
+    "fs/modes.py": "fs/test_disk.py",
+    "fs/trees.py": "fs/test_disk.py",
+    "install/clashes.py": "install/test_layout.py",
+    "install/nodes.py": "install/test_layout.py",
+    "net/curl_errors.py": "net/test_client.py",
+    "net/file_urls.py": "net/test_client.py",
+    "net/options.py": "net/test_client.py",
+    "net/scheduler.py": "net/test_client.py",
+    "project/journal.py": "project/test_editing.py",
+    "resolve/forks.py": "resolve/test_locking.py",
+    "resolve/locked.py": "resolve/test_locking.py",
+    "resolve/provider_protocol.py": "resolve/test_solver.py",
+    "specs/toml.py": "specs/test_large_work.py",
+    "store/remaking.py": "crowd/test_trust.py",
+    "settings/files.py": "settings/test_settings.py",
+    "settings/options.py": "settings/test_settings.py",
     "build/hook_client.py": "build/test_backend.py",
     "fs/_darwin.py": "fs/test_platforms.py",
     "fs/_linux.py": "fs/test_platforms.py",
@@ -307,7 +326,7 @@ TESTED_BY = {
     "fs/start.py": "crowd/test_way_up.py",
     "install/state.py": "crowd/test_planted.py",
     "net/encoding.py": "net/test_client.py",
-    "python/installed_metadata.py": "road/test_graph.py",
+    "python/installed_metadata.py": "operations/test_installed_graph.py",
     "store/build_image.py": "store/test_images.py",
 }
 

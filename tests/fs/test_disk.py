@@ -633,7 +633,7 @@ def test_rename_error_names_the_missing_path(place: str) -> None:
 def test_swap_link_replaces_a_link_or_file(place: str) -> None:
     path = os.path.join(place, "link")
     for target in ("one", "two"):
-        trees.swap_link(target, path)
+        linking.swap_link(target, path)
         assert os.readlink(path) == target
     assert names(place) == ["link"]
 

@@ -5,7 +5,7 @@ import pytest
 
 # what a warm command may read through; each alone, since one must not hide behind another
 WARM = [
-    "core_metadata", "digests", "direct_url", "entry_points", "faults", "file_url", "headers", "installed", "markers", "names", "record", "repairs", "requirement",
+    "core_metadata", "digests", "direct_url", "entry_points", "parse_errors", "file_url", "headers", "installed", "markers", "names", "record", "legacy_specifiers", "requirement",
     "requirements_txt", "sources", "urls", "versions", "wheel_file",
 ]  # fmt: skip
 HEAVY = {

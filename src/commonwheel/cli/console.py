@@ -19,7 +19,8 @@ _CONTROLS = (
     *range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0), 0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F),
     *range(0x2066, 0x206A),
 )  # fmt: skip
-_SHOWN = {code: chr(code).encode("unicode_escape").decode() for code in _CONTROLS}
+# as Python writes them; its codec `unicode_escape` would be one more module to load
+_SHOWN = {code: f"\\u{code:04x}" if code >> 8 else f"\\x{code:02x}" for code in _CONTROLS} | {0x0D: "\\r"}
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 

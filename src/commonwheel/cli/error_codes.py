@@ -582,6 +582,11 @@ CODES: "Final[dict[str, Help]]" = {
         "A typing error, or an option for another project.",
         "Use one of the names that the message lists.",
     ),
+    "unprotected-link": Help(
+        "An index page that was fetched over https links to a file over plain http, and gives no hash for it.",
+        "The index is set up incorrectly; another host on the way could replace such a file.",
+        "Report it to the operators of the index; pass `--allow-insecure-host HOST` only if you trust the network in between.",
+    ),
     "unsupported-index-version": Help(
         "An index uses a later major version of the simple API (PEP 629).",
         "The index is newer than Commonwheel.",

@@ -4,7 +4,7 @@ import os
 
 from commonwheel.commands.project_no_change import KIND, name_of, path_of
 from commonwheel.errors import CommonwheelError
-from commonwheel.fs import facts, files, trees
+from commonwheel.fs import facts, files, found, trees
 from commonwheel.install import history
 from commonwheel.model import Value
 from commonwheel.project.journal import JOURNAL
@@ -157,8 +157,5 @@ def known_of(parts: "Parts", opened: "Opened", updated: "Updated") -> Known | No
 
 
 def _text(directory: str) -> bytes:
-    try:
-        with open(os.path.join(directory, "pyproject.toml"), "rb") as stream:
-            return stream.read()
-    except OSError:
-        return b""
+    data = found.read(os.path.join(directory, "pyproject.toml"), found.ANYBODY)
+    return data if isinstance(data, bytes) else b""

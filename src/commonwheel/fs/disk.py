@@ -119,6 +119,11 @@ def parent(path: str) -> str:
     return os.path.dirname(path.rstrip(os.sep)) or (os.sep if path.startswith(os.sep) else os.curdir)
 
 
+def named(error: OSError, path: str) -> str:
+    """Return the path that an error is about: of a link or rename the new name, as the error itself does not tell."""
+    return error.filename if isinstance(error.filename, str) and error.filename2 is None else path
+
+
 def is_same(path: str, other: os.stat_result, parent: int | None = None) -> bool:
     """Return whether `path`, in the open directory `parent` if there is one, is (still) a name of the file whose facts are given."""
     try:

@@ -46,6 +46,16 @@ def symlink(target: str, path: str) -> None:
     _make("symlink", target, path, 0)
 
 
+def swap_link(target: str, path: str) -> None:
+    """Make `path` a symbolic link with the text `target`, in place of a file or link that may be there.
+
+    A reader sees the old one or the new one; a crash leaves one of these, and a temporary link at most.
+    """
+    temp = disk.temporary(disk.parent(path))
+    symlink(target, temp)
+    files.publish("swap_link", temp, path, replace=True)
+
+
 def place(source: str, path: str, modes: "tuple[str, ...]", mode: int = 0o666) -> str:
     """Make `path` from `source` in the first of `modes` that works for this file, and return that one.
 
@@ -60,7 +70,7 @@ def place(source: str, path: str, modes: "tuple[str, ...]", mode: int = 0o666) -
             _WAYS[way](source, path, mode)
         except OSError as error:
             if error.errno in _HOPELESS:
-                raise disk.DiskError(way, named(error, path), error) from error
+                raise disk.DiskError(way, disk.named(error, path), error) from error
             if pair is not None and error.errno in _NEVER_CLONES:
                 _refused.add(pair)
         else:
@@ -199,12 +209,7 @@ def _make(way: str, source: str, path: str, mode: int) -> None:
     try:
         _WAYS[way](source, path, mode)
     except OSError as error:
-        raise disk.DiskError(way, named(error, path), error) from error
-
-
-def named(error: OSError, path: str) -> str:
-    """Return the path that an error is about: of a link or rename the new name, as the error itself does not tell."""
-    return error.filename if isinstance(error.filename, str) and error.filename2 is None else path
+        raise disk.DiskError(way, disk.named(error, path), error) from error
 
 
 def _clone(source: str, path: str, mode: int) -> None:

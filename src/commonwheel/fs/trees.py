@@ -4,7 +4,7 @@ import errno as numbers
 import os
 import stat
 
-from commonwheel.fs import disk, files, linking, modes
+from commonwheel.fs import disk, files, modes
 from commonwheel.fs.facts import platform
 
 TYPE_CHECKING = False
@@ -88,17 +88,7 @@ def rename(source: str, path: str) -> None:
             disk.step("unlink", source)
             os.unlink(source)
     except OSError as error:
-        raise disk.DiskError("rename", linking.named(error, path), error) from error
-
-
-def swap_link(target: str, path: str) -> None:
-    """Make `path` a symbolic link with the text `target`, in place of a file or link that may be there.
-
-    A reader sees the old one or the new one; a crash leaves one of these, and a temporary link at most.
-    """
-    temp = disk.temporary(disk.parent(path))
-    linking.symlink(target, temp)
-    files.publish("swap_link", temp, path, replace=True)
+        raise disk.DiskError("rename", disk.named(error, path), error) from error
 
 
 def retire(path: str, trash: str | None = None) -> str | None:

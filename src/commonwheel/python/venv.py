@@ -249,7 +249,7 @@ class _InPlace:
         files.write(path, os.fsencode(text))
 
     def link(self, target: str, path: str) -> None:
-        trees.swap_link(target, path)
+        linking.swap_link(target, path)
 
     def copy(self, source: str, path: str) -> None:
         temporary = disk.temporary(os.path.dirname(path))
