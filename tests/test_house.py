@@ -240,6 +240,7 @@ TESTED_BY = {
     "events.py": "cli/test_reporter.py",
     "model.py": "specs/test_requirement.py",
     "operations/request.py": "commands/test_gather.py",
+    "session/run.py": "session/test_session.py",
     # what a command prints is tested together with the command
     "cli/json_output.py": "commands/test_listing.py",
     "cli/cache.py": "commands/test_cache.py",

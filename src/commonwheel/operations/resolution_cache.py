@@ -44,6 +44,19 @@ _DECIDING = (
 )  # fmt: skip
 
 
+class Basis(Value):
+    """A record that an answer rests on: whose project it is about, its space and key, its stamp then, and what names its content."""
+
+    __slots__ = ("content", "key", "project", "space", "stamp")
+
+    def __init__(self, project: str, space: str, key: str, stamp: str, content: str) -> None:
+        self.project: Final = project
+        self.space: Final = space
+        self.key: Final = key
+        self.stamp: Final = stamp
+        self.content: Final = content
+
+
 class Known(Value):
     """An answer that was remembered: the resolution, its pins with their files, and what the indexes remark on them.
 
@@ -57,7 +70,7 @@ class Known(Value):
         resolution: Resolution,
         remarks: "dict[str, tuple[str, ...]]",
         until: int,
-        grounds: "tuple[tuple[str, ...], ...]",
+        grounds: "tuple[Basis, ...]",
     ) -> None:
         self.resolution: Final = resolution
         self.remarks: Final = remarks
@@ -91,14 +104,12 @@ def recall(records: "Records", name: str, installed: "Collection[str]") -> Known
         known = _Reader().read(lines)
     except (ValueError, IndexError):
         return None
-    return None if any(project in installed for project, *_ in known.grounds) else known
+    return None if any(one.project in installed for one in known.grounds) else known
 
 
 def holds(records: "Records", known: Known, now: float) -> bool:
     """Tell whether an answer is what would be found out, from its records alone."""
-    return now < known.until and all(
-        records.stamp(space, record) == stamp for _, space, record, stamp, _ in known.grounds
-    )
+    return now < known.until and all(records.stamp(one.space, one.key) == one.stamp for one in known.grounds)
 
 
 def confirmed(records: "Records", name: str, known: Known, catalogue: "Catalogue") -> bool:
@@ -107,7 +118,7 @@ def confirmed(records: "Records", name: str, known: Known, catalogue: "Catalogue
     What has to be asked is asked all at once.
     """
     try:
-        catalogue.find([project for project, *_ in known.grounds])
+        catalogue.find([one.project for one in known.grounds])
     except CommonwheelError:
         # told to whoever still needs that project
         return False
@@ -115,7 +126,7 @@ def confirmed(records: "Records", name: str, known: Known, catalogue: "Catalogue
     lines = _lines(records, name)
     if grounds is None or lines is None:
         return False
-    said = {(project, space, record): content for project, space, record, _, content in known.grounds}
+    said = {(one.project, one.space, one.key): one.content for one in known.grounds}
     if {(one.project, one.space, one.key): one.content for one in grounds} != said:
         return False
     rest = [line for line in lines[2:] if not line.startswith("ground\t")]
@@ -180,7 +191,7 @@ class _Reader:
     """Read the lines of an answer; ValueError for what is none."""
 
     def __init__(self) -> None:
-        self._grounds: list[tuple[str, ...]] = []
+        self._grounds: list[Basis] = []
         self._pins: list[Pin] = []
         self._warnings: list[str] = []
         self._parents: dict[str, tuple[str, ...]] = {}
@@ -205,8 +216,8 @@ class _Reader:
         return Known(resolution, self._remarks, int(until), tuple(self._grounds))
 
     def _ground(self, fields: "list[str]") -> None:
-        project, space, record, stamp, content = fields
-        self._grounds.append((project, space, record, stamp, content))
+        project, space, key, stamp, content = fields
+        self._grounds.append(Basis(project, space, key, stamp, content))
 
     def _warning(self, fields: "list[str]") -> None:
         self._warnings += fields

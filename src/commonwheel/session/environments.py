@@ -11,40 +11,15 @@ from commonwheel.session.lifetime import once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Protocol
+    from collections.abc import Callable, Sequence
 
     from commonwheel.events import Reporter
-    from commonwheel.fs.start import Start
     from commonwheel.install.recovery import Recovered
     from commonwheel.model import Environment, Installed, Interpreter, Target
     from commonwheel.process import Finished
     from commonwheel.python.discovery import Surroundings
-    from commonwheel.session.lifetime import Lifetime
-    from commonwheel.settings.settings import Settings
+    from commonwheel.session.run import Run
     from commonwheel.store.records import Records
-    from commonwheel.store.trust import Trust
-
-    class Run(Protocol):
-        """A run of cw: `session.session.Session`."""
-
-        settings: Settings
-        environ: Mapping[str, str]
-        cwd: str
-        command: str
-        lifetime: Lifetime
-
-        @property
-        def reporter(self) -> Reporter:
-            """Return the reporter."""
-
-        @property
-        def trust(self) -> Trust:
-            """Return whose files count."""
-
-        @property
-        def start(self) -> Start:
-            """Return the directory that the user started in, to look upward from it."""
 
 
 # Commands that ask indexes.

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
 
     from commonwheel.build.builder import Builder
     from commonwheel.build.vcs import Repositories
-    from commonwheel.concurrency.forked_workers import Standing
     from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.index.rules import Rules
@@ -19,11 +18,10 @@ if TYPE_CHECKING:
     from commonwheel.operations.request import InstallRequest
     from commonwheel.operations.resolve import Answer
     from commonwheel.session.environments import Environments
-    from commonwheel.session.lifetime import Lifetime
     from commonwheel.session.network import Network
     from commonwheel.session.policies import BuildPolicies, Policies
+    from commonwheel.session.run import Run
     from commonwheel.session.solving import Solving
-    from commonwheel.settings.settings import Settings
     from commonwheel.sources.acquire import Acquisition
     from commonwheel.sources.build_inputs import BuildInputs
     from commonwheel.sources.built_wheels import Recall
@@ -35,51 +33,18 @@ if TYPE_CHECKING:
     from commonwheel.store.store import Store
     from commonwheel.store.trust import Trust
 
-    class Run(Protocol):
-        """A run of cw: `session.session.Session`."""
-
-        settings: Settings
-        environ: Mapping[str, str]
-        cwd: str
-        words: tuple[str, ...]
-        lifetime: Lifetime
-
-        @property
-        def reporter(self) -> Reporter:
-            """Return the reporter."""
-
-        @property
-        def command_line(self) -> str:
-            """Return what the user typed, without secrets."""
-
-        @property
-        def trust(self) -> Trust:
-            """Return whose files count."""
+    class Whole(Run, Protocol):
+        """A run that finds environments."""
 
         @property
         def environments(self) -> Environments:
             """Return what finds environments and interpreters."""
 
-        @property
-        def records(self) -> Records:
-            """Return what the layers of the store remember."""
-
-        @property
-        def store(self) -> Store:
-            """Return the store."""
-
-        @property
-        def copies(self) -> Standing | None:
-            """Return copies of this process, None where there are none."""
-
-        def rest(self) -> None:
-            """End the copies of this process."""
-
 
 class Job:
     """The parts that one request is resolved, fetched, built and installed with."""
 
-    def __init__(self, run: "Run", request: "InstallRequest") -> None:
+    def __init__(self, run: "Whole", request: "InstallRequest") -> None:
         self._run = run
         self.request = request
         self.lifetime = run.lifetime

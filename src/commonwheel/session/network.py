@@ -8,11 +8,9 @@ from commonwheel.session.lifetime import once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Protocol, TypedDict
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import TypedDict
 
-    from commonwheel.concurrency.forked_workers import Standing
-    from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.index.index_config import Index
     from commonwheel.index.pip_config import PipConfiguration
@@ -23,30 +21,8 @@ if TYPE_CHECKING:
     from commonwheel.net.client import Client
     from commonwheel.operations.configured_indexes import Configured
     from commonwheel.process import Finished
-    from commonwheel.session.lifetime import Lifetime
-    from commonwheel.settings.settings import Settings
+    from commonwheel.session.run import Run
     from commonwheel.specs.requirements_txt import Option
-    from commonwheel.store.records import Records
-
-    class Run(Protocol):
-        """A run of cw: `session.session.Session`."""
-
-        settings: Settings
-        environ: Mapping[str, str]
-        cwd: str
-        lifetime: Lifetime
-
-        @property
-        def reporter(self) -> Reporter:
-            """Return the reporter."""
-
-        @property
-        def records(self) -> Records:
-            """Return what the layers of the store remember."""
-
-        @property
-        def copies(self) -> Standing | None:
-            """Return copies of this process that parse pages, None where there are none."""
 
     class Limits(TypedDict, total=False):
         """The numbers among the options of a client."""

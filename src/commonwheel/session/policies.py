@@ -37,7 +37,7 @@ class Policies:
         self._upgraded = upgraded
 
     def rules(self, *, allowed: "Mapping[str, frozenset[str]] | None" = None, universal: bool = False) -> Rules:
-        """Return the rules by which files are chosen; `allowed` are the hashes that are demanded, by name."""
+        """Return the rules by which files are chosen; `allowed` are the hashes that are required, by name."""
         settings = self._settings
         return Rules(
             strategy=settings.text("index-strategy") or "first-index",

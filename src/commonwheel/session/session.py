@@ -7,6 +7,7 @@ Laws of this room: it makes and connects; what is done with the parts is written
 
     session         one run of cw: settings, environment, store; and a job for each request
     job             one request: what it is resolved, fetched and built with
+    run             what the parts need of a session, for the type checker
     stores, environments, network, policies, builds, solving, workers    how the parts are made
     configuration_files    where settings come from, and whose files count
     documents       files of requirements, whatever they are written in

@@ -49,7 +49,7 @@ def make_records(
         for root in settings.many("layers"):
             add(root)
         own = add(personal(settings, environ, cwd))
-        # what is private has no place in a store that is shared, or somebody else's
+        # what is private has no place in a store that is shared, or another user's
         if own.exists and not own.mine:
             add(_default(environ))
     if settings.flag("no-cache") or not read_only:
