@@ -73,7 +73,10 @@ def touched(path: str) -> Callable[[Project], None]:
 
 
 def written(path: str, text: str) -> Callable[[Project], None]:
-    return lambda project: project.write(path, text) and None  # type: ignore[func-returns-value]
+    def write(project: Project) -> None:
+        project.write(path, text)
+
+    return write
 
 
 def uninstalled(project: Project) -> None:

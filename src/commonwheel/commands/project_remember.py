@@ -143,8 +143,10 @@ def known_of(parts: "Parts", opened: "Opened", updated: "Updated") -> Known | No
             return None
         if package.source.kind in ("path", "directory", "editable", "virtual"):
             local.append(opened.declared.spelling.absolute(package.source.place))
-    if any(b"cache-keys" in _text(place) for place in local):
-        return None
+    for place in local:
+        # what they name is not looked at here
+        if b"cache-keys" in (parts.start.read(os.path.join(place, "pyproject.toml")) or b""):
+            return None
     return Known(
         parts.project_start,
         workspace.directory,
@@ -154,11 +156,3 @@ def known_of(parts: "Parts", opened: "Opened", updated: "Updated") -> Known | No
         looked=workspace.looked,
         local=tuple(local),
     )
-
-
-def _text(directory: str) -> bytes:
-    try:
-        with open(os.path.join(directory, "pyproject.toml"), "rb") as stream:
-            return stream.read()
-    except OSError:
-        return b""

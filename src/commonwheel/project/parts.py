@@ -148,5 +148,5 @@ if TYPE_CHECKING:
         def target_of(self, interpreter: Interpreter) -> Target:
             """Return what to resolve for."""
 
-        def recover(self, environment: Environment) -> Recovered:
+        def recover(self, environment: Environment, *, always: bool = False) -> Recovered:
             """Undo or finish what dead commands left in an environment."""
