@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from commonwheel.cli.console import Console
     from commonwheel.commands.add import Edited
+    from commonwheel.commands.init import Initialized
     from commonwheel.commands.lock import LockResult
     from commonwheel.commands.sync import SyncResult
     from commonwheel.commands.version import Versioned
@@ -112,6 +113,19 @@ REMOVE = Arguments(
     None,
     (PLACE, ("Lock", STATE[1] + " no-sync"), ENVIRONMENT, LEFT_OUT, CHOICE, INDEXES, BUILDS, GLOBAL),
 )
+INIT = Arguments(
+    "Make a new project",
+    "[PATH]",
+    0,
+    1,
+    (
+        ("Kind", "app lib packaged bare for-script build-backend"),
+        ("Contents", "name description no-description no-readme author-from vcs no-pin-python"),
+        ("Place", "workspace without-project"),
+        PYTHON,
+        GLOBAL,
+    ),
+)
 UNDO = Arguments("Take the last change of the project back", "", 0, 0, (ENVIRONMENT, LEFT_OUT, INDEXES, BUILDS, GLOBAL))
 EXPORT = Arguments(
     "Write the lock of a project in another form",
@@ -183,6 +197,19 @@ def show_version(console: "Console", value: "Versioned", settings: "Settings") -
     else:
         console.out(f"{value.name} {value.version}")
     return 0 if value.edited is None else show_edited(console, value.edited, settings, quiet=True)
+
+
+def show_init(console: "Console", value: "Initialized", settings: "Settings") -> int:
+    """Show what was made."""
+    if wants_json(settings):
+        load("as_json:show")(console, {"name": value.name, "path": value.path, "workspace": value.member_of or None})
+    elif value.script:
+        console.say(f"Initialized script at `{value.name}`")
+    else:
+        if value.member_of:
+            console.say(f"Added `{value.name}` to the workspace `{value.member_of}`")
+        console.say(f"Initialized project `{value.name}` at `{value.path}`")
+    return 0
 
 
 def show_edited(console: "Console", value: "Edited", settings: "Settings", *, quiet: bool = False) -> int:

@@ -179,7 +179,7 @@ class _Finder:
             if found is None:
                 continue
             if found.tool.members is not None:
-                if _matches(found, here.directory) and found.tool.managed:
+                if is_member(found, here.directory) and found.tool.managed:
                     return found
                 return here
             if found.project.declared:
@@ -191,7 +191,7 @@ class _Finder:
         found = {root.directory: root} if root.project.declared else {}
         for pattern in root.tool.members or ():
             for directory in sorted(_glob(root.directory, pattern, self.looked)):
-                if directory in found or _is_excluded(root, directory):
+                if directory in found or is_excluded(root, directory):
                     continue
                 member = self.at(directory)
                 if member is not None:
@@ -230,14 +230,15 @@ def upward(start: str) -> "Iterator[str]":
         directory = parent
 
 
-def _matches(root: Member, directory: str) -> bool:
+def is_member(root: Member, directory: str) -> bool:
     """Tell whether a directory is a member of a root by its globs."""
-    return not _is_excluded(root, directory) and any(
+    return not is_excluded(root, directory) and any(
         _fits(pattern, os.path.relpath(directory, root.directory)) for pattern in root.tool.members or ()
     )
 
 
-def _is_excluded(root: Member, directory: str) -> bool:
+def is_excluded(root: Member, directory: str) -> bool:
+    """Tell whether a workspace leaves a directory out."""
     relative = os.path.relpath(directory, root.directory)
     return any(_fits(pattern, relative) for pattern in root.tool.exclude)
 
