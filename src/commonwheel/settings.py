@@ -289,7 +289,7 @@ _TABLE = (
     Option("locked", "--locked", "flag", "Fail if the lock is outdated, and leave it alone", variables="LOCKED"),
     Option("frozen", "--frozen", "flag", "Use the lock as it is, without comparing it with the project", off="--no-frozen", variables="FROZEN"),
     Option("check-exists", "--check-exists", "flag", "Only check that there is a lock"),
-    Option("merge", "--merge", "paths", "Merge two versions of a lock into the first file: git's `%A`, `%O` and `%B`", metavar="FILE", hidden=True),
+    Option("merge", "--merge", "flag", "Be git's merge driver: merge the locks `%A`, `%O` and `%B` into the first"),
     Option("for-script", "--script", "path", "Work on this script (PEP 723) instead of the project", metavar="FILE"),
     Option("no-extra", "--no-extra", "list", "Leave this extra out", metavar="EXTRA"),
     Option("dev", "--dev", "flag", "The same as --group dev"),

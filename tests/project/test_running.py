@@ -3,14 +3,11 @@
 import os
 import signal
 import subprocess
-import sys
 
 import pytest
 
 from kit.cli import Ran
-from kit.projects import Project
-
-CW = os.path.join(os.path.dirname(sys.executable), "cw")
+from kit.projects import CW, Project
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ PYTHON = ("Python", "python managed-python python-preference")
 
 LOCK = Arguments(
     "Write the lock of a project",
-    "",
+    "[OURS BASE THEIRS]",
     0,
-    0,
+    3,
     (
         ("Lock", "locked check check-exists frozen dry-run for-script merge"),
         CHOICE,
