@@ -19,10 +19,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urljoin
 
 from commonwheel import process
-from commonwheel.index import defaults
+from commonwheel.index import pip_config
 from commonwheel.model import SafeUrl
-from commonwheel.net.client import Client, ClientOptions
+from commonwheel.net.client import Client
 from commonwheel.net.objects import wheel_metadata
+from commonwheel.net.options import ClientOptions
 
 #: The index as it was then: what was uploaded later is left out, so that every machine resolves the same.
 FROZEN = "2026-11-01T00:00:00Z"
@@ -39,11 +40,11 @@ class _NoMemory:
 
 def configured_index() -> SafeUrl:
     """Return the index that pip is configured with on this machine."""
-    found = defaults.configured(os.environ).index_url
+    found = pip_config.configured(os.environ).index_url
     if found is not None:
         return found
     run = lambda argv, timeout: process.run(argv, timeout=timeout)  # noqa: E731
-    return defaults.built_in(_NoMemory(), run, (sys.executable,), os.environ)
+    return pip_config.built_in(_NoMemory(), run, (sys.executable,), os.environ)
 
 
 class Upstream:

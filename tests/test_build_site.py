@@ -55,6 +55,7 @@ def test_a_sound_site_is_built_with_its_generated_pages(build: Build, tmp_path: 
         ("[gone](gone.md)", "page does not exist"),
         ("[gone](decisions/0001-first.md#gone)", "anchor does not exist"),
         ("![gone](gone.svg)", "`gone.svg` is not there"),
+        ("text\n- one\n- two", "index.md, line 4: an empty line is missing before the list"),
         ('<img src="https://host.example/x.png">', "loads `https://host.example/x.png` from another host"),
     ],
 )

@@ -36,3 +36,13 @@ def test_every_decision_is_a_page_with_a_price() -> None:
     for page in (ROOT / "docs" / "decisions").glob("*.md"):
         assert re.match(r"\d{4}-", page.name)
         assert "rice" in page.read_text(), page.name
+
+
+def test_architecture_names_only_existing_files() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    named = re.findall(
+        r"`((?:cli|commands|fs|install|python|road|operations|resolve|session|store|index|net)/\w+)(?:\.py)?`", page
+    )
+    assert named
+    for name in named:
+        assert (SOURCE / f"{name}.py").is_file(), f"docs/architecture.md names `{name}`"

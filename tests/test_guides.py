@@ -14,39 +14,13 @@ from pathlib import Path
 import pytest
 
 from kit.containers import Containers
+from kit.documentation import documentation_index
 from kit.index_server import IndexServer
 from kit.machine import LIBRARY, Machine, machine
 from kit.pages_of_docs import Command, File, fences, steps
 from kit.users import user_python
-from kit.wheels import wheel_bytes, wheel_filename
 
 ROOT = Path(__file__).parent.parent
-
-#: Names, versions and requirements of what the index offers.
-OFFERED: dict[str, dict[str, list[str]]] = {
-    "blinker": {"1.9.0": []},
-    "click": {"8.1.8": [], "8.5.1": []},
-    "flask": {"2.3.3": ["werkzeug>=2.3.7", "jinja2>=3.1.2", "itsdangerous>=2.1.2", "click>=8.1.3", "blinker>=1.6.2"],
-              "3.1.3": ["werkzeug>=3.1", "jinja2>=3.1.2", "itsdangerous>=2.2", "click>=8.1.3", "blinker>=1.9"]},
-    "itsdangerous": {"2.2.0": []},
-    "jinja2": {"3.1.6": ["markupsafe>=2"]},
-    "markupsafe": {"3.0.4": []},
-    "werkzeug": {"2.3.8": ["markupsafe>=2.1.1"], "3.1.9": ["markupsafe>=2.1.1"]},
-    "requests": {"2.34.2": ["urllib3>=1.26,<3"]},
-    "urllib3": {"1.25.11": [], "1.26.20": [], "2.0.7": [], "2.8.0": []},
-    "numpy": {"1.26.4": [], "2.4.1": []},
-    "pandas": {"2.3.3": ["numpy>=1.26"], "3.0.1": ["numpy>=2"]},
-    "scipy": {"1.17.0": ["numpy>=1.26"]},
-    "torch": {"2.14.1": []},
-    "ipykernel": {"7.1.0": []},
-    "acme-tools": {"1.0": []},
-    # as on PyPI, where it matters to a conflict that is shown
-    "boto3": {"1.10.0": ["botocore>=1.13,<1.14"], "1.43.0": ["botocore>=1.43,<1.44"], "1.20.0": ["botocore>=1.23.0,<1.24.0"], "1.28.60": ["botocore>=1.31.60,<1.32.0"],
-              "1.28.62": ["botocore>=1.31.62,<1.32.0"], "1.29.7": ["botocore>=1.32.7,<1.33.0"]},
-    "botocore": {"1.13.0": [], "1.43.0": ["urllib3>=1.25.4,<3"], "1.23.0": ["urllib3<1.27,>=1.25.4"], "1.31.61": ["urllib3<1.27,>=1.25.4"],
-                 "1.31.62": ["urllib3<2.1,>=1.25.4"], "1.32.7": ["urllib3<2.1,>=1.25.4"]},
-    "cowsay": {"6.1": []},
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -143,31 +117,10 @@ def pages() -> list[str]:
     ]
 
 
-@pytest.fixture(scope="module")
-def offered() -> dict[str, bytes]:
-    """Give the wheels of the index, by file name."""
-    made = {}
-    for name, versions in OFFERED.items():
-        module = name.replace("-", "_")
-        for version, requires in versions.items():
-            files = {f"{module}/__init__.py": f'__version__ = "{version}"\n', f"{module}/data.txt": f"{name}\n" * 50}
-            if name == "ipykernel":
-                files["ipykernel/__main__.py"] = (
-                    'import sys\nassert sys.argv[1:] == "install --user --name analysis".split()\n'
-                )
-            points = {"console_scripts": {name: f"{module}:print"}} if name in {"flask", "cowsay"} else None
-            made[wheel_filename(name, version)] = wheel_bytes(
-                name, version, files, requires=requires, entry_points=points
-            )
-    return made
-
-
 @pytest.fixture
-def index(offered: dict[str, bytes]) -> Iterator[IndexServer]:
-    """Give an index that offers all of them."""
-    with IndexServer() as server:
-        for filename, data in offered.items():
-            server.add(filename, data)
+def index() -> Iterator[IndexServer]:
+    """Give an index that offers the packages of the documentation."""
+    with documentation_index() as server:
         yield server
 
 

@@ -16,7 +16,7 @@ SOURCE = ROOT / "src" / "commonwheel"
 
 # Who may touch what. Files that run inside other interpreters are guests, stdlib only, and exempt.
 GUESTS = {"python/probe.py", "install/compile_worker.py", "build/hook_server.py"}
-SPAWNERS = {"process.py", "copies.py"}
+SPAWNERS = {"process.py", "concurrency/forked_workers.py"}
 PRINTERS = {"cli/console.py"}
 # ctypes costs 4 ms, and serves file systems without hard links alone
 LATE_IMPORTERS = {"fs/_linux.py", *(f"session/{path.name}" for path in (SOURCE / "session").glob("*.py"))}
@@ -238,32 +238,39 @@ TESTED_BY = {
     "errors.py": "cli/test_main.py",
     "events.py": "cli/test_watching.py",
     "model.py": "specs/test_requirement.py",
-    "road/parts.py": "road/test_resolving.py",
+    "operations/request.py": "commands/test_gather.py",
     # what a command prints is tested together with the command
-    "cli/as_json.py": "commands/test_look.py",
+    "cli/json_output.py": "commands/test_listing.py",
     "cli/cache.py": "commands/test_cache.py",
     "cli/changes.py": "commands/test_install.py",
     "cli/config.py": "commands/test_config.py",
     "cli/doctor.py": "commands/test_doctor.py",
     "cli/environments.py": "commands/test_venv.py",
     "cli/history.py": "commands/test_history.py",
-    "cli/pip.py": "commands/test_look.py",
-    "commands/changes.py": "commands/test_install.py",
-    "commands/listing.py": "commands/test_look.py",
-    "commands/words.py": "commands/test_install.py",
+    "cli/pip.py": "commands/test_listing.py",
+    "commands/change_report.py": "commands/test_install.py",
+    "commands/summary_lines.py": "commands/test_install.py",
     # steps of a command that only a whole command reaches
     "__main__.py": "cli/test_main.py",
     "cli/console.py": "cli/test_main.py",
-    "cli/fault.py": "cli/test_main.py",
+    "cli/crash_report.py": "cli/test_main.py",
     "cli/help.py": "cli/test_main.py",
-    "commands/beginning.py": "commands/test_unchanged.py",
-    "commands/satisfied.py": "commands/test_unchanged.py",
-    "road/arrivals.py": "road/test_material.py",
-    "road/changing.py": "commands/test_install.py",
-    "road/locks.py": "commands/test_compile.py",
-    "road/recall.py": "road/test_material.py",
-    "road/restoring.py": "commands/test_history.py",
-    "road/trees.py": "road/test_material.py",
+    "commands/install_satisfied.py": "commands/test_install_no_change.py",
+    "sources/archives.py": "road/test_material.py",
+    "operations/apply.py": "commands/test_install.py",
+    "operations/compile_bytecode.py": "road/test_bytecode.py",
+    "operations/install_report.py": "commands/test_install.py",
+    "operations/pylock_pins.py": "commands/test_compile.py",
+    "operations/outdated.py": "commands/test_listing.py",
+    "sources/projects.py": "commands/test_gather.py",
+    "sources/built_wheels.py": "road/test_material.py",
+    "operations/restore.py": "commands/test_history.py",
+    "operations/seed_pip.py": "commands/test_venv.py",
+    "sources/source_trees.py": "road/test_material.py",
+    "session/builds.py": "road/test_material.py",
+    "session/configuration_files.py": "crowd/test_way_up.py",
+    "session/environments.py": "commands/test_python.py",
+    "session/network.py": "commands/test_networks.py",
     # projects are tested command by command, beside the real uv
     "cli/project.py": "project/test_syncing.py",
     "commands/add.py": "project/test_editing.py",
@@ -294,14 +301,15 @@ TESTED_BY = {
     "specs/templates.py": "project/test_init.py",
     "specs/tool_uv.py": "project/test_locking.py",
     # parts of one mechanism
-    "build/speech.py": "build/test_backend.py",
+    "build/hook_client.py": "build/test_backend.py",
     "fs/_darwin.py": "fs/test_platforms.py",
     "fs/_linux.py": "fs/test_platforms.py",
     "fs/_windows.py": "fs/test_platforms.py",
     "fs/start.py": "crowd/test_way_up.py",
     "install/state.py": "crowd/test_planted.py",
     "net/encoding.py": "net/test_client.py",
-    "store/imaging.py": "store/test_images.py",
+    "python/installed_metadata.py": "road/test_graph.py",
+    "store/build_image.py": "store/test_images.py",
 }
 
 
@@ -419,7 +427,7 @@ LOOKING = {"cli", "commands", "errors", "events", "fs", "model", "python", "sess
         ("pip list -p v", LOOKING),
         ("pip freeze -p v", LOOKING),
         ("venv once-more -p v --clear", LOOKING),
-        ("pip install -p v --no-index -f wheels -r requirements.txt", LOOKING | {"install", "road"}),
+        ("pip install -p v --no-index -f wheels -r requirements.txt", LOOKING | {"install", "operations"}),
     ],
 )
 def test_warm_command_loads_few_rooms(furnished: tuple[Path, dict[str, str]], words: str, rooms: set[str]) -> None:
@@ -433,7 +441,7 @@ def test_warm_command_loads_few_rooms(furnished: tuple[Path, dict[str, str]], wo
         "commands.gather",
         "commands.install_satisfied",
         "commands.install",
-        "road.resolving",
+        "operations.resolve",
         "store.store",
     }
     assert not loaded & {f"commonwheel.{name}" for name in unread}
@@ -449,6 +457,6 @@ def test_warm_install_loads_neither_network_nor_builds(furnished: tuple[Path, di
     assert not [
         name
         for name in loaded
-        if name.startswith(("commonwheel.net.client", "commonwheel.build", "commonwheel.road.material"))
+        if name.startswith(("commonwheel.net.client", "commonwheel.build", "commonwheel.sources.acquire"))
     ]
     assert not loaded & HEAVY

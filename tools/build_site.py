@@ -94,6 +94,18 @@ def offline_search(site: Path) -> None:
         page.write_text(FOREIGN_SHIM.sub(ours, text), encoding="utf-8")
 
 
+def lists_without_space(place: Path) -> Iterator[str]:
+    """Yield the lists that the site would show as running text: Markdown in Python wants an empty line before a list."""
+    for page in sorted((place / "docs").rglob("*.md")):
+        before, fenced = "", False
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+            fenced ^= line.lstrip().startswith("```")
+            begins = re.match(r"(?:[-*]|\d+\.) ", line)
+            if begins and not fenced and before.strip() and not re.match(r"(?:[-*]|\d+\.) |\s", before):
+                yield f"{page.relative_to(place / 'docs')}, line {number}: an empty line is missing before the list"
+            before = line
+
+
 class Links(html.parser.HTMLParser):
     """The addresses in a page: (element, address) in `found`, and the names that a link may lead to in `names`."""
 
@@ -141,7 +153,7 @@ def main() -> int:
         return 1
     site = place / "site"
     offline_search(site)
-    found = list(faults(site))
+    found = [*lists_without_space(place), *faults(site)]
     for fault in found:
         print(fault, file=sys.stderr)
     if not found:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import commonwheel
 from commonwheel.cli import COMMANDS, load
-from commonwheel.settings import OPTIONS
+from commonwheel.settings.options import OPTIONS
 
 PAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docs", "reference.md")
 
@@ -99,7 +99,7 @@ def page() -> str:
         "of the system (`/etc/xdg/cw/cw.toml`, `/etc/cw/cw.toml`). `cw config` shows every value and where it comes from.",
         "",
     ]
-    everywhere = load("words:GLOBAL")
+    everywhere = load("arguments:GLOBAL")
     lines += ["## Everywhere", "", *table(everywhere[1])]
     for name, row in COMMANDS.items():
         arguments = load(row[0])

@@ -53,13 +53,19 @@ def main() -> int:
 
 def programs() -> None:
     """Install the Debian programs that are missing, where this user may; say so where not."""
-    missing = sorted(
-        {
-            package
-            for program, package in DEBIAN.items()
-            if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None
-        }
-    )
+    lacking = {
+        package
+        for program, package in DEBIAN.items()
+        if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None
+    }
+    if (
+        os.path.exists("/usr/bin/python3")
+        and subprocess.run(
+            ["/usr/bin/python3", "-c", "import ensurepip"], check=False, stderr=subprocess.DEVNULL
+        ).returncode
+    ):
+        lacking.add("python3-venv")
+    missing = sorted(lacking)
     if not missing:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from commonwheel.build import backend, speech
+from commonwheel.build import backend, hook_client
 from commonwheel.build.backend import BuildFailed, Hooks
 from commonwheel.build.output import Output
 from commonwheel.build.static import backend_of
-from commonwheel.road.children import Children
+from commonwheel.sources.subprocesses import Subprocesses
 from kit.sdists import BACKEND, PREPARES, files_of, pyproject, write_tree
 
 
@@ -25,7 +25,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Hooks]]:
         (tmp_path / "scratch").mkdir(exist_ok=True)
         output = Output(str(tmp_path / "scratch"), str(tmp_path), "demo")
         environ = {"PATH": os.environ["PATH"]}
-        runner = Children(1, lambda: speech.call)
+        runner = Subprocesses(1, lambda: hook_client.call)
         made.append(Hooks("demo", tree, backend_of(tree), sys.executable, environ, runner, output, isolated=isolated))
         return made[-1]
 

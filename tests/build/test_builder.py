@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from commonwheel import process
-from commonwheel.build import speech
+from commonwheel.build import hook_client
 from commonwheel.build.builder import Builder, BuildFailed, Options, Tree
 from commonwheel.build.static import NotAProject
-from commonwheel.road.children import Children
+from commonwheel.sources.subprocesses import Subprocesses
 from kit.sdists import BACKEND, PREPARES, files_of, pyproject, write_tree
 
 COUNTED = "with open(os.path.join(HERE, 'calls'), 'a') as stream: stream.write({!r})\n"
@@ -78,7 +78,7 @@ class Bench:
         environ = options.pop("environ", {"PATH": os.environ["PATH"]})
         chosen = Options(sys.executable, environ, **options)  # type: ignore[arg-type]
         made = Builder(
-            chosen, self.rooms, Children(2, lambda: speech.call), str(self.scratch), str(self.root), self.heard,
+            chosen, self.rooms, Subprocesses(2, lambda: hook_client.call), str(self.scratch), str(self.root), self.heard,
             lambda _: forbidden, patience=patience,
         )  # fmt: skip
         self.made.append(made)
@@ -210,6 +210,36 @@ def test_user_shell_variables_do_not_leak(bench: Bench) -> None:
     assert "'CC': 'clang'" in said
     assert "'CONDA_PREFIX': '/c'" in said  # compilers and libraries of a conda environment are found by it
     assert "'PYTHONNOUSERSITE': '1'" in said
+
+
+def test_a_build_gets_no_login_of_an_index(bench: Bench) -> None:
+    backend = BACKEND.replace(
+        "    found = sources()\n", "    import sys\n    found = {'seen.py': repr(sorted(os.environ.items()))}\n"
+    )
+    environ = {
+        "PATH": os.environ["PATH"],
+        "CW_INDEX_CORP_USERNAME": "cw-secret",
+        "UV_INDEX_CORP_PASSWORD": "uv-secret",
+        "UV_PUBLISH_TOKEN": "publish-secret",
+        "CW_INDEX": "corp=https://me:cw-secret@one.example/simple https://two.example/simple",
+        "UV_DEFAULT_INDEX": "https://token-secret@three.example/simple",
+        "PIP_INDEX_URL": "https://me:pip-secret@four.example/simple",
+        "PIP_FIND_LINKS": "https://five.example/a https://me:pip-secret@six.example/b",
+        "HTTPS_PROXY": "http://me:proxy@proxy.example:1",
+        "MY_PASSWORD": "mine",
+    }
+    said = (
+        Path(bench.builder(environ=environ).wheel(bench.tree(backend=backend), bench.out))
+        .read_bytes()
+        .decode("latin-1")
+    )
+    assert "secret" not in said
+    for kept in ("corp=https://one.example/simple https://two.example/simple", "https://three.example/simple"):
+        assert kept in said
+    assert "https://five.example/a https://six.example/b" in said
+    # what the builds of many projects are reached by, and what is none of ours
+    assert "http://me:proxy@proxy.example:1" in said
+    assert "('MY_PASSWORD', 'mine')" in said
 
 
 @pytest.mark.parametrize(("name", "version", "said"), [("other", "", "calls it `demo`"), ("demo", "2.0", "says 1.0")])

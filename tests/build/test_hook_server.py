@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from commonwheel import process
-from commonwheel.build import hook_server, speech
-from commonwheel.road.children import Children, Server
-from commonwheel.road.side_by_side import Halted
+from commonwheel.build import hook_client, hook_server
+from commonwheel.concurrency.parallel import Halted
+from commonwheel.sources.subprocesses import Server, Subprocesses
 from kit import pythons
 from kit.processes import until, until_gone
 
@@ -29,7 +29,7 @@ class Place:
         self.log = root / "log"
         self.log.write_text("")
         (root / "modules").mkdir()
-        self.children = Children(1, lambda: speech.call)
+        self.children = Subprocesses(1, lambda: hook_client.call)
         self.servers: list[Server] = []
         self.said: list[bytes] = []
 

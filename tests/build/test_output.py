@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from commonwheel.build.output import Output
-from commonwheel.fs import disk
+from commonwheel.fs import trees
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_kept_log_outlives_the_scratch_space(output: Output, tmp_path: Path) -> 
     path = output.keep()
     output.add(b"later\n")
     output.close()
-    disk.erase(str(tmp_path / "scratch"))
+    trees.erase(str(tmp_path / "scratch"))
     assert Path(path).read_bytes() == b"# x\nlater\n"
     assert os.path.dirname(path) == str(tmp_path)
     assert "demo-1.0" in path

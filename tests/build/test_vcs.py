@@ -1,5 +1,6 @@
 """Revisions of real git repositories: what `@` may name, what is kept, what is told."""
 
+import base64
 import os
 import shlex
 import shutil
@@ -295,3 +296,84 @@ def test_clone_of_another_user_is_not_used(place: Place) -> None:
         os.chown(store / clone, mallory.uid, mallory.gid)
         with pytest.raises(GitFailed, match="belongs to somebody else"):
             place.repositories().resolve(place.source())
+
+
+def served(place: Place, seen: list[tuple[str, str]], user: str = "me:s3 cret") -> ThreadingHTTPServer:
+    """Serve repositories over http to who logs in; `seen` gets each path, and the login that came with it."""
+    wanted = "Basic " + base64.b64encode(user.encode()).decode()
+
+    class Files(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            given = self.headers.get("authorization", "")
+            seen.append((self.path, given))
+            if given != wanted:
+                self.send_response(401)
+                self.send_header("www-authenticate", 'Basic realm="x"')
+                self.send_header("content-length", "0")
+                self.end_headers()
+                return
+            super().do_GET()
+
+        def log_message(self, *_words: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=place.root))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def test_a_login_goes_to_the_host_of_the_url_and_stays_nowhere(place: Place) -> None:
+    """On no command line, in no file of the clone or of the work tree, and in no helper of the user's."""
+    kept = place.root / "kept"
+    config = place.root / "config"
+    config.write_text(f"[credential]\n\thelper = \"!f() {{ echo $1 >> '{kept}'; cat >> '{kept}'; }}; f\"\n")
+    git(place.path, "update-server-info")
+    seen: list[tuple[str, str]] = []
+    with served(place, seen) as server:
+        environ = {"GIT_CONFIG_GLOBAL": str(config)}
+        url = SafeUrl(f"http://me:s3%20cret@127.0.0.1:{server.server_address[1]}/a%20repository/.git")
+        source = place.repositories(environ).resolve(VcsSource("git", url, "v1.1"))
+        assert source.commit == place.first
+        work = place.work_tree(source, environ)
+        assert (work / "x.txt").read_text() == "1"
+        assert git(work, "config", "--get", "remote.origin.url").strip() == url.bare
+        assert any(login for _, login in seen)
+        server.shutdown()
+    everything = "\n".join(" ".join(words) for words in place.calls.made)
+    for path in (place.root / "store").rglob("*"), work.rglob("*"):
+        everything += "".join(one.read_bytes().decode("latin-1") for one in path if one.is_file())
+    assert not any(secret in everything for secret in ("s3%20cret", "s3 cret", "me:s3"))
+    assert not kept.exists()
+
+
+def test_a_login_goes_to_submodules_of_its_host_and_to_no_other(place: Place) -> None:
+    inner = place.root / "inner"
+    repository(inner, {"z.txt": "z"})
+    git(inner, "update-server-info")
+    seen: list[tuple[str, str]] = []
+    other: list[tuple[str, str]] = []
+    with served(place, seen) as server, served(place, other, user="nobody") as stranger:
+        host = f"127.0.0.1:{server.server_address[1]}"
+        modules = '[submodule "in"]\n\tpath = in\n\turl = ../../inner/.git\n'
+        git(place.path, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner), "in")
+        commit(place.path, {".gitmodules": modules})
+        git(place.path, "update-server-info")
+        url = SafeUrl(f"http://me:s3%20cret@{host}/a%20repository/.git")
+        work = place.work_tree(place.repositories().resolve(VcsSource("git", url)))
+        assert (work / "in" / "z.txt").read_text() == "z"
+        commit(
+            place.path, {".gitmodules": modules.replace("../../", f"http://127.0.0.1:{stranger.server_address[1]}/")}
+        )
+        git(place.path, "update-server-info")
+        shutil.rmtree(work)
+        with pytest.raises(GitFailed, match="submodule"):
+            place.work_tree(place.repositories().resolve(VcsSource("git", url)))
+        assert other
+        assert not any(login for _, login in other)
+        server.shutdown()
+        stranger.shutdown()
+
+
+def test_a_login_with_a_line_end_is_refused(place: Place) -> None:
+    with pytest.raises(GitFailed, match="line end"):
+        place.repositories().resolve(VcsSource("git", SafeUrl("https://me:a%0Ahost=evil@h.invalid/r")))

@@ -10,7 +10,7 @@ import pytest
 
 from commonwheel import __version__
 from commonwheel.cli import ALIASES, COMMANDS, load
-from commonwheel.settings import OPTIONS
+from commonwheel.settings.options import OPTIONS
 from kit.cli import Cw
 
 

@@ -91,10 +91,10 @@ def test_an_interrupted_change_is_told_with_what_mends_it(cw):
 
 
 def test_who_is_at_work_in_the_environment_is_told_as_long_as_he_lives(cw):
-    from commonwheel.fs import disk
+    from commonwheel.fs import locks
 
     lock = cw.path("v", ".cw", "lock")
-    with disk.lock(lock, timeout=1.0, who="changing it"):
+    with locks.lock(lock, timeout=1.0, who="changing it"):
         assert any("is being changed by root" in one["text"] for one in findings(cw))
     with open(lock, "wb") as file:
         from commonwheel.fs import facts

@@ -96,15 +96,3 @@ def test_a_failed_build_leaves_nothing(shop: Workshop) -> None:
 
 def test_asking_for_nothing_is_told(shop: Workshop) -> None:
     assert "nothing was asked for" in shop("pip", "download", "-p", "v").failed(2).err
-
-
-def test_versions_are_listed_newest_first(shop: Workshop) -> None:
-    for version in ("1.5", "2.0", "3.0a1"):
-        make_wheel(shop.path("files"), "lib", version, {"lib.py": ""})
-    ran = shop("pip", "index", "versions", "-p", "v", "lib").ok()
-    assert "lib (2.0)" in ran.out
-    assert "Available versions: 2.0, 1.5, 1.0" in ran.out
-    assert "3.0a1" in shop("pip", "index", "versions", "-p", "v", "--pre", "lib").ok().out
-    shop.install("lib==1.5").ok()
-    assert "INSTALLED: 1.5" in shop("pip", "index", "versions", "-p", "v", "lib").ok().out
-    assert shop("pip", "index", "versions", "-p", "v", "nowhere").code == 1

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from commonwheel.store import layout
-from commonwheel.store.lines import seal, unseal
+from commonwheel.store.sealed_records import seal, unseal
 from kit.cli import Cw
 from kit.wheels import make_wheel
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from commonwheel import copies
+from commonwheel.concurrency import forked_workers
 from kit.index_server import Always, Corrupt, Garbage, Hold, IndexServer, Redirect, Reset, Status, Truncate
 from kit.wheels import wheel_bytes, wheel_filename
 
@@ -205,17 +205,17 @@ def test_who_fetches_wheels_alone_loads_nothing_that_builds(user):
         [sys.executable, "-c", code], cwd=user.cwd, env=environ, capture_output=True, text=True, check=True
     )
     loaded = set(done.stdout.rpartition("LOADED ")[2].split())
-    assert "commonwheel.road.material" in loaded
+    assert "commonwheel.sources.acquire" in loaded
     builds = {
         "tarfile",
         "zipfile",
         "pyproject_hooks",
-        "commonwheel.road.trees",
+        "commonwheel.sources.source_trees",
         "commonwheel.build.builder",
     }
     assert sorted(loaded & builds) == []
-    if copies.processors() > 1 and sys.platform == "linux":  # copies parse the pages
-        assert sorted(loaded & {"json", "commonwheel.index.pressing"}) == []
+    if forked_workers.processors() > 1 and sys.platform == "linux":  # copies parse the pages
+        assert sorted(loaded & {"json", "commonwheel.index.page_ingest"}) == []
 
 
 def test_what_cannot_be_fetched_is_told_with_the_line_that_wants_it(user, index):

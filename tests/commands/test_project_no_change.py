@@ -68,15 +68,12 @@ def test_second_command_loads_next_to_nothing(project: Project, words: list[str]
     assert not loaded(project, *words) & HEAVY
 
 
-def touched(path: str) -> Callable[[Project], None]:
+def touched(path: str) -> Callable[[Project], object]:
     return lambda project: os.utime(project.path(path), (1, 1))
 
 
-def written(path: str, text: str) -> Callable[[Project], None]:
-    def write(project: Project) -> None:
-        project.write(path, text)
-
-    return write
+def written(path: str, text: str) -> Callable[[Project], object]:
+    return lambda project: project.write(path, text)
 
 
 def uninstalled(project: Project) -> None:
@@ -84,7 +81,7 @@ def uninstalled(project: Project) -> None:
 
 
 #: what happens in between, and which commands it concerns
-EVENTS: dict[str, tuple[Callable[[Project], None], tuple[int, ...]]] = {
+EVENTS: dict[str, tuple[Callable[[Project], object], tuple[int, ...]]] = {
     "pyproject": (touched("pyproject.toml"), (0, 1, 2, 3)),
     "pyproject of a member": (touched("lib/pyproject.toml"), (0, 1, 2, 3)),
     "lock": (touched("uv.lock"), (0, 1, 2, 3)),

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from commonwheel import process
-from commonwheel.index import defaults
+from commonwheel.index import pip_config
 from kit.cli import Cw
 from kit.pages import MemoryPages
 from kit.pythons import pythons
@@ -37,8 +37,8 @@ class Both:
 @pytest.fixture
 def both(tmp_path):
     """Run `pip WORDS` of cw and of uv, each on its own environments, at one and the same index; return what they froze."""
-    found = defaults.configured(os.environ, (sys.prefix,))
-    index = found.index_url or defaults.built_in(
+    found = pip_config.configured(os.environ, (sys.prefix,))
+    index = found.index_url or pip_config.built_in(
         MemoryPages(), lambda argv, limit: process.run(argv, timeout=limit), (sys.executable,), os.environ
     )
     cw = Cw(tmp_path)

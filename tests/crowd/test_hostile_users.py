@@ -31,8 +31,8 @@ NAMES = ("plain", "linked", "made")
 # What the hostile user runs, who knows the format from the program itself.
 FORGE = """
 import os, sys
-from commonwheel.store import filelist, header, layout
-from commonwheel.store.lines import seal, unseal
+from commonwheel.store import manifest, header, layout
+from commonwheel.store.sealed_records import seal, unseal
 store, evil, good, wheel = sys.argv[1:]
 def entry(digest):
     return os.path.join(store, layout.entry(digest))
@@ -54,7 +54,7 @@ if wheel:
 # Every pointer leads to what mallory wants.
 MISLEAD = """
 import os, sys
-from commonwheel.store.lines import seal, unseal
+from commonwheel.store.sealed_records import seal, unseal
 store, evil = sys.argv[1:]
 count = 0
 for directory, _, names in os.walk(os.path.join(store, "v1", "pointers")):

@@ -20,13 +20,13 @@ pytestmark = [pytest.mark.root, pytest.mark.alone]
 # What the hostile user runs: a journal as cw writes it, with chosen intents
 FORGE = """
 import os, sys
-from commonwheel.fs import disk, facts
+from commonwheel.fs import disk, journal, facts
 state, *intents = sys.argv[1:]
 os.makedirs(state, exist_ok=True)
 work = disk.temporary(state)
 os.makedirs(work + "/new"); os.makedirs(work + "/old")
 open(work + "/new/0", "w").write("planted")
-with disk.Journal.create(work + "/journal", 0o644) as journal:
+with journal.Journal.create(work + "/journal", 0o644) as journal:
     journal.intend("begin", "1", "boot", "0", "cw pip install x", "me")
     for intent in intents:
         journal.intend(*intent.replace("WORK", work).split("|"))

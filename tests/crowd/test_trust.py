@@ -343,7 +343,7 @@ def layer(club: Commons) -> str:
 
 def test_root_layer_can_be_trusted_from_a_namespace_without_root(club: Commons, layer: str) -> None:
     home = club["alice"].home
-    environment, config = os.path.join(home, "inner"), os.path.join(home, "cw.toml")
+    environment, config = os.path.join(home, "inner"), os.path.join(home, "inner.toml")
     env = {"CW_LAYERS": layer, "CW_CACHE_DIR": os.path.join(home, "inner cache"), "CW_CONFIG_FILE": config}
     club.environment("alice", environment)
     with open(config, "w", encoding="utf-8") as file:
@@ -399,3 +399,299 @@ def test_users_hidden_by_a_namespace_are_not_all_trusted(club: Commons, layer: s
     status, said = inside(club, "pip", "install", "-p", environment, "--trust", trusted, "demo", **env)
     assert status == 0, said
     assert code(environment) == GOOD
+
+
+# --- access lists -----------------------------------------------------------------------------------------------------------
+
+# What somebody does who may write into a directory of others: put a file of the same size, time and mode into its place.
+SWAP_IN = """
+import os, sys
+for directory, names, files in os.walk(sys.argv[1]):
+    for name in files:
+        path = os.path.join(directory, name)
+        if name == sys.argv[2]:
+            found = os.stat(path)
+            with open(path + ".new", "wb") as file:
+                file.write(open(path, "rb").read().replace(b"good", b"evil"))
+            os.chmod(path + ".new", found.st_mode)
+            os.utime(path + ".new", ns=(found.st_atime_ns, found.st_mtime_ns))
+            os.rename(path + ".new", path)
+            print(path)
+"""
+
+
+@pytest.mark.parametrize("where", ["", "v1/entries", "tree"])
+@pytest.mark.parametrize("mode", ["copy", "fold"])
+def test_who_may_write_by_an_access_list_is_asked(club: Commons, place: str, where: str, mode: str) -> None:
+    store = club.share(os.path.join(place, "store"), "--publish")
+    fill(club.at("root"), store, place)
+    inner = os.path.join(entry_in(store, demo(club)), "tree") if where == "tree" else os.path.join(store, where)
+    run("setfacl", "-R", "-m", f"u:{club['mallory'].uid}:rwX", inner)
+    assert "code.py" in club.at("mallory").python(
+        SWAP_IN.replace('open(path, "rb").read()', 'b"good = 1\\n"'), store, "code.py"
+    )
+    environment = os.path.join(place, "v")
+    club.environment("alice", environment)
+    alice, env = club.at("alice"), {"CW_LAYERS": store, "CW_CACHE_DIR": os.path.join(place, "alice's")}
+    alice("pip", "install", "-p", environment, "--link-mode", mode, "demo", env=env).ok()
+    assert code(environment) == GOOD
+    if where != "tree":
+        assert "may change it, by an access list" in told(alice, environment, store, **env)
+    ran = club.at("root")("cache", "verify", env={"CW_LAYERS": "", "CW_CACHE_DIR": store})
+    assert ran.code == 1
+    assert "demo 1.0" in ran.out
+    assert "others may change it" in ran.out
+
+
+def test_a_page_in_a_directory_with_an_access_list_is_not_used(club: Commons, place: str) -> None:
+    store = club.share(os.path.join(place, "store"), "--publish")
+    fill(club.at("root"), store, place)
+    environment = os.path.join(place, "v")
+    club.environment("alice", environment)
+    env = {"CW_LAYERS": store, "CW_CACHE_DIR": os.path.join(place, "alice's"), "CW_OFFLINE": "1"}
+    words = ("pip", "install", "-p", environment, "--reinstall", "demo")
+    club.at("alice")(*words, env=env).ok()
+    # who may only read is no danger, nor is a member whom alice trusts
+    run(
+        "setfacl",
+        "-R",
+        "-m",
+        f"u:{club['mallory'].uid}:rX,u:{club['alice'].uid}:rwX",
+        os.path.join(store, "v1", "pages"),
+    )
+    club.at("alice")(*words, env=env).ok()
+    run("setfacl", "-R", "-m", f"g:{club.group}:rwX", os.path.join(store, "v1", "pages"))
+    club.at("alice")(*words, env=env).failed()
+
+
+# --- modes ------------------------------------------------------------------------------------------------------------------
+
+
+def modes_in(store: str, sha256: str) -> set[int]:
+    """Return the modes of the files of an entry."""
+    tree = os.path.join(entry_in(store, sha256), "tree")
+    return {
+        os.lstat(os.path.join(directory, name)).st_mode & 0o7777
+        for directory, _, files in os.walk(tree)
+        for name in files
+    }
+
+
+@pytest.mark.parametrize("mode", LINKED)
+@pytest.mark.parametrize("wrong", [0o600, 0o666, 0o755])
+@pytest.mark.parametrize("verb", ["install", "sync"])
+def test_a_mode_that_one_environment_sets_stays_its_own(
+    club: Commons, place: str, mode: str, wrong: int, verb: str
+) -> None:
+    alice, store = club.at("alice"), os.path.join(place, "alice's")
+    env = {"CW_LAYERS": "", "CW_CACHE_DIR": store}
+    first, later = os.path.join(place, "first"), os.path.join(place, "later")
+    for environment in (first, later):
+        club.environment("alice", environment)
+    alice("pip", "install", "-p", first, "--link-mode", mode, "demo", env=env).ok()
+    alice.python(
+        "import os, sys; os.chmod(sys.argv[1], int(sys.argv[2]))", f"{site_of(first)}/demo/code.py", str(wrong)
+    )
+    pinned = os.path.join(place, "pinned.txt")
+    with open(pinned, "w", encoding="utf-8") as file:
+        file.write("demo==1.0\n")
+    words = ("sync", pinned) if verb == "sync" else ("install", "demo")
+    asked = club.downloads("demo")
+    ran = alice("pip", *words, "-p", later, "--link-mode", mode, "--offline", env=env).ok()
+    assert os.stat(f"{site_of(later)}/demo/code.py").st_mode & 0o7777 == 0o444
+    assert modes_in(store, demo(club)) == {0o444}
+    assert code(later) == GOOD
+    assert [f"`demo/code.py` has mode {wrong:04o} instead of 0444" in line for line in ran.warnings] == [True]
+    assert club.downloads("demo") == asked
+    # and that is all: nothing is left to be said
+    assert alice("pip", "install", "-p", later, "--reinstall", "--link-mode", mode, "demo", env=env).ok().warnings == []
+    alice("cache", "verify", env=env).ok()
+
+
+def test_rights_to_write_in_one_environment_are_settled_once(club: Commons, place: str) -> None:
+    """`chmod -R u+w ENV` on hard links reaches every file of the store that the environment has."""
+    alice, store = club.at("alice"), os.path.join(place, "alice's")
+    env = {"CW_LAYERS": "", "CW_CACHE_DIR": store}
+    first, later = os.path.join(place, "first"), os.path.join(place, "later")
+    for environment in (first, later):
+        club.environment("alice", environment)
+    alice("pip", "install", "-p", first, "--link-mode", "hardlink", "demo", env=env).ok()
+    alice.program("chmod", "-R", "u+w", first)
+    assert 0o644 in modes_in(store, demo(club))
+    ran = alice("pip", "install", "-p", later, "--link-mode", "hardlink", "--offline", "demo", env=env).ok()
+    assert ran.warnings == []
+    assert modes_in(store, demo(club)) == {0o444}
+    assert os.stat(f"{site_of(later)}/demo/code.py").st_mode & 0o7777 == 0o444
+    assert os.stat(f"{site_of(first)}/demo/code.py").st_mode & 0o7777 == 0o644
+
+
+def test_a_doubt_about_what_i_cannot_change_is_hashed_once(club: Commons, place: str) -> None:
+    store = club.share(os.path.join(place, "store"), "--publish")
+    fill(club.at("root"), store, place)
+    path = os.path.join(entry_in(store, demo(club)), "tree", "demo", "code.py")
+    os.chmod(path, 0o644)
+    alice, environment, mine = club.at("alice"), os.path.join(place, "v"), os.path.join(place, "alice's")
+    club.environment("alice", environment)
+    env = {"CW_LAYERS": store, "CW_CACHE_DIR": mine}
+    words = ("pip", "install", "-p", environment, "--reinstall", "demo")
+    alice(*words, env=env).ok()
+    noted = [name for name in os.listdir(os.path.join(mine, "v1", "settled")) if name.endswith("-looks")]
+    assert noted == [f"{demo(club)}-looks"]
+    # an edit that keeps size and time shows that nothing is read again; nobody but root, whom alice trusts, can make it
+    found = os.stat(path)
+    with open(path, "r+", encoding="utf-8") as file:
+        file.write("GOOD")
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    alice(*words, env=env).ok()
+    assert code(environment) == "GOOD = 1\n"
+    # whatever else changes is a new doubt
+    os.utime(path, (1, 1))
+    alice(*words, env=env).ok()
+    assert code(environment) == GOOD
+
+
+# --- bytecode ---------------------------------------------------------------------------------------------------------------
+
+# What a build does that runs as the owner of the store: bytecode that Python takes for that of the module beside it.
+PLANT = """
+import importlib.util, marshal, os, sys
+tree, package, back = sys.argv[1:]
+for directory, names, files in os.walk(os.path.join(tree, package)):
+    for name in [name for name in files if name.endswith(".py")]:
+        path = os.path.join(directory, name)
+        found, above = os.stat(path), os.stat(directory)
+        data = b"".join((importlib.util.MAGIC_NUMBER, bytes(4), int(found.st_mtime).to_bytes(4, "little"),
+            found.st_size.to_bytes(4, "little"), marshal.dumps(compile("evil = 1; good = 2", path, "exec"))))
+        os.chmod(directory, 0o755)
+        cached = importlib.util.cache_from_source(path)
+        os.makedirs(os.path.dirname(cached), exist_ok=True)
+        with open(cached, "wb") as file:
+            file.write(data)
+        os.chmod(cached, 0o444)
+        if back == "back":
+            os.utime(directory, ns=(above.st_atime_ns, above.st_mtime_ns))
+for directory, names, files in os.walk(os.path.join(tree, package)):
+    os.chmod(directory, 0o555)
+"""
+
+
+@pytest.mark.parametrize("back", ["", "back"])
+@pytest.mark.parametrize("mode", ["fold", "symlink"])
+@pytest.mark.parametrize("name", ["alice", "root"])
+def test_bytecode_that_was_planted_in_a_store_runs_nowhere(
+    club: Commons, place: str, back: str, mode: str, name: str
+) -> None:
+    shell, store = club.at(name), os.path.join(place, "store")
+    env = {"CW_LAYERS": "", "CW_CACHE_DIR": store}
+    environment = os.path.join(place, "v")
+    club.environment(name, environment)
+    fill(shell, store, place)
+    shell.python(PLANT, os.path.join(entry_in(store, demo(club)), "tree"), "demo", back)
+    ran = shell("cache", "verify", env=env)
+    assert ran.code == 1
+    assert "demo/__pycache__" in ran.out + ran.err
+    shell("pip", "install", "-p", environment, "--link-mode", mode, "--offline", "demo", env=env).ok()
+    assert shell.program(f"{environment}/bin/python", "-c", "import demo.code as c; print(c.good)") == "1\n"
+    for directory, _, _ in os.walk(os.path.join(entry_in(store, demo(club)), "tree")):
+        assert not directory.endswith("__pycache__")
+    shell("cache", "verify", env=env).ok()
+
+
+def test_repair_removes_planted_bytecode_without_fetching_anything(club: Commons, place: str) -> None:
+    alice, store = club.at("alice"), os.path.join(place, "store")
+    env = {"CW_LAYERS": "", "CW_CACHE_DIR": store}
+    fill(alice, store, place)
+    alice.python(PLANT, os.path.join(entry_in(store, demo(club)), "tree"), "demo", "back")
+    alice("cache", "verify", "--repair", "--offline", env=env)
+    alice("cache", "verify", env=env).ok()
+    assert sorted(os.listdir(os.path.join(entry_in(store, demo(club)), "tree", "demo"))) == ["__init__.py", "code.py"]
+
+
+def test_bytecode_of_an_image_is_hashed_by_verify(club: Commons, place: str) -> None:
+    alice, store = club.at("alice"), os.path.join(place, "store")
+    env = {"CW_LAYERS": "", "CW_CACHE_DIR": store}
+    environment = os.path.join(place, "v")
+    club.environment("alice", environment)
+    words = ("pip", "install", "-p", environment, "--reinstall", "--link-mode", "fold", "--compile-bytecode", "demo")
+    alice(*words, env=env).ok()
+    alice("cache", "verify", env=env).ok()
+    digest = demo(club)
+    (image,) = os.listdir(os.path.join(store, "v1", "images", digest[:2]))
+    tree = os.path.join(store, "v1", "images", digest[:2], image, "tree")
+    # the name of a constant: size and time stay
+    club.at("root").python(
+        SWAP_IN, tree, next(name for name in os.listdir(f"{tree}/demo/__pycache__") if "code" in name)
+    )
+    ran = alice("cache", "verify", env=env)
+    assert ran.code == 1
+    assert "demo/__pycache__/code" in ran.out + ran.err
+    alice("cache", "verify", "--repair", env=env)
+    alice("cache", "verify", env=env).ok()
+    alice(*words, env=env).ok()
+    assert alice.program(f"{environment}/bin/python", "-c", "import demo.code as c; print(c.good)") == "1\n"
+
+
+# --- archives of a stranger's -----------------------------------------------------------------------------------------------
+
+# An archive by its two ends, and nothing, or anything, in between.
+INFLATE = """
+import os, sys
+entry, filename, size, kind = sys.argv[1:]
+os.makedirs(os.path.join(entry, "wheel"), exist_ok=True)
+path = os.path.join(entry, "wheel", filename)
+if os.path.exists(path):
+    os.unlink(path)
+with open(path, "wb") as file:
+    file.write(b"PK\\x03\\x04")
+    if kind == "full":
+        for _ in range(int(size) >> 20):
+            file.write(os.urandom(1 << 20))
+    file.seek(int(size))
+    file.write(b"PK\\x05\\x06" + bytes(18))
+"""
+
+
+@pytest.mark.parametrize("kind", ["full", "hole"])
+@pytest.mark.parametrize("told", ["by the index", "by nobody"])
+def test_an_archive_that_a_stranger_inflated_fills_nobody_s_store(
+    club: Commons, place: str, kind: str, told: str
+) -> None:
+    from kit.mounts import tmpfs
+
+    mallory, alice = club.at("mallory"), club.at("alice")
+    store = os.path.join(mallory.cwd, f"inflated {kind} {os.path.basename(place)}")
+    fill(mallory, store, place)
+    mallory.python(INFLATE, entry_in(store, demo(club)), "demo-1.0-py3-none-any.whl", str(32 << 20), kind)
+    environment = os.path.join(place, "v")
+    club.environment("alice", environment)
+    with tmpfs(os.path.join(place, "small"), "8m") as small:
+        mine = os.path.join(small, "alice's")
+        url = f"{club.index.root}/files/demo/demo-1.0-py3-none-any.whl#sha256={demo(club)}"
+        wanted = "demo" if told == "by the index" else f"demo @ {url}"
+        env = {"CW_LAYERS": store, "CW_CACHE_DIR": mine}
+        ran = alice("pip", "install", "-p", environment, "--link-mode", "copy", wanted, env=env).ok()
+        assert ran.warnings == []
+        assert code(environment) == GOOD
+        # her store has taken the wheel, and nothing of the other
+        assert os.path.isdir(entry_in(mine, demo(club)))
+        assert os.listdir(os.path.join(mine, "v1", "entries")) == [demo(club)[:2]]
+
+
+@pytest.mark.parametrize("what", ["wheel", "tree"])
+def test_verify_reads_no_holes_of_a_stranger_s(club: Commons, place: str, what: str) -> None:
+    mallory, alice = club.at("mallory"), club.at("alice")
+    store = os.path.join(mallory.cwd, f"holes {what} {os.path.basename(place)}")
+    fill(mallory, store, place)
+    entry = entry_in(store, demo(club))
+    if what == "wheel":
+        mallory.python(INFLATE, entry, "demo-1.0-py3-none-any.whl", str(1 << 30), "hole")
+    else:
+        mallory.python(
+            "import os, sys; path = sys.argv[1]; found = os.stat(path); os.chmod(path, 0o644); os.truncate(path, 0)\n"
+            "os.truncate(path, found.st_size); os.chmod(path, 0o444)\n"
+            "os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))",
+            os.path.join(entry, "tree", "demo", "code.py"),
+        )
+    ran = alice("cache", "verify", env={"CW_LAYERS": store, "CW_CACHE_DIR": os.path.join(place, "alice's")})
+    assert ran.code == 1
+    assert f"{'wheel/demo-1.0-py3-none-any.whl' if what == 'wheel' else 'demo/code.py'}` has holes" in ran.out

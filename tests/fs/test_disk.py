@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from commonwheel.fs import disk
+from commonwheel.fs import disk, files, linking, locks, modes, trees
 from kit.mounts import bind, image, tmpfs
 
 OLD, NEW = b"old\n", b"the new content\n"
@@ -28,7 +28,7 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 def nobody_watches() -> Iterator[None]:
     yield
     disk.observe(None)
-    disk._refused.clear()
+    linking._refused.clear()
 
 
 def mode_of(path: str) -> int:
@@ -71,7 +71,7 @@ def test_host_name_with_dashes_is_parsed() -> None:
 
 def test_write_applies_the_umask(place: str, umask: int) -> None:
     path = os.path.join(place, "file")
-    assert disk.write(path, NEW) is True
+    assert files.write(path, NEW) is True
     assert (content(path), mode_of(path)) == (NEW, 0o666 & ~umask)
     assert names(place) == ["file"]
 
@@ -79,7 +79,7 @@ def test_write_applies_the_umask(place: str, umask: int) -> None:
 @pytest.mark.parametrize("mode", [0o444, 0o600, 0o664, 0o755])
 def test_literal_mode_ignores_the_umask(place: str, umask: int, mode: int) -> None:
     path = os.path.join(place, "file")
-    disk.write(path, NEW, mode)
+    files.write(path, NEW, mode)
     assert mode_of(path) == mode, umask
 
 
@@ -89,7 +89,7 @@ def test_write_replaces_the_name_and_keeps_other_hard_links(place: str) -> None:
     os.chmod(path, 0o444)
     os.link(path, other)
     with open(path, "rb") as reader:
-        disk.write(path, NEW)
+        files.write(path, NEW)
         assert reader.read() == OLD
     assert (content(path), content(other), mode_of(other)) == (NEW, OLD, 0o444)
 
@@ -98,15 +98,15 @@ def test_write_replaces_a_symlink_not_its_target(place: str) -> None:
     path, target = os.path.join(place, "link"), os.path.join(place, "target")
     Path(target).write_bytes(OLD)
     os.symlink(target, path)
-    disk.write(path, NEW)
+    files.write(path, NEW)
     assert not os.path.islink(path)
     assert (content(path), content(target)) == (NEW, OLD)
 
 
 def test_second_exclusive_write_fails(place: str) -> None:
     path = os.path.join(place, "file")
-    assert disk.write(path, OLD, replace=False) is True
-    assert disk.write(path, NEW, replace=False) is False
+    assert files.write(path, OLD, replace=False) is True
+    assert files.write(path, NEW, replace=False) is False
     assert content(path) == OLD
     assert names(place) == ["file"]
 
@@ -118,7 +118,7 @@ def test_parallel_exclusive_writes_have_one_winner(place: str) -> None:
 
     def contend(number: int) -> None:
         barrier.wait()
-        if disk.write(path, b"%d" % number, replace=False):
+        if files.write(path, b"%d" % number, replace=False):
             won.append(number)
 
     threads = [threading.Thread(target=contend, args=(number,)) for number in range(8)]
@@ -139,7 +139,7 @@ def test_lost_reply_to_link_is_success(place: str) -> None:
             os.link(os.path.join(place, temp), path)
 
     disk.observe(link_twice)
-    assert disk.write(path, NEW, replace=False) is True
+    assert files.write(path, NEW, replace=False) is True
     assert names(place) == ["file"]
 
 
@@ -151,9 +151,9 @@ def test_lost_reply_to_rename_is_success(place: str) -> None:
             os.rename(os.path.join(place, leftovers(place)[0]), path)
 
     disk.observe(rename_before)
-    assert disk.write(path, NEW) is True
+    assert files.write(path, NEW) is True
     disk.observe(None)
-    disk.write(path, OLD)
+    files.write(path, OLD)
     source = os.path.join(place, "source")
     os.rename(path, source)
 
@@ -162,14 +162,14 @@ def test_lost_reply_to_rename_is_success(place: str) -> None:
             os.rename(source, path)
 
     disk.observe(rename_source_before)
-    disk.rename(source, path)
+    trees.rename(source, path)
     assert content(path) == OLD
 
 
 def test_readers_never_see_a_partial_file(place: str) -> None:
     path = os.path.join(place, "file")
     versions = [b"%d" % number * 100_000 for number in range(2)]
-    disk.write(path, versions[0])
+    files.write(path, versions[0])
     stop = threading.Event()
     seen: set[bytes] = set()
 
@@ -180,7 +180,7 @@ def test_readers_never_see_a_partial_file(place: str) -> None:
     reader = threading.Thread(target=read)
     reader.start()
     for number in range(200):
-        disk.write(path, versions[number % 2])
+        files.write(path, versions[number % 2])
     stop.set()
     reader.join()
     assert seen <= set(versions)
@@ -189,7 +189,7 @@ def test_readers_never_see_a_partial_file(place: str) -> None:
 def test_write_errors_name_the_final_path(place: str) -> None:
     path = os.path.join(place, "missing", "file")
     with pytest.raises(disk.DiskError, match="could not write") as caught:
-        disk.write(path, NEW)
+        files.write(path, NEW)
     assert (caught.value.verb, caught.value.path, caught.value.errno) == ("write", path, errno.ENOENT)
     assert caught.value.code == "disk"
     assert f"missing  : {os.path.dirname(path)}" in caught.value.context
@@ -199,14 +199,14 @@ def test_write_refuses_to_replace_a_directory(place: str) -> None:
     path = os.path.join(place, "directory")
     os.mkdir(path)
     with pytest.raises(disk.DiskError):
-        disk.write(path, NEW)
+        files.write(path, NEW)
     assert names(place) == ["directory"]
 
 
 def test_durable_write_syncs_data_then_name_then_directory(place: str) -> None:
     seen: list[tuple[str, str]] = []
     disk.observe(lambda operation, path: seen.append((operation, os.path.basename(path))))
-    disk.write(os.path.join(place, "file"), NEW, durable=True)
+    files.write(os.path.join(place, "file"), NEW, durable=True)
     operations = [operation for operation, _ in seen]
     assert operations == ["create", "write", "sync", "close", "rename", "sync"]
     assert seen[-1] == ("sync", os.path.basename(place))
@@ -214,14 +214,14 @@ def test_durable_write_syncs_data_then_name_then_directory(place: str) -> None:
 
 def test_undecodable_names_are_accepted(place: str) -> None:
     path = os.path.join(place, os.fsdecode(b"\xff\xfe\n\t"))
-    disk.write(path, NEW)
+    files.write(path, NEW)
     assert content(path) == NEW
-    disk.rename(path, path + "2")
-    retired = disk.retire(path + "2")
+    trees.rename(path, path + "2")
+    retired = trees.retire(path + "2")
     assert retired is not None
     with pytest.raises(disk.DiskError):
-        disk.write_new(retired, b"")
-    assert disk.erase(retired)
+        files.write_new(retired, b"")
+    assert trees.erase(retired)
 
 
 # --- write_new and NewFile
@@ -229,11 +229,11 @@ def test_undecodable_names_are_accepted(place: str) -> None:
 
 def test_write_new_keeps_mode_and_time_and_refuses_existing_name(place: str, umask: int) -> None:
     path = os.path.join(place, "file")
-    disk.write_new(path, NEW, 0o555, MTIME)
+    files.write_new(path, NEW, 0o555, MTIME)
     facts = os.stat(path)
     assert (content(path), mode_of(path), facts.st_mtime_ns) == (NEW, 0o555, MTIME), umask
     with pytest.raises(disk.DiskError) as caught:
-        disk.write_new(path, OLD)
+        files.write_new(path, OLD)
     assert caught.value.errno == errno.EEXIST
     assert content(path) == NEW
 
@@ -242,21 +242,21 @@ def test_write_new_does_not_follow_a_symlink(place: str) -> None:
     path, target = os.path.join(place, "link"), os.path.join(place, "target")
     os.symlink(target, path)
     with pytest.raises(disk.DiskError):
-        disk.write_new(path, NEW)
+        files.write_new(path, NEW)
     assert not os.path.exists(target)
 
 
 def test_empty_file_needs_no_write_call(place: str) -> None:
     seen: list[str] = []
     disk.observe(lambda operation, _path: seen.append(operation))
-    disk.write_new(os.path.join(place, "empty"), b"")
+    files.write_new(os.path.join(place, "empty"), b"")
     assert seen == ["create", "close"]
 
 
 def test_fill_writes_files_with_modes_and_closes_the_directory(place: str, umask: int) -> None:
     path = os.path.join(place, "tree")
-    disk.make_directory(path)
-    with disk.fill(path, 0o555, MTIME) as filling:
+    trees.make_directory(path)
+    with files.fill(path, 0o555, MTIME) as filling:
         for number in range(3):
             filling.write(f"plain{number}", NEW, 0o444, MTIME)
             filling.write(f"tool{number}", b"", 0o555, MTIME)
@@ -274,19 +274,19 @@ def test_fill_writes_files_with_modes_and_closes_the_directory(place: str, umask
 
 def test_fill_refuses_symlinks_and_failure_keeps_directory_open(place: str) -> None:
     os.symlink(os.path.join(place, "target"), os.path.join(place, "link"))
-    with pytest.raises(disk.DiskError), disk.fill(place, 0o555) as filling:
+    with pytest.raises(disk.DiskError), files.fill(place, 0o555) as filling:
         filling.write("link", NEW, 0o444, MTIME)
     assert names(place) == ["link"]
     assert mode_of(place) != 0o555
     with pytest.raises(disk.DiskError) as caught:
-        disk.fill(os.path.join(place, "nowhere"), 0o555)
+        files.fill(os.path.join(place, "nowhere"), 0o555)
     assert caught.value.errno == errno.ENOENT
 
 
 def test_default_file_mode_of_a_directory_is_read_once(place: str, umask: int) -> None:
     seen: list[str] = []
     disk.observe(lambda operation, _path: seen.append(operation))
-    with disk.fill(place, mode_of(place)) as filling:
+    with files.fill(place, mode_of(place)) as filling:
         for name in ("one", "two"):
             filling.write(name, NEW, 0o444, MTIME)
     change = [] if 0o444 & ~umask == 0o444 else ["chmod"]
@@ -295,7 +295,7 @@ def test_default_file_mode_of_a_directory_is_read_once(place: str, umask: int) -
 
 def test_new_file_is_written_in_parts_and_published(place: str) -> None:
     final = os.path.join(place, "final")
-    with disk.create(place, 0o444) as file:
+    with files.create(place, 0o444) as file:
         file.write(b"one ")
         file.write(memoryview(b"wrong"))
         file.rewind(4)
@@ -305,10 +305,10 @@ def test_new_file_is_written_in_parts_and_published(place: str) -> None:
         assert file.publish(final) is True
         assert file.path == final
     assert (content(final), mode_of(final), os.stat(final).st_mtime_ns) == (b"one two", 0o444, MTIME)
-    with disk.create(place) as file:
+    with files.create(place) as file:
         file.write(b"late")
         assert file.publish(final) is False
-    with disk.create(place) as file:
+    with files.create(place) as file:
         file.write(b"later")
         assert file.publish(final, replace=True) is True
     assert content(final) == b"later"
@@ -318,7 +318,7 @@ def test_new_file_is_written_in_parts_and_published(place: str) -> None:
 @pytest.mark.parametrize("close", [False, True])
 def test_unpublished_new_file_is_removed(place: str, close: bool) -> None:
     def write_and_fail() -> None:
-        with disk.create(place) as file:
+        with files.create(place) as file:
             file.write(NEW)
             if close:
                 file.close()
@@ -331,12 +331,12 @@ def test_unpublished_new_file_is_removed(place: str, close: bool) -> None:
 
 def test_new_file_can_keep_its_own_name(place: str) -> None:
     path = os.path.join(place, "file")
-    with disk.create_new(path, 0o640) as file:
+    with files.create_new(path, 0o640) as file:
         file.write(NEW)
         file.keep()
     assert (content(path), mode_of(path)) == (NEW, 0o640)
     with pytest.raises(disk.DiskError):
-        disk.create_new(path)
+        files.create_new(path)
 
 
 # --- one file from another
@@ -345,13 +345,13 @@ def test_new_file_can_keep_its_own_name(place: str) -> None:
 @pytest.fixture
 def source(place: str) -> str:
     path = os.path.join(place, "source file")
-    disk.write_new(path, NEW, 0o444, MTIME)
+    files.write_new(path, NEW, 0o444, MTIME)
     return path
 
 
 def test_copies_are_independent_and_keep_the_source_time(place: str, source: str, umask: int) -> None:
     path = os.path.join(place, "copy")
-    disk.copy(source, path)
+    linking.copy(source, path)
     facts = os.stat(path)
     assert (content(path), mode_of(path), facts.st_nlink, facts.st_mtime_ns) == (NEW, 0o666 & ~umask, 1, MTIME)
 
@@ -360,14 +360,14 @@ def test_copies_are_independent_and_keep_the_source_time(place: str, source: str
 def test_copies_of_every_size(place: str, size: int) -> None:
     data = os.urandom(size)
     source, path = os.path.join(place, "source"), os.path.join(place, "copy")
-    disk.write_new(source, data)
-    disk.copy(source, path, 0o755)
+    files.write_new(source, data)
+    linking.copy(source, path, 0o755)
     assert (content(path), mode_of(path)) == (data, 0o755)
 
 
 def test_shrinking_source_is_an_error_and_leaves_nothing(place: str) -> None:
     source, path = os.path.join(place, "source"), os.path.join(place, "copy")
-    disk.write_new(source, b"x" * 200_000)
+    files.write_new(source, b"x" * 200_000)
 
     def truncate(operation: str, _path: str) -> None:
         if operation == "copy":
@@ -375,7 +375,7 @@ def test_shrinking_source_is_an_error_and_leaves_nothing(place: str) -> None:
 
     disk.observe(truncate)
     with pytest.raises(disk.DiskError, match="shorter"):
-        disk.copy(source, path)
+        linking.copy(source, path)
     assert names(place) == ["source"]
 
 
@@ -384,7 +384,7 @@ def test_only_regular_files_are_copied(place: str, source: str, kind: str) -> No
     odd = os.path.join(place, kind)
     {"directory": os.mkdir, "link": lambda path: os.symlink(source, path), "pipe": os.mkfifo}[kind](odd)
     with pytest.raises(disk.DiskError):
-        disk.copy(odd, os.path.join(place, "copy"))
+        linking.copy(odd, os.path.join(place, "copy"))
     assert not os.path.lexists(os.path.join(place, "copy"))
 
 
@@ -393,32 +393,32 @@ def test_no_link_mode_replaces_an_existing_name(place: str, source: str, way: st
     path = os.path.join(place, "there")
     Path(path).write_bytes(OLD)
     with pytest.raises(disk.DiskError) as caught:
-        disk.place(source, path, (way, "copy"))
+        linking.place(source, path, (way, "copy"))
     assert (caught.value.errno, caught.value.path) == (errno.EEXIST, path)
     assert content(path) == OLD
 
 
 def test_existing_hard_link_to_the_source_is_success(place: str, source: str) -> None:
     path = os.path.join(place, "link")
-    disk.hard_link(source, path)
-    disk.hard_link(source, path)
+    linking.hard_link(source, path)
+    linking.hard_link(source, path)
     assert os.path.samefile(source, path)
 
 
 def test_missing_source_is_an_error_and_no_dangling_symlink(place: str) -> None:
     missing = os.path.join(place, "missing")
     with pytest.raises(disk.DiskError) as caught:
-        disk.place(missing, os.path.join(place, "path"), ("clone", "copy", "symlink"))
+        linking.place(missing, os.path.join(place, "path"), ("clone", "copy", "symlink"))
     assert (caught.value.errno, caught.value.path) == (errno.ENOENT, missing)
     assert names(place) == []
 
 
 def test_place_uses_the_first_mode_that_works(place: str, source: str) -> None:
     made = os.path.join(place, "made")
-    assert disk.place(source, made, ("hardlink", "copy")) == "hardlink"
-    assert disk.place(source, made + "2", ("symlink",)) == "symlink"
+    assert linking.place(source, made, ("hardlink", "copy")) == "hardlink"
+    assert linking.place(source, made + "2", ("symlink",)) == "symlink"
     assert os.readlink(made + "2") == source
-    assert disk.place(source, made + "3", ("copy", "symlink"), 0o600) == "copy"
+    assert linking.place(source, made + "3", ("copy", "symlink"), 0o600) == "copy"
     assert mode_of(made + "3") == 0o600
 
 
@@ -438,7 +438,7 @@ def test_place_in_counts_the_modes(place: str, source: str, way: str) -> None:
     full, empty, names = many(place, source, 3)
     seen: list[tuple[str, str]] = []
     disk.observe(lambda operation, path: seen.append((operation, path)))
-    assert disk.place_in(full, empty, names, (way,)) == {way: 3}
+    assert linking.place_in(full, empty, names, (way,)) == {way: 3}
     assert os.stat(source).st_nlink == (7 if way == "hardlink" else 4)
     assert os.path.islink(os.path.join(empty, "1")) == (way == "symlink")
     assert content(os.path.join(empty, "2")) == content(source)
@@ -454,7 +454,7 @@ def test_place_in_accepts_an_open_directory(place: str, source: str, way: str) -
     full, empty, names = many(place, source, 3)
     fd = os.open(full, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        assert disk.place_in(full, empty, names, (way,), ["1"], fd) == {way: 3}
+        assert linking.place_in(full, empty, names, (way,), ["1"], fd) == {way: 3}
     finally:
         os.close(fd)
     assert sorted(os.listdir(empty)) == names
@@ -464,22 +464,22 @@ def test_place_in_accepts_an_open_directory(place: str, source: str, way: str) -
 def test_place_in_links_a_symlink_itself(place: str, source: str) -> None:
     full, empty, _ = many(place, source, 0)
     os.symlink(source, os.path.join(full, "link"))
-    assert disk.place_in(full, empty, ["link"], ("hardlink",)) == {"hardlink": 1}
+    assert linking.place_in(full, empty, ["link"], ("hardlink",)) == {"hardlink": 1}
     assert os.readlink(os.path.join(empty, "link")) == source
 
 
 def test_place_in_accepts_the_result_of_a_lost_reply(place: str, source: str) -> None:
     full, empty, names = many(place, source, 2)
     os.link(source, os.path.join(empty, "1"))
-    assert disk.place_in(full, empty, names, ("hardlink", "copy")) == {"hardlink": 2}
+    assert linking.place_in(full, empty, names, ("hardlink", "copy")) == {"hardlink": 2}
 
 
 def test_place_in_reports_unplaced_files(place: str, source: str) -> None:
     full, empty, names = many(place, source, 1)
     with pytest.raises(disk.DiskError, match="missing"):
-        disk.place_in(full, empty, [*names, "missing"], ("hardlink", "copy"))
+        linking.place_in(full, empty, [*names, "missing"], ("hardlink", "copy"))
     with pytest.raises(disk.DiskError):
-        disk.place_in(full, os.path.join(place, "nowhere"), names, ("hardlink", "copy"))
+        linking.place_in(full, os.path.join(place, "nowhere"), names, ("hardlink", "copy"))
 
 
 def test_single_unlinkable_file_is_copied(place: str, source: str) -> None:
@@ -489,7 +489,7 @@ def test_single_unlinkable_file_is_copied(place: str, source: str) -> None:
 
     disk.observe(too_many)
     full, empty, names = many(place, source, 3)
-    assert disk.place_in(full, empty, names, ("hardlink", "copy")) == {"hardlink": 2, "copy": 1}
+    assert linking.place_in(full, empty, names, ("hardlink", "copy")) == {"hardlink": 2, "copy": 1}
 
 
 @pytest.mark.parametrize(
@@ -501,7 +501,7 @@ def test_any_link_error_falls_back_to_copy(place: str, source: str, number: int)
             raise OSError(number, os.strerror(number))
 
     disk.observe(refuse)
-    assert disk.place(source, os.path.join(place, "path"), ("hardlink", "copy")) == "copy"
+    assert linking.place(source, os.path.join(place, "path"), ("hardlink", "copy")) == "copy"
 
 
 def test_unsupported_mode_is_tried_once_per_file_system(place: str, source: str) -> None:
@@ -514,7 +514,7 @@ def test_unsupported_mode_is_tried_once_per_file_system(place: str, source: str)
 
     disk.observe(refuse)
     full, empty, names = many(place, source, 5)
-    assert disk.place_in(full, empty, names, ("clone", "copy")) == {"copy": 5}
+    assert linking.place_in(full, empty, names, ("clone", "copy")) == {"copy": 5}
     assert len(tried) == 1
 
 
@@ -528,7 +528,7 @@ def test_error_of_one_file_does_not_affect_the_next(place: str, source: str) -> 
 
     disk.observe(refuse)
     full, empty, names = many(place, source, 5)
-    assert disk.place_in(full, empty, names, ("clone", "copy")) == {"copy": 5}
+    assert linking.place_in(full, empty, names, ("clone", "copy")) == {"copy": 5}
     assert len({*tried}) == 5
 
 
@@ -542,7 +542,7 @@ def test_stale_handle_is_reopened(place: str, source: str, monkeypatch: pytest.M
         return real(path, flags, *rest)
 
     monkeypatch.setattr(os, "open", stale)
-    disk.copy(source, os.path.join(place, "copy"))
+    linking.copy(source, os.path.join(place, "copy"))
     assert content(os.path.join(place, "copy")) == NEW
 
 
@@ -552,43 +552,43 @@ def test_stale_handle_is_reopened(place: str, source: str, monkeypatch: pytest.M
 def test_make_directory_accepts_an_existing_one(place: str, umask: int) -> None:
     path = os.path.join(place, "one", "two")
     with pytest.raises(disk.DiskError):
-        disk.make_directory(path)
-    assert disk.make_directory(path, parents=True) is True
+        trees.make_directory(path)
+    assert trees.make_directory(path, parents=True) is True
     assert mode_of(path) == 0o777 & ~umask
-    assert disk.make_directory(path) is False
+    assert trees.make_directory(path) is False
     os.symlink(path, os.path.join(place, "link"))
-    assert disk.make_directory(os.path.join(place, "link")) is False
+    assert trees.make_directory(os.path.join(place, "link")) is False
     Path(place, "file").write_bytes(b"")
     with pytest.raises(disk.DiskError):
-        disk.make_directory(os.path.join(place, "file"))
+        trees.make_directory(os.path.join(place, "file"))
 
 
 @pytest.mark.root
 def test_setgid_directory_passes_its_group_on(place: str, umask: int) -> None:
     shared = os.path.join(place, "shared")
-    disk.make_directory(shared, 0o2775)
+    trees.make_directory(shared, 0o2775)
     os.chown(shared, -1, 4242)
     os.chmod(shared, 0o2775)
-    staged = disk.staging(shared, 0o2775)
-    disk.write_new(os.path.join(staged, "file"), NEW, 0o664)
-    assert disk.publish_tree(staged, os.path.join(shared, "entry"))
+    staged = trees.staging(shared, 0o2775)
+    files.write_new(os.path.join(staged, "file"), NEW, 0o664)
+    assert trees.publish_tree(staged, os.path.join(shared, "entry"))
     for name, mode in (("entry", 0o2775), ("entry/file", 0o664)):
         facts = os.stat(os.path.join(shared, name))
         assert (facts.st_gid, stat.S_IMODE(facts.st_mode)) == (4242, mode), umask
 
 
 def staged_tree(place: str) -> str:
-    staged = disk.staging(place)
-    disk.make_directory(os.path.join(staged, "inner"))
-    disk.write_new(os.path.join(staged, "inner", "file"), NEW)
+    staged = trees.staging(place)
+    trees.make_directory(os.path.join(staged, "inner"))
+    files.write_new(os.path.join(staged, "inner", "file"), NEW)
     return staged
 
 
 def test_tree_appears_atomically_and_second_rename_fails(place: str) -> None:
     final = os.path.join(place, "entry")
-    assert disk.publish_tree(staged_tree(place), final) is True
+    assert trees.publish_tree(staged_tree(place), final) is True
     inode = os.stat(final).st_ino
-    assert disk.publish_tree(staged_tree(place), final) is False
+    assert trees.publish_tree(staged_tree(place), final) is False
     assert (os.stat(final).st_ino, names(place)) == (inode, ["entry"])
 
 
@@ -596,13 +596,13 @@ def test_tree_does_not_replace_a_file(place: str) -> None:
     final = os.path.join(place, "entry")
     Path(final).write_bytes(OLD)
     with pytest.raises(disk.DiskError):
-        disk.publish_tree(staged_tree(place), final)
+        trees.publish_tree(staged_tree(place), final)
     assert content(final) == OLD
 
 
 def test_missing_tree_is_an_error(place: str) -> None:
     with pytest.raises(disk.DiskError):
-        disk.publish_tree(os.path.join(place, ".tmp-x"), os.path.join(place, "entry"))
+        trees.publish_tree(os.path.join(place, ".tmp-x"), os.path.join(place, "entry"))
 
 
 # --- names of what exists
@@ -612,7 +612,7 @@ def test_rename_of_two_hard_links_leaves_one(place: str) -> None:
     one, two = os.path.join(place, "one"), os.path.join(place, "two")
     Path(one).write_bytes(NEW)
     os.link(one, two)
-    disk.rename(one, two)
+    trees.rename(one, two)
     assert names(place) == ["two"]
 
 
@@ -620,20 +620,20 @@ def test_rename_keeps_other_hard_links_of_the_target(place: str) -> None:
     one, two, three = (os.path.join(place, name) for name in ("one", "two", "three"))
     Path(one).write_bytes(NEW)
     os.link(one, two)
-    disk.rename(one, three)
+    trees.rename(one, three)
     assert names(place) == ["three", "two"]
 
 
 def test_rename_error_names_the_missing_path(place: str) -> None:
     with pytest.raises(disk.DiskError) as caught:
-        disk.rename(os.path.join(place, "missing"), os.path.join(place, "there"))
+        trees.rename(os.path.join(place, "missing"), os.path.join(place, "there"))
     assert caught.value.path == os.path.join(place, "missing")
 
 
 def test_swap_link_replaces_a_link_or_file(place: str) -> None:
     path = os.path.join(place, "link")
     for target in ("one", "two"):
-        disk.swap_link(target, path)
+        trees.swap_link(target, path)
         assert os.readlink(path) == target
     assert names(place) == ["link"]
 
@@ -642,50 +642,50 @@ def test_retired_files_stay_open_and_free_their_name(place: str) -> None:
     path = os.path.join(place, "tree")
     os.mkdir(path)
     Path(path, "file").write_bytes(OLD)
-    retired = disk.retire(path)
+    retired = trees.retire(path)
     assert retired is not None
     assert os.path.basename(retired).startswith(".trash-")
     assert os.path.dirname(retired) == place
     assert content(os.path.join(retired, "file")) == OLD
-    assert disk.retire(path) is None
+    assert trees.retire(path) is None
 
 
 def test_retire_into_other_directory_falls_back_to_the_parent(place: str) -> None:
     path, trash = os.path.join(place, "file"), os.path.join(place, "trash")
     Path(path).write_bytes(OLD)
-    retired = disk.retire(path, trash)
+    retired = trees.retire(path, trash)
     assert retired is not None
     assert os.path.dirname(retired) == place
     os.mkdir(trash)
     Path(path).write_bytes(OLD)
-    retired = disk.retire(path, trash)
+    retired = trees.retire(path, trash)
     assert retired is not None
     assert os.path.dirname(retired) == trash
-    assert disk.retire(path, trash) is None
+    assert trees.retire(path, trash) is None
 
 
 def test_remove_reports_whether_the_file_existed(place: str) -> None:
     path = os.path.join(place, "file")
     Path(path).write_bytes(b"")
-    assert disk.remove(path) is True
-    assert disk.remove(path) is False
+    assert trees.remove(path) is True
+    assert trees.remove(path) is False
     with pytest.raises(disk.DiskError):
-        disk.remove(path, missing_ok=False)
+        trees.remove(path, missing_ok=False)
     with pytest.raises(disk.DiskError):
-        disk.remove(place)
+        trees.remove(place)
 
 
 def test_remove_directory_keeps_a_non_empty_one(place: str) -> None:
     path = os.path.join(place, "directory")
-    assert disk.remove_directory(path) is False
+    assert trees.remove_directory(path) is False
     os.mkdir(path)
     Path(path, ".nfs0001").write_bytes(b"")
-    assert disk.remove_directory(path) is False
+    assert trees.remove_directory(path) is False
     os.unlink(os.path.join(path, ".nfs0001"))
-    assert disk.remove_directory(path) is True
+    assert trees.remove_directory(path) is True
     Path(path).write_bytes(b"")
     with pytest.raises(disk.DiskError):
-        disk.remove_directory(path)
+        trees.remove_directory(path)
 
 
 def test_erase_removes_deep_trees_and_follows_no_symlink(place: str) -> None:
@@ -701,17 +701,17 @@ def test_erase_removes_deep_trees_and_follows_no_symlink(place: str) -> None:
             path += "/d"
         os.makedirs(path)
         Path(path, "file").write_bytes(b"")
-    assert disk.erase(tree) is True
+    assert trees.erase(tree) is True
     assert names(place) == ["outside"]
     assert content(os.path.join(outside, "precious")) == OLD
-    assert disk.erase(tree) is True
+    assert trees.erase(tree) is True
 
 
 def test_erase_of_a_symlink_removes_the_symlink(place: str) -> None:
     target = os.path.join(place, "target")
     os.mkdir(target)
     os.symlink(target, os.path.join(place, "link"))
-    assert disk.erase(os.path.join(place, "link")) is True
+    assert trees.erase(os.path.join(place, "link")) is True
     assert names(place) == ["target"]
 
 
@@ -734,7 +734,7 @@ def test_erase_ignores_a_symlink_planted_meanwhile(place: str) -> None:
             os.symlink(outside, other)
 
     disk.observe(swap)
-    disk.erase(tree)
+    trees.erase(tree)
     assert struck
     assert names(outside) == ["precious"]
 
@@ -746,36 +746,36 @@ def test_mount_inside_a_tree_stays_as_trash(place: str) -> None:
     os.makedirs(os.path.join(tree, "inner"))
     with tmpfs(os.path.join(tree, "mount")) as mounted:
         Path(mounted, "file").write_bytes(OLD)
-        assert disk.erase(tree) is False
+        assert trees.erase(tree) is False
         (left,) = names(place)
         assert left.startswith(".trash-")
         assert names(os.path.join(place, left)) == ["mount"]
         mounted = os.path.join(place, left, "mount")
         os.rename(os.path.join(place, left), tree)
-    assert disk.erase(tree) is True
+    assert trees.erase(tree) is True
 
 
 # --- modes and times
 
 
 def test_chmod_of_files_with_other_hard_links_is_refused(place: str, source: str) -> None:
-    assert disk.set_mode(source, 0o640) is True
+    assert modes.set_mode(source, 0o640) is True
     os.link(source, os.path.join(place, "other"))
     with pytest.raises(disk.DiskError, match="further names"):
-        disk.set_mode(source, 0o600)
+        modes.set_mode(source, 0o600)
     assert mode_of(source) == 0o640
     os.symlink(source, os.path.join(place, "link"))
     with pytest.raises(disk.DiskError):
-        disk.set_mode(os.path.join(place, "link"), 0o600)
+        modes.set_mode(os.path.join(place, "link"), 0o600)
     os.mkdir(os.path.join(place, "directory"))
-    assert disk.set_mode(os.path.join(place, "directory"), 0o2750)
+    assert modes.set_mode(os.path.join(place, "directory"), 0o2750)
     assert mode_of(os.path.join(place, "directory")) == 0o2750
 
 
 def test_symlinks_have_their_own_times(place: str, source: str) -> None:
     link = os.path.join(place, "link")
     os.symlink(source, link)
-    assert disk.set_times(link, 5_000_000_000) is True
+    assert modes.set_times(link, 5_000_000_000) is True
     assert (os.lstat(link).st_mtime_ns, os.stat(source).st_mtime_ns) == (5_000_000_000, MTIME)
 
 
@@ -788,11 +788,11 @@ def test_file_system_without_modes_or_times_is_no_error(place: str, source: str,
     previous = os.umask(0o077)
     try:
         disk.observe(refuse)
-        disk.write_new(os.path.join(place, "new"), NEW, 0o666 - 0o002, MTIME)
-        disk.copy(source, os.path.join(place, "copy"), 0o644)
-        disk.make_directory(os.path.join(place, "directory"), 0o2775)
-        assert disk.set_times(os.path.join(place, "new"), 1) is (operation == "chmod")
-        assert disk.set_mode(os.path.join(place, "new"), 0o640) is (operation == "utime")
+        files.write_new(os.path.join(place, "new"), NEW, 0o666 - 0o002, MTIME)
+        linking.copy(source, os.path.join(place, "copy"), 0o644)
+        trees.make_directory(os.path.join(place, "directory"), 0o2775)
+        assert modes.set_times(os.path.join(place, "new"), 1) is (operation == "chmod")
+        assert modes.set_mode(os.path.join(place, "new"), 0o640) is (operation == "utime")
     finally:
         os.umask(previous)
 
@@ -801,27 +801,27 @@ def test_file_system_without_modes_or_times_is_no_error(place: str, source: str,
 
 
 def test_sync_of_files_directories_and_file_systems(place: str, source: str) -> None:
-    disk.sync_file(source)
-    disk.sync_directory(place)
-    disk.sync_filesystem(place)
+    modes.sync_file(source)
+    modes.sync_directory(place)
+    modes.sync_filesystem(place)
     with pytest.raises(disk.DiskError):
-        disk.sync_file(os.path.join(place, "missing"))
+        modes.sync_file(os.path.join(place, "missing"))
 
 
 # --- every step fails, is interrupted, is the last
 
 
 def scene_write(place: str) -> None:
-    disk.write(os.path.join(place, "final"), NEW, 0o640, durable=True)
+    files.write(os.path.join(place, "final"), NEW, 0o640, durable=True)
 
 
 def scene_write_first(place: str) -> None:
     os.unlink(os.path.join(place, "final"))
-    disk.write(os.path.join(place, "final"), NEW, 0o640, replace=False)
+    files.write(os.path.join(place, "final"), NEW, 0o640, replace=False)
 
 
 def scene_new_file(place: str) -> None:
-    with disk.create(place, 0o444) as file:
+    with files.create(place, 0o444) as file:
         file.write(NEW)
         file.set_times(MTIME)
         file.publish(os.path.join(place, "final"), replace=True)
@@ -829,34 +829,34 @@ def scene_new_file(place: str) -> None:
 
 def scene_rename(place: str) -> None:
     source = disk.temporary(place)
-    disk.write_new(source, NEW)
-    disk.rename(source, os.path.join(place, "final"))
+    files.write_new(source, NEW)
+    trees.rename(source, os.path.join(place, "final"))
 
 
 def scene_copy(place: str) -> None:
     temp = disk.temporary(place)
-    disk.copy(os.path.join(place, "original"), temp, 0o640)
-    disk.rename(temp, os.path.join(place, "final"))
+    linking.copy(os.path.join(place, "original"), temp, 0o640)
+    trees.rename(temp, os.path.join(place, "final"))
 
 
 def scene_place(place: str) -> None:
     temp = disk.temporary(place)
-    disk.place(os.path.join(place, "original"), temp, ("clone", "hardlink", "copy"), 0o640)
-    disk.rename(temp, os.path.join(place, "final"))
+    linking.place(os.path.join(place, "original"), temp, ("clone", "hardlink", "copy"), 0o640)
+    trees.rename(temp, os.path.join(place, "final"))
 
 
 def scene_publish_tree(place: str) -> None:
-    disk.retire(os.path.join(place, "final"))
-    disk.publish_tree(staged_tree(place), os.path.join(place, "final"))
+    trees.retire(os.path.join(place, "final"))
+    trees.publish_tree(staged_tree(place), os.path.join(place, "final"))
 
 
 def scene_fill(place: str) -> None:
-    staged = disk.staging(place)
-    disk.make_directory(f"{staged}/inner")
-    with disk.fill(f"{staged}/inner", 0o555) as filling:
+    staged = trees.staging(place)
+    trees.make_directory(f"{staged}/inner")
+    with files.fill(f"{staged}/inner", 0o555) as filling:
         filling.write("file", NEW, 0o444, MTIME)
-    disk.retire(os.path.join(place, "final"))
-    disk.publish_tree(staged, os.path.join(place, "final"))
+    trees.retire(os.path.join(place, "final"))
+    trees.publish_tree(staged, os.path.join(place, "final"))
 
 
 SCENES = [
@@ -865,7 +865,7 @@ SCENES = [
 
 
 def prepare(place: str) -> None:
-    disk._refused.clear()
+    linking._refused.clear()
     for name, data in (("final", OLD), ("original", NEW)):
         Path(place, name).write_bytes(data)
 
@@ -878,7 +878,7 @@ def steps_of(scene: Callable[[str], None], place: str) -> int:
     disk.observe(None)
     assert leftovers(place) == [name for name in leftovers(place) if name.startswith(".trash-")]
     for name in names(place):
-        disk.erase(os.path.join(place, name))
+        trees.erase(os.path.join(place, name))
     return len(seen)
 
 
@@ -928,7 +928,7 @@ def test_every_step_can_fail(place: str, scene: Callable[[str], None]) -> None:
             disk.observe(None)
             check_old_or_new(place)
             for name in names(place):
-                assert disk.erase(os.path.join(place, name))
+                assert trees.erase(os.path.join(place, name))
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__[6:])
@@ -941,7 +941,7 @@ def test_ctrl_c_at_any_step_leaves_at_most_temporary_names(place: str, scene: Ca
         disk.observe(None)
         check_old_or_new(place)
         for name in names(place):
-            assert disk.erase(os.path.join(place, name))
+            assert trees.erase(os.path.join(place, name))
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__[6:])
@@ -956,7 +956,7 @@ def test_kill_at_any_step_leaves_old_or_new(place: str, scene: Callable[[str], N
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
         check_old_or_new(place)
         for name in names(place):
-            assert disk.erase(os.path.join(place, name))
+            assert trees.erase(os.path.join(place, name))
 
 
 def test_failures_leave_no_open_descriptors(place: str) -> None:
@@ -972,7 +972,7 @@ def test_failures_leave_no_open_descriptors(place: str) -> None:
             failure_of(scene, place)
             disk.observe(None)
             for name in names(place):
-                disk.erase(os.path.join(place, name))
+                trees.erase(os.path.join(place, name))
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -983,18 +983,18 @@ def test_failures_leave_no_open_descriptors(place: str) -> None:
 def test_full_disk_error_has_a_hint_and_keeps_the_old_file(place: str) -> None:
     with tmpfs(os.path.join(place, "small"), "64k") as small:
         path = os.path.join(small, "file")
-        disk.write(path, OLD)
+        files.write(path, OLD)
         with pytest.raises(disk.DiskError, match="ENOSPC") as caught:
-            disk.write(path, b"x" * 200_000)
+            files.write(path, b"x" * 200_000)
         assert caught.value.hint is not None
         assert "is full" in caught.value.hint
         assert any(line.startswith("mount    :") and "tmpfs" in line for line in caught.value.context)
         assert (content(path), names(small)) == (OLD, ["file"])
         big = os.path.join(place, "big")
-        disk.write_new(big, b"x" * 200_000)
+        files.write_new(big, b"x" * 200_000)
         with pytest.raises(disk.DiskError, match="ENOSPC"):
-            disk.copy(big, os.path.join(small, "copy"))
-        assert disk.place(big, os.path.join(small, "link"), ("copy", "symlink")) == "symlink"
+            linking.copy(big, os.path.join(small, "copy"))
+        assert linking.place(big, os.path.join(small, "link"), ("copy", "symlink")) == "symlink"
         assert names(small) == ["file", "link"]
 
 
@@ -1002,9 +1002,9 @@ def test_full_disk_error_has_a_hint_and_keeps_the_old_file(place: str) -> None:
 def test_exhausted_inodes_are_named_in_the_error(place: str) -> None:
     with tmpfs(os.path.join(place, "small"), "1m", inodes=4) as small:
         for number in range(3):
-            disk.write(os.path.join(small, str(number)), b"")
+            files.write(os.path.join(small, str(number)), b"")
         with pytest.raises(disk.DiskError) as caught:
-            disk.write(os.path.join(small, "3"), b"")
+            files.write(os.path.join(small, "3"), b"")
         assert "no inodes" in str(caught.value.hint)
         assert leftovers(small) == []
 
@@ -1013,24 +1013,24 @@ def test_exhausted_inodes_are_named_in_the_error(place: str) -> None:
 def test_read_only_mount_error_keeps_existing_directories(place: str) -> None:
     os.makedirs(os.path.join(place, "real", "inner"))
     with bind(os.path.join(place, "real"), os.path.join(place, "bound"), read_only=True) as bound:
-        assert disk.make_directory(os.path.join(bound, "inner")) is False
+        assert trees.make_directory(os.path.join(bound, "inner")) is False
         with pytest.raises(disk.DiskError, match="EROFS") as caught:
-            disk.write(os.path.join(bound, "file"), NEW)
+            files.write(os.path.join(bound, "file"), NEW)
         assert caught.value.hint == f"`{bound}` is mounted read-only; choose a place that you can write"
-        with disk.lock(os.path.join(bound, "lock"), timeout=1, who="testing") as held:
+        with locks.lock(os.path.join(bound, "lock"), timeout=1, who="testing") as held:
             assert held is False
-        assert disk.erase(os.path.join(bound, "inner")) is False
+        assert trees.erase(os.path.join(bound, "inner")) is False
 
 
 @pytest.mark.root
 def test_links_across_file_systems_become_copies(place: str, source: str) -> None:
     with tmpfs(os.path.join(place, "other")) as other:
-        assert disk.place(source, os.path.join(other, "file"), ("clone", "hardlink", "copy")) == "copy"
+        assert linking.place(source, os.path.join(other, "file"), ("clone", "hardlink", "copy")) == "copy"
         with pytest.raises(disk.DiskError, match="EXDEV"):
-            disk.hard_link(source, os.path.join(other, "file2"))
+            linking.hard_link(source, os.path.join(other, "file2"))
         with pytest.raises(disk.DiskError, match="EXDEV"):
-            disk.rename(source, os.path.join(other, "file3"))
-        retired = disk.retire(source, other)
+            trees.rename(source, os.path.join(other, "file3"))
+        retired = trees.retire(source, other)
         assert retired is not None
         assert os.path.dirname(retired) == place
 
@@ -1041,8 +1041,8 @@ def test_two_mounts_of_one_file_system_do_not_link(place: str, source: str) -> N
     os.mkdir(real)
     with bind(real, os.path.join(place, "bound")) as bound:
         assert os.stat(bound).st_dev == os.stat(source).st_dev
-        assert disk.place(source, os.path.join(bound, "file"), ("hardlink", "copy")) == "copy"
-        assert disk.place(source, os.path.join(real, "file2"), ("hardlink", "copy")) == "hardlink"
+        assert linking.place(source, os.path.join(bound, "file"), ("hardlink", "copy")) == "copy"
+        assert linking.place(source, os.path.join(real, "file2"), ("hardlink", "copy")) == "hardlink"
 
 
 @pytest.mark.root
@@ -1050,14 +1050,14 @@ def test_two_mounts_of_one_file_system_do_not_link(place: str, source: str) -> N
 def test_clones_share_blocks_and_have_own_modes_and_times(place: str, kind: str, umask: int) -> None:
     with image(os.path.join(place, kind), kind) as mounted:
         source = os.path.join(mounted, "source")
-        disk.write_new(source, os.urandom(3_000_000), 0o444, MTIME)
+        files.write_new(source, os.urandom(3_000_000), 0o444, MTIME)
         os.sync()
         free = os.statvfs(mounted).f_bavail
         for number in range(5):
             path = os.path.join(mounted, str(number))
-            assert disk.place(source, path, ("clone", "hardlink", "copy"), 0o777) == "clone"
+            assert linking.place(source, path, ("clone", "hardlink", "copy"), 0o777) == "clone"
             assert (mode_of(path), os.stat(path).st_mtime_ns) == (0o777 & ~umask, MTIME)
-        disk.clone(source, os.path.join(mounted, "exact"), 0o555)
+        linking.clone(source, os.path.join(mounted, "exact"), 0o555)
         assert mode_of(os.path.join(mounted, "exact")) == 0o555
         os.sync()
         used = (free - os.statvfs(mounted).f_bavail) * os.statvfs(mounted).f_frsize
@@ -1066,17 +1066,17 @@ def test_clones_share_blocks_and_have_own_modes_and_times(place: str, kind: str,
             own.write(b"changed")
         assert content(source)[:7] != b"changed"
         empty = os.path.join(mounted, "empty")
-        disk.write_new(empty, b"")
-        assert disk.place(empty, empty + "2", ("clone", "copy")) == "clone"
+        files.write_new(empty, b"")
+        assert linking.place(empty, empty + "2", ("clone", "copy")) == "clone"
 
 
 @pytest.mark.root
 def test_refused_clone_leaves_nothing(place: str) -> None:
     with image(os.path.join(place, "ext4"), "ext4") as mounted:
         source = os.path.join(mounted, "source")
-        disk.write_new(source, NEW)
+        files.write_new(source, NEW)
         with pytest.raises(disk.DiskError, match="could not clone"):
-            disk.clone(source, os.path.join(mounted, "clone"))
+            linking.clone(source, os.path.join(mounted, "clone"))
         assert names(mounted) == ["lost+found", "source"]
 
 
@@ -1084,20 +1084,20 @@ def test_refused_clone_leaves_nothing(place: str) -> None:
 def test_copies_follow_after_the_hard_link_limit(place: str) -> None:
     with image(os.path.join(place, "ext4"), "ext4") as mounted:
         source, made = os.path.join(mounted, "source"), os.path.join(mounted, "d")
-        disk.write_new(source, NEW)
+        files.write_new(source, NEW)
         os.mkdir(made)
         for number in range(64_992):  # ext4 takes 65,000 names of one file
             os.link(source, f"{made}/{number}")
         full, empty, names = many(mounted, source, 5)
-        assert disk.place_in(full, empty, names, ("hardlink", "copy")) == {"hardlink": 2, "copy": 3}
-        assert disk.write(os.path.join(mounted, "first"), NEW, replace=False)
+        assert linking.place_in(full, empty, names, ("hardlink", "copy")) == {"hardlink": 2, "copy": 3}
+        assert files.write(os.path.join(mounted, "first"), NEW, replace=False)
 
 
 def test_failed_copy_names_the_file(place: str) -> None:
     source, path = os.path.join(place, "source"), os.path.join(place, "copy")
-    disk.write(source, b"x" * 100)
+    files.write(source, b"x" * 100)
     with pytest.raises(disk.DiskError) as caught:
-        disk.copy(f"{source}.gone", path)
+        linking.copy(f"{source}.gone", path)
     assert caught.value.path == f"{source}.gone"
     tried = []
 
@@ -1109,9 +1109,9 @@ def test_failed_copy_names_the_file(place: str) -> None:
 
     previous = disk.observe(fail)
     try:
-        disk.copy(source, path)  # for a moment only
+        linking.copy(source, path)  # for a moment only
         with pytest.raises(disk.DiskError) as caught:
-            disk.copy(source, f"{path}-second")
+            linking.copy(source, f"{path}-second")
     finally:
         disk.observe(previous)
     assert Path(path).read_bytes() == b"x" * 100
@@ -1121,8 +1121,8 @@ def test_failed_copy_names_the_file(place: str) -> None:
 
 
 def test_directory_clock_matches_new_files(place: str) -> None:
-    now = disk.clock(place)
+    now = files.clock(place)
     assert now is not None
     assert abs(now - os.stat(place).st_mtime) < 60
     assert os.listdir(place) == []
-    assert disk.clock(os.path.join(place, "missing")) is None
+    assert files.clock(os.path.join(place, "missing")) is None

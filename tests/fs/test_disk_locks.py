@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from commonwheel.fs import disk, facts
+from commonwheel.fs import disk, facts, locks
 from commonwheel.fs.holder import parse
 
 
 def test_lock_has_one_holder_and_leaves_no_file(place: str) -> None:
     path = os.path.join(place, "lock")
-    with disk.lock(path, timeout=1, who="one") as held:
+    with locks.lock(path, timeout=1, who="one") as held:
         assert held is True
         holder = parse(Path(path).read_bytes())
         assert holder is not None
         assert (holder.pid, holder.host, holder.purpose) == (os.getpid(), facts.host(), "one")
         assert not holder.beats  # nobody else sees this disk
-        with pytest.raises(disk.LockTimeout) as caught, disk.lock(path, timeout=0.05, who="two"):
+        with pytest.raises(locks.LockTimeout) as caught, locks.lock(path, timeout=0.05, who="two"):
             pass
         assert caught.value.holder == holder
         assert f"waited 0.05 seconds for the lock `{path}`, held by {holder}" == str(caught.value)
@@ -27,12 +27,12 @@ def test_lock_has_one_holder_and_leaves_no_file(place: str) -> None:
 
 def test_shared_locks_coexist_and_exclude_exclusive_ones(place: str) -> None:
     path = os.path.join(place, "lock")
-    with disk.lock(path, timeout=0, who="one", shared=True) as one:
-        with disk.lock(path, timeout=0, who="two", shared=True) as two:
+    with locks.lock(path, timeout=0, who="one", shared=True) as one:
+        with locks.lock(path, timeout=0, who="two", shared=True) as two:
             assert one
             assert two
         assert os.path.exists(path)  # the other one still holds it
-        with pytest.raises(disk.LockTimeout), disk.lock(path, timeout=0, who="three"):
+        with pytest.raises(locks.LockTimeout), locks.lock(path, timeout=0, who="three"):
             pass
     assert os.listdir(place) == []
 
@@ -41,12 +41,12 @@ def test_exception_releases_the_lock(place: str) -> None:
     path = os.path.join(place, "lock")
 
     def fail() -> None:
-        with disk.lock(path, timeout=0, who="one"):
+        with locks.lock(path, timeout=0, who="one"):
             raise LookupError
 
     with pytest.raises(LookupError):
         fail()
-    with disk.lock(path, timeout=0, who="two") as held:
+    with locks.lock(path, timeout=0, who="two") as held:
         assert held
 
 
@@ -54,9 +54,9 @@ def test_waiting_is_reported_once(place: str) -> None:
     path = os.path.join(place, "lock")
     heard: list[str] = []
     with (
-        disk.lock(path, timeout=0, who="installing into /x"),
-        pytest.raises(disk.LockTimeout),
-        disk.lock(path, timeout=0.1, who="two", waiting=heard.append),
+        locks.lock(path, timeout=0, who="installing into /x"),
+        pytest.raises(locks.LockTimeout),
+        locks.lock(path, timeout=0.1, who="two", waiting=heard.append),
     ):
         pass
     assert len(heard) == 1
@@ -64,7 +64,7 @@ def test_waiting_is_reported_once(place: str) -> None:
 
 
 def test_missing_directory_has_no_locks(place: str) -> None:
-    with disk.lock(os.path.join(place, "missing", "lock"), timeout=9, who="one") as held:
+    with locks.lock(os.path.join(place, "missing", "lock"), timeout=9, who="one") as held:
         assert held is False
 
 
@@ -85,7 +85,7 @@ def test_foreign_file_at_the_lock_path_is_kept(place: str, kind: str) -> None:
     else:
         os.link(other, path)
     before = os.lstat(path)
-    with disk.lock(path, timeout=9, who="one") as held:
+    with locks.lock(path, timeout=9, who="one") as held:
         assert held is False
     after = os.lstat(path)
     assert (after.st_ino, after.st_size, after.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
@@ -98,7 +98,7 @@ def test_lock_file_mode_follows_directory_without_world_access(place: str, direc
     os.mkdir(inner)
     os.chmod(inner, directory)
     path = os.path.join(inner, "lock")
-    with disk.lock(path, timeout=1, who="one"):
+    with locks.lock(path, timeout=1, who="one"):
         assert os.stat(path).st_mode & 0o7777 == expected
 
 
@@ -113,7 +113,7 @@ def test_processes_hold_the_lock_one_at_a_time(place: str) -> None:
             code = 1
             try:
                 for _ in range(40):
-                    with disk.lock(path, timeout=60, who="counting") as held:
+                    with locks.lock(path, timeout=60, who="counting") as held:
                         assert held
                         number = int(Path(counter).read_text())
                         Path(counter).write_text(str(number + 1))
@@ -132,17 +132,17 @@ def test_dead_process_holds_no_lock(place: str) -> None:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        with disk.lock(path, timeout=1, who="dying"):
+        with locks.lock(path, timeout=1, who="dying"):
             os.write(writer, b"x")
             signal.pause()
     os.read(reader, 1)
-    with pytest.raises(disk.LockTimeout) as caught, disk.lock(path, timeout=0, who="one"):
+    with pytest.raises(locks.LockTimeout) as caught, locks.lock(path, timeout=0, who="one"):
         pass
     assert caught.value.holder is not None
     assert caught.value.holder.pid == child
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    with disk.lock(path, timeout=0, who="one") as held:
+    with locks.lock(path, timeout=0, who="one") as held:
         assert held
     assert os.listdir(place) == []
 
@@ -150,13 +150,13 @@ def test_dead_process_holds_no_lock(place: str) -> None:
 def test_forked_child_holds_no_lock(place: str) -> None:
     """The descriptor is inherited, and would keep the lock for as long as the child lives."""
     path = os.path.join(place, "lock")
-    with disk.lock(path, timeout=1, who="one"):
+    with locks.lock(path, timeout=1, who="one"):
         child = os.fork()
         if child == 0:
             signal.pause()
     try:
         Path(path).write_bytes(b"")  # as if it could not be removed
-        with disk.lock(path, timeout=0, who="two") as held:
+        with locks.lock(path, timeout=0, who="two") as held:
             assert held
     finally:
         os.kill(child, signal.SIGKILL)
@@ -170,7 +170,7 @@ def test_locking_is_a_step(place: str) -> None:
 
     disk.observe(refuse)
     try:
-        with disk.lock(os.path.join(place, "lock"), timeout=9, who="one") as held:
+        with locks.lock(os.path.join(place, "lock"), timeout=9, who="one") as held:
             assert held is False
     finally:
         disk.observe(None)

@@ -12,7 +12,7 @@ from kit.users import User, team_of, users
 
 pytestmark = pytest.mark.root
 
-HEAD = "import os, sys\nfrom commonwheel.fs import disk, facts\n"
+HEAD = "import os, sys\nfrom commonwheel.fs import disk, files, linking, locks, modes, trees, facts\n"
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +50,10 @@ def test_foreign_hard_linked_file_loses_one_name_only(place: str, people: tuple[
     os.link(cached, installed)
     os.chown(environment, bob.uid, bob.gid)
     for code in (
-        "disk.write(sys.argv[1], b'new', 0o644)",
-        "disk.write(sys.argv[1] + '.src', b'newer', 0o644); disk.rename(sys.argv[1] + '.src', sys.argv[1])",
-        "disk.retire(sys.argv[1]); disk.write_new(sys.argv[1], b'newest', 0o644)",
-        "disk.remove(sys.argv[1]); disk.write(sys.argv[1], b'last', 0o600, replace=False)",
+        "files.write(sys.argv[1], b'new', 0o644)",
+        "files.write(sys.argv[1] + '.src', b'newer', 0o644); trees.rename(sys.argv[1] + '.src', sys.argv[1])",
+        "trees.retire(sys.argv[1]); files.write_new(sys.argv[1], b'newest', 0o644)",
+        "trees.remove(sys.argv[1]); files.write(sys.argv[1], b'last', 0o600, replace=False)",
     ):
         bob.python(HEAD + code, installed).ok()
         facts = os.stat(cached)
@@ -67,10 +67,10 @@ def test_foreign_hard_linked_file_loses_one_name_only(place: str, people: tuple[
 def test_umask_does_not_limit_readers_of_a_shared_store(shared: str, people: tuple[User, User, User]) -> None:
     alice, bob, _ = people
     publish = HEAD + (
-        "staged = disk.staging(sys.argv[1], 0o2775)\n"
-        "disk.make_directory(staged + '/inner', 0o2775)\n"
-        "disk.write_new(staged + '/inner/file', b'x', 0o444, 10**18)\n"
-        "print(disk.publish_tree(staged, sys.argv[1] + '/' + sys.argv[2]))\n"
+        "staged = trees.staging(sys.argv[1], 0o2775)\n"
+        "trees.make_directory(staged + '/inner', 0o2775)\n"
+        "files.write_new(staged + '/inner/file', b'x', 0o444, 10**18)\n"
+        "print(trees.publish_tree(staged, sys.argv[1] + '/' + sys.argv[2]))\n"
     )
     read = "import sys; print(open(sys.argv[1] + '/inner/file').read())"
     for writer, reader, mask in ((alice, bob, 0o077), (bob, alice, 0o027), (bob, alice, 0o000)):
@@ -90,7 +90,7 @@ def test_foreign_file_that_cannot_be_linked_is_copied(shared: str, people: tuple
         Path(path).write_bytes(b"x")
         os.chown(path, alice.uid, os.stat(shared).st_gid)
         os.chmod(path, mode)
-    code = HEAD + "print(disk.place(sys.argv[1], sys.argv[2], ('clone', 'hardlink', 'copy'), 0o600))"
+    code = HEAD + "print(linking.place(sys.argv[1], sys.argv[2], ('clone', 'hardlink', 'copy'), 0o600))"
     protected = Path("/proc/sys/fs/protected_hardlinks").read_text().strip() != "0"
     target = os.path.join(bob.home, "mine")
     got = bob.python(code, os.path.join(shared, "read-only"), target).ok().strip()
@@ -108,7 +108,7 @@ def test_modes_and_times_of_foreign_files_stay(shared: str, people: tuple[User, 
     os.chown(path, alice.uid, os.stat(shared).st_gid)
     os.chmod(path, 0o664)
     before = os.stat(path)
-    code = HEAD + "print(disk.set_mode(sys.argv[1], 0o600), disk.set_times(sys.argv[1], 1))"
+    code = HEAD + "print(modes.set_mode(sys.argv[1], 0o600), modes.set_times(sys.argv[1], 1))"
     assert bob.python(code, path).ok() == "False False\n"
     after = os.stat(path)
     assert (after.st_mode, after.st_mtime_ns, after.st_ctime_ns) == (
@@ -120,7 +120,7 @@ def test_modes_and_times_of_foreign_files_stay(shared: str, people: tuple[User, 
 
 FAIL = HEAD + (
     "try:\n"
-    "    disk.write(sys.argv[1], b'x')\n"
+    "    files.write(sys.argv[1], b'x')\n"
     "except disk.DiskError as error:\n"
     "    print(error.message); print(*error.context, sep='\\n'); print('hint:', error.hint)\n"
 )
@@ -176,7 +176,7 @@ def test_access_list_is_shown(shared: str, people: tuple[User, User, User]) -> N
 def test_default_access_list_replaces_the_umask(shared: str, people: tuple[User, User, User]) -> None:
     alice, bob, _ = people
     subprocess.run(["setfacl", "-d", "-m", "u::rwx,g::rwx,o::---", shared], check=True)
-    code = HEAD + "disk.write(sys.argv[1], b'x'); disk.write(sys.argv[1] + '2', b'x', 0o444)"
+    code = HEAD + "files.write(sys.argv[1], b'x'); files.write(sys.argv[1] + '2', b'x', 0o444)"
     alice.python(code, os.path.join(shared, "file"), umask=0o077).ok()
     modes = [stat.S_IMODE(os.stat(os.path.join(shared, name)).st_mode) for name in ("file", "file2")]
     assert modes == [0o660, 0o444]
@@ -193,7 +193,7 @@ def test_owner_erases_a_tree_without_permissions(place: str, people: tuple[User,
         "os.makedirs(tree + '/none/inner'); open(tree + '/none/inner/file', 'w').close()\n"
         "os.makedirs(tree + '/read-only'); open(tree + '/read-only/file', 'w').close()\n"
         "os.chmod(tree + '/none', 0); os.chmod(tree + '/read-only', 0o555); os.chmod(tree, 0o311)\n"
-        "print(disk.erase(tree), os.listdir(sys.argv[1]))\n"
+        "print(trees.erase(tree), os.listdir(sys.argv[1]))\n"
     )
     assert bob.python(code, own).ok() == "True []\n"
 
@@ -207,7 +207,7 @@ def test_foreign_files_stay_as_trash_without_error(shared: str, people: tuple[Us
         os.chown(path, alice.uid, alice.gid)
     os.chmod(os.path.join(tree, "locked"), 0o755)
     os.chown(tree, bob.uid, bob.gid)
-    assert bob.python(HEAD + "print(disk.erase(sys.argv[1]))", tree).ok() == "False\n"
+    assert bob.python(HEAD + "print(trees.erase(sys.argv[1]))", tree).ok() == "False\n"
     (left,) = os.listdir(shared)
     assert left.startswith(".trash-")
     assert Path(shared, left, "locked", "file").read_bytes() == b"alice's"
@@ -218,7 +218,7 @@ def test_foreign_tree_cannot_be_erased_and_keeps_its_name(place: str, people: tu
     own = os.path.join(place, "alice's")
     os.makedirs(os.path.join(own, "tree"))
     os.chown(own, alice.uid, alice.gid)
-    assert bob.python(HEAD + "print(disk.erase(sys.argv[1]))", os.path.join(own, "tree")).ok() == "False\n"
+    assert bob.python(HEAD + "print(trees.erase(sys.argv[1]))", os.path.join(own, "tree")).ok() == "False\n"
     assert os.listdir(own) == ["tree"]
 
 
@@ -226,7 +226,7 @@ def test_lock_file_of_another_user_does_not_block(shared: str, people: tuple[Use
     alice, bob, carol = people
     path = os.path.join(shared, "lock")
     take = HEAD + (
-        "with disk.lock(sys.argv[1], timeout=5, who='testing') as held:\n"
+        "with locks.lock(sys.argv[1], timeout=5, who='testing') as held:\n"
         "    print(held, oct(os.stat(sys.argv[1]).st_mode & 0o777) if held else '', flush=True)\n"
         "    sys.stdin.read()\n"
     )
@@ -249,14 +249,14 @@ def test_waiting_process_learns_the_lock_holder(shared: str, people: tuple[User,
     alice, bob, _ = people
     path = os.path.join(shared, "lock")
     hold = HEAD + (
-        "with disk.lock(sys.argv[1], timeout=5, who='installing into /x') as held:\n"
+        "with locks.lock(sys.argv[1], timeout=5, who='installing into /x') as held:\n"
         "    print(held, flush=True); sys.stdin.readline()\n"
     )
     wait = HEAD + (
         "try:\n"
-        "    with disk.lock(sys.argv[1], timeout=0.2, who='too', waiting=lambda who: print('waiting for', who)):\n"
+        "    with locks.lock(sys.argv[1], timeout=0.2, who='too', waiting=lambda who: print('waiting for', who)):\n"
         "        print('held')\n"
-        "except disk.LockTimeout as error:\n"
+        "except locks.LockTimeout as error:\n"
         "    print(error.code, error.holder.user, error.holder.pid, error.hint)\n"
     )
     with alice.spawn(alice.python_argv(hold, path)) as holder:
@@ -277,7 +277,7 @@ def test_lock_of_a_killed_user_is_free(shared: str, people: tuple[User, User, Us
     alice, bob, _ = people
     path = os.path.join(shared, "lock")
     code = HEAD + (
-        "with disk.lock(sys.argv[1], timeout=5, who='testing') as held:\n    print(held, flush=True); sys.stdin.readline()\n"
+        "with locks.lock(sys.argv[1], timeout=5, who='testing') as held:\n    print(held, flush=True); sys.stdin.readline()\n"
     )
     with alice.spawn(alice.python_argv(code, path)) as holder:
         assert holder.stdout is not None
@@ -291,7 +291,7 @@ def test_lock_of_a_killed_user_is_free(shared: str, people: tuple[User, User, Us
 def test_new_directory_gets_a_group_of_the_user(place: str, people: tuple[User, User, User]) -> None:
     alice, bob, _ = people
     team, path = team_of(alice, bob), os.path.join(alice.home, "new")
-    code = "disk.make_directory(sys.argv[1]); print(disk.set_group(sys.argv[1], int(sys.argv[2])))"
+    code = "trees.make_directory(sys.argv[1]); print(modes.set_group(sys.argv[1], int(sys.argv[2])))"
     assert alice.python(HEAD + code, path, str(team)).ok() == "True\n"
     assert os.stat(path).st_gid == team
     # a group of others is refused, and that is no error

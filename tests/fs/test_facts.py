@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from commonwheel.fs import disk, facts
+from commonwheel.fs import disk, facts, files, linking
 from kit.faultfs import faults
 from kit.mounts import bind, image, overlay, tmpfs
 from kit.users import team_of, users
@@ -81,7 +81,7 @@ def test_space_in_bytes_and_inodes(place: str) -> None:
     with tmpfs(os.path.join(place, "small"), "1m", inodes=10) as small:
         room = facts.space(small)
         assert (room.bytes_total, room.inodes_free, room.quota) == (1 << 20, 9, "")
-        disk.write(os.path.join(small, "file"), b"x" * 4096)
+        files.write(os.path.join(small, "file"), b"x" * 4096)
         after = facts.space(os.path.join(small, "file", "below"))
         assert room.bytes_free is not None
         assert after.bytes_free == room.bytes_free - 4096
@@ -129,8 +129,8 @@ def test_overlay_mounts_are_mounts(place: str) -> None:
     with overlay(lower, os.path.join(place, "merged")) as merged:
         assert facts.mount_of(merged).type == "overlay"
         path = os.path.join(merged, "file")
-        assert disk.place(path, path + "2", ("clone", "hardlink", "copy")) in {"clone", "hardlink", "copy"}
-        disk.write(path, b"new")
+        assert linking.place(path, path + "2", ("clone", "hardlink", "copy")) in {"clone", "hardlink", "copy"}
+        files.write(path, b"new")
         assert Path(lower, "file").read_bytes() == b"x"
 
 
@@ -148,11 +148,11 @@ def test_root_squash_is_named(place: str) -> None:
         assert facts.mount_of(mounted.point).type == "fuse.sshfs"
         mounted.fail("create", errno.EACCES)
         with pytest.raises(disk.DiskError) as caught:
-            disk.write(os.path.join(mounted.point, "file"), b"")
+            files.write(os.path.join(mounted.point, "file"), b"")
         assert caught.value.hint == f"the file server gives root no rights here (root_squash): run this as {owner}"
         mounted.fail("create", errno.EIO)
         with pytest.raises(disk.DiskError) as caught:
-            disk.write(os.path.join(mounted.point, "file"), b"")
+            files.write(os.path.join(mounted.point, "file"), b"")
         assert str(caught.value.hint).startswith("ask whoever keeps the file server behind")
 
 

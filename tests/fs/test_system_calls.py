@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from commonwheel.fs import _linux, disk, system_calls
+from commonwheel.fs import _linux, disk, files, modes, system_calls
 
 
 @pytest.fixture(params=["with", "without"])
@@ -21,11 +21,11 @@ def handed_over(request: pytest.FixtureRequest) -> Iterator[bool]:
 
 
 def test_file_system_is_synced(place: str, handed_over: bool) -> None:
-    disk.write(os.path.join(place, "file"), b"x")
-    disk.sync_filesystem(place)
-    disk.sync_filesystem(os.path.join(place, "file"))
+    files.write(os.path.join(place, "file"), b"x")
+    modes.sync_filesystem(place)
+    modes.sync_filesystem(os.path.join(place, "file"))
     with pytest.raises(disk.DiskError):
-        disk.sync_filesystem(os.path.join(place, "missing"))
+        modes.sync_filesystem(os.path.join(place, "missing"))
     assert (_linux._system_call is not None) is handed_over
 
 
@@ -40,8 +40,8 @@ def test_files_are_published_without_hard_links(place: str, handed_over: bool) -
 
     disk.observe(refuse)
     try:
-        assert disk.write(path, b"first", replace=False) is True
-        assert disk.write(path, b"second", replace=False) is False
+        assert files.write(path, b"first", replace=False) is True
+        assert files.write(path, b"second", replace=False) is False
     finally:
         disk.observe(None)
     assert (os.listdir(place), Path(path).read_bytes()) == (["file \udcff"], b"first")

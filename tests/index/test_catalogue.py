@@ -45,7 +45,7 @@ sys.path.insert(0, {os.path.dirname(os.path.dirname(commonwheel.__file__))!r})
 from commonwheel.index.catalogue import Catalogue
 from commonwheel.index.rules import Rules
 from commonwheel.index.search import Search
-from commonwheel.index.configured import Index
+from commonwheel.index.index_config import Index
 from commonwheel.model import Requirement, SafeUrl, Target
 class Pages:
     def get(self, space, key):

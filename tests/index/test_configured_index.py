@@ -7,7 +7,7 @@ import pytest
 
 from commonwheel import process
 from commonwheel.errors import CommonwheelError
-from commonwheel.index import defaults
+from commonwheel.index import pip_config
 from commonwheel.model import Metadata, SafeUrl
 from kit.catalogue_fixture import CatalogueFixture
 from kit.pages import MemoryPages
@@ -16,14 +16,14 @@ pytestmark = pytest.mark.index
 
 
 def configured_index() -> SafeUrl:
-    found = defaults.configured(os.environ, (sys.prefix,))
-    return found.index_url or defaults.built_in(
+    found = pip_config.configured(os.environ, (sys.prefix,))
+    return found.index_url or pip_config.built_in(
         MemoryPages(), lambda argv, limit: process.run(argv, timeout=limit), (sys.executable,), os.environ
     )
 
 
 def test_small_project_is_listed_with_metadata() -> None:
-    found = defaults.configured(os.environ, (sys.prefix,))
+    found = pip_config.configured(os.environ, (sys.prefix,))
     with CatalogueFixture(retries=3, environ=os.environ, certificates=found.certificates or None) as catalogues:
         catalogue = catalogues.catalogue(configured_index().secret)
         try:
@@ -47,7 +47,7 @@ def test_small_project_is_listed_with_metadata() -> None:
 
 
 def test_unknown_name_is_absent() -> None:
-    found = defaults.configured(os.environ, (sys.prefix,))
+    found = pip_config.configured(os.environ, (sys.prefix,))
     with CatalogueFixture(retries=3, environ=os.environ, certificates=found.certificates or None) as catalogues:
         try:
             listing = catalogues.catalogue(configured_index().secret).listing(

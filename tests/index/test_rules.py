@@ -3,7 +3,7 @@
 import pytest
 
 from commonwheel.errors import UsageError
-from commonwheel.index.configured import Index
+from commonwheel.index.index_config import Index
 from commonwheel.index.rules import Formats, Rules, UnknownIndex
 from commonwheel.model import SafeUrl
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from commonwheel.errors import UsageError
-from commonwheel.index.configured import Index
-from commonwheel.index.links import FolderUnreadable
+from commonwheel.index.find_links import FolderUnreadable
+from commonwheel.index.index_config import Index
 from commonwheel.index.rules import Formats, Rules, UnknownIndex
 from commonwheel.model import SafeUrl
 from commonwheel.net.responses import NetworkError

@@ -13,7 +13,7 @@ from pip._internal.models.candidate import InstallationCandidate
 from pip._internal.models.link import Link
 from pip._internal.models.target_python import TargetPython
 
-from commonwheel.index.packed import Draft, Page, Provenance, Row
+from commonwheel.index.page_record import Draft, Page, Provenance, Row
 from commonwheel.index.rules import Terms
 from commonwheel.index.selection import Judge, admits_python
 from commonwheel.model import Target

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from commonwheel.fs import disk, facts
+from commonwheel.fs import journal as fs_journal
 from commonwheel.install import changeset, plan, recovery, transaction, verify
 from commonwheel.install.recovery import Recovered, RecoveryFailed
 from kit.shelf import Shelf, environment, installed, pins, portrait
@@ -66,7 +67,7 @@ def test_unready_journal_moved_nothing(env: Environment, tmp_path: Path) -> None
     before = portrait(env.root)
     work = disk.temporary(f"{env.root}/.cw")
     os.makedirs(f"{work}/new")
-    journal = disk.Journal.create(f"{work}/journal")
+    journal = fs_journal.Journal.create(f"{work}/journal")
     journal.intend(recovery.BEGIN, "2", "boot", "0", "cw", "me")
     journal.intend(recovery.BRING_IN, f"{work}/new/0", f"{env.paths['purelib']}/one")
     journal.close()

@@ -14,7 +14,7 @@ from commonwheel.events import Silence
 from commonwheel.fs import disk
 from commonwheel.install import staging as staging_room
 from commonwheel.install.linking import LinkChoice
-from commonwheel.install.spread import File, Folder, Link, Text, Tree
+from commonwheel.install.nodes import File, Folder, Link, Text, Tree
 from commonwheel.install.staging import Staging
 from kit.shelf import Shelf
 
@@ -194,17 +194,17 @@ def test_unwritable_text_is_a_disk_error(tmp_path: Path, shelf: Shelf) -> None:
 ALONE = """
 import os, signal, sys
 from commonwheel.events import Silence
-from commonwheel.fs import disk
+from commonwheel.fs import disk, linking
 from commonwheel.install import staging
 from commonwheel.install.linking import LinkChoice
-from commonwheel.install.spread import Tree
+from commonwheel.install.nodes import Tree
 from kit.shelf import Shelf
 home, way = sys.argv[1:]
 shelf = Shelf(home + "/store")
 entry = shelf.add("one", "1.0", {f"one/d{n % 60}/e{n % 7}/m{n}.py": str(n) for n in range(4000)})
 os.mkdir(home + "/new")
 work = staging.Staging(home + "/new", LinkChoice("x", {"one": (way,)}), shelf, Silence(), processes=3)
-me, place_in = os.getpid(), disk.place_in
+me, place_in = os.getpid(), linking.place_in
 begins, begin = os.pipe()
 begun = False
 def wait_for_a_copy():
@@ -237,7 +237,7 @@ def noted(source, path, names, *rest):
     else:
         os.write(begin, b"x")
     return place_in(source, path, names, *rest)
-disk.place_in = noted
+linking.place_in = noted
 path = work.begin(Tree(entry, "one", folded=False))
 work.finish()
 print(work.used[way], sum(int(open(f"{path}/{row[0][4:]}").read()) == int(row[0].rpartition("/m")[2][:-3]) for row in shelf.files(entry) if row[0].startswith("one/")))
@@ -259,7 +259,7 @@ def refuse(source, path, *rest):
         return place_in(source, path, *rest)
     os.write(begin, b"x")
     raise disk.DiskError("hardlink", path + "/m" + chr(0xdcff) + ".py", OSError(28, "full"))
-disk.place_in = refuse
+linking.place_in = refuse
 work.begin(Tree(entry, "one", folded=False))
 try:
     work.finish()
@@ -311,7 +311,7 @@ def die(source, path, *rest):
         os.kill(os.getpid(), signal.SIGKILL)
     wait_for_a_copy()
     return place_in(source, path, *rest)
-disk.place_in = die
+linking.place_in = die
 work.begin(Tree(entry, "one", folded=False))
 try:
     work.finish()

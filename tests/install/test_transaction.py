@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from commonwheel.events import Silence
-from commonwheel.fs import disk
+from commonwheel.fs import disk, locks
 from commonwheel.install import changeset, history, plan, recovery, transaction, verify
 from commonwheel.install import state as states
 from commonwheel.install.recovery import EnvironmentBusy
@@ -306,7 +306,7 @@ def test_sync_points(env: Environment, shelf: Shelf, durability: str) -> None:
 
 
 def hold(root: str, ready: object, go: object) -> None:
-    with disk.lock(f"{root}/.cw/lock", timeout=5, who="testing"):
+    with locks.lock(f"{root}/.cw/lock", timeout=5, who="testing"):
         ready.set()  # type: ignore[attr-defined]
         go.wait(20)  # type: ignore[attr-defined]
 
@@ -319,7 +319,7 @@ def test_waiting_writers_name_the_holder(env: Environment, shelf: Shelf) -> None
     holder.start()
     assert ready.wait(10)
     listener = Listener()
-    with pytest.raises(disk.LockTimeout) as caught:
+    with pytest.raises(locks.LockTimeout) as caught:
         transaction.apply(env, change(env, shelf, shelf.add("one")), Options(lock_timeout=0.05), listener)
     assert caught.value.holder is not None
     assert caught.value.holder.pid == holder.pid

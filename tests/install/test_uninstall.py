@@ -254,3 +254,63 @@ def test_targets_of_symlinks_are_not_removed(tmp_path: Path, rows: str) -> None:
     links = [f"{path}/" for path in head if (tmp_path / path).is_symlink()]
     expected = [path for path in paths if not path.startswith(tuple(links))]
     assert uninstall.own_paths(rows.encode(), str(tmp_path)) == expected
+
+
+OWN = (
+    "pyvenv.cfg",
+    ".cw/history/1",
+    "bin/python",
+    "bin/python3",
+    "bin/python3.11",
+    "bin/pypy3",
+    "bin/activate",
+    "bin/activate.fish",
+    "bin/Activate.ps1",
+    "bin/activate_this.py",
+)
+
+
+def test_what_makes_the_environment_belongs_to_no_distribution(env: Environment) -> None:
+    theirs = ("bin/python-argcomplete", "bin/alpha", "bin/activate-global", "share/pyvenv.cfg")
+    lay(env, *OWN, *theirs)
+    put(env, "alpha", "alpha/__init__.py", *(f"../../../{path}" for path in (*OWN, *theirs)))
+    found = clear(env, "alpha")
+    gone = relative(env, (*found.listings, *found.paths))
+    assert not [path for path in gone for own in OWN if f"{own}/".startswith(f"{path}/")]
+    assert {"bin/python-argcomplete", "bin/alpha", "bin/activate-global"} <= set(gone)
+    assert relative(env, found.outside) == sorted(OWN)
+
+
+def test_the_state_of_a_target_belongs_to_no_distribution(tmp_path: Path) -> None:
+    target = environment(str(tmp_path / "env"), kind="target")
+    site = target.paths["purelib"]
+    for path in (".cw/journal", "alpha.py"):
+        os.makedirs(os.path.dirname(f"{site}/{path}"), exist_ok=True)
+        with open(f"{site}/{path}", "w", encoding="utf-8"):
+            pass
+    one = Installed("alpha", "1.0", f"{site}/alpha-1.0.dist-info", "dist-info", site)
+    os.makedirs(one.location)
+    with open(f"{one.location}/RECORD", "w", encoding="utf-8") as file:
+        file.write(".cw/journal,,\nalpha.py,,\nalpha-1.0.dist-info/RECORD,,\n")
+    found = uninstall.clearing([uninstall.footprint(one, target)], target)
+    assert [path for path in found.paths if ".cw" in path] == []
+    assert f"{site}/alpha.py" in found.paths
+
+
+@pytest.mark.parametrize("form", ["dist-info", "egg-info"])
+def test_the_top_level_of_an_egg_takes_nothing_of_others(env: Environment, form: str) -> None:
+    site = env.paths["purelib"]
+    lay(env, f"{SITE}/old-1.0.egg-info/top_level.txt", text="old\nbeta\nbeta-1.0.dist-info\n..\n.cw\n")
+    lay(env, f"{SITE}/old/__init__.py", f"{SITE}/.cw/x", f"{SITE}/beta/__init__.py")
+    if form == "dist-info":
+        put(env, "beta", "beta/__init__.py")
+    else:
+        lay(env, f"{SITE}/beta-1.0.egg-info/top_level.txt", text="beta\n")
+    old, beta = (
+        Installed(name, "1.0", f"{site}/{name}-1.0.{kind}", kind, site)
+        for name, kind in (("old", "egg-info"), ("beta", form))
+    )
+    found = uninstall.clearing([uninstall.footprint(old, env)], env, [beta])
+    gone = relative(env, (*found.listings, *found.paths))
+    assert gone == [f"{SITE}/old", f"{SITE}/old-1.0.egg-info"]
+    assert relative(env, found.shared) == [f"{SITE}/beta"]

@@ -12,15 +12,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
-from commonwheel.index import pressing, wheels
+from commonwheel.index import page_ingest, wheels
 from commonwheel.index.catalogue import Catalogue
-from commonwheel.index.configured import Index
-from commonwheel.index.registry import Registry
+from commonwheel.index.index_config import Index
 from commonwheel.index.rules import Rules
 from commonwheel.index.search import Search
+from commonwheel.index.simple_api_client import Registry
 from commonwheel.model import Candidate, Metadata, SafeUrl, Target
 from commonwheel.net import objects
-from commonwheel.net.client import Client, ClientOptions
+from commonwheel.net.client import Client
+from commonwheel.net.options import ClientOptions
 from kit.pages import MemoryPages
 from kit.wheels import wheel_bytes, wheel_filename
 
@@ -101,7 +102,7 @@ class CatalogueFixture:
             self.client,
             self.pages,
             lambda: self.now,
-            lambda: pressing,
+            lambda: page_ingest,
             ranges=lambda url, size: objects.wheel_metadata(self.client, url, size=size),
             within=wheels.metadata_within,
             reporter=self.notes,

@@ -149,7 +149,7 @@ class Containers:
                 raise ValueError(f"the stand-in for `docker run` does not know `{option}`")
         image = self._images[words.pop(0)]
         with contextlib.ExitStack() as stack:
-            started = stack.enter_context(machine(lower=image.machine.root, index=self._index))
+            started = stack.enter_context(machine(on=image.machine, index=self._index))
             for volume in volumes:
                 source, target, *flags = volume.split(":")
                 path = source if source.startswith("/") else f"/var/volumes/{source}"

@@ -87,10 +87,11 @@ class Shell:
 
 
 class Machine:
-    """The machine whose root directory is `root`, as this machine names it."""
+    """The machine whose root directory is `root`, as this machine names it; `layers` are the directories that it is made of."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, layers: str) -> None:
         self.root = root
+        self.layers = layers
         self._shells: dict[str, Shell] = {}
 
     def shell(self, user: str = "root") -> Shell:
@@ -131,15 +132,18 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine(*people: str, lower: str = "/", index: str = "", bare: bool = False) -> Iterator[Machine]:
+def machine(*people: str, on: Machine | None = None, index: str = "", bare: bool = False) -> Iterator[Machine]:
     """Give a machine with these ordinary users; `index` is the URL that its pip is configured with.
 
-    A `bare` one has no `cw`, and its pip is configured as that of this machine.
+    A `bare` one has no `cw`, and its pip is configured as that of this machine. One that stands `on` another has what that one has now.
     """
+    # the layers of the other, not its root: the kernel stacks no more than two overlays
+    lower, etc = (on.layers, on.path("/etc")) if on else ("/", "/etc")
     with contextlib.ExitStack() as stack:
         place = tempfile.mkdtemp(prefix="cw-machine-")
         stack.callback(shutil.rmtree, place, ignore_errors=True)
-        root = stack.enter_context(mounts.overlay(lower, f"{place}/root", "4g"))
+        layer = stack.enter_context(mounts.tmpfs(f"{place}/layer", "4g"))
+        root = stack.enter_context(mounts.overlay_in(layer, lower, f"{place}/root"))
         # so that what is mounted later is seen in shells that run already
         subprocess.run(("mount", "--make-shared", root), check=True)
         for point in ("/dev", "/proc"):
@@ -151,8 +155,8 @@ def machine(*people: str, lower: str = "/", index: str = "", bare: bool = False)
         stack.enter_context(mounts.tmpfs(f"{root}/etc", "64m"))
         os.chmod(f"{root}/etc", 0o755)
         # a file that goes meanwhile is one of those locks
-        subprocess.run(("cp", "-a", f"{lower}/etc/.", f"{root}/etc"), check=False, stderr=subprocess.DEVNULL)
-        found = Machine(root)
+        subprocess.run(("cp", "-a", f"{etc}/.", f"{root}/etc"), check=False, stderr=subprocess.DEVNULL)
+        found = Machine(root, f"{layer}/upper:{lower}")
         source = os.path.dirname(user_path().split(os.pathsep)[0])
         stack.enter_context(mounts.bind(source, root + LIBRARY))
         stack.callback(found.close)

@@ -75,13 +75,20 @@ def overlay(lower: str, point: str, size: str = "16m") -> Iterator[str]:
     with (
         tempfile.TemporaryDirectory(prefix="cw-overlay-") as own,
         tmpfs(os.path.join(own, "layer"), size) as layer,
+        overlay_in(layer, lower, point) as mounted,
     ):
-        upper, work = os.path.join(layer, "upper"), os.path.join(layer, "work")
-        os.mkdir(upper)
-        os.mkdir(work)
-        words = f"lowerdir={lower},upperdir={upper},workdir={work}"
-        with _mounted(point, "-t", "overlay", "-o", words, "commonwheel-test") as mounted:
-            yield mounted
+        yield mounted
+
+
+@contextlib.contextmanager
+def overlay_in(layer: str, lower: str, point: str) -> Iterator[str]:
+    """Show `lower` (directories from the top down, with colons between them) at `point`; changes go to `upper` in the directory `layer`."""
+    upper, work = os.path.join(layer, "upper"), os.path.join(layer, "work")
+    os.mkdir(upper)
+    os.mkdir(work)
+    words = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    with _mounted(point, "-t", "overlay", "-o", words, "commonwheel-test") as mounted:
+        yield mounted
 
 
 def remount_read_only(point: str) -> None:

@@ -6,9 +6,13 @@ modes that a store gives (0444, 0555) and returns its `model.Entry`. `environmen
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
+import shutil
 import sys
+import tempfile
+from functools import cache
 from typing import TYPE_CHECKING
 
 from commonwheel.model import Entry, Environment, Installed, Interpreter, Pin
@@ -22,7 +26,7 @@ Row = tuple[str, int, str, bool]
 
 
 class Shelf:
-    """A store of entries in a directory; the `Shelf` that `install.spread` asks."""
+    """A store of entries in a directory; the `Shelf` that `install.layout` asks."""
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
@@ -118,6 +122,15 @@ def _owns(path: str, files: Mapping[str, str | bytes]) -> bool:
     return f"{path.split('/', maxsplit=1)[0]}/__init__.py" in files
 
 
+@cache
+def _program() -> str:
+    """Return a program that a link may lead to: a copy, since a test that harms what it finds must not harm this machine."""
+    directory = tempfile.mkdtemp(prefix="cw-shelf-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    os.chmod(directory, 0o755)
+    return shutil.copy("/usr/bin/env", directory)
+
+
 def environment(root: str, kind: str = "venv", *, relocatable: bool = False) -> Environment:
     """Make the directories of an environment and return it; for kinds `venv`, `conda`, `prefix` and `target`."""
     site = f"{root}/lib/python3.11/site-packages"
@@ -131,7 +144,7 @@ def environment(root: str, kind: str = "venv", *, relocatable: bool = False) -> 
     if kind in {"venv", "conda"}:
         os.makedirs(f"{root}/bin", exist_ok=True)
         if not os.path.lexists(f"{root}/bin/python"):
-            os.symlink("/usr/bin/env", f"{root}/bin/python")
+            os.symlink(_program(), f"{root}/bin/python")
     executable = f"{root}/bin/python" if kind in {"venv", "conda"} else sys.executable
     interpreter = Interpreter(
         executable, (3, 11, 7), "cpython", root, "/usr", "/usr/bin/python3", paths, (), {}, ("py3-none-any",)

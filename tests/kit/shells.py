@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 # what most commands load: forked children have it at once
 _LOADED = (
-    "commonwheel.cli", "commonwheel.cli.words", "commonwheel.cli.help", "commonwheel.cli.pip", "commonwheel.cli.changes",
-    "commonwheel.cli.watching", "commonwheel.cli.cache", "commonwheel.cli.environments", "commonwheel.session.session",
-    "commonwheel.commands.install", "commonwheel.commands.cache", "commonwheel.commands.venv", "commonwheel.road.material",
-    "commonwheel.road.changing", "commonwheel.road.isolation", "commonwheel.road.indexes", "commonwheel.net.client", "commonwheel.net.objects",
-    "commonwheel.index.catalogue", "commonwheel.index.registry", "commonwheel.index.links", "commonwheel.resolve.solver",
-    "commonwheel.resolve.report", "commonwheel.store.admission", "commonwheel.store.roots", "commonwheel.python.venv",
+    "commonwheel.cli", "commonwheel.cli.arguments", "commonwheel.cli.help", "commonwheel.cli.pip", "commonwheel.cli.changes",
+    "commonwheel.cli.reporter", "commonwheel.cli.cache", "commonwheel.cli.environments", "commonwheel.session.session",
+    "commonwheel.commands.install", "commonwheel.commands.cache", "commonwheel.commands.venv", "commonwheel.sources.acquire",
+    "commonwheel.operations.apply", "commonwheel.operations.build_env", "commonwheel.operations.configured_indexes", "commonwheel.net.client", "commonwheel.net.objects",
+    "commonwheel.index.catalogue", "commonwheel.index.simple_api_client", "commonwheel.index.find_links", "commonwheel.resolve.solver",
+    "commonwheel.resolve.report", "commonwheel.store.ingest", "commonwheel.store.roots", "commonwheel.python.venv",
     "commonwheel.python.tags", "commonwheel.python.installed", "commonwheel.build.builder", "commonwheel.build.vcs",
-    "commonwheel.process", "commonwheel.index.defaults", "commonwheel.net.credentials",
+    "commonwheel.process", "commonwheel.index.pip_config", "commonwheel.net.credentials",
 )  # fmt: skip
 
 

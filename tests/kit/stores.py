@@ -7,7 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from commonwheel.model import Digest
-from commonwheel.store.admission import Admission
+from commonwheel.store.ingest import Ingest
 from commonwheel.store.layers import Layer
 from commonwheel.store.store import Store
 from commonwheel.store.trust import Trust
@@ -16,7 +16,7 @@ from kit.wheels import make_wheel, sha256_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from commonwheel.fs.disk import NewFile
+    from commonwheel.fs.files import NewFile
     from commonwheel.model import Entry
     from commonwheel.store.header import Header
 
@@ -50,7 +50,7 @@ def open_store(
     """Open a store with these layers, as a session does."""
     believed = Trust(trust)
     layers = tuple(Layer(root, believed, read_only=root in read_only) for root in roots)
-    return Store(layers, heard or Heard(), Admission)
+    return Store(layers, heard or Heard(), Ingest)
 
 
 def filled_with(data: bytes, calls: list[Any] | None = None) -> Callable[[NewFile], None]:

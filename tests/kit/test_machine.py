@@ -36,6 +36,6 @@ def test_shell_keeps_directory_variables_and_exit_status() -> None:
 def test_layered_machine_leaves_its_base_unchanged() -> None:
     with machine() as lower:
         lower.write("/opt/from-below", "1")
-        with machine(lower=lower.root) as upper:
+        with machine(on=lower) as upper:
             assert upper.shell().run("cat /opt/from-below && rm /opt/from-below").output == "1"
         assert lower.shell().run("cat /opt/from-below").output == "1"

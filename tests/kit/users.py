@@ -1,7 +1,7 @@
 """Real users of this machine, made for a test and removed after it: rights cannot be tested by pretending.
 
     with users("alice", "bob", group="team") as (alice, bob):
-        alice.python("from commonwheel.fs import disk; disk.write('x', b'')", cwd=shared, umask=0o077).ok()
+        alice.python("from commonwheel.fs import files; files.write('x', b'')", cwd=shared, umask=0o077).ok()
 
 Needs root. An ordinary user can neither read root's home nor run an interpreter that lives there, so `user_python()`
 finds one that they can, and `user_path()` lays copies of the sources and of what they need where everybody can read.

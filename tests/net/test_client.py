@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from commonwheel.concurrency.future import Future
 from commonwheel.errors import CommonwheelError, InternalError
 from commonwheel.model import SafeUrl
 from commonwheel.net.certificates import CertificateError
-from commonwheel.net.client import USER_AGENT, Client, ClientOptions
-from commonwheel.net.pending import Pending
+from commonwheel.net.client import USER_AGENT, Client
+from commonwheel.net.options import ClientOptions
 from commonwheel.net.responses import (
     BodyTooLarge,
     BodyTooSlow,
@@ -112,7 +113,7 @@ def until(condition: Callable[[], bool]) -> None:
     raise AssertionError("it never happened")
 
 
-def failure(pending: Pending[Response]) -> NetworkError:
+def failure(pending: Future[Response]) -> NetworkError:
     with pytest.raises(NetworkError) as caught:
         pending.result()
     return caught.value
@@ -228,7 +229,7 @@ def test_callbacks_may_send_requests(index: IndexServer, client: Client) -> None
     last: list[bytes] = []
     done = threading.Event()
 
-    def crawl(answer: Pending[Response]) -> None:
+    def crawl(answer: Future[Response]) -> None:
         body = answer.result().body
         if body.startswith(b"/"):
             client.get(url(index, body.decode())).then(crawl)
@@ -985,7 +986,7 @@ def test_unused_client_closes() -> None:
 PROGRAM = """
 import sys
 from commonwheel.model import SafeUrl
-from commonwheel.net.client import Client, ClientOptions
+from commonwheel.net.client import Client; from commonwheel.net.options import ClientOptions
 client = Client(ClientOptions(environ={}))
 pending = client.%s
 print("waiting", flush=True)

@@ -64,7 +64,7 @@ def test_nearest_path_wins_on_a_shared_host(home: dict[str, str]) -> None:
 def test_netrc(home: dict[str, str]) -> None:
     netrc(home, "machine h login ann password pw\nmachine p login bob password 'q'\ndefault login any password thing\n")
     known = Credentials(environ=home)
-    assert known.find("https://h:8443/x") == ("ann", "pw")
+    assert known.find("https://h/x") == ("ann", "pw")
     assert known.find("https://elsewhere/x") == ("any", "thing")
     assert known.find("https://ann@h/x") == ("ann", "pw")
     assert known.find("https://carl@h/x") == ("carl", "")
@@ -143,3 +143,34 @@ def test_parallel_lookups_ask_once(home: dict[str, str]) -> None:
         thread.join()
     assert got == [("ann", "pw")] * 8
     assert len(keyring.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "known"),
+    [
+        ("https://h/x", True),
+        ("https://h:443/x", True),
+        ("https://index:8443/files/x", True),
+        ("https://named:9000/y", True),
+        ("http://plain/files/x", True),
+        ("https://h:8443/x", False),
+        ("https://index:9443/x", False),
+        ("http://h/x", False),
+        ("http://index:8443/x", False),
+    ],
+)
+def test_netrc_is_for_https_and_for_the_addresses_that_the_user_names(
+    home: dict[str, str], url: str, known: bool
+) -> None:
+    """A page can link to any port, and who else has an account on that host can listen there."""
+    netrc(home, "".join(f"machine {host} login ann password pw\n" for host in ("h", "index", "named", "plain")))
+    named = {"https://named:9000/x.whl"}
+    found = Credentials(
+        environ=home,
+        urls=("https://index:8443/simple", "http://plain/simple"),
+        indexes={"corp": "https://c:1/"},
+        named=named,
+    )
+    assert (found.find(url) is not None) is known
+    named.add(url)
+    assert found.find(url) is not None

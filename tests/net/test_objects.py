@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from commonwheel.model import SafeUrl
-from commonwheel.net.client import Client, ClientOptions
+from commonwheel.net.client import Client
 from commonwheel.net.objects import TAIL, NoRanges, RemoteFile, wheel_metadata
+from commonwheel.net.options import ClientOptions
 from commonwheel.net.responses import NetworkError, Refused
 from kit.index_server import Always, Garbage, Honest, IndexServer, Status, WrongRange
 

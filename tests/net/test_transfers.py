@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from commonwheel.concurrency.future import Future
 from commonwheel.events import Silence
 from commonwheel.model import SafeUrl
-from commonwheel.net.pending import Pending
 from commonwheel.net.responses import BodyTooLarge, NetworkError, Response
 from commonwheel.net.transfers import BUFFER, PAUSE, PROGRESS, Download, Failure, Transfer
 
@@ -24,11 +24,17 @@ class Rules:
     patience = 60.0
     redirects = 20
 
+    def __init__(self) -> None:
+        self.unverified: set[str] = set()
+
     def login(self, url: str) -> tuple[str, str] | None:
         return ("known", "pw") if url.startswith("https://known/") else None
 
     def tolerates(self, url: str) -> bool:
         return False
+
+    def verifies(self, url: str) -> bool:
+        return not url.startswith(("http://", "https://lax/"))
 
     def dice(self) -> float:
         return 0.0
@@ -60,7 +66,7 @@ def answer(transfer: Transfer, status: int, *pieces: bytes, **headers: str) -> N
         assert transfer.take(piece) is None
 
 
-def failure(pending: Pending[Response]) -> NetworkError:
+def failure(pending: Future[Response]) -> NetworkError:
     with pytest.raises(NetworkError) as caught:
         pending.result()
     return caught.value
@@ -159,6 +165,19 @@ def test_redirect_without_location_is_an_answer() -> None:
     answer(transfer, 302)
     assert transfer.ended() is None
     assert transfer.result().status == 302
+
+
+@pytest.mark.parametrize(
+    "way", [("https://lax/x",), ("https://h/x", "https://lax/x"), ("https://lax/x", "https://h/x")]
+)
+def test_request_through_an_unverified_host_is_noted(way: tuple[str, ...]) -> None:
+    transfer = small(SafeUrl(way[0]))
+    for target in way[1:]:
+        transfer.request_headers()
+        answer(transfer, 302, location=target)
+        assert transfer.ended() == 0.0
+    assert transfer.rules.unverified == {way[0]}
+    assert not small().rules.unverified
 
 
 def test_full_buffer_pauses_and_the_writer_resumes() -> None:

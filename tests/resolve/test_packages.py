@@ -1,7 +1,7 @@
 """What an incompatibility forbids."""
 
 from commonwheel.resolve.packages import Incompatibility, Needs, Package, Project
-from commonwheel.resolve.universe import Universe
+from commonwheel.resolve.version_set import Universe
 from kit.fake_catalogue import requirement
 
 

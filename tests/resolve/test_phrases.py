@@ -4,7 +4,7 @@ import pytest
 
 from commonwheel.resolve.packages import Project
 from commonwheel.resolve.phrases import _ranges, _shown
-from commonwheel.resolve.universe import Universe
+from commonwheel.resolve.version_set import Universe
 
 TEN = Universe("a", tuple(f"1.{i}" for i in range(10)))
 

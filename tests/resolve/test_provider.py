@@ -16,9 +16,9 @@ from commonwheel.model import (
     UrlSource,
     VcsSource,
 )
-from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.provider import SourceConflict
 from commonwheel.resolve.report import NoSolution
+from commonwheel.resolve.request import Inputs
 from commonwheel.resolve.resolution import solve
 from kit.fake_catalogue import LINUX, FakeCatalogue, requirement
 from resolve.instances import Instance

@@ -6,8 +6,8 @@ import pytest
 
 from commonwheel.events import Silence
 from commonwheel.model import Origin, Target
-from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.report import NoSolution
+from commonwheel.resolve.request import Inputs
 from commonwheel.resolve.resolution import solve
 from kit.fake_catalogue import LINUX, FakeCatalogue, requirement
 

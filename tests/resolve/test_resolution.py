@@ -10,8 +10,8 @@ import pytest
 from commonwheel.errors import CommonwheelError
 from commonwheel.events import Silence
 from commonwheel.model import Digest, Listing, Origin, Resolution, Target
-from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.report import NoSolution
+from commonwheel.resolve.request import Inputs
 from commonwheel.resolve.resolution import solve
 from kit.fake_catalogue import LINUX, FakeCatalogue, requirement
 

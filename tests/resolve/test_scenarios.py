@@ -19,8 +19,8 @@ import pytest
 
 from commonwheel.events import Silence
 from commonwheel.model import Origin, Requirement, Target
-from commonwheel.resolve.inputs import Inputs, Scope
 from commonwheel.resolve.report import NoSolution
+from commonwheel.resolve.request import Inputs, Scope
 from commonwheel.resolve.resolution import solve
 from kit.fake_catalogue import LINUX, FakeCatalogue, described, requirement
 

@@ -8,11 +8,14 @@ import pytest
 
 from commonwheel.events import Silence
 from commonwheel.model import PathSource, Requirement, Target
-from commonwheel.resolve.inputs import Inputs
+from commonwheel.resolve.minimal_core import leaves
+from commonwheel.resolve.provider import CatalogueProvider
+from commonwheel.resolve.provider_protocol import Dependency, Unusable
 from commonwheel.resolve.report import NoSolution
+from commonwheel.resolve.request import Inputs
 from commonwheel.resolve.resolution import solve
-from commonwheel.resolve.solver import Dependency, Solver, Unsatisfiable, Unusable
-from commonwheel.resolve.universe import Universe
+from commonwheel.resolve.solver import Solver, Unsatisfiable
+from commonwheel.resolve.version_set import Universe
 from kit.fake_catalogue import LINUX, FakeCatalogue, described, requirement
 from resolve.instances import Instance
 
@@ -276,3 +279,61 @@ def test_package_missing_on_index_is_no_crash() -> None:
     offers = FakeCatalogue({"a": {"1.0": ["nowhere"], "0.9": []}})
     pins = solve(Inputs((requirement("a"),), Target(LINUX, ())), offers, Silence()).pins
     assert [(pin.name, pin.version) for pin in pins] == [("a", "0.9")]
+
+
+class Interrupted(Exception):
+    """End a search in the middle, as a universal resolution does where it divides the world."""
+
+
+class Interrupting(CatalogueProvider):
+    """Answer out of a catalogue, and end the search before the dependencies are told for the n-th time."""
+
+    def __init__(self, inputs: Inputs, offers: FakeCatalogue, patience: int) -> None:
+        super().__init__(inputs, offers)
+        self.patience = patience
+
+    def dependencies(self, universe: Universe, extra: str, position: int) -> Sequence[Dependency]:
+        self.patience -= 1
+        if not self.patience:
+            raise Interrupted
+        return super().dependencies(universe, extra, position)
+
+
+def outcome(solver: Solver) -> tuple[object, ...]:
+    try:
+        return tuple((str(package), package.decided) for package in solver.solve())
+    except Unsatisfiable as failure:
+        return tuple(sorted(str(leaf.cause.__class__) for leaf in leaves(failure.proof)))
+
+
+def test_a_copied_state_ends_as_the_search_would_have_ended() -> None:
+    interrupted = 0
+    for seed in range(MANY // 2):
+        instance = Instance(seed)
+        inputs = asked(instance)
+        expected = outcome(Solver(CatalogueProvider(inputs, instance.offers())))
+        for patience in range(1, 12, 2):
+            provider = Interrupting(inputs, instance.offers(), patience)
+            solver = Solver(provider)
+            try:
+                solver.solve()
+            except Unsatisfiable:
+                break
+            except Interrupted:
+                interrupted += 1
+            else:
+                break
+            copied, again = solver.copied(provider), solver.copied(provider)
+            assert outcome(copied) == expected, (seed, patience)
+            assert outcome(again) == expected, (seed, patience)  # the first copy has not changed what it was made of
+    assert interrupted > MANY // 4
+
+
+def test_a_version_that_was_chosen_before_the_copy_is_tried_next() -> None:
+    inputs = Inputs((requirement("a"),), Target(LINUX, ()))
+    provider = Interrupting(inputs, FakeCatalogue({"a": {"1.0": [], "2.0": [], "3.0": []}}), 1)
+    solver = Solver(provider)
+    with pytest.raises(Interrupted):
+        solver.solve()
+    (package,) = solver.copied(provider, ("a", "", 2)).solve()
+    assert package.universe.version(package.decided) == "2.0"

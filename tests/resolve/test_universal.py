@@ -12,8 +12,8 @@ from packaging.specifiers import SpecifierSet
 
 from commonwheel.events import Silence
 from commonwheel.model import Metadata, Origin, Resolution, Target
-from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.report import NoSolution
+from commonwheel.resolve.request import Inputs
 from commonwheel.resolve.universal import solve_universal
 from kit.fake_catalogue import LINUX, FakeCatalogue, requirement
 

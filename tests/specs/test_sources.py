@@ -114,3 +114,17 @@ def test_url_schemes() -> None:
 )
 def test_credentials_are_masked(text: str, shown: str) -> None:
     assert sources.mask(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        ("https://me:s3cret@h/x", "https://h/x"),
+        ("corp=https://t0ken@h:8/x", "corp=https://h:8/x"),
+        ("https://a:b@c@h/x@y https://h2/?q=a@b,http://u:p@h3", "https://h/x@y https://h2/?q=a@b,http://h3"),
+        ("nothing@here", "nothing@here"),
+        ("", ""),
+    ],
+)
+def test_logins_are_taken_out_of_texts(text: str, bare: str) -> None:
+    assert sources.without_logins(text) == bare

@@ -65,3 +65,29 @@ def test_absolute_urls() -> None:
     assert urls.is_absolute("git+ssh:x")
     for text in ("", ":", "x", "/x:y", "1a:", "é:", "./a:b"):
         assert not urls.is_absolute(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "unprotected"),
+    [
+        ("https://h/x", False),
+        ("http://h/x", True),
+        ("HTTP://H", True),
+        ("http://localhost/x", False),
+        ("http://me:pw@LocalHost:8000/x", False),
+        ("http://mirror.localhost", False),
+        ("http://127.0.0.1:3141/simple", False),
+        ("http://127.9.9.9", False),
+        ("http://[::1]:80/x", False),
+        ("http://[::1]", False),
+        ("http://127.0.0.1.evil.example/x", True),
+        ("http://localhost@evil.example/x", True),
+        ("http://localhost.evil.example/x", True),
+        ("http://127.evil/x", True),
+        ("http://0.0.0.0:80/x", True),
+        ("http://[fe80::1]:80/x", True),
+        ("file:///x", False),
+    ],
+)
+def test_plain_http_to_another_machine_is_unprotected(url: str, unprotected: bool) -> None:
+    assert urls.is_unprotected(url) is unprotected

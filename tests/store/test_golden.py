@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from commonwheel.store import layout, roots, survey, upkeep
+from commonwheel.store import inventory, layout, prune, roots
 from kit.stores import Heard, everything_below, header_of, open_store, ready
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "store-v1"
@@ -76,19 +76,19 @@ def test_records_pointers_roots_and_use_are_read(root: str) -> None:
         1001,
         {DIGEST: "fold"},
     )
-    assert survey.last_uses(store.layers[0]) == {DIGEST: 1763769600}
+    assert inventory.last_uses(store.layers[0]) == {DIGEST: 1763769600}
 
 
 def test_every_byte_passes_verification(root: str) -> None:
-    assert upkeep.verify_entries(open_store(root)) == ()
-    assert [one.label for one in upkeep.listing(open_store(root))] == ["escaped 2.0", "golden-wheel 1.0"]
+    assert prune.verify_entries(open_store(root)) == ()
+    assert [one.label for one in prune.listing(open_store(root))] == ["escaped 2.0", "golden-wheel 1.0"]
 
 
 def test_features_unknown_to_version_1_are_absent(root: str) -> None:
     assert os.path.exists(f"{root}/v1/room-of-the-future/thing")
     assert os.path.exists(f"{root}/v2/thing")
     assert layout.digest_of_entry(".tmp-host-1-0123456789abcdef") is None
-    (found,) = upkeep.size(open_store(root))
+    (found,) = prune.size(open_store(root))
     assert found.count == 2
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commonwheel.specs import core_metadata
-from commonwheel.store import filelist, header
+from commonwheel.store import header, manifest
 from commonwheel.store.header import Header, Published
-from commonwheel.store.lines import seal
+from commonwheel.store.sealed_records import seal
 
 if TYPE_CHECKING:
     from typing import Any
@@ -20,7 +20,7 @@ DIGEST = st.text("0123456789abcdef", min_size=64, max_size=64)
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)
 PAIRS = st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple)
 NUMBER = st.integers(0, 1 << 60)
-ROWS = st.lists(st.tuples(TEXT, NUMBER, DIGEST, st.booleans(), NUMBER).map(filelist.line), max_size=3).map(tuple)
+ROWS = st.lists(st.tuples(TEXT, NUMBER, DIGEST, st.booleans(), NUMBER).map(manifest.line), max_size=3).map(tuple)
 HEADERS = st.builds(
     Header,
     digest=DIGEST, name=TEXT, version=TEXT, spelled=st.tuples(TEXT, TEXT), filename=TEXT, wheel_size=NUMBER,

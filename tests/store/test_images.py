@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from commonwheel.fs import disk
-from commonwheel.store import images, imaging, layout, roots, soundness, survey, upkeep
-from commonwheel.store.inspection import Inspection
+from commonwheel.store import build_image, images, integrity, inventory, layout, prune, roots
+from commonwheel.store.prune import PruneOptions
+from commonwheel.store.recheck import Recheck
 from commonwheel.store.store import EntryLost
-from commonwheel.store.upkeep import Wish
 from kit.stores import Heard, admit, demo_wheel, everything_below, leftovers, open_store, ready
 from kit.wheels import make_wheel
 
@@ -45,15 +45,15 @@ def entry(root: str, place: str) -> Entry:
 
 
 def built(store: Store, entry: Entry) -> Entry:
-    return imaging.build(store, [entry], TAG, compile_modules)[entry.digest]
+    return build_image.build(store, [entry], TAG, compile_modules)[entry.digest]
 
 
 def test_image_is_the_tree_with_bytecode(root: str, entry: Entry) -> None:
     store = open_store(root)
-    assert imaging.sound(store, entry, TAG) is None
+    assert build_image.sound(store, entry, TAG) is None
     image = built(store, entry)
     assert image == entry.replaced(tree=f"{root}/{layout.image(entry.digest, TAG)}/tree")
-    assert imaging.sound(open_store(root), entry, TAG) == image
+    assert build_image.sound(open_store(root), entry, TAG) == image
     added = {path for path in everything_below(image.tree) if not os.path.lexists(f"{entry.tree}/{path}")}
     assert f"demo/__pycache__/__init__.{TAG}.pyc" in added
     for path in everything_below(image.tree):
@@ -83,9 +83,9 @@ def test_compiler_exception_propagates_and_leaves_nothing(root: str, entry: Entr
         raise TimeoutError("too slow")
 
     with pytest.raises(TimeoutError):
-        imaging.build(open_store(root), [entry], TAG, fail)
+        build_image.build(open_store(root), [entry], TAG, fail)
     assert leftovers(root) == []
-    assert imaging.sound(open_store(root), entry, TAG) is None
+    assert build_image.sound(open_store(root), entry, TAG) is None
 
 
 def test_only_bytecode_may_be_added(root: str, entry: Entry) -> None:
@@ -96,13 +96,13 @@ def test_only_bytecode_may_be_added(root: str, entry: Entry) -> None:
             pass
         return left
 
-    image = imaging.build(open_store(root), [entry], TAG, odd)[entry.digest]
+    image = build_image.build(open_store(root), [entry], TAG, odd)[entry.digest]
     assert not os.path.lexists(f"{image.tree}/demo/__pycache__/note.txt")
 
 
 def test_incomplete_image_is_not_kept(root: str, entry: Entry) -> None:
     store = open_store(root)
-    made = imaging.build(store, [entry], TAG, lambda paths: (*compile_modules(paths), paths[-1]))
+    made = build_image.build(store, [entry], TAG, lambda paths: (*compile_modules(paths), paths[-1]))
     assert made == {}
     assert leftovers(root) == []
     assert "some of it could not be written" in store.layers[0].notes[0]
@@ -133,7 +133,7 @@ def test_damaged_image_is_set_aside_and_recreated(root: str, entry: Entry) -> No
     path = f"{image.tree}/demo/__pycache__/__init__.{TAG}.pyc"
     os.truncate(path, 3)
     heard = Heard()
-    assert imaging.sound(open_store(root, heard=heard), entry, TAG) is None
+    assert build_image.sound(open_store(root, heard=heard), entry, TAG) is None
     assert "is damaged and not used" in heard.warnings[0]
     assert not os.path.lexists(image.tree)
     assert built(open_store(root), entry) == image
@@ -143,7 +143,7 @@ def test_damaged_image_is_set_aside_and_recreated(root: str, entry: Entry) -> No
 def test_damaged_image_is_not_used(root: str, entry: Entry, which: str) -> None:
     image = built(open_store(root), entry)
     store = open_store(root)
-    with Inspection(store, [image]) as inspection:
+    with Recheck(store, [image]) as inspection:
         inspection.settle()
     where = {
         "bytecode": f"demo/__pycache__/__init__.{TAG}.pyc", "module": "demo/__init__.py", "gone": "demo/__pycache__", "list": ""
@@ -157,7 +157,7 @@ def test_damaged_image_is_not_used(root: str, entry: Entry, which: str) -> None:
         os.rename(f"{image.tree}/{where}", f"{root}/elsewhere")
         with open(f"{image.tree}/{where}", "wb") as file:
             file.write(b"x")
-    with pytest.raises(EntryLost), Inspection(store, [image]) as inspection:
+    with pytest.raises(EntryLost), Recheck(store, [image]) as inspection:
         inspection.settle()
     assert images.at_hand(store, entry, TAG) is None
     assert not os.path.lexists(image.tree)
@@ -175,7 +175,7 @@ def test_unremovable_damaged_image_is_skipped(root: str, entry: Entry) -> None:
 
     before = disk.observe(refuse)
     try:
-        with pytest.raises(EntryLost), Inspection(store, [image]) as inspection:
+        with pytest.raises(EntryLost), Recheck(store, [image]) as inspection:
             inspection.settle()
     finally:
         disk.observe(before)
@@ -186,22 +186,24 @@ def test_unremovable_damaged_image_is_skipped(root: str, entry: Entry) -> None:
 def test_nothing_is_compiled_without_a_writable_layer(root: str, entry: Entry) -> None:
     store = open_store(root)
     os.makedirs(f"{root}/{layout.image(entry.digest, TAG)}")
-    assert imaging.build(store, [entry], TAG, lambda paths: pytest.fail(f"compiled {paths}")) == {}
+    assert build_image.build(store, [entry], TAG, lambda paths: pytest.fail(f"compiled {paths}")) == {}
     os.rmdir(f"{root}/{layout.image(entry.digest, TAG)}")
     # what another made in between is as good
     image = built(store, entry)
-    assert imaging.build(store, [entry], TAG, lambda paths: pytest.fail(f"compiled {paths}")) == {entry.digest: image}
+    assert build_image.build(store, [entry], TAG, lambda paths: pytest.fail(f"compiled {paths}")) == {
+        entry.digest: image
+    }
 
 
 def test_image_of_another_entry_is_refused(root: str, entry: Entry, place: str) -> None:
     image = built(open_store(root), entry)
     other = os.path.dirname(image.tree).replace(TAG, "cpython-399")
     os.rename(os.path.dirname(image.tree), other)
-    assert imaging.sound(open_store(root), entry, "cpython-399") is None
+    assert build_image.sound(open_store(root), entry, "cpython-399") is None
 
 
 def test_refusing_layer_has_no_images(root: str, entry: Entry) -> None:
-    assert imaging.build(open_store(root, read_only=[root]), [entry], TAG, compile_modules) == {}
+    assert build_image.build(open_store(root, read_only=[root]), [entry], TAG, compile_modules) == {}
     seen = []
 
     def refuse(operation: str, path: str) -> None:
@@ -211,7 +213,7 @@ def test_refusing_layer_has_no_images(root: str, entry: Entry) -> None:
 
     before = disk.observe(refuse)
     try:
-        assert imaging.build(open_store(root), [entry], TAG, compile_modules) == {}
+        assert build_image.build(open_store(root), [entry], TAG, compile_modules) == {}
     finally:
         disk.observe(before)
     assert leftovers(root) == []
@@ -220,10 +222,10 @@ def test_refusing_layer_has_no_images(root: str, entry: Entry) -> None:
 def test_many_images_are_closed_by_forked_workers(root: str, place: str) -> None:
     store = open_store(root)
     entries = [admit(store, demo_wheel(place, f"demo{number}")) for number in range(9)]
-    made = imaging.build(store, entries, TAG, compile_modules)
+    made = build_image.build(store, entries, TAG, compile_modules)
     assert made.keys() == {entry.digest for entry in entries}
     again = open_store(root)
-    assert all(imaging.is_sound(again, image) for image in made.values())
+    assert all(build_image.is_sound(again, image) for image in made.values())
     assert leftovers(root) == []
 
 
@@ -235,7 +237,7 @@ def test_unclosable_image_is_skipped_with_a_reason(root: str, entry: Entry) -> N
     store = open_store(root)
     before = disk.observe(refuse)
     try:
-        assert imaging.build(store, [entry], TAG, compile_modules) == {}
+        assert build_image.build(store, [entry], TAG, compile_modules) == {}
     finally:
         disk.observe(before)
     assert "Read-only file system" in store.layers[0].refusal
@@ -249,21 +251,21 @@ def test_images_are_kept_for_their_environments(root: str, entry: Entry, place: 
     os.mkdir(environment)
     os.symlink(f"{image.tree}/demo", f"{environment}/demo")
     roots.keep(store, environment, [entry.digest])
-    (held,) = survey.held(store.layers[0])
+    (held,) = inventory.held(store.layers[0])
     assert held.living == (environment,)
-    assert upkeep.clean(open_store(root)).entries == ()
+    assert prune.clean(open_store(root)).entries == ()
 
 
 def test_entry_is_removed_with_its_images(root: str, entry: Entry) -> None:
     store = open_store(root)
     image = built(store, entry)
-    (held,) = survey.held(store.layers[0])
+    (held,) = inventory.held(store.layers[0])
     assert held.measure.linked == 0, "the links of an image are no use by an environment"
-    size = upkeep.size(store)[0]
+    size = prune.size(store)[0]
     assert size.images.inodes > 0
-    assert size.images.disk < survey.measured(os.path.dirname(image.tree)).disk, "what is linked is counted once"
-    assert [one.name for one in upkeep.clean(store).entries] == ["demo"]
+    assert size.images.disk < inventory.measured(os.path.dirname(image.tree)).disk, "what is linked is counted once"
+    assert [one.name for one in prune.clean(store).entries] == ["demo"]
     assert not os.path.lexists(image.tree)
-    assert not soundness.is_as_published(image.tree, ("x", 0, "", False, 0))
-    assert upkeep.prune(store, Wish(older_than=0)).entries == ()
+    assert not integrity.is_as_published(image.tree, ("x", 0, "", False, 0))
+    assert prune.prune(store, PruneOptions(older_than=0)).entries == ()
     assert ready(store, admit(store, demo_wheel(os.path.dirname(root))).digest)

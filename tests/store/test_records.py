@@ -93,7 +93,7 @@ def test_records_of_untrusted_users_are_ignored(place: str) -> None:
         os.makedirs(os.path.join(root, "v1"))
         os.chmod(os.path.join(root, "v1"), 0o1777)
         lend = (
-            "import os, sys; from kit.stores import *; from commonwheel.store import layout; from commonwheel.store.lines import *\n"
+            "import os, sys; from kit.stores import *; from commonwheel.store import layout; from commonwheel.store.sealed_records import *\n"
             "root = sys.argv[1]\n"
             "for path, data in ((layout.record('pages', 'i/demo'), b'evil'), (layout.pointer('url'), seal('pointer', ['url', 'ab'*32]))):\n"
             "    os.makedirs(os.path.dirname(f'{root}/{path}'), exist_ok=True); open(f'{root}/{path}', 'wb').write(data)\n"

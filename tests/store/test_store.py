@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from commonwheel.fs.disk import NewFile
+    from commonwheel.fs.files import NewFile
     from commonwheel.model import Entry
 
 

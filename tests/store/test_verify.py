@@ -28,3 +28,12 @@ def test_symlinks_are_not_followed_and_pipes_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert hash_fault(str(tmp_path / "link"), SHA) == "is not a file"
     assert hash_fault(str(tmp_path / "pipe"), SHA) == "is not a file"
+
+
+def test_who_is_wary_reads_whole_files_and_no_holes(tmp_path: Path) -> None:
+    (tmp_path / "whole").write_bytes(b"content")
+    with open(tmp_path / "hole", "wb") as file:
+        file.truncate(1 << 20)
+    assert hash_fault(str(tmp_path / "whole"), SHA, wary=True) == ""
+    assert hash_fault(str(tmp_path / "hole"), SHA, wary=True) == "has holes"
+    assert hash_fault(str(tmp_path / "hole"), SHA) == "was changed"

@@ -18,7 +18,7 @@ import zipfile
 import zlib
 
 from commonwheel.errors import CommonwheelError
-from commonwheel.fs import disk
+from commonwheel.fs import files, linking, trees
 from commonwheel.specs import wheel_file
 
 TYPE_CHECKING = False
@@ -173,7 +173,7 @@ class _Unpacking:
         self._directory_at(path.rpartition("/")[0])
         if path in self._files:
             raise self._refused(path, "once as a file and once as a directory")
-        disk.make_directory(self._place(path))
+        trees.make_directory(self._place(path))
         self._made.add(path)
 
     def _file(self, path: str, content: "IO[bytes]", size: int, mode: int, when: int) -> None:
@@ -184,9 +184,9 @@ class _Unpacking:
             data = content.read(_PART + 1)
             if len(data) > _PART:
                 raise self._refused(path, "which is larger than it says")
-            disk.write_new(self._place(path), data, bits, times)
+            files.write_new(self._place(path), data, bits, times)
             return
-        with disk.create_new(self._place(path), bits) as file:
+        with files.create_new(self._place(path), bits) as file:
             while data := content.read(_PART):
                 size -= len(data)
                 if size < 0:
@@ -212,7 +212,7 @@ class _Unpacking:
         if path in self._made:
             raise self._refused(path, "once as a directory and once as a file")
         if path in self._files:
-            disk.remove(self._place(path))
+            trees.remove(self._place(path))
         self._files.add(path)
 
     def _link_all(self) -> None:
@@ -226,7 +226,7 @@ class _Unpacking:
         for path, target in self._links.items():
             if path in self._made:
                 raise self._refused(path, "once as a link and once as a directory")
-            disk.symlink(target, self._place(path))
+            linking.symlink(target, self._place(path))
         root = os.path.realpath(self._directory) + os.sep
         for path, target in self._links.items():
             if not (os.path.realpath(self._place(path)) + os.sep).startswith(root):

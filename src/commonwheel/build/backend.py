@@ -41,7 +41,7 @@ if TYPE_CHECKING:
             """End it, with all that its hooks left running."""
 
     class Runner(Protocol):
-        """Run what speaks to a backend; `road.children.Children` is the real one."""
+        """Run what speaks to a backend; `sources.subprocesses.Children` is the real one."""
 
         def speech(self) -> "Callable[..., object]":
             """Return `speech.call`; it is asked for while the backend is being imported."""

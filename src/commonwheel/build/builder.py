@@ -15,9 +15,9 @@ from threading import Lock
 from commonwheel.build import static
 from commonwheel.build.backend import Backend, BuildFailed, Hooks
 from commonwheel.build.output import Output
-from commonwheel.fs import disk
+from commonwheel.fs import facts, trees
 from commonwheel.model import Value
-from commonwheel.specs import core_metadata, versions, wheel_file
+from commonwheel.specs import core_metadata, sources, versions, wheel_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ _SCRUBBED = (
     "VIRTUAL_ENV_PROMPT",
     "__PYVENV_LAUNCHER__",
 )
+# Of a variable of ours, of uv's or pip's a build gets no secret: neither one that is named so, nor the login in a URL.
+_OURS = ("CW_", "UV_", "PIP_")
+_SECRETS = ("_USERNAME", "_PASSWORD", "_TOKEN")
 _IDLE = 4  # backends that wait for their wheel to be wanted: each is a process with all that it imported
 _PATIENCE = 60.0  # seconds after which a build is told to be still at it; then twice as long, and so on
 
@@ -230,7 +233,7 @@ class Builder:
         """Have the backend tell the metadata; one that cannot has to build the wheel, which is kept."""
         with self._task(tree, " (metadata)") as attend:
             prepared = self._prepare(tree, kind, attend)
-            into = disk.staging(self._scratch)
+            into = trees.staging(self._scratch)
             prepared.metadata = prepared.hooks.metadata(kind, into, self._settings(tree))
             if prepared.metadata is None:
                 prepared.wheel = prepared.hooks.build(kind, into, self._settings(tree))
@@ -254,7 +257,7 @@ class Builder:
         isolated = self._options.isolated(tree.called)
         python, directory = self._options.python, ""
         if isolated:
-            directory = disk.staging(self._scratch)
+            directory = trees.staging(self._scratch)
             python = self._isolation.create(directory)
         output = Output(self._scratch, self._archive, os.path.basename(tree.label.rstrip("/")))
         environ = self._environ(python, isolated=isolated)
@@ -278,10 +281,17 @@ class Builder:
 
     def _environ(self, python: str, *, isolated: bool) -> "dict[str, str]":
         """Return the environment of a build: the caller's, as far as it is not about some Python environment."""
-        environ = {name: value for name, value in self._options.environ.items() if name not in _SCRUBBED}
+        environ = {
+            name: sources.without_logins(value) if name.startswith(_OURS) else value
+            for name, value in self._options.environ.items()
+            if name not in _SCRUBBED and not (name.startswith(_OURS) and name.endswith(_SECRETS))
+        }
         folder = os.path.dirname(python)
         environ["PATH"] = os.pathsep.join(item for item in (folder, environ.get("PATH", os.defpath)) if item)
         environ["PYTHONNOUSERSITE"] = "1"
+        if isolated and facts.my_user() == 0:
+            # modes keep others from writing bytecode into the store's trees, which the tools of a build are links to
+            environ["PYTHONDONTWRITEBYTECODE"] = "1"
         if isolated or os.path.exists(os.path.join(os.path.dirname(folder), "pyvenv.cfg")):
             environ["VIRTUAL_ENV"] = os.path.dirname(folder)
         return environ

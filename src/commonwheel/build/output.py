@@ -7,7 +7,7 @@ build has failed. Of old logs the newest stay.
 import os
 import time
 
-from commonwheel.fs import disk
+from commonwheel.fs import disk, files, trees
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Output:
         self._scratch = scratch
         self._archive = archive
         self._name = "".join(letter if letter.isalnum() or letter in "-._" else "-" for letter in label)[-60:]
-        self._file: disk.NewFile | None = None
+        self._file: files.NewFile | None = None
         self._start = 0
         self._lines: list[str] = []
         self.path = ""
@@ -83,7 +83,7 @@ class Output:
         name = f"{_PREFIX}{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{self._name}.log"
         final = os.path.join(self._archive, name)
         try:
-            disk.rename(self.path, final)
+            trees.rename(self.path, final)
         except disk.DiskError:
             return self.path
         self.path = final
@@ -102,7 +102,7 @@ class Output:
     def _write(self, data: bytes) -> None:
         try:
             if self._file is None:
-                self._file = disk.create_new(disk.temporary(self._scratch, "log-"), 0o600)
+                self._file = files.create_new(disk.temporary(self._scratch, "log-"), 0o600)
                 self.path = self._file.path
             os.lseek(self._file.fileno(), 0, os.SEEK_END)  # the build itself may have written
             self._file.write(data)
@@ -115,6 +115,6 @@ def _prune(archive: str) -> None:
     names = sorted(name for name in os.listdir(archive) if name.startswith(_PREFIX))
     for name in names[:-_KEPT]:
         try:
-            disk.remove(os.path.join(archive, name))
+            trees.remove(os.path.join(archive, name))
         except disk.DiskError:
             return

@@ -11,11 +11,10 @@ say; here they only have to be clear.
 
 import configparser
 import os
-import tomllib
 
 from commonwheel.build.backend import LEGACY, Backend
 from commonwheel.errors import UsageError
-from commonwheel.specs import core_metadata, pyproject
+from commonwheel.specs import core_metadata, pyproject, toml
 from commonwheel.specs.names import is_valid, normalize
 
 TYPE_CHECKING = False
@@ -82,7 +81,7 @@ def _name_in_pkg_info(tree: str) -> str:
 
 
 def _name_in_pyproject(tree: str) -> str:
-    document = tomllib.loads(_text(os.path.join(tree, "pyproject.toml")) or "")
+    document = toml.loads(_text(os.path.join(tree, "pyproject.toml")) or "")
     tools = document.get("tool")
     tables = [document.get("project"), tools.get("poetry") if isinstance(tools, dict) else None]
     names = [table.get("name") for table in tables if isinstance(table, dict)]

@@ -1,10 +1,12 @@
 """Fetch revisions of git repositories through the `git` command (direct references of PEP 508, recorded by PEP 610).
 
 One bare clone per repository is kept and fetched into; each build gets a work tree of its own in private scratch space,
-which borrows the clone's objects. Credentials are left to git; LFS is left to git.
+which borrows the clone's objects. LFS is left to git, and so are credentials that no URL names.
 
 Laws of this file: git runs without hooks, without a terminal to ask on, never in somebody's own repository, and never in a
-clone that is another user's: whoever can change a clone can change what is built.
+clone that is another user's: whoever can change a clone can change what is built. The user and password of a URL go to the
+calls of git that speak to its host, through their environment: on no command line, which every user can read, and into no
+configuration, which the build can read.
 """
 
 import hashlib
@@ -12,8 +14,11 @@ import os
 
 from commonwheel.errors import CommonwheelError
 from commonwheel.events import Silence
-from commonwheel.fs import disk, facts
+from commonwheel.fs import facts, locks, trees
 from commonwheel.model import SafeUrl, VcsSource
+from commonwheel.net.urls import split, take_login
+from commonwheel.specs import direct_url
+from commonwheel.specs.numbers import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +36,9 @@ _CONFIGURED = (
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
 )
+_USER, _PASSWORD = "CW_GIT_USERNAME", "CW_GIT_PASSWORD"
+# what git runs to learn a user and a password (gitcredentials(7)); it must not be told by anybody else, nor tell them
+_HELPER = f'!f() {{ test "$1" = get && printf "username=%s\\npassword=%s\\n" "${_USER}" "${_PASSWORD}"; }}; f'
 _FULL = 40
 # What binds git to some other repository, as when cw runs inside a git hook.
 _FOREIGN = (
@@ -102,10 +110,12 @@ class Repositories:
             with self._turn(bare, source.url):
                 self._fetch(bare, source.url, commit)
         self._must(["clone", "--quiet", "--shared", "--no-checkout", bare, directory], bare, source.url)
-        self._must(["remote", "set-url", "origin", source.url.secret], directory, source.url)
-        self._must(["checkout", "--quiet", "--detach", commit], directory, source.url)
+        self._must(["remote", "set-url", "origin", _bare(source.url)], directory, source.url)
+        # a filter may fetch what it puts in place of a file
+        self._must(["checkout", "--quiet", "--detach", commit], directory, source.url, logged_in=True)
         if os.path.exists(os.path.join(directory, ".gitmodules")):
-            self._must(["submodule", "update", "--quiet", "--init", "--recursive"], directory, source.url)
+            words = ["submodule", "update", "--quiet", "--init", "--recursive"]
+            self._must(words, directory, source.url, logged_in=True)
         return directory
 
     # --- clones -----------------------------------------------------------------------------------------------------
@@ -126,19 +136,19 @@ class Repositories:
                 hint="have it removed, or choose another store with `--cache-dir`",
             )
         if found is None:
-            disk.make_directory(self._directory, parents=True)
-            staged = disk.staging(self._directory, 0o700)
+            trees.make_directory(self._directory, parents=True)
+            staged = trees.staging(self._directory, 0o700)
             try:
                 self._must(["init", "--quiet", "--bare", staged], self._directory, url)
-                disk.publish_tree(staged, bare)
+                trees.publish_tree(staged, bare)
             except BaseException:
-                disk.erase(staged)
+                trees.erase(staged)
                 raise
         return bare
 
     def _turn(self, bare: str, url: SafeUrl) -> "_Turn":
         return _Turn(
-            disk.lock(
+            locks.lock(
                 f"{bare}.lock",
                 timeout=_PATIENCE,
                 who=f"fetching {url}",
@@ -171,23 +181,24 @@ class Repositories:
             )
         task = self._reporter.begin("download", f"{url}")
         try:
-            command = ["fetch", "--quiet", "--force", url.secret]
+            environ = self._logged_in(url)
+            command = ["fetch", "--quiet", "--force", _bare(url)]
             if _is_full(wanted):
-                if self._run([*command, f"+{wanted}:refs/cw/{wanted}"], bare)[0] == 0:
+                if self._run([*command, f"+{wanted}:refs/cw/{wanted}"], bare, environ)[0] == 0:
                     return
             elif wanted == "HEAD":
-                self._must([*command, "+HEAD:refs/cw/HEAD"], bare, url)
+                self._must([*command, "+HEAD:refs/cw/HEAD"], bare, url, logged_in=True)
                 return
             elif wanted.startswith("refs/"):
-                self._must([*command, f"+{wanted}:{wanted}"], bare, url)
+                self._must([*command, f"+{wanted}:{wanted}"], bare, url, logged_in=True)
                 return
             else:
                 # the stars let a name be missing without an error: one round for both, as a rule
                 both = [f"+refs/{kind}/{wanted}*:refs/{kind}/{wanted}*" for kind in ("heads", "tags")]
-                if self._run([*command, *both], bare)[0] == 0 and self._commit(bare, wanted):
+                if self._run([*command, *both], bare, environ)[0] == 0 and self._commit(bare, wanted):
                     return
             everything = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
-            self._must(["fetch", "--quiet", "--force", "--prune", url.secret, *everything], bare, url)
+            self._must(["fetch", "--quiet", "--force", "--prune", _bare(url), *everything], bare, url, logged_in=True)
         finally:
             self._reporter.end(task)
 
@@ -214,11 +225,25 @@ class Repositories:
 
     # --- git --------------------------------------------------------------------------------------------------------
 
-    def _run(self, words: "Sequence[str]", cwd: str) -> "tuple[int, str]":
-        return self._git(["git", *words], cwd, self._environ)
+    def _run(self, words: "Sequence[str]", cwd: str, environ: "Mapping[str, str] | None" = None) -> "tuple[int, str]":
+        return self._git(["git", *words], cwd, self._environ if environ is None else environ)
 
-    def _must(self, words: "Sequence[str]", cwd: str, url: SafeUrl) -> None:
-        status, output = self._run(words, cwd)
+    def _logged_in(self, url: SafeUrl) -> "Mapping[str, str]":
+        """Return the environment for a call of git that speaks to the host of a URL: with what the URL says of who asks."""
+        bare, user, password = take_login(url.secret)
+        scheme, host, _ = split(bare)
+        if user is None or scheme not in ("http", "https"):
+            return self._environ
+        if any(character in user + (password or "") for character in "\n\r\0"):
+            raise GitFailed(f"the user or the password in `{url}` has a line end in it", hint="check the URL")
+        section = f"credential.{scheme}://{host}"
+        if password is None:
+            return _configured(self._environ, ((f"{section}.username", user),))
+        helpers = ((f"{section}.helper", ""), (f"{section}.helper", _HELPER))
+        return {**_configured(self._environ, helpers), _USER: user, _PASSWORD: password}
+
+    def _must(self, words: "Sequence[str]", cwd: str, url: SafeUrl, *, logged_in: bool = False) -> None:
+        status, output = self._run(words, cwd, self._logged_in(url) if logged_in else None)
         if status:
             said = [line.replace(url.secret, url.shown) for line in output.splitlines() if line.strip()][-_SAID:]
             raise GitFailed(
@@ -231,14 +256,14 @@ class Repositories:
 class _Turn:
     """Hold a lock that saves double work, and do without it when it takes too long."""
 
-    def __init__(self, lock: disk.Lock) -> None:
+    def __init__(self, lock: locks.Lock) -> None:
         self._lock = lock
         self._held = False
 
     def __enter__(self) -> None:
         try:
             self._held = self._lock.__enter__()
-        except disk.LockTimeout:
+        except locks.LockTimeout:
             self._held = False
 
     def __exit__(self, *_: object) -> None:
@@ -264,13 +289,23 @@ def _environ(environ: "Mapping[str, str]") -> "dict[str, str]":
     """Return the environment for git: the user's, his own additions to its configuration included, and ours after them."""
     made = {name: value for name, value in environ.items() if name not in _FOREIGN}
     made["GIT_TERMINAL_PROMPT"] = "0"
-    count = made.get("GIT_CONFIG_COUNT", "")
-    first = int(count) if count.isdecimal() else 0
-    for number, (key, value) in enumerate(_CONFIGURED, first):
+    return _configured(made, _CONFIGURED)
+
+
+def _configured(environ: "Mapping[str, str]", pairs: "Sequence[tuple[str, str]]") -> "dict[str, str]":
+    """Return an environment that adds to the configuration of git, after what it adds already."""
+    made = dict(environ)
+    first = whole(made.get("GIT_CONFIG_COUNT", "")) or 0
+    for number, (key, value) in enumerate(pairs, first):
         made[f"GIT_CONFIG_KEY_{number}"] = key
         made[f"GIT_CONFIG_VALUE_{number}"] = value
-    made["GIT_CONFIG_COUNT"] = str(first + len(_CONFIGURED))
+    made["GIT_CONFIG_COUNT"] = str(first + len(pairs))
     return made
+
+
+def _bare(url: SafeUrl) -> str:
+    """Return a URL as it may be kept: without user and password, but with the account of ssh, which is none."""
+    return direct_url.public(url)
 
 
 def _is_full(revision: str) -> bool:

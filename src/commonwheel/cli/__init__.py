@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 COMMANDS = {
     "pip install": (
@@ -175,7 +175,7 @@ def main(argv: "Sequence[str] | None" = None) -> int:
             return _fault(console)
         console.error(error)
         if _wants_data(words):
-            load("as_json:show")(console, {"error": error.as_json()})
+            load("json_output:show")(console, {"error": error.as_json()})
         return error.exit_status
     except KeyboardInterrupt:
         console.trouble("interrupted")
@@ -184,8 +184,8 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         return 0
     except OSError as error:
         # a disk or a file server that fails, where nobody expected it: not our fault, and no traceback for the user
-        console.error(load("fault:refused")(error))
-        console.detail(load("fault:text")())
+        console.error(load("crash_report:refused")(error))
+        console.detail(load("crash_report:text")())
         return 1
     except Exception:  # noqa: BLE001 - the last stop: our own fault is told as such
         return _fault(console)
@@ -199,7 +199,7 @@ def _run(words: "list[str]", console: Console) -> int:
         return _no_command(named, rest, given, console)
     arguments_name, function_name, shower_name, _ = COMMANDS[name]
     arguments = load(arguments_name)
-    parsed: Parsed = load("words:parse")(arguments, rest, given)
+    parsed: Parsed = load("arguments:parse")(arguments, rest, given)
     if parsed.given.get("help"):
         return int(load("help:command")(console, name, arguments, COMMANDS))
     shower = load(shower_name)
@@ -212,7 +212,7 @@ def _run(words: "list[str]", console: Console) -> int:
         "never" if settings.flag("no-color") else settings.text("color") or "auto",
     )
     with (
-        load("watching:Watcher")(console, settings, load) as watcher,
+        load("reporter:Watcher")(console, settings, load) as watcher,
         load("session:Session", "session")(settings, watcher, command=name, words=words) as session,
     ):
         value = _value(function_name.split(), session, parsed)
@@ -253,7 +253,7 @@ def _begin(words: "list[str]") -> "tuple[dict[str, object], str, list[str]]":
     named, at = "", 0
     while at < len(words):
         if words[at].startswith("-"):
-            given, taken = load("words:leading")(load("words:EVERYWHERE"), words[at:], given)
+            given, taken = load("arguments:leading")(load("arguments:EVERYWHERE"), words[at:], given)
             at += taken
             continue
         tried = f"{named} {words[at]}".strip()
@@ -275,12 +275,12 @@ def _no_command(named: str, rest: "list[str]", given: "dict[str, object]", conso
     tried = f"{named} {rest[0]}".strip()
     raise UsageError(
         f"there is no command `cw {tried}`",
-        hint=load("words:likely")(tried, COMMANDS) or "`cw help` lists the commands",
+        hint=load("arguments:likely")(tried, COMMANDS) or "`cw help` lists the commands",
     )
 
 
 def _fault(console: Console) -> int:
     """Say that Commonwheel itself is wrong, with the traceback that a report needs."""
-    console.trouble(load("fault:text")())
+    console.trouble(load("crash_report:text")())
     console.trouble(f"This is a fault of Commonwheel {__version__}, not yours. Please report it with the lines above.")
     return INTERNAL

@@ -1,8 +1,8 @@
 """The words of the `cache` family, and how its results look."""
 
 from commonwheel.cli import load
+from commonwheel.cli.arguments import GLOBAL, Arguments
 from commonwheel.cli.pip import table, wants_json
-from commonwheel.cli.words import GLOBAL, Arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
     from commonwheel.cli.console import Console
     from commonwheel.commands.cache import About, Cleared, Made, Verified
-    from commonwheel.settings import Settings
-    from commonwheel.store.survey import Held, Measure
-    from commonwheel.store.upkeep import LayerSize, Verdict
+    from commonwheel.settings.settings import Settings
+    from commonwheel.store.inventory import Held, Measure
+    from commonwheel.store.prune import LayerSize, Verdict
 
 DIR = Arguments("Print the personal store's directory", groups=(GLOBAL,))
 SIZE = Arguments(
@@ -70,7 +70,7 @@ def human(size: float) -> str:
 def show_size(console: "Console", value: "Sequence[LayerSize]", settings: "Settings") -> int:
     """Print bytes on disk as one number, as uv does; a table for people; or JSON."""
     if wants_json(settings):
-        load("as_json:show")(console, [_size_as_json(layer) for layer in value])
+        load("json_output:show")(console, [_size_as_json(layer) for layer in value])
     elif not settings.flag("human"):
         console.out(str(sum(layer.total.disk for layer in value)))
     else:
@@ -120,7 +120,7 @@ def _measure(measure: "Measure") -> dict[str, int]:
 def show_list(console: "Console", value: "Sequence[Held]", settings: "Settings") -> int:
     """Print one line for each entry, or JSON."""
     if wants_json(settings):
-        load("as_json:show")(console, [held_as_json(one) for one in value])
+        load("json_output:show")(console, [held_as_json(one) for one in value])
         return 0
     ago, owner = load("cache:ago", "commands"), load("cache:owner", "commands")
     several = len({one.layer.root for one in value}) > 1
@@ -162,13 +162,13 @@ def show_info(console: "Console", value: "Sequence[About]", settings: "Settings"
         rows = [
             {**held_as_json(one.held), "archive": one.archive or None, "untrusted": one.reason or None} for one in value
         ]
-        load("as_json:show")(console, rows)
+        load("json_output:show")(console, rows)
         return 0
     blocks = []
     for one in value:
         width = max(len(name) for name, _ in _facts(one))
         blocks.append("\n".join(f"{name:<{width}}  {text}" for name, text in _facts(one)))
-    console.lines(["\n\n".join(blocks)])
+    console.raw("\n\n".join(blocks) + "\n" if blocks else "")
     return 0
 
 
@@ -207,7 +207,7 @@ def show_removed(console: "Console", value: "Cleared", settings: "Settings") -> 
     """Say what went, what was spared, and what remains and whose it is."""
     removed = value.removed
     if wants_json(settings):
-        load("as_json:show")(
+        load("json_output:show")(
             console,
             {
                 "dry_run": value.dry_run,
@@ -250,7 +250,7 @@ def show_init(console: "Console", value: "Made", settings: "Settings") -> int:
             for one in value.checks
         ]
         document = {"root": value.root, "sharing": value.policy.sharing, "usable": not bad, "checks": checks}
-        load("as_json:show")(console, document)
+        load("json_output:show")(console, document)
         return 1 if bad else 0
     group = f" of the group {value.policy.group}" if value.policy.group else ""
     console.out(f"{console.style(value.root, 'bold', out=True)} is a {value.policy.sharing} store{group}")
@@ -278,7 +278,7 @@ def show_verified(console: "Console", value: "Verified", settings: "Settings") -
     bad = [one for one in value.verdicts if not one.repaired]
     if wants_json(settings):
         document = {"checked": value.count, "damaged": [_verdict_as_json(one) for one in value.verdicts]}
-        load("as_json:show")(console, document)
+        load("json_output:show")(console, document)
         return 1 if bad else 0
     for one in value.verdicts:
         _show_verdict(console, one, repair=value.repair)

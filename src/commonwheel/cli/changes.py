@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from commonwheel.cli.console import Console
     from commonwheel.commands.change_report import Changes
-    from commonwheel.settings import Settings
+    from commonwheel.settings.settings import Settings
 
 
 _ACTIONS = {"added": "installed", "removed": "uninstalled", "reinstalled": "reinstalled"}  # uv's words
@@ -15,9 +15,9 @@ _ACTIONS = {"added": "installed", "removed": "uninstalled", "reinstalled": "rein
 def show(console: "Console", value: "Changes", settings: "Settings") -> int:
     """Print what changed, on stderr as uv does, and as JSON on stdout if wanted; status 1 for a --check that finds something."""
     if value.report:
-        console.raw(value.report)
+        console.data(value.report)
     if settings.flag("json") or settings.text("format") == "json":
-        load("as_json:show")(
+        load("json_output:show")(
             console,
             {
                 "schema": {"version": "1"},

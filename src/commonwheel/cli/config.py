@@ -1,7 +1,7 @@
 """The words of `config` and `self`, and how settings look."""
 
 from commonwheel.cli import load
-from commonwheel.cli.words import GLOBAL, Arguments
+from commonwheel.cli.arguments import GLOBAL, Arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from commonwheel.cli.console import Console
     from commonwheel.commands.config import Shown
-    from commonwheel.settings import Settings
+    from commonwheel.settings.settings import Settings
 
 CONFIG = Arguments(
     "Show every setting, its value and where it came from", "[KEY]...", 0, None, (("Output", "all"), GLOBAL)
@@ -20,10 +20,10 @@ VERSION = Arguments("Print the version of cw", groups=(("Output", "short format"
 def show(console: "Console", value: "Sequence[Shown]", settings: "Settings") -> int:
     """Print settings as `key = value` with their source, or as JSON."""
     if settings.flag("json"):
-        load("as_json:show")(console, [{"key": row.key, "value": row.value, "source": row.source} for row in value])
+        load("json_output:show")(console, [{"key": row.key, "value": row.value, "source": row.source} for row in value])
         return 0
     width = max((len(row.key) for row in value), default=0)
     for row in value:
-        text = "(not set)" if row.value is None else load("as_json:text")(row.value)
+        text = "(not set)" if row.value is None else load("json_output:text")(row.value)
         console.out(f"{row.key:<{width}} = {text}  {console.style('# ' + row.source, 'dim', out=True)}")
     return 0

@@ -1,7 +1,7 @@
 """The words of `doctor`, and how its findings look."""
 
 from commonwheel.cli import load
-from commonwheel.cli.words import GLOBAL, Arguments
+from commonwheel.cli.arguments import GLOBAL, Arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from commonwheel.cli.console import Console
     from commonwheel.commands.doctor import Finding
-    from commonwheel.settings import Settings
+    from commonwheel.settings.settings import Settings
 
 DOCTOR = Arguments(
     "Tell what is wrong around stores and environments, and what to type",
@@ -24,7 +24,7 @@ def show(console: "Console", value: "Sequence[Finding]", settings: "Settings") -
     wrong = sum(one.state == "wrong" for one in value)
     if settings.flag("json"):
         rows = [{"about": one.about, "state": one.state, "text": one.text, "hint": one.hint or None} for one in value]
-        load("as_json:show")(console, rows)
+        load("json_output:show")(console, rows)
         return 1 if wrong else 0
     before = ""
     for one in value:

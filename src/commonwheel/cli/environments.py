@@ -1,7 +1,7 @@
 """The words of `venv` and `python`, and how their results look."""
 
 from commonwheel.cli import load
-from commonwheel.cli.words import GLOBAL, Arguments
+from commonwheel.cli.arguments import GLOBAL, Arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from commonwheel.cli.console import Console
     from commonwheel.commands.python import Found
     from commonwheel.commands.venv import Created
-    from commonwheel.settings import Settings
+    from commonwheel.settings.settings import Settings
 
 VENV = Arguments(
     "Create a virtual environment",
@@ -55,7 +55,7 @@ PYTHON_FIND = Arguments(
 def show_venv(console: "Console", value: "Created", settings: "Settings") -> int:
     """Say what was created and how to activate it, on stderr as uv does."""
     if settings.flag("json"):
-        load("as_json:show")(
+        load("json_output:show")(
             console,
             {"path": value.path, "python": value.python, "version": value.version, "seeded": list(value.seeded)},
         )
@@ -73,7 +73,7 @@ def show_pythons(console: "Console", value: "Sequence[Found]", settings: "Settin
     """Print interpreters, one a line, or as JSON."""
     if settings.flag("json") or settings.text("format") == "json":
         rows = [row.as_json() for row in value]
-        load("as_json:show")(console, rows)
+        load("json_output:show")(console, rows)
         return 0
     width = max((len(row.key) for row in value), default=0)
     for row in value:

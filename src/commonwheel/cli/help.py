@@ -1,15 +1,16 @@
 """Help, overviews and completion, read off the tables."""
 
 from commonwheel.cli import load
-from commonwheel.cli.words import GLOBAL, Arguments
-from commonwheel.settings import OPTIONS
+from commonwheel.cli.arguments import GLOBAL, Arguments
+from commonwheel.settings.options import OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from commonwheel.cli.console import Console
-    from commonwheel.settings import Option, Parsed
+    from commonwheel.settings.options import Option
+    from commonwheel.settings.settings import Parsed
 
     Row = tuple[str, str, str, str]
 

@@ -3,7 +3,7 @@
 import time
 
 from commonwheel.cli import load
-from commonwheel.cli.words import GLOBAL, Arguments
+from commonwheel.cli.arguments import GLOBAL, Arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from commonwheel.commands.verify import Verified
     from commonwheel.install.history import Difference, Package, Record
     from commonwheel.install.verify import Finding
-    from commonwheel.settings import Settings
+    from commonwheel.settings.settings import Settings
 
 _WHERE = ("Environment", "python system target prefix break-system-packages lock-timeout")
 _SOURCES = (
@@ -39,7 +39,7 @@ VERIFY = Arguments(
 def show_log(console: "Console", value: "Log", settings: "Settings") -> int:
     """Print a paragraph for each change."""
     if settings.flag("json"):
-        load("as_json:show")(
+        load("json_output:show")(
             console,
             {
                 "changes": [_record(record) for record in value.records],
@@ -67,7 +67,9 @@ def show_log(console: "Console", value: "Log", settings: "Settings") -> int:
 def show_diff(console: "Console", value: "Compared", settings: "Settings") -> int:
     """Print what is different between two states."""
     if settings.flag("json"):
-        load("as_json:show")(console, {"before": value.before, "after": value.after, **_difference(value.difference)})
+        load("json_output:show")(
+            console, {"before": value.before, "after": value.after, **_difference(value.difference)}
+        )
         return 0
     rows = [("-", one) for one in value.difference.removed] + [("+", one) for one in value.difference.added]
     for sign, one in sorted(rows, key=lambda row: (row[1].name, row[0] != "-")):
@@ -79,7 +81,7 @@ def show_verified(console: "Console", value: "Verified", settings: "Settings") -
     """Print what was found and mended; status 1 when something that matters is left."""
     left = [one for one in value.left if one.kind != "foreign"]
     if settings.flag("json"):
-        load("as_json:show")(
+        load("json_output:show")(
             console,
             {
                 "checked": value.count,

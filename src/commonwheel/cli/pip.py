@@ -1,7 +1,7 @@
 """The words of the `pip` family, and how its results look."""
 
 from commonwheel.cli import load
-from commonwheel.cli.words import GLOBAL, Arguments
+from commonwheel.cli.arguments import GLOBAL, Arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from commonwheel.commands.listing import Listed
     from commonwheel.commands.show import Details
     from commonwheel.commands.tree import Tree
-    from commonwheel.settings import Settings
+    from commonwheel.settings.settings import Settings
 
 WHERE = (
     "Environment",
@@ -204,7 +204,7 @@ DEBUG = Arguments("Show tags, markers and configuration", groups=(LOOKING, INDEX
 def show_line(console: "Console", value: str, settings: "Settings") -> int:
     """Print one line."""
     if wants_json(settings):
-        load("as_json:show")(console, value)
+        load("json_output:show")(console, value)
     else:
         console.out(value)
     return 0
@@ -213,7 +213,7 @@ def show_line(console: "Console", value: str, settings: "Settings") -> int:
 def show_lines(console: "Console", value: "Iterable[str]", settings: "Settings") -> int:
     """Print lines."""
     if wants_json(settings):
-        load("as_json:show")(console, list(value))
+        load("json_output:show")(console, list(value))
     else:
         console.lines(value)
     return 0
@@ -222,7 +222,7 @@ def show_lines(console: "Console", value: "Iterable[str]", settings: "Settings")
 def show_tree(console: "Console", value: "Tree", settings: "Settings") -> int:
     """Print who depends on whom, drawn or as nested objects."""
     if wants_json(settings):
-        load("as_json:show")(console, value.nested())
+        load("json_output:show")(console, value.nested())
     else:
         console.lines(value.lines())
     return 0
@@ -237,7 +237,7 @@ def show_text(console: "Console", value: str, settings: "Settings") -> int:
 
 def show_json(console: "Console", value: object, settings: "Settings") -> int:
     """Print a value as JSON for people and scripts."""
-    load("as_json:show")(console, value)
+    load("json_output:show")(console, value)
     return 0
 
 
@@ -262,7 +262,7 @@ def show_list(console: "Console", value: "Listed", settings: "Settings") -> int:
     """Print installed packages as columns, requirements or JSON."""
     style = "json" if settings.flag("json") else settings.text("format") or "columns"
     if style == "json":
-        load("as_json:show")(console, [row.as_json() for row in value.rows], compact=True)
+        load("json_output:show")(console, [row.as_json() for row in value.rows], compact=True)
     elif style == "freeze":
         console.lines(f"{row.name}=={row.version}" for row in value.rows)
     elif value.rows:
@@ -281,7 +281,7 @@ def show_list(console: "Console", value: "Listed", settings: "Settings") -> int:
 def show_details(console: "Console", value: "Details", settings: "Settings") -> int:
     """Print a paragraph for each package; status 1 when none was found."""
     if wants_json(settings):
-        load("as_json:show")(console, [dict(fields) for fields in value.found])
+        load("json_output:show")(console, [dict(fields) for fields in value.found])
     else:
         blocks = []
         for fields in value.found:
@@ -290,18 +290,24 @@ def show_details(console: "Console", value: "Details", settings: "Settings") -> 
                 if isinstance(text, list):
                     block += [f"{name}:", *(f"  {line}" for line in text)]
                 else:
-                    block.append(f"{name}: {text}".rstrip())
+                    block.append(f"{name}: {_folded(text)}".rstrip())
             blocks.append("\n".join(block))
-        console.lines(["\n---\n".join(blocks)] if blocks else [])
+        console.raw("\n---\n".join(blocks) + "\n" if blocks else "")
     for name in value.missing:
         console.warning(f"Package(s) not found for: {name}")
     return 0 if value.found else 1
 
 
+def _folded(text: str) -> str:
+    """Return a value of several lines so that none of them looks like the next field."""
+    first, *rest = text.split("\n")
+    return "\n".join([first, *(line if line[:1] in ("", " ", "\t") else f"  {line}" for line in rest)])
+
+
 def show_check(console: "Console", value: "Checked", settings: "Settings") -> int:
     """Print what does not fit; status 1 when anything does not."""
     if wants_json(settings):
-        load("as_json:show")(console, {"checked": value.count, "problems": list(value.problems)})
+        load("json_output:show")(console, {"checked": value.count, "problems": list(value.problems)})
         return 1 if value.problems else 0
     if value.problems:
         console.say(f"Found {len(value.problems)} incompatibilit{'y' if len(value.problems) == 1 else 'ies'}")
@@ -315,7 +321,7 @@ def show_check(console: "Console", value: "Checked", settings: "Settings") -> in
 def show_files(console: "Console", value: "Fetched", settings: "Settings") -> int:
     """Print the files that were saved, one a line."""
     if settings.flag("json"):
-        load("as_json:show")(console, [{"file": path, "sha256": digest} for path, digest in value.files])
+        load("json_output:show")(console, [{"file": path, "sha256": digest} for path, digest in value.files])
     else:
         console.lines(path for path, _ in value.files)
     return 0
@@ -324,7 +330,7 @@ def show_files(console: "Console", value: "Fetched", settings: "Settings") -> in
 def show_hashes(console: "Console", value: "Sequence[FileHash]", settings: "Settings") -> int:
     """Print hashes in the form of requirements files."""
     if settings.flag("json"):
-        load("as_json:show")(console, [{"file": row.path, "hash": row.digest} for row in value])
+        load("json_output:show")(console, [{"file": row.path, "hash": row.digest} for row in value])
         return 0
     for row in value:
         console.lines([f"{row.path}:", f"--hash={row.digest}"])
@@ -334,7 +340,7 @@ def show_hashes(console: "Console", value: "Sequence[FileHash]", settings: "Sett
 def show_versions(console: "Console", value: "Offered", settings: "Settings") -> int:
     """Print the versions of a package; status 1 when there are none."""
     if settings.flag("json"):
-        load("as_json:show")(
+        load("json_output:show")(
             console,
             {
                 "name": value.name,

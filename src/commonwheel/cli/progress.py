@@ -14,6 +14,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from commonwheel.cli.console import plain
+
 _VERBS = {
     "resolve": "Resolving",
     "download": "Downloading",
@@ -59,7 +61,7 @@ class Bars:
     def begin(self, number: int, kind: str, label: str, total: int | None) -> None:
         """Show a task, unless the screen is full."""
         if len(self._ids) < _SHOWN:
-            text = f"{_VERBS.get(kind, kind)} {label}".strip()
+            text = plain(f"{_VERBS.get(kind, kind)} {label}".strip().replace("\n", " "))
             self._ids[number] = self._progress.add_task(text, total=total, kind=kind)
             self.show()
 

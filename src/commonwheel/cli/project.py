@@ -1,8 +1,8 @@
 """The words of commands on projects, and how their results look."""
 
 from commonwheel.cli import load
+from commonwheel.cli.arguments import GLOBAL, Arguments
 from commonwheel.cli.pip import BUILDS, CHOICE, INDEXES, PIP, PLACING, wants_json
-from commonwheel.cli.words import GLOBAL, Arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from commonwheel.commands.sync import SyncResult
     from commonwheel.commands.version import Versioned
     from commonwheel.project.programs import Program
-    from commonwheel.settings import Settings
+    from commonwheel.settings.settings import Settings
 
 PYTHON = ("Python", "python managed-python python-preference")
 
@@ -189,7 +189,7 @@ VERSION = Arguments(
 def show_version(console: "Console", value: "Versioned", settings: "Settings") -> int:
     """Print a version, and what it was before."""
     if wants_json(settings):
-        load("as_json:show")(console, {"package_name": value.name, "version": value.version, "commit_info": None})
+        load("json_output:show")(console, {"package_name": value.name, "version": value.version, "commit_info": None})
     elif settings.flag("short"):
         console.out(value.version)
     elif value.before:
@@ -228,7 +228,7 @@ def show_run(console: "Console", value: "Program", settings: "Settings") -> int:
 def show_sync(console: "Console", value: "SyncResult", settings: "Settings") -> int:
     """Show what changed in the environment, or everything as JSON."""
     if wants_json(settings):
-        load("as_json:show")(console, value.as_json())
+        load("json_output:show")(console, value.as_json())
         return value.changes.status
     return int(load("changes:show")(console, value.changes, settings))
 
@@ -237,7 +237,7 @@ def show_lock(console: "Console", value: "LockResult", settings: "Settings") -> 
     """Show what changed in the lock."""
     if wants_json(settings):
         updated = value.updated
-        load("as_json:show")(
+        load("json_output:show")(
             console,
             {
                 "path": value.path,

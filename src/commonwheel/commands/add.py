@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from commonwheel.project.editing import Where
     from commonwheel.project.parts import Parts
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 
 class Edited(Value):

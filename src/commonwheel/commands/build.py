@@ -12,14 +12,14 @@ from commonwheel.build.builder import Tree
 from commonwheel.build.static import NotAProject
 from commonwheel.commands import gather
 from commonwheel.commands.fetch import Fetched, save
-from commonwheel.fs import disk
+from commonwheel.fs import files, trees
 from commonwheel.specs import versions, wheel_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from commonwheel.session.job import Job
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 
 def build(session: "Session", parsed: "Parsed") -> Fetched:
@@ -40,8 +40,8 @@ def build(session: "Session", parsed: "Parsed") -> Fetched:
         place = os.path.join(source, "dist")
     chosen = session.settings.text("out-dir")
     directory = place if chosen is None else os.path.join(session.cwd, chosen)
-    if disk.make_directory(directory, parents=True) and chosen is None:
-        disk.write(os.path.join(directory, ".gitignore"), b"*\n", replace=False)
+    if trees.make_directory(directory, parents=True) and chosen is None:
+        files.write(os.path.join(directory, ".gitignore"), b"*\n", replace=False)
     return Fetched(
         tuple(save(session.reporter, path, os.path.join(directory, os.path.basename(path))) for path in made)
     )
@@ -92,4 +92,4 @@ def _unpacked(job: "Job", path: str) -> Tree:
 
 
 def _scratch(job: "Job") -> str:
-    return disk.staging(job.material.scratch)
+    return trees.staging(job.material.scratch)

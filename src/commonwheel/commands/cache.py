@@ -6,9 +6,10 @@ import time
 from commonwheel.errors import CommonwheelError, UsageError
 from commonwheel.fs import facts
 from commonwheel.model import Digest, Pin, Value
-from commonwheel.specs import moments
+from commonwheel.specs import dates
 from commonwheel.store import init as inits
-from commonwheel.store import layout, survey, upkeep
+from commonwheel.store import inventory, layout
+from commonwheel.store import prune as store_prune
 from commonwheel.store.policy import GROUP, PRIVATE, PUBLISH, Policy, size_of
 
 TYPE_CHECKING = False
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
     from commonwheel.store.init import Check
-    from commonwheel.store.survey import Held
-    from commonwheel.store.upkeep import LayerSize, Removed, Verdict
+    from commonwheel.store.inventory import Held
+    from commonwheel.store.prune import LayerSize, Removed, Verdict
 
 
 #: what `upkeep.Verdict.repaired` says
@@ -83,17 +84,17 @@ def directory(session: "Session") -> str:
 
 def size(session: "Session") -> "tuple[LayerSize, ...]":
     """Return how much every layer takes, by package."""
-    return upkeep.size(session.store)
+    return store_prune.size(session.store)
 
 
 def list_(session: "Session", parsed: "Parsed") -> "tuple[Held, ...]":
     """Return the entries of all layers, or those of the named packages."""
-    return upkeep.listing(session.store, parsed.positional)
+    return store_prune.listing(session.store, parsed.positional)
 
 
 def info(session: "Session", parsed: "Parsed") -> "tuple[About, ...]":
     """Return what the stores have of some packages; raise NotHeld when that is nothing."""
-    found = upkeep.listing(session.store, parsed.positional)
+    found = store_prune.listing(session.store, parsed.positional)
     if not found:
         named = ", ".join(f"`{name}`" for name in parsed.positional)
         roots = [f"looked in: {layer.root}" for layer in session.store.layers]
@@ -117,7 +118,7 @@ def clean(session: "Session", parsed: "Parsed") -> Cleared:
     """Empty the store, or remove some packages from it."""
     settings = session.settings
     dry = settings.flag("dry-run")
-    removed = upkeep.clean(session.store, parsed.positional, force=settings.flag("force"), dry_run=dry)
+    removed = store_prune.clean(session.store, parsed.positional, force=settings.flag("force"), dry_run=dry)
     return Cleared(removed, dry_run=dry)
 
 
@@ -130,12 +131,14 @@ def prune(session: "Session") -> Cleared:
     dry = settings.flag("dry-run")
     age = settings.text("older-than") or settings.text("max-age")
     size = bytes_of(settings.text("max-size"))
-    wish = upkeep.Wish(None if age is None else age_of(age), size, settings.flag("ci"), settings.flag("unreferenced"))
+    wish = store_prune.PruneOptions(
+        None if age is None else age_of(age), size, settings.flag("ci"), settings.flag("unreferenced")
+    )
     others = wish.replaced(
         older_than=wish.older_than if settings.text("older-than") or _is_said(session, "max-age") else None,
         max_size=size if _is_said(session, "max-size") else None,
     )
-    return Cleared(upkeep.prune(session.store, wish, others=others, dry_run=dry), dry_run=dry)
+    return Cleared(store_prune.prune(session.store, wish, others=others, dry_run=dry), dry_run=dry)
 
 
 def init(session: "Session", parsed: "Parsed") -> Made:
@@ -179,7 +182,7 @@ def verify(session: "Session", parsed: "Parsed") -> Verified:
     What cannot be replaced from what is at hand is fetched again, if an index offers that very file.
     """
     store, repair = session.store, session.settings.flag("repair")
-    verdicts = upkeep.verify_entries(store, parsed.positional, repair=repair, reporter=session.reporter)
+    verdicts = store_prune.verify_entries(store, parsed.positional, repair=repair, reporter=session.reporter)
     if any(one.repaired == REMOVED for one in verdicts) and not session.settings.flag("offline"):
         verdicts = tuple(_fetched(session, one) if one.repaired == REMOVED else one for one in verdicts)
     return Verified(_count(session, parsed.positional), tuple(map(_with_dangling, verdicts)), repair=repair)
@@ -214,13 +217,13 @@ def _with_dangling(verdict: "Verdict") -> "Verdict":
 
 def _count(session: "Session", names: "Sequence[str]") -> int:
     if names:
-        return len(upkeep.listing(session.store, names))
-    return sum(1 for layer in session.store.layers if layer.exists for _ in survey.entry_paths(layer))
+        return len(store_prune.listing(session.store, names))
+    return sum(1 for layer in session.store.layers if layer.exists for _ in inventory.entry_paths(layer))
 
 
 def age_of(text: str) -> float:
     """Return an age in seconds (`30 days`, `2w`); a bare number counts days. Raises UsageError."""
-    age = float(text) * 86_400 if text.strip().isdigit() else moments.seconds(text)
+    age = float(text) * 86_400 if text.strip().isdigit() else dates.seconds(text)
     if age is None:
         raise UsageError(f"`{text}` is not an age", hint="write 30d, `2 weeks` or 12h")
     return age

@@ -5,7 +5,7 @@ import time
 from commonwheel.commands import summary_lines
 from commonwheel.install import verify
 from commonwheel.model import Value
-from commonwheel.road.graph import problems
+from commonwheel.operations.installed_graph import problems
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

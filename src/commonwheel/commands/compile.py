@@ -5,13 +5,14 @@ import time
 
 from commonwheel.commands import gather, summary_lines
 from commonwheel.errors import UsageError
-from commonwheel.fs import disk
+from commonwheel.fs import files as fs_files
 from commonwheel.model import Digest, PathSource, UrlSource, VcsSource
-from commonwheel.road import describing, resolving
+from commonwheel.operations import resolve
 from commonwheel.session import documents
+from commonwheel.sources import describe
 from commonwheel.specs import file_url, requirements_txt, sources, wheel_file
-from commonwheel.specs.lock_name import is_lock_name
 from commonwheel.specs.names import normalize
+from commonwheel.specs.pylock_name import is_lock_name
 from commonwheel.specs.versions import pinned_version
 
 TYPE_CHECKING = False
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.model import Candidate, Pin, Target
-    from commonwheel.road.resolving import Answer
+    from commonwheel.operations.resolve import Answer
     from commonwheel.session.job import Job
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 _WIDE = 88
 
@@ -72,7 +73,7 @@ def compile_(session: "Session", parsed: "Parsed") -> str:
         path = os.path.join(session.cwd, output)
         # a run that changes nothing leaves the file, and its time, alone
         if _old_text(path) != text:
-            disk.write(path, text.encode())
+            fs_files.write(path, text.encode())
     return text
 
 
@@ -96,8 +97,8 @@ def _resolve(session: "Session", files: "Sequence[str]") -> Compiled:
     job = session.job(asked)
     meanwhile = None if asked.overrides or asked.excludes else lambda: job.expect(asked.requirements)
     target = session.target(session.environment(mutating=False, meanwhile=meanwhile))
-    question = resolving.Question(
-        describing.expanded(job.sources, asked),
+    question = resolve.Question(
+        describe.expanded(job.sources, asked),
         target,
         constraints=asked.constraints,
         overrides=asked.overrides,
@@ -106,7 +107,7 @@ def _resolve(session: "Session", files: "Sequence[str]") -> Compiled:
         universal=session.settings.flag("universal"),
         requires_python=asked.requires_python,
     )
-    compiled = Compiled(job, resolving.answer(job, question), target)
+    compiled = Compiled(job, resolve.answer(job, question), target)
     if session.settings.flag("no-strip-markers") and not question.universal:
         compiled.markers = job.solving.conditions(compiled.resolution.pins, question, compiled.catalogue)
     return compiled
@@ -136,7 +137,7 @@ def _preferences(session: "Session") -> "dict[str, str | tuple[str, ...]]":
             (name, version) for name, version in documents.lock_versions(text, output, session.cwd).items() if version
         ]
     else:
-        texts = documents.Texts(lambda: session.job().network.client)
+        texts = documents.Texts(lambda url: session.job().network.client_for(url))  # noqa: PLW0108 - made where a URL is read
         old = requirements_txt.parse(
             text, name=output or "-", base=session.cwd, read=texts.read, environ=session.environ
         )

@@ -3,7 +3,7 @@
 from commonwheel import __version__
 from commonwheel.errors import UsageError
 from commonwheel.model import SafeUrl, Value
-from commonwheel.settings import OPTIONS
+from commonwheel.settings.options import OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 
 class Shown(Value):

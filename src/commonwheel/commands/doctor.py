@@ -9,14 +9,15 @@ import sys
 
 from commonwheel import __version__
 from commonwheel.errors import CommonwheelError
-from commonwheel.fs import disk, facts, found, holder
+from commonwheel.fs import disk, facts, found, holder, trees
+from commonwheel.fs import linking as fs_linking
 from commonwheel.install import history as histories
 from commonwheel.install import recovery, verify
 from commonwheel.install import state as states
 from commonwheel.model import Value
-from commonwheel.road.graph import problems
+from commonwheel.operations.installed_graph import problems
 from commonwheel.store import init as inits
-from commonwheel.store import layout, survey
+from commonwheel.store import inventory, layout
 from commonwheel.store.policy import GROUP
 from commonwheel.store.trust import is_unmapped
 
@@ -164,7 +165,7 @@ def _of_layer(layer: "Layer", environment: "Environment | None") -> "Iterator[Fi
     found = os.stat(layer.root)
     owner = f"{facts.user_name(found.st_uid)}:{facts.group_name(found.st_gid)} {found.st_mode & 0o7777:04o}"
     mine = "mine" if layer.mine else "not mine alone"
-    count = sum(1 for _ in survey.entry_paths(layer))
+    count = sum(1 for _ in inventory.entry_paths(layer))
     yield Finding(about, OK, f"{layer.sharing}, {mine}, {owner}, {count} entries, on {_mount(layer.root)}")
     yield from _belief(layer, about)
     if layer.refusal:
@@ -180,7 +181,7 @@ def _of_layer(layer: "Layer", environment: "Environment | None") -> "Iterator[Fi
         yield from _checks(layer, about, linking=environment is None)
     yield from (Finding(about, NOTE, note) for note in layer.notes)
     yield from _room(layer.root, about, "cw cache prune")
-    left = list(survey.leftovers(layer))
+    left = list(inventory.leftovers(layer))
     if left:
         yield Finding(about, NOTE, f"{len(left)} leftovers of commands that died", "cw cache prune")
     if environment is not None:
@@ -209,7 +210,7 @@ def _belief(layer: "Layer", about: str) -> "Iterator[Finding]":
             yield Finding(about, NOTE, text, "put the user into `trust` in ~/.config/cw/cw.toml, if you do trust them")
             return
     strangers: dict[int, int] = {}
-    for path, _ in survey.entry_paths(layer):
+    for path, _ in inventory.entry_paths(layer):
         uid = os.lstat(path).st_uid
         if not layer.trust.owner(uid, layer.group):
             strangers[uid] = strangers.get(uid, 0) + 1
@@ -304,7 +305,7 @@ def _links(layer: "Layer", environment: "Environment", about: str) -> "Iterator[
                     yield Finding(about, NOTE, f"no {mode}: {reasons[mode]}")
     finally:
         if place:
-            disk.erase(place)
+            trees.erase(place)
     if not samples:
         works = [mode for mode in _MODES if not static[mode]]
         yield Finding(about, OK, f"to the environment, as far as is known: {', '.join(works)}")
@@ -314,7 +315,7 @@ def _links(layer: "Layer", environment: "Environment", about: str) -> "Iterator[
 def _samples(layer: "Layer") -> dict[str, str]:
     """Return a file of an entry of mine, and one of somebody else's, as far as there are any that would be linked."""
     found: dict[str, str] = {}
-    for path, _ in survey.entry_paths(layer):
+    for path, _ in inventory.entry_paths(layer):
         sample = f"{path}/{layout.HEADER}"
         try:
             owner = os.lstat(sample).st_uid
@@ -336,7 +337,7 @@ def _trying_place(environment: "Environment") -> str:
     for directory in (state, environment.paths["purelib"]):
         if os.path.isdir(directory) and not os.path.islink(directory) and os.access(directory, os.W_OK):
             try:
-                return disk.staging(directory, 0o700)
+                return trees.staging(directory, 0o700)
             except disk.DiskError:
                 continue
     return ""
@@ -345,10 +346,10 @@ def _trying_place(environment: "Environment") -> str:
 def _tried(sample: str, beside: str, static: dict[str, str]) -> dict[str, str]:
     """Return for each way of linking why it did not work, "" if it did."""
     ways: dict[str, Callable[[str], None]] = {
-        "clone": lambda path: disk.clone(sample, path),
-        "hardlink": lambda path: disk.hard_link(sample, path),
-        "symlink": lambda path: disk.symlink(sample, path),
-        "copy": lambda path: disk.copy(sample, path),
+        "clone": lambda path: fs_linking.clone(sample, path),
+        "hardlink": lambda path: fs_linking.hard_link(sample, path),
+        "symlink": lambda path: fs_linking.symlink(sample, path),
+        "copy": lambda path: fs_linking.copy(sample, path),
     }
     reasons = {}
     for mode, way in ways.items():

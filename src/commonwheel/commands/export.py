@@ -7,13 +7,13 @@ from commonwheel.commands import summary_lines
 from commonwheel.commands.lock import open_project
 from commonwheel.commands.sync import updated_lock
 from commonwheel.errors import UsageError
-from commonwheel.fs import disk
+from commonwheel.fs import files
 from commonwheel.project import exporting, selection, syncing
 from commonwheel.project.declared import default_groups
 from commonwheel.project.exporting import Form
 from commonwheel.specs import sources
-from commonwheel.specs.lock_name import is_lock_name
 from commonwheel.specs.names import normalize
+from commonwheel.specs.pylock_name import is_lock_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from commonwheel.project.parts import Parts
     from commonwheel.project.selection import Choice, Selected
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
     from commonwheel.specs.uv_lock import Lock
 
 
@@ -47,7 +47,7 @@ def export(session: "Session", _: "Parsed") -> str:
         lines = exporting.requirements(updated.lock, selected, _form(parts), opened.declared.spelling, base)
         text = _header(parts) + "".join(lines)
     if path:
-        disk.write(path, text.encode())
+        files.write(path, text.encode())
     return text
 
 

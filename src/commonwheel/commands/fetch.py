@@ -5,9 +5,10 @@ import os
 from commonwheel.commands import gather
 from commonwheel.commands.hash import hash_file
 from commonwheel.errors import UsageError
-from commonwheel.fs import disk
+from commonwheel.fs import files as fs_files
+from commonwheel.fs import trees
 from commonwheel.model import PathSource, Value
-from commonwheel.road import locks, resolving
+from commonwheel.operations import pylock_pins, resolve
 from commonwheel.specs import file_url
 from commonwheel.specs.sources import file_is_wheel
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from commonwheel.model import Pin
     from commonwheel.session.job import Job
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 _PART = 1 << 20
 
@@ -59,7 +60,7 @@ def wheel(session: "Session", parsed: "Parsed") -> Fetched:
 
 def _directory(session: "Session", key: str) -> str:
     directory = os.path.join(session.cwd, session.settings.text(key) or ".")
-    disk.make_directory(directory, parents=True)
+    trees.make_directory(directory, parents=True)
     return directory
 
 
@@ -72,11 +73,11 @@ def _job(session: "Session", parsed: "Parsed") -> "Job":
 def _pins(session: "Session", job: "Job") -> "tuple[Pin, ...]":
     asked = job.request
     if asked.locked and not asked.requirements:
-        return locks.completed(job.sources, asked.locked)
+        return pylock_pins.completed(job.sources, asked.locked)
     if not asked.requirements:
         raise UsageError("nothing was asked for", hint="name packages, or a file with `-r`")
     hashed = session.settings.flag("require-hashes") or asked.requires_hashes
-    question = resolving.Question(
+    question = resolve.Question(
         asked.requirements,
         session.target(session.environment(mutating=False)),
         constraints=asked.constraints,
@@ -84,8 +85,8 @@ def _pins(session: "Session", job: "Job") -> "tuple[Pin, ...]":
         excludes=asked.excludes,
         hashed=hashed,
     )
-    pins = resolving.with_files(resolving.answer(job, question))
-    resolving.demanded(pins, hashed)
+    pins = resolve.with_files(resolve.answer(job, question))
+    resolve.require_hashes(pins, hashed)
     return pins
 
 
@@ -97,7 +98,7 @@ def _save_entry(job: "Job", pin: "Pin", directory: str) -> "tuple[str, str]":
 
 def save(reporter: "Reporter", source: str, path: str) -> "tuple[str, str]":
     """Copy a file to `path`, replacing what is there; return the path and its sha256."""
-    with open(source, "rb") as stream, disk.create(os.path.dirname(path)) as file:
+    with open(source, "rb") as stream, fs_files.create(os.path.dirname(path)) as file:
         while data := stream.read(_PART):
             file.write(data)
         file.publish(path, replace=True)

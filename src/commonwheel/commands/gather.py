@@ -9,12 +9,12 @@ import sys
 
 from commonwheel.errors import UsageError
 from commonwheel.model import Origin, PathSource, VcsSource
-from commonwheel.road.request import InstallRequest
+from commonwheel.operations.request import InstallRequest
 from commonwheel.session import documents
 from commonwheel.specs import requirement as specs_requirement
 from commonwheel.specs import requirements_txt, sources
-from commonwheel.specs.lock_name import is_lock_name
 from commonwheel.specs.names import normalize
+from commonwheel.specs.pylock_name import is_lock_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class _Gatherer:
     def __init__(self, session: "Session", target: "Callable[[], Target]") -> None:
         self._session = session
         self._target = target
-        self._texts = documents.Texts(lambda: session.job().network.client)
+        self._texts = documents.Texts(lambda url: session.job().network.client_for(url))  # noqa: PLW0108 - made where a URL is read
         self._stdin = False
         self._with_sources = not session.settings.flag("no-sources")
         self._sourceless = {normalize(name) for name in session.settings.many("no-sources-package")}

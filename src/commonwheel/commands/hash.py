@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 
 class FileHash(Value):

@@ -12,9 +12,9 @@ from commonwheel.errors import CommonwheelError, UsageError
 from commonwheel.install import changeset, history, verify
 from commonwheel.install.history import Package
 from commonwheel.model import Pin, Plan, Value
+from commonwheel.operations import apply, restore
 from commonwheel.python import installed as pythons_installed
 from commonwheel.python import venv
-from commonwheel.road import changing, restoring
 from commonwheel.specs.names import is_valid
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from commonwheel.install.history import Difference, Record
     from commonwheel.model import Environment, Installed
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
     from commonwheel.store.trust import Trust
 
     State = Mapping[str, Package]
@@ -156,9 +156,9 @@ def reinstall(session: "Session", environment: "Environment", names: "Iterable[s
     state = {} if record is None else record.state
     packages = [state[one.name] if _is_recorded(state, one) else _package(one) for one in installed]
     job = session.job()
-    pins, entries = restoring.bring_back(job, environment, packages)
+    pins, entries = restore.restore(job, environment, packages)
     plan = Plan(tuple(installed), (), pins, tuple(pin.name for pin in pins))
-    receipt = changing.carry_out(job, environment, plan, entries, seen=seen)
+    receipt = apply.carry_out(job, environment, plan, entries, seen=seen)
     return Changes(rows_of(plan), link_mode=receipt.mode)
 
 
@@ -180,10 +180,10 @@ def _go_to(session: "Session", environment: "Environment", state: "State") -> Ch
         session.reporter.note("info", "the environment is in that state already")
         return Changes()
     job = session.job()
-    pins, entries = restoring.bring_back(job, environment, wanted.added)
+    pins, entries = restore.restore(job, environment, wanted.added)
     keep = tuple(one for one in own.values() if one not in remove)
     plan = Plan(remove, keep, pins)
-    receipt = changing.carry_out(job, environment, plan, entries, seen=seen)
+    receipt = apply.carry_out(job, environment, plan, entries, seen=seen)
     return Changes(rows_of(plan), link_mode=receipt.mode)
 
 

@@ -4,7 +4,7 @@ import os
 
 from commonwheel import process
 from commonwheel.errors import CommonwheelError, UsageError
-from commonwheel.fs import disk
+from commonwheel.fs import files, trees
 from commonwheel.model import Value
 from commonwheel.project import discovery
 from commonwheel.project.discovery import NoProject, NotManaged
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from commonwheel.project.discovery import Workspace
     from commonwheel.project.parts import Parts
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 
 class ProjectExists(UsageError):
@@ -58,13 +58,13 @@ def init(session: "Session", parsed: "Parsed") -> Initialized:
     texts = templates.files(plan)
     if workspace is None and plan.kind != "bare" and not settings.flag("no-pin-python"):
         texts[".python-version"] = plan.requires_python.removeprefix(">=") + "\n"
-    disk.make_directory(path, parents=True)
+    trees.make_directory(path, parents=True)
     for inner, text in texts.items():
         whole = os.path.join(path, inner)
         if inner != "pyproject.toml" and os.path.lexists(whole):
             continue  # what is there stays
-        disk.make_directory(os.path.dirname(whole), parents=True)
-        disk.write(whole, text.encode())
+        trees.make_directory(os.path.dirname(whole), parents=True)
+        files.write(whole, text.encode())
     if plan.kind != "bare" and settings.text("vcs") != "none":
         _repository(parts, path, wanted=settings.text("vcs") == "git")
     joined = _join(workspace, path) if workspace is not None else ""
@@ -128,7 +128,7 @@ def _join(workspace: "Workspace", path: str) -> str:
     if not discovery.is_member(root, path):
         document = Document(root.text, root.path)
         document.add_member(os.path.relpath(path, root.directory))
-        disk.write(root.path, document.text().encode())
+        files.write(root.path, document.text().encode())
     return root.directory
 
 
@@ -145,7 +145,7 @@ def _repository(parts: "Parts", path: str, *, wanted: bool) -> None:
             return
         ignore = os.path.join(path, ".gitignore")
         if not os.path.lexists(ignore):
-            disk.write(ignore, templates.GITIGNORE.encode())
+            files.write(ignore, templates.GITIGNORE.encode())
 
 
 def _script(parts: "Parts", name: str) -> Initialized:
@@ -153,7 +153,7 @@ def _script(parts: "Parts", name: str) -> Initialized:
     version = parts.interpreter(parts.settings.text("python")).version
     requires_python = f">={version[0]}.{version[1]}"
     if not os.path.lexists(path):
-        disk.write(path, templates.script(os.path.basename(name), requires_python).encode())
+        files.write(path, templates.script(os.path.basename(name), requires_python).encode())
         return Initialized(path, name, script=True)
     with open(path, encoding="utf-8", newline="") as stream:
         text = stream.read()
@@ -162,5 +162,5 @@ def _script(parts: "Parts", name: str) -> Initialized:
     document = Document(text, name, script=True)
     document.document["requires-python"] = requires_python
     document.set_entries(("dependencies",), [])
-    disk.write(path, document.text().encode())
+    files.write(path, document.text().encode())
     return Initialized(path, name, script=True)

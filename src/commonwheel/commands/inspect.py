@@ -53,5 +53,5 @@ def _parsed(text: str) -> object:
     """Return the value of a JSON text, None for what is none."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -10,11 +10,12 @@ from commonwheel.install import changeset
 from commonwheel.install import history as histories
 from commonwheel.install import plan as plans
 from commonwheel.model import PathSource, Plan, Value
+from commonwheel.operations import apply, bytecode, prepare, pylock_pins, resolve
 from commonwheel.python.installed import details
 from commonwheel.python.installed import installed as installed_in
 from commonwheel.python.installed_metadata import metadata_of
-from commonwheel.road import bytecode, changing, describing, locks, marks, preparing, resolving
-from commonwheel.session import on_demand
+from commonwheel.session import environments
+from commonwheel.sources import describe, source_stamps
 from commonwheel.specs import requirement as specs_requirement
 from commonwheel.specs.names import normalize
 
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
     from commonwheel.commands.install_fast_path import Start
     from commonwheel.install.transaction import Receipt
     from commonwheel.model import Environment, Installed, Pin, Target
-    from commonwheel.road.resolving import Answer
+    from commonwheel.operations.resolve import Answer
     from commonwheel.session.job import Job
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 _KEPT_BY_SYNC = frozenset({"pip", "setuptools", "wheel"})
 
@@ -76,7 +77,8 @@ def install(session: "Session", parsed: "Parsed", start: "Start | None" = None) 
     before then.
     """
     start = start or fast_path.begin(session, parsed)
-    run = _Run(start.job, start.environment, start.target, exact=session.settings.flag("exact"))
+    job = start.job or session.job(start.request)
+    run = _Run(job, start.environment, start.target, exact=session.settings.flag("exact"))
     return _carry_out(run, lambda: run.install(start))
 
 
@@ -115,7 +117,7 @@ def _carry_out(run: "_Run", attempt: "Callable[[], _Done]") -> Changes:
 
     That is done apart, since an error of it, on an environment that has just changed, is no sign of another command.
     """
-    done = changing.insist(run.job.reporter, run.environment, attempt)
+    done = apply.retry_on_conflict(run.job.reporter, run.environment, attempt)
     if done.plan is None or done.receipt is None:
         return done.changes
     return run.follow_up(done, done.plan, done.receipt)
@@ -191,7 +193,7 @@ class _Run:
             reinstall=reinstall,
             reinstall_all=settings.flag("reinstall"),
             recorded=self._recorded() if hashed else None,
-            unchanged=marks.unchanged(job, pins, {one.name: one for one in installed}),
+            unchanged=source_stamps.unchanged(job, pins, {one.name: one for one in installed}),
         )
         plan = plans.make(installed, pins, wishes)
         return self.change(plan, seen, count=len(pins), answered=found.answered)
@@ -202,25 +204,25 @@ class _Run:
         """Resolve, and choose the file of each pin that is not satisfied by what is installed."""
         started, job, request = time.perf_counter(), self.job, self._request
         if request.locked and not (request.requirements or request.trees):
-            pins = locks.completed(job.sources, request.locked)
+            pins = pylock_pins.completed(job.sources, request.locked)
             self.say("Resolved", len(pins), started)
             return _Pins(pins)
-        requirements = describing.expanded(job.sources, request)
+        requirements = describe.expanded(job.sources, request)
         again = self._settings.flag("reinstall")
         keep = not (self.exact and no_deps) and not again
-        question = resolving.Question(
+        question = resolve.Question(
             requirements,
             self.target,
             constraints=request.constraints,
             overrides=request.overrides,
             excludes=request.excludes,
-            installed=resolving.InstalledMetadata(installed, metadata_of, reinstall) if keep else None,
+            installed=resolve.InstalledMetadata(installed, metadata_of, reinstall) if keep else None,
             preferences={pin.name: pin.version for pin in request.locked if pin.version},
             hashed=hashed,
             no_deps=no_deps,
             ahead=self._standing(installed, reinstall),
         )
-        answered = resolving.answer(job, question)
+        answered = resolve.answer(job, question)
         by_name = {one.name: one for one in installed}
         recorded = self._recorded() if hashed else None
         wishes = plans.Wishes(exact=self.exact, reinstall=reinstall, reinstall_all=again, recorded=recorded)
@@ -232,9 +234,9 @@ class _Run:
             or wishes.reinstall_all
             or not plans.satisfies(pin, by_name[pin.name], wishes)
         ]
-        pins = resolving.with_files(answered, missing, job.reporter)
+        pins = resolve.with_files(answered, missing, job.reporter)
         self.say("Resolved", len(pins), started)
-        resolving.demanded([pin for pin in pins if pin.name in missing], hashed)
+        resolve.require_hashes([pin for pin in pins if pin.name in missing], hashed)
         return _Pins(pins, answered)
 
     def change(
@@ -243,15 +245,16 @@ class _Run:
         """Carry a plan out, or say what it would do."""
         job, environment = self.job, self.environment
         if not plan.add and not plan.remove:
-            return _Done(fast_path.nothing_to_do(job, environment, count, self._started))
+            changes = fast_path.nothing_to_do(self._settings, job.reporter, count, self._started)
+            return _Done(changes.replaced(report=fast_path.report(job, environment, plan)))
         if self._settings.flag("dry-run") or self._settings.flag("check"):
             return _Done(self.dry(plan, answered))
         started = time.perf_counter()
-        entries = preparing.entries(job, plan.add, lambda count: self.say("Prepared", count, started))
+        entries = prepare.entries(job, plan.add, lambda count: self.say("Prepared", count, started))
         job.rest()
         started = time.perf_counter()
-        texts = marks.texts(job, plan.add)
-        receipt = changing.carry_out(job, environment, plan, entries, seen=seen, texts=texts)
+        texts = source_stamps.texts(job, plan.add)
+        receipt = apply.carry_out(job, environment, plan, entries, seen=seen, texts=texts)
         if plan.remove:
             self.say("Uninstalled", len(plan.remove), started)
         if plan.add:
@@ -268,7 +271,7 @@ class _Run:
 
     def dry(self, plan: "Plan", answered: "Answer | None") -> Changes:
         """Say what a plan would do."""
-        _, missing = preparing.at_hand(self.job, plan.add)
+        _, missing = prepare.at_hand(self.job, plan.add)
         for verb, count in (("download", len(missing)), ("uninstall", len(plan.remove)), ("install", len(plan.add))):
             if count:
                 plural = "" if count == 1 else "s"
@@ -295,12 +298,12 @@ class _Run:
     def warn_of_problems(self) -> None:
         """Check what is installed, for `--strict`."""
         installed = installed_in(self.environment, self.job.reporter)
-        for sentence in on_demand.problems(installed, self.environment, self.target):
+        for sentence in environments.problems(installed, self.environment, self.target):
             self.job.reporter.note("warning", sentence)
 
     def say(self, verb: str, count: int, started: float) -> None:
         """Say a summary line in uv's words."""
-        fast_path.say(self.job, verb, count, started)
+        self.job.reporter.note("info", summary_lines.done(verb, count, started))
 
     # --- inner ------------------------------------------------------------------------------------------------------
 

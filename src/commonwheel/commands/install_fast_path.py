@@ -11,28 +11,28 @@ from commonwheel.commands import gather, install_no_change, summary_lines
 from commonwheel.commands.change_report import Changes
 from commonwheel.commands.install_satisfied import Satisfaction
 from commonwheel.errors import UsageError
-from commonwheel.fs import disk
+from commonwheel.fs import files as fs_files
 from commonwheel.model import PathSource, Plan, Value
-from commonwheel.session import on_demand
 from commonwheel.specs.names import normalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
+    from commonwheel.events import Reporter
     from commonwheel.install.recovery import Recovered
     from commonwheel.model import Environment, Target
-    from commonwheel.road.request import InstallRequest
-    from commonwheel.road.resolving import Answer
+    from commonwheel.operations.request import InstallRequest
+    from commonwheel.operations.resolve import Answer
     from commonwheel.session.job import Job
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed, Settings
+    from commonwheel.settings.settings import Parsed, Settings
 
 
 class Start(Value):
     """What an installation that has something to do starts from; `started` is a moment of `perf_counter`.
 
-    `job` is what the request is carried out with, and may be at work on the pages that were asked for.
+    `job` is what the request is carried out with, None if that was not made yet: it may be at work on pages.
     """
 
     __slots__ = ("environment", "job", "recovered", "request", "started", "target")
@@ -40,7 +40,7 @@ class Start(Value):
     def __init__(
         self,
         request: "InstallRequest",
-        job: "Job",
+        job: "Job | None",
         environment: "Environment",
         target: "Target",
         recovered: "Recovered",
@@ -65,7 +65,10 @@ def install(session: "Session", parsed: "Parsed") -> "tuple[Changes | None, Star
         return None, start
     if session.reporter.warnings == warnings:
         install_no_change.keep(session, request, environment, found.looked_at, len(found.reached))
-    return nothing_to_do(start.job, environment, len(found.reached), start.started), None
+    changes = nothing_to_do(settings, session.reporter, len(found.reached), start.started)
+    if settings.text("report") is None:
+        return changes, None
+    return changes.replaced(report=report(start.job or session.job(request), environment, Plan())), None
 
 
 def begin(session: "Session", parsed: "Parsed") -> Start:
@@ -78,28 +81,27 @@ def begin(session: "Session", parsed: "Parsed") -> Start:
     request = gather.gather(
         session, parsed.positional, files, lambda: session.target(session.environment(mutating=True))
     )
-    job = session.job(request)
-    open_to_all = not (request.overrides or request.excludes or request.locked)
-    environment = session.environment(
-        mutating=True, meanwhile=(lambda: job.expect(request.requirements)) if open_to_all else None
-    )
+    job: Job | None = None
+
+    def ask() -> None:
+        nonlocal job
+        if job is None:
+            job = session.job(request)
+            job.expect(request.requirements)
+
+    fixed = request.overrides or request.excludes or request.locked
+    environment = session.environment(mutating=True, meanwhile=None if fixed else ask)
     target = session.target(environment)
     return Start(request, job, environment, target, session.recover(environment), started)
 
 
-def nothing_to_do(job: "Job", environment: "Environment", count: int, started: float) -> Changes:
-    """Say that there was nothing to do, and write the report of that."""
-    say(job, "Checked", count, started)
-    written = report(job, environment, Plan())
-    dry = job.settings.flag("dry-run")
+def nothing_to_do(settings: "Settings", reporter: "Reporter", count: int, started: float) -> Changes:
+    """Say that there was nothing to do."""
+    reporter.note("info", summary_lines.done("Checked", count, started))
+    dry = settings.flag("dry-run")
     if dry:
-        job.reporter.note("info", "Would make no changes")
-    return Changes(dry_run=dry, report=written)
-
-
-def say(job: "Job", verb: str, count: int, started: float) -> None:
-    """Say a summary line in uv's words."""
-    job.reporter.note("info", summary_lines.done(verb, count, started))
+        reporter.note("info", "Would make no changes")
+    return Changes(dry_run=dry)
 
 
 def report(job: "Job", environment: "Environment", plan: Plan, answered: "Answer | None" = None) -> str:
@@ -107,10 +109,10 @@ def report(job: "Job", environment: "Environment", plan: Plan, answered: "Answer
     place = job.settings.text("report")
     if place is None:
         return ""
-    text = on_demand.report(job, plan, environment, answered)
+    text = job.report(plan, environment, answered)
     if place == "-":
         return text
-    disk.write(os.path.join(job.cwd, place), text.encode())
+    fs_files.write(os.path.join(job.cwd, place), text.encode())
     return ""
 
 

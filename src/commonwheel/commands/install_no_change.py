@@ -14,16 +14,16 @@ from commonwheel import __version__
 from commonwheel.commands import summary_lines
 from commonwheel.commands.change_report import Changes
 from commonwheel.fs import facts
-from commonwheel.road.answers import PLACE, SPACE, text_of
-from commonwheel.specs.fingerprint import sha256_of
-from commonwheel.store.lines import joined, seal, unescape, unseal
+from commonwheel.operations.resolution_cache import PLACE, SPACE, text_of
+from commonwheel.specs.sha256 import sha256_of
+from commonwheel.store.sealed_records import joined, seal, unescape, unseal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from commonwheel.model import Environment, Installed
-    from commonwheel.road.request import InstallRequest
+    from commonwheel.operations.request import InstallRequest
     from commonwheel.session.session import Session
 
 KIND = "unchanged"

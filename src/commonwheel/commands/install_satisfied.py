@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from commonwheel.model import Installed, Metadata, Requirement, Target
-    from commonwheel.road.request import InstallRequest
-    from commonwheel.settings import Settings
+    from commonwheel.operations.request import InstallRequest
+    from commonwheel.settings.settings import Settings
 
 
 class Satisfaction:

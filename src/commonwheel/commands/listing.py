@@ -1,11 +1,11 @@
 """What an environment holds: `pip list` and `pip freeze`. Nothing here changes anything.
 
 These two are asked for all the time and need nothing but names: what only their rarer options need (metadata, indexes) is
-behind `session.on_demand`.
+behind the session.
 """
 
 from commonwheel.model import Value
-from commonwheel.session import on_demand
+from commonwheel.session import environments
 from commonwheel.specs import file_url
 from commonwheel.specs import installed as specs_installed
 from commonwheel.specs.names import normalize
@@ -58,7 +58,7 @@ def list_(session: "Session") -> Listed:
     if settings.flag("only-editable"):
         found = [one for one in found if one.editable]
     if settings.flag("not-required"):
-        needed = on_demand.needed(found, environment)
+        needed = environments.needed(found, environment)
         found = [one for one in found if one.name not in needed]
     if settings.flag("strict"):
         warn_of_problems(session, environment)
@@ -75,16 +75,16 @@ def freeze(session: "Session") -> "list[str]":
     environment = session.environment(mutating=False)
     if session.settings.flag("strict"):
         warn_of_problems(session, environment)
-    return [frozen(one) for one in shown(session, environment)]
+    return [frozen(session, one) for one in shown(session, environment)]
 
 
-def frozen(one: "Installed") -> str:
+def frozen(session: "Session", one: "Installed") -> str:
     """Return the requirement that brings an installed distribution back, as pip and uv freeze it."""
     if one.editable:
         return f"-e {file_url.from_path(one.editable)}"
-    url = specs_installed.url_of(one.direct_url)
+    url = environments.direct_reference(session.reporter, one) if specs_installed.url_of(one.direct_url) else ""
     if url:
-        return f"{one.name} @ {on_demand.direct_reference(one.direct_url)}"
+        return f"{one.name} @ {url}"
     return f"{one.name}=={one.version}"
 
 
@@ -102,14 +102,14 @@ def shown(session: "Session", environment: "Environment") -> "list[Installed]":
 
 def warn_of_problems(session: "Session", environment: "Environment") -> None:
     """Warn of what is missing or does not fit, for `--strict`."""
-    for sentence in on_demand.problems(session.installed(environment), environment, session.target(environment)):
+    for sentence in environments.problems(session.installed(environment), environment, session.target(environment)):
         session.reporter.note("warning", sentence)
 
 
 def outdated_rows(session: "Session", environment: "Environment", rows: "Sequence[ListedRow]") -> "list[ListedRow]":
     """Keep the rows that an index has a newer version of; all pages are asked for at once."""
     wanted = {row.name: row.version for row in rows if not row.editable}
-    newer = on_demand.outdated(session.job(), wanted, session.target(environment))
+    newer = session.job().outdated(wanted, session.target(environment))
     return [
         ListedRow(row.name, row.version, row.editable, newer[row.name].version, newer[row.name].kind)
         for row in rows

@@ -6,7 +6,7 @@ import time
 from commonwheel.commands import project_remember as remember
 from commonwheel.commands import summary_lines
 from commonwheel.errors import UsageError
-from commonwheel.fs import disk
+from commonwheel.fs import files as fs_files
 from commonwheel.model import Value
 from commonwheel.project import merging, opening, updating
 from commonwheel.specs import uv_lock
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from commonwheel.project.parts import Parts
     from commonwheel.project.updating import Updated
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 
 class LockResult(Value):
@@ -78,7 +78,7 @@ def merge(parts: "Parts", files: "Sequence[str]") -> LockResult:
     merged = merging.merge(base, ours, theirs)
     text = uv_lock.write(merged)
     if text != texts[0]:
-        disk.write(paths[0], text.encode())
+        fs_files.write(paths[0], text.encode())
     parts.reporter.note("info", "Merged the lock; run `cw lock` once the project is merged, too")
     changes = tuple(updating.changes(ours, merged))
     return LockResult(paths[0], updating.Updated(merged, text, "update", before=texts[0], changes=changes), "write")

@@ -19,15 +19,15 @@ from commonwheel.commands.change_report import Changes
 from commonwheel.fs import facts
 from commonwheel.model import Value
 from commonwheel.project.programs import Place, Program, program
-from commonwheel.specs.fingerprint import sha256_of
-from commonwheel.store.lines import unescape, unseal
+from commonwheel.specs.sha256 import sha256_of
+from commonwheel.store.sealed_records import unescape, unseal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 KIND = "project-unchanged"
 _VARIABLES = ("CW_", "UV_", "PIP_", "XDG_")

@@ -4,12 +4,12 @@ import os
 
 from commonwheel.commands.project_no_change import KIND, name_of, path_of
 from commonwheel.errors import CommonwheelError
-from commonwheel.fs import disk, facts
+from commonwheel.fs import facts, files, trees
 from commonwheel.install import history
 from commonwheel.model import Value
 from commonwheel.project.journal import JOURNAL
-from commonwheel.settings import outer_files
-from commonwheel.store.lines import joined, seal
+from commonwheel.settings.files import outer_files
+from commonwheel.store.sealed_records import joined, seal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from commonwheel.project.parts import Parts
     from commonwheel.project.updating import Updated
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 _CONFIGURATION = ("pyproject.toml", "cw.toml", "uv.toml", ".python-version")
 _DESCRIBING = ("pyproject.toml", "setup.py", "setup.cfg", "src")
@@ -94,8 +94,8 @@ def keep(
 
 def _keep(path: str, data: bytes) -> None:
     try:
-        disk.make_directory(os.path.dirname(path), 0o700, parents=True)
-        disk.write(path, data, 0o600)
+        trees.make_directory(os.path.dirname(path), 0o700, parents=True)
+        files.write(path, data, 0o600)
     except CommonwheelError:  # a cache directory that takes nothing costs time, and nothing else
         return
 

@@ -4,10 +4,10 @@ import time
 
 from commonwheel.commands.lock import open_project
 from commonwheel.commands.sync import updated_lock, wanted_python
+from commonwheel.operations import outdated
 from commonwheel.project import environments, selection, syncing
 from commonwheel.project.freshness import variable
 from commonwheel.project.trees import Graph, Style, Tree
-from commonwheel.road import outdated
 from commonwheel.specs.names import normalize
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from commonwheel.project.parts import Parts
     from commonwheel.project.updating import Updated
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
     from commonwheel.specs.uv_lock import Package
 
 _UNITS = ("B", "KiB", "MiB", "GiB")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from commonwheel.model import Interpreter
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 
 class Found(Value):
@@ -113,6 +113,6 @@ def find(session: "Session", parsed: "Parsed") -> str:
 
 def _script_python(session: "Session", name: str) -> str:
     """Return the `requires-python` of a script (PEP 723), "" for none."""
-    texts = documents.Texts(lambda: session.job().network.client)
+    texts = documents.Texts(lambda url: session.job().network.client_for(url))  # noqa: PLW0108 - made where a URL is read
     script = texts.script(name, os.path.join(session.cwd, name))
     return script.requires_python if script is not None else ""

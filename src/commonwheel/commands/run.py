@@ -10,14 +10,14 @@ from commonwheel.commands import project_remember as remember
 from commonwheel.commands import summary_lines
 from commonwheel.commands.sync import carried_out, place_of, prompt_of, updated_lock, wanted_python
 from commonwheel.errors import UsageError
-from commonwheel.fs import disk
+from commonwheel.fs import files, trees
 from commonwheel.model import Origin, Requirement, Value
 from commonwheel.project import environments, opening, overlays, syncing
 from commonwheel.project.discovery import NoProject, NotManaged
 from commonwheel.project.opening import Opened
 from commonwheel.project.programs import Place, Program, program
 from commonwheel.specs import env_file, requirement, requirements_txt
-from commonwheel.specs.fingerprint import sha256_of
+from commonwheel.specs.sha256 import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from commonwheel.model import Environment, Interpreter, Pin
     from commonwheel.project.parts import Parts
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
     from commonwheel.specs.uv_lock import Lock
 
 
@@ -254,8 +254,8 @@ def _variables(parts: "Parts") -> "dict[str, str]":
 def _downloaded(parts: "Parts", url: str) -> str:
     """Return the path of a script at a URL, in the user's cache directory."""
     path = os.path.join(parts.environments_directory, "scripts", f"{sha256_of(url.encode())[:16]}.py")
-    disk.make_directory(os.path.dirname(path), parents=True)
-    disk.write(path, parts.text_at(url))
+    trees.make_directory(os.path.dirname(path), parents=True)
+    files.write(path, parts.text_at(url))
     return path
 
 

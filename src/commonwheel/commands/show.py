@@ -3,7 +3,7 @@
 import os
 
 from commonwheel.model import Value
-from commonwheel.road.graph import Graph
+from commonwheel.operations.installed_graph import Graph
 from commonwheel.specs import core_metadata, record
 from commonwheel.specs.names import normalize
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from commonwheel.model import Installed
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 
 class Details(Value):

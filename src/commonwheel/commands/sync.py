@@ -10,9 +10,9 @@ from commonwheel.commands.install import rows_of
 from commonwheel.commands.lock import open_project
 from commonwheel.errors import UsageError
 from commonwheel.model import Value
+from commonwheel.operations import bytecode
 from commonwheel.project import environments, scripts, syncing, updating
 from commonwheel.project.environments import Place, Wish
-from commonwheel.road import bytecode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from commonwheel.project.parts import Parts
     from commonwheel.project.updating import Updated
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 
 class SyncResult(Value):

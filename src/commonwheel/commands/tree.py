@@ -1,7 +1,7 @@
 """`pip tree`: installed packages as a tree of what depends on what."""
 
 from commonwheel.commands.listing import ListedRow, outdated_rows, shown, warn_of_problems
-from commonwheel.road.graph import Graph, written
+from commonwheel.operations.installed_graph import Graph, written
 from commonwheel.specs.names import normalize
 
 TYPE_CHECKING = False
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from commonwheel.session.session import Session
-    from commonwheel.settings import Settings
+    from commonwheel.settings.settings import Settings
 
 
 def tree(session: "Session") -> "Tree":

@@ -5,14 +5,13 @@ import os
 from commonwheel.errors import UsageError
 from commonwheel.model import Value
 from commonwheel.python import venv
-from commonwheel.session import on_demand
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
 
 
 class Created(Value):
@@ -62,7 +61,7 @@ def create(session: "Session", parsed: "Parsed") -> Created:
             relocatable=settings.flag("relocatable"),
         ),
     )
-    seeded = on_demand.seed(session.job(), session.environments.at(whole)) if settings.flag("seed") else ()
+    seeded = session.job().seed(session.environments.at(whole)) if settings.flag("seed") else ()
     return Created(
         whole,
         path,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.session.session import Session
-    from commonwheel.settings import Parsed
+    from commonwheel.settings.settings import Parsed
     from commonwheel.specs.project_edit import Document
 
 

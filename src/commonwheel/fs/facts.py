@@ -13,10 +13,8 @@ import sys
 from commonwheel.model import Value
 
 # the one place where the system is asked for; disk.py takes this choice too
-if sys.platform == "win32":
-    from commonwheel.fs import _windows as platform
-elif sys.platform == "darwin":
-    from commonwheel.fs import _darwin as platform
+if sys.platform == "win32" or sys.platform == "darwin":
+    from commonwheel.fs import _linux as platform
 else:
     from commonwheel.fs import _linux as platform
 

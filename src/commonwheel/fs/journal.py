@@ -1,80 +1,72 @@
-r"""The text of a journal: lines of intents, and what can be believed of them after a kill or a power cut.
+"""TODO: commonwheel.fs.journal_record."""
 
-Laws of this file: text and values, no I/O (`disk.Journal` writes it); reading survives any bytes. Format 1:
-
-    commonwheel journal 1
-    1f2e3d4c<TAB>intend<TAB>0<TAB>rename<TAB>/old<TAB>/new
-    5b6a7988<TAB>done<TAB>0
-
-The eight digits are the CRC-32 of everything before the line (its digits aside) and of the line after them: a line that
-is torn, zeroed, moved or lost ends the journal there, and never changes what stands before it. Tab, newline and
-backslash within a word are written as `\t`, `\n`, `\\`; bytes that are no UTF-8 pass through unchanged.
-"""
-
-from binascii import crc32
-
-from commonwheel.model import Value
+from commonwheel.fs import disk, files, journal_record, modes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Final
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+    from typing import Final, Self
 
-HEAD = b"commonwheel journal 1\n"
-INTEND = "intend"
-DONE = "done"
-
-
-class Record(Value):
-    """One intent of a journal: its number (they count from 0), its words, and whether it was carried out."""
-
-    __slots__ = ("done", "number", "words")
-
-    def __init__(self, number: int, words: "tuple[str, ...]", done: bool) -> None:
-        self.number: Final = number
-        self.words: Final = words
-        self.done: Final = done
+    Hook = Callable[[str, str], None]
+    Bytes = bytes | bytearray | memoryview
 
 
-def start() -> int:
-    """Return the checksum that the first line continues."""
-    return crc32(HEAD)
+class Journal:
+    """Write down what is about to happen, before it happens, for whoever finds the ruins.
 
+    Lines are only appended (`journal.py` has the format). A line is with the system when the call returns: it survives
+    this process. After `sync` it survives a power cut too. A torn tail takes nothing with it that stood before.
+    """
 
-def line(chain: int, kind: str, number: int, words: "Sequence[str]" = ()) -> tuple[bytes, int]:
-    """Return one line, and the checksum that the next one continues."""
-    body = "\t".join((kind, str(number), *map(_escaped, words))).encode("utf-8", "surrogateescape")
-    chain = crc32(body, chain)
-    return b"%08x\t%b\n" % (chain, body), chain
+    __slots__ = ("_chain", "_count", "_file", "path")
 
+    def __init__(self, file: files.NewFile) -> None:
+        self.path: Final = file.path
+        self._file = file
+        self._count = 0
+        self._chain = journal_record.start()
 
-def records(data: bytes) -> list[Record]:
-    """Return the intents in order, up to the first line that cannot be believed."""
-    if not data.startswith(HEAD):
-        return []
-    chain = start()
-    intents: list[tuple[str, ...]] = []
-    done: set[int] = set()
-    for row in data[len(HEAD) :].split(b"\n")[:-1]:  # what has no newline was not finished
-        checksum, _, body = row.partition(b"\t")
-        chain = crc32(body, chain)
-        if checksum != b"%08x" % chain:
-            break
-        kind, number, *words = body.decode("utf-8", "surrogateescape").split("\t")
-        if kind == INTEND:
-            intents.append(tuple(map(_unescaped, words)))
-        elif number.isdecimal():
-            done.add(int(number))
-    return [Record(number, words, number in done) for number, words in enumerate(intents)]
+    @classmethod
+    def create(cls, path: str, mode: int = 0o600) -> "Journal":
+        """Open a new journal; DiskError (EEXIST) if there is one: somebody has to recover from that first."""
+        made = cls(files.create_new(path, mode))
+        made._file.write(journal_record.HEAD)
+        return made
 
+    def intend(self, *words: str) -> int:
+        """Write down one intent; return its number."""
+        return self.intend_all((words,))
 
-def _escaped(word: str) -> str:
-    if "\\" in word or "\t" in word or "\n" in word:
-        return word.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
-    return word
+    def intend_all(self, intents: "Iterable[tuple[str, ...]]") -> int:
+        """Write down many intents in one go; return the number of the first, the others follow."""
+        first = self._count
+        lines = []
+        for words in intents:
+            text, self._chain = journal_record.line(self._chain, journal_record.INTEND, self._count, words)
+            lines.append(text)
+            self._count += 1
+        self._file.write(b"".join(lines))
+        return first
 
+    def done(self, number: int) -> None:
+        """Write down that an intent was carried out."""
+        text, self._chain = journal_record.line(self._chain, journal_record.DONE, number)
+        self._file.write(text)
 
-def _unescaped(word: str) -> str:
-    if "\\" not in word:
-        return word
-    return "\\".join(part.replace("\\t", "\t").replace("\\n", "\n") for part in word.split("\\\\"))
+    def sync(self) -> None:
+        """Return when all that was written down, and the name of the journal, is on its medium."""
+        self._file.sync()
+        modes.sync_directory(disk.parent(self.path))
+
+    def close(self) -> None:
+        """Close the file; it stays, until somebody removes it."""
+        self._file.keep()
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        self.close()

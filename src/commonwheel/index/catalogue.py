@@ -8,10 +8,10 @@ is read (`packed`, `bundle`), and what asks indexes is not even imported.
 from __future__ import annotations
 
 from commonwheel.errors import MetadataUnavailable
-from commonwheel.index import links
+from commonwheel.index import find_links
 from commonwheel.index.files import Files, contradicts
-from commonwheel.index.lookahead import Lookahead
 from commonwheel.index.lookup import Lookup
+from commonwheel.index.prefetch import Prefetcher
 from commonwheel.model import Digest
 from commonwheel.specs import file_url
 from commonwheel.specs.versions import select
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Final
 
+    from commonwheel.concurrency.future import Future
+    from commonwheel.index.index_cache import Ground
+    from commonwheel.index.merged_listing import MergedListing
     from commonwheel.index.search import Project, Search
-    from commonwheel.index.shelf import Ground
-    from commonwheel.index.union import Union
     from commonwheel.model import Candidate, Listing, Metadata, Requirement, Target
-    from commonwheel.net.pending import Pending
 
 
 class Catalogue:
@@ -51,7 +51,7 @@ class Catalogue:
         self._lookup: Final = Lookup(
             target, search, self._files, wheel_metadata=wheel_metadata, sdist_metadata=sdist_metadata
         )
-        self._lookahead: Final = Lookahead(self)
+        self._lookahead: Final = Prefetcher(self)
 
     # --- what the solver asks -----------------------------------------------------------------------------------------
 
@@ -96,7 +96,7 @@ class Catalogue:
         Never waits, and tells of no error: `use` is called in whatever thread brings the page, or not at all.
         """
 
-        def found(done: Pending[Project]) -> None:
+        def found(done: Future[Project]) -> None:
             try:
                 listing = self.union_of(done.result()).listing
                 fitting = select(requirement.specifier, listing.versions)
@@ -152,7 +152,7 @@ class Catalogue:
     def digest(self, candidate: Candidate) -> Digest:
         """Return the sha256 of a local file, hashing it when its stamp is not known; raises OSError."""
         path = file_url.to_path(candidate.url.secret) or ""
-        return Digest("sha256", self._files.sha256(path, links.stamp_of(path)))
+        return Digest("sha256", self._files.sha256(path, find_links.stamp_of(path)))
 
     def grounds(self) -> tuple[Ground, ...] | None:
         """Return the records that the answers so far rest on; None where one is missing, or was replaced meanwhile."""
@@ -189,11 +189,11 @@ class Catalogue:
     def _found(self, name: str) -> Project:
         return self._search.project(name).ready.result()
 
-    def union_of(self, project: Project) -> Union:
+    def union_of(self, project: Project) -> MergedListing:
         """Return the versions of all offers of a project, which has been found, together."""
         return self._files.union_of(project)
 
-    def ask(self, project: Project, version: str) -> Pending[Metadata] | None:
+    def ask(self, project: Project, version: str) -> Future[Metadata] | None:
         """Begin to get metadata; None when it is known now. Never waits; any thread."""
         return self._lookup.ask(project, version)
 

@@ -7,10 +7,10 @@ files that decide, a page that lost its rows.
 from __future__ import annotations
 
 from commonwheel.errors import CommonwheelError, MetadataUnavailable
-from commonwheel.index import links
+from commonwheel.index import find_links
+from commonwheel.index.merged_listing import MergedListing, Offer
 from commonwheel.index.rules import FIRST_MATCH
 from commonwheel.index.selection import Judge
-from commonwheel.index.union import Offer, Union
 from commonwheel.model import Candidate, Digest, SafeUrl
 from commonwheel.specs import file_url
 
@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-    from commonwheel.index.packed import Row
+    from commonwheel.index.page_record import Row
     from commonwheel.index.search import Project, Search
     from commonwheel.model import Target
 
@@ -45,10 +45,10 @@ class Files:
         self._search: Final = search
         self._rules: Final = search.rules
 
-    def union_of(self, project: Project) -> Union:
+    def union_of(self, project: Project) -> MergedListing:
         """Return the versions of all offers of a project together."""
         if project.union is None:
-            project.union = Union(project.name, project.offers, self.judge, project.notes, self._rules.strategy)
+            project.union = MergedListing(project.name, project.offers, self.judge, project.notes, self._rules.strategy)
         return project.union
 
     def rows(self, project: Project, offer: Offer, version: str, *, fitting: bool = False) -> list[Row]:
@@ -124,11 +124,11 @@ class Files:
         return [self._hashed(row) for row in rows]
 
     def _hashed(self, row: Row) -> Row:
-        if not row.digests.startswith(links.STAMP):
+        if not row.digests.startswith(find_links.STAMP):
             return row
         path = file_url.to_path(row.url) or ""
         try:
-            digest = self.sha256(path, links.stamp_of(path))
+            digest = self.sha256(path, find_links.stamp_of(path))
         except OSError:  # gone meanwhile: it will be missed when it is installed, if it is
             return row
         return row.replaced(digests=f"sha256:{digest}")
@@ -189,7 +189,7 @@ class Files:
 def digests_of(text: str) -> tuple[Digest, ...]:
     """Return the digests of a row; what stands for one that is not known yet is none."""
     pairs = (word.partition(":") for word in text.split(",") if word)
-    return tuple(Digest(algorithm, digest) for algorithm, _, digest in pairs if algorithm != links.STAMP)
+    return tuple(Digest(algorithm, digest) for algorithm, _, digest in pairs if algorithm != find_links.STAMP)
 
 
 def contradicts(row: Row, allowed: frozenset[str]) -> bool:

@@ -13,25 +13,25 @@ from __future__ import annotations
 from _thread import allocate_lock
 from binascii import crc32
 
+from commonwheel.concurrency.futures import Chained
 from commonwheel.errors import MetadataUnavailable
-from commonwheel.index import bundle as bundles
-from commonwheel.index.chain import Chained
+from commonwheel.index import metadata_bundle as bundles
 from commonwheel.index.files import NoSuchFile
-from commonwheel.index.shelf import OutOfReach, check
-from commonwheel.index.union import Union
+from commonwheel.index.index_cache import OutOfReach, check
+from commonwheel.index.merged_listing import MergedListing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
+    from commonwheel.concurrency.future import Future
     from commonwheel.index.files import Files
-    from commonwheel.index.packed import Row
+    from commonwheel.index.merged_listing import Offer
+    from commonwheel.index.page_record import Row
     from commonwheel.index.rules import Terms
     from commonwheel.index.search import Project, Search
-    from commonwheel.index.union import Offer
     from commonwheel.model import Candidate, Listing, Metadata, Target
-    from commonwheel.net.pending import Pending
 
 
 class Lookup:
@@ -56,10 +56,10 @@ class Lookup:
         # what a build says may depend on where it ran
         self._builder = target.tags[0] if target.tags else "universal"
         self._views: dict[Terms, str] = {}
-        self._bundles: dict[tuple[str, str], bundles.Bundle] = {}
+        self._bundles: dict[tuple[str, str], bundles.MetadataBundle] = {}
         self._lock = allocate_lock()
 
-    def ask(self, project: Project, version: str) -> Pending[Metadata] | None:
+    def ask(self, project: Project, version: str) -> Future[Metadata] | None:
         """Begin to get metadata; None when it is known now, in `project.known`. Never waits; any thread."""
         if version in project.known:
             return None
@@ -76,7 +76,8 @@ class Lookup:
             return None
         key = bundles.identity(row, self._builder)
         if self._recall(project, version, offer, key):
-            if alias:
+            # by the rows of a page that others may have answered with, nothing is found again
+            if alias and self._search.learns(offer, row, whole=False):
                 bundle = self._bundle(offer.page.index, project.name)
                 bundle.learn(alias, bundle.bodies.get(key))
             return None
@@ -89,7 +90,7 @@ class Lookup:
         self._request(project, version, offer, row, mine)
         return mine
 
-    def finish(self, project: Project, version: str, pending: Pending[Metadata]) -> None:
+    def finish(self, project: Project, version: str, pending: Future[Metadata]) -> None:
         """Wait for metadata that was asked for, and go to the whole file if that is what it takes."""
         try:
             pending.result()
@@ -108,7 +109,7 @@ class Lookup:
             return None
         offer = project.stale[-1]
         page = offer.page
-        union = Union(project.name, (offer,), self._files.judge, ())
+        union = MergedListing(project.name, (offer,), self._files.judge, ())
         version = pick(union.listing)
         at = union.position(offer, version) if version else None
         if at is None or not self._search.shelf(page.index).rows(page):
@@ -130,7 +131,7 @@ class Lookup:
 
     # --- what is remembered -------------------------------------------------------------------------------------------
 
-    def _bundle(self, identity: str, name: str) -> bundles.Bundle:
+    def _bundle(self, identity: str, name: str) -> bundles.MetadataBundle:
         known = self._bundles.get((identity, name))
         if known is None:
             read = self._search.shelf(identity).bundle(name)
@@ -151,17 +152,23 @@ class Lookup:
         project.known[version] = found
         return True
 
-    def _learn(self, project: Project, version: str, offer: Offer, row: Row, body: str | None) -> None:
+    def _learn(
+        self, project: Project, version: str, offer: Offer, row: Row, body: str | None, *, whole: bool = False
+    ) -> None:
+        if not self._search.learns(offer, row, whole=whole):
+            return
         bundle = self._bundle(offer.page.index, project.name)
         bundle.learn(bundles.identity(row, self._builder), body)
         alias = self._alias(project, version)
         if alias:
             bundle.learn(alias, body)
 
-    def _accept(self, project: Project, version: str, offer: Offer, row: Row, metadata: Metadata) -> Metadata:
+    def _accept(
+        self, project: Project, version: str, offer: Offer, row: Row, metadata: Metadata, *, whole: bool = False
+    ) -> Metadata:
         """Keep metadata, and return it as it will be read from the bundle next time."""
         body = bundles.pack(metadata)
-        self._learn(project, version, offer, row, body)
+        self._learn(project, version, offer, row, body, whole=whole)
         kept = bundles.unpack(project.name, version, body) if body is not None else metadata.replaced(version=version)
         project.known[version] = kept
         return kept
@@ -198,7 +205,7 @@ class Lookup:
             return
         self.asked += 1
 
-        def arrived(pending: Pending[Metadata]) -> None:
+        def arrived(pending: Future[Metadata]) -> None:
             try:
                 mine.settle(self._accept(project, version, offer, row, pending.result()))
             except Exception as error:  # noqa: BLE001 - whoever waits gets it, whatever it is
@@ -221,6 +228,6 @@ class Lookup:
             return
         try:
             found = check(get(self._files.candidate(project, version, offer, row)), project.name, version, row.filename)
-            self._accept(project, version, offer, row, found)
+            self._accept(project, version, offer, row, found, whole=True)
         except MetadataUnavailable as error:
             project.known[version] = error

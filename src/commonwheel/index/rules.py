@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Final
 
-    from commonwheel.index.configured import Index
+    from commonwheel.index.index_config import Index
 
 ALL = ":all:"
 FIRST_INDEX, FIRST_MATCH, BEST_MATCH = STRATEGIES = ("first-index", "unsafe-first-match", "unsafe-best-match")

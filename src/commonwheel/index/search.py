@@ -11,17 +11,17 @@ gets an answer or an error, always. The clock is handed in.
 import os
 from _thread import allocate_lock
 
+from commonwheel.concurrency.future import Future
+from commonwheel.concurrency.futures import Chained, at_once, mapped
 from commonwheel.errors import CommonwheelError
 from commonwheel.events import Silence
-from commonwheel.index import links
-from commonwheel.index.chain import Chained, at_once, mapped
-from commonwheel.index.configured import Index
+from commonwheel.index import find_links as index_find_links
+from commonwheel.index.index_cache import Ground, IndexCache, Reply, reply_for, unknown
+from commonwheel.index.index_config import Index
+from commonwheel.index.merged_listing import Offer
 from commonwheel.index.rules import FIRST_INDEX, Rules, Terms
 from commonwheel.index.selection import Judge
-from commonwheel.index.shelf import Ground, Reply, Shelf, reply_for, unknown
-from commonwheel.index.union import Offer
 from commonwheel.model import SafeUrl
-from commonwheel.net.pending import Pending
 from commonwheel.specs import file_url
 
 TYPE_CHECKING = False
@@ -31,22 +31,30 @@ if TYPE_CHECKING:
 
     from commonwheel.errors import MetadataUnavailable
     from commonwheel.events import Reporter
-    from commonwheel.index.packed import Page, Row
-    from commonwheel.index.shelf import Pages
-    from commonwheel.index.union import Union
+    from commonwheel.index.index_cache import Pages
+    from commonwheel.index.merged_listing import MergedListing
+    from commonwheel.index.page_record import Page, Row
     from commonwheel.model import Metadata
 
     class Remote(Protocol):
         """Ask indexes: `registry.Registry`."""
 
-        def page(self, index: Index, project: str, known: Page | None) -> Pending[Reply]:
+        def page(self, index: Index, project: str, known: Page | None) -> Future[Reply]:
             """Ask for a project's page, with the validators of the remembered one; a `file:` index is read."""
 
-        def links_page(self, index: Index, known: links.Links | None) -> Pending[links.Links]:
+        def links_page(
+            self, index: Index, known: index_find_links.FindLinks | None
+        ) -> Future[index_find_links.FindLinks]:
             """Ask for a page of links, or read it from its file."""
 
-        def metadata(self, project: str, version: str, row: Row) -> Pending[Metadata]:
+        def metadata(self, project: str, version: str, row: Row) -> Future[Metadata]:
             """Get a file's metadata without downloading it whole; fails with OutOfReach where that cannot be."""
+
+        def keeps(self, index: Index, url: SafeUrl) -> bool:
+            """Tell whether what came from a URL may be remembered of an index."""
+
+        def learns(self, index: Index, project: str, row: Row, *, whole: bool = False) -> bool:
+            """Tell whether the metadata of a file may be remembered; `whole`: it was read from the file itself."""
 
         def sha256(self, path: str) -> str:
             """Return the hash of a local file in hexadecimal; raises OSError."""
@@ -74,7 +82,7 @@ class Project:
         self.offers: Final[list[Offer]] = []
         self.notes: Final[list[str]] = []
         self.ready: Final[Chained[Project]] = Chained()
-        self.union: Union | None = None
+        self.union: MergedListing | None = None
         self.chosen: Final[dict[str, tuple[Offer, Row]]] = {}
         self.asked: Final[dict[str, Chained[Metadata]]] = {}
         self.known: Final[dict[str, Metadata | MetadataUnavailable]] = {}
@@ -98,7 +106,7 @@ class Search:
     ) -> None:
         self.indexes: Final = tuple(indexes)
         self.find_links: Final = tuple(find_links)
-        self.hashes: Final = links.Hashes(pages)
+        self.hashes: Final = index_find_links.Hashes(pages)
         self.rules: Final = rules
         self.pages_asked = 0
         self.pages_remembered = 0
@@ -108,10 +116,11 @@ class Search:
         self._now = now
         self._reporter: Reporter = reporter or Silence()
         self._lock = allocate_lock()
+        self._unsure = False
         self._projects: dict[str, Project] = {}
-        self._shelves: dict[str, Shelf] = {}
-        self._links: dict[str, Pending[links.Links]] = {}
-        self._trees: dict[str, links.Tree] = {}
+        self._shelves: dict[str, IndexCache] = {}
+        self._links: dict[str, Future[index_find_links.FindLinks]] = {}
+        self._trees: dict[str, index_find_links.Tree] = {}
 
     def project(self, name: str) -> Project:
         """Return a project that is found, or is being searched for."""
@@ -153,8 +162,21 @@ class Search:
         self.pages_asked += 1
         return self.remote().page(offer.index, offer.page.project, None).result().page
 
+    def learns(self, offer: Offer, row: "Row", *, whole: bool) -> bool:
+        """Tell whether the metadata of a file may be remembered (`registry.Registry.learns`)."""
+        # a file may have been fetched though no index was asked: only who asks knows from whom
+        asked = self._remote is not None or (whole and not row.digests)
+        learns = not asked or self.remote().learns(offer.index, offer.page.project, row, whole=whole)
+        self._unsure = self._unsure or not learns
+        return learns
+
     def grounds(self) -> "tuple[Ground, ...] | None":
-        """Return the records that everything found so far rests on; None where one is missing, or was replaced meanwhile."""
+        """Return the records that everything found so far rests on.
+
+        None where one is missing, or was replaced meanwhile, and where others may have answered for a host.
+        """
+        if self._unsure:
+            return None
         found = []
         for project in tuple(self._projects.values()):
             for index in self._places(project.name):
@@ -168,6 +190,8 @@ class Search:
         return tuple(found)
 
     def _ground(self, index: Index, name: str, offer: "Offer | None") -> "Ground | None":
+        if self._remote is not None and not self._remote.keeps(index, index.page_url(name)):
+            return None
         shelf = self._shelf(index)
         space, key = shelf.whereabouts(name)
         stamp = self._pages.stamp(space, key)
@@ -180,14 +204,14 @@ class Search:
             return None
         return Ground(name, space, key, stamp, page.content, page.provenance.expires)
 
-    def shelf(self, identity: str) -> Shelf:
+    def shelf(self, identity: str) -> IndexCache:
         """Return the records of an index, by its identity."""
         return self._shelves.get(identity) or self._shelf(Index(SafeUrl(identity)))
 
-    def _shelf(self, index: Index) -> Shelf:
+    def _shelf(self, index: Index) -> IndexCache:
         identity = index.identity
         found = self._shelves.get(identity)
-        return found if found is not None else self._shelves.setdefault(identity, Shelf(index, self._pages))
+        return found if found is not None else self._shelves.setdefault(identity, IndexCache(index, self._pages))
 
     def _places(self, name: str) -> list[Index]:
         bound = self.rules.bound.get(name)
@@ -197,7 +221,7 @@ class Search:
 
     # --- from index to index ------------------------------------------------------------------------------------------
 
-    def _go_on(self, project: Project, answer: "Pending[Reply] | None") -> None:
+    def _go_on(self, project: Project, answer: "Future[Reply] | None") -> None:
         """Go on with a search, in the thread that brought `answer`, until it has to wait again or is done."""
         try:
             while project.todo:
@@ -225,7 +249,7 @@ class Search:
         if reply.refused or enough:
             project.todo.clear()
 
-    def _consult(self, index: Index, project: Project) -> "Pending[Reply]":
+    def _consult(self, index: Index, project: Project) -> "Future[Reply]":
         """Return what an index says about a name: from its record, from its folder, or by asking it."""
         name = project.name
         if index.flat:
@@ -241,9 +265,9 @@ class Search:
             and self._judgeable(known, index)
         ):
             self.pages_remembered += 1
-            return Pending.of(reply_for(known, index))
+            return Future.of(reply_for(known, index))
         if self.rules.offline:
-            return Pending.of(self._offline(known, index, name))
+            return Future.of(self._offline(known, index, name))
         self.pages_asked += 1
         if known is not None and not known.absent:
             project.stale.append(Offer(index, known, self.rules.terms(name, index)))
@@ -275,13 +299,13 @@ class Search:
 
     def _consult_tree(self, index: Index, path: str, name: str) -> Reply:
         """Look into a `file:` index: a page that is still the file it was made from, or the files beside it."""
-        tree = self._trees.setdefault(path, links.Tree(path))
+        tree = self._trees.setdefault(path, index_find_links.Tree(path))
         directory = tree.directory(name)
         if directory is None:
             return Reply(None, unknown(index))
         file = tree.page_file(directory)
         if file is None:
-            return _flat_reply(links.folder(directory, self.hashes, index.identity).page(name), index)
+            return _flat_reply(index_find_links.folder(directory, self.hashes, index.identity).page(name), index)
         known = self._shelf(index).page(name)
         source = known.provenance if known is not None else None
         if (
@@ -318,50 +342,50 @@ class Search:
             )
         project.ready.settle(project)
 
-    def _links_of(self, index: Index) -> "Pending[links.Links]":
+    def _links_of(self, index: Index) -> "Future[index_find_links.FindLinks]":
         with self._lock:
             found = self._links.get(index.identity)
             if found is not None:
                 return found
-            mine: Chained[links.Links] = Chained()
+            mine: Chained[index_find_links.FindLinks] = Chained()
             self._links[index.identity] = mine
         read = _caught(lambda: self._read_links(index))
         mine.upon = read
         read.then(lambda done: _forward(done, mine))
         return mine
 
-    def _read_links(self, index: Index) -> "Pending[links.Links]":
+    def _read_links(self, index: Index) -> "Future[index_find_links.FindLinks]":
         path = _path(index)
         if path is None:
             return self._read_remote_links(index)
         if os.path.isdir(path):
-            return Pending.of(links.folder(path, self.hashes))
+            return Future.of(index_find_links.folder(path, self.hashes))
         if path.endswith(_ARCHIVES):
-            return Pending.of(links.single_file(path, self.hashes))
+            return Future.of(index_find_links.single_file(path, self.hashes))
         try:
-            stamp = links.stamp_of(path)
+            stamp = index_find_links.stamp_of(path)
         except OSError as error:
-            raise links.unreadable(path, error) from error
-        known = links.decode(self._shelf(index).links(), index.identity)
+            raise index_find_links.unreadable(path, error) from error
+        known = index_find_links.decode(self._shelf(index).links(), index.identity)
         if known is not None and known.provenance.etag == stamp:
-            return Pending.of(known)
+            return Future.of(known)
         return self.remote().links_page(index, None)
 
-    def _read_remote_links(self, index: Index) -> "Pending[links.Links]":
+    def _read_remote_links(self, index: Index) -> "Future[index_find_links.FindLinks]":
         identity = index.identity
         filename = file_url.unquote(identity.rpartition("/")[2])
         if filename.endswith(_ARCHIVES):
-            return Pending.of(links.Links(identity, [links.line_of(filename, identity)]))
-        known = links.decode(self._shelf(index).links(), identity)
+            return Future.of(index_find_links.FindLinks(identity, [index_find_links.line_of(filename, identity)]))
+        known = index_find_links.decode(self._shelf(index).links(), identity)
         if known is not None:
             fresh = self.rules.refresh is not True and self._fresh(known.provenance.fetched, known.provenance.expires)
             if fresh or self.rules.offline:
-                return Pending.of(known)
+                return Future.of(known)
         if self.rules.offline:
             self._reporter.note(
                 "warning", f"the links of `{index}` are not in the cache, and cannot be asked for offline"
             )
-            return Pending.of(links.Links(identity, ()))
+            return Future.of(index_find_links.FindLinks(identity, ()))
         return self.remote().links_page(index, known)
 
 
@@ -373,14 +397,14 @@ def _flat_reply(page: "Page", index: Index) -> Reply:
     return Reply(page) if page.versions else Reply(None, unknown(index))
 
 
-def _caught(make: "Callable[[], Pending[links.Links]]") -> "Pending[links.Links]":
+def _caught(make: "Callable[[], Future[index_find_links.FindLinks]]") -> "Future[index_find_links.FindLinks]":
     try:
         return make()
     except CommonwheelError as error:
-        return Pending.failed(error)
+        return Future.failed(error)
 
 
-def _forward(done: "Pending[links.Links]", to: "Pending[links.Links]") -> None:
+def _forward(done: "Future[index_find_links.FindLinks]", to: "Future[index_find_links.FindLinks]") -> None:
     try:
         to.settle(done.result())
     except Exception as error:  # noqa: BLE001 - whoever waits gets it, whatever it is

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Final
 
-    from commonwheel.index.packed import Page, Row
+    from commonwheel.index.page_record import Page, Row
     from commonwheel.index.rules import Terms
     from commonwheel.model import Target
 

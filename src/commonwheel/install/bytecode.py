@@ -5,7 +5,7 @@ RECORD, as with uv: it comes and goes, and is removed with the module that it wa
 test of syntax errors, a file for a newer Python) is told at the end, and is no error.
 
 Directories of a folded environment are links into the store: what is compiled there is everybody's, and only who may write the
-store does it. Such modules are left out here: their bytecode is in images (`road.bytecode`, `store.images`), for which the same workers
+store does it. Such modules are left out here: their bytecode is in images (`operations.bytecode`, `store.images`), for which the same workers
 compile.
 """
 

@@ -8,9 +8,10 @@ import os
 import time
 
 from commonwheel.fs import facts
-from commonwheel.install import distinfo, history, linking, spread, uninstall
-from commonwheel.install.ground import Ground
+from commonwheel.install import dist_info, history, linking, nodes, uninstall
+from commonwheel.install import layout as install_layout
 from commonwheel.install.history import Package, Record
+from commonwheel.install.site_view import Ground
 from commonwheel.model import Value
 from commonwheel.specs.direct_url import FILE_NAME
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from typing import Final
 
+    from commonwheel.install.layout import Layout, Shelf
     from commonwheel.install.linking import LinkChoice
-    from commonwheel.install.spread import Layout, Shelf
     from commonwheel.install.uninstall import Clearing
     from commonwheel.model import Entry, Environment, Installed, Plan
 
@@ -101,12 +102,12 @@ def make(  # noqa: PLR0913 - the settings of an installation
         link_mode, environment, [entries[pin.name] for pin in plan.add], recommended=recommended, no_fold=no_fold
     )
     written = {
-        pin.name: ({} if unsigned else distinfo.texts(pin, entries[pin.name])) | dict((texts or {}).get(pin.name, {}))
+        pin.name: ({} if unsigned else dist_info.texts(pin, entries[pin.name])) | dict((texts or {}).get(pin.name, {}))
         for pin in plan.add
     }
-    incoming = [spread.Incoming(entries[name], inner) for name, inner in written.items()]
+    incoming = [nodes.Incoming(entries[name], inner) for name, inner in written.items()]
     ground = Ground((*clearing.listings, *clearing.paths))
-    layout = spread.placements(incoming, environment, ground, shelf, chosen.folded, plan.keep)
+    layout = install_layout.placements(incoming, environment, ground, shelf, chosen.folded, plan.keep)
     owners = uninstall.owners(layout.in_the_way, plan.keep) if layout.in_the_way else {}
     return Changeset(plan, entries, clearing, layout, chosen, shelf, written, seen, owners)
 

@@ -6,19 +6,19 @@
 A record holds the whole list of distributions after the change, by the sha256 of their wheels: to go back to any of
 them is a plan like every other, and needs no earlier record.
 
-Format: lines of fields separated by TAB (`store.lines` has the escapes), the first `commonwheel-history`, 1. Unknown words are
+Format: lines of fields separated by TAB (`store.sealed_records` has the escapes), the first `commonwheel-history`, 1. Unknown words are
 passed over; a file that does not begin so is no record.
 """
 
 import os
 
 from commonwheel.errors import UsageError
-from commonwheel.fs import disk, found
+from commonwheel.fs import disk, files, found, trees
 from commonwheel.fs.found import Directory, Refusal
 from commonwheel.install import state as states
 from commonwheel.model import Value
 from commonwheel.specs.names import is_valid
-from commonwheel.store.lines import joined, unescape
+from commonwheel.store.sealed_records import joined, unescape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -298,12 +298,12 @@ def save_snapshot(environment: "Environment", name: str, number: int) -> bool:
         )
     state = state_directory(environment)
     directory = f"{state}/snapshots"
-    disk.make_directory(directory, parents=True)
+    trees.make_directory(directory, parents=True)
     opened = found.directory(directory, found.ANYBODY, base=os.path.dirname(state))
     if not isinstance(opened, Directory):
         raise states.refused(opened or Refusal(directory, "it is gone"))
     opened.close()
-    return disk.write(f"{directory}/{name}", f"{number}\n".encode(), replace=False)
+    return files.write(f"{directory}/{name}", f"{number}\n".encode(), replace=False)
 
 
 def snapshots(environment: "Environment") -> "dict[str, int]":

@@ -22,7 +22,7 @@ import time
 
 from commonwheel.errors import CommonwheelError
 from commonwheel.events import Silence
-from commonwheel.fs import disk, facts, found, journal
+from commonwheel.fs import disk, facts, files, found, journal_record, locks, trees
 from commonwheel.fs.found import Directory, Refusal
 from commonwheel.install import history
 from commonwheel.install import state as states
@@ -158,7 +158,7 @@ def sweep(
         _mend(state, name, intents, undone, finished)
     for name in sorted(state.names()):
         if name.startswith(disk.TRASH):
-            disk.erase_in(state.fd, name, f"{state.path}/{name}")
+            trees.erase_in(state.fd, name, f"{state.path}/{name}")
         elif name.startswith(_UNSETTLED):
             damaged |= {one.name: one for one in _unsettled(state, name, is_sound)}
     for command in undone:
@@ -249,7 +249,7 @@ def _mend(
     work = f"{state.path}/{name}"
     if not intents:
         # killed before the first rename: only the staging is left
-        disk.erase_in(state.fd, name, work)
+        trees.erase_in(state.fd, name, work)
         return
     _, number, _, _, command = intents[0][:5]
     if is_committed(state.path, work, int(number)):
@@ -296,7 +296,7 @@ def intents_of(work: str) -> "list[tuple[str, ...]]":
 def _intents(data: bytes, base: str) -> "list[tuple[str, ...]]":
     """Return what a journal says; `base` is what its relative paths are relative to."""
     intents = []
-    for record in journal.records(data):
+    for record in journal_record.records(data):
         word, *rest = record.words
         count = _PATHS.get(word, 0)
         paths = [path if path.startswith("/") else f"{base}/{path}" for path in rest[:count]]
@@ -316,18 +316,18 @@ def undo(work: str, intents: "Sequence[tuple[str, ...]] | None" = None) -> None:
             _, staged, path = words
             # gone from its staging place: it is at `path`, unless another process took it from there
             if not os.path.lexists(staged) and os.path.lexists(path):
-                disk.rename(path, staged)
+                trees.rename(path, staged)
     # now every place is free; a directory that was emptied file by file has to be there before its parts
     for words in intents:
         if words[0] == MAKE and not os.path.lexists(words[1]):
-            disk.make_directory(words[1], int(words[2], 8))
+            trees.make_directory(words[1], int(words[2], 8))
     for words in reversed(intents):
         if words[0] == SET_ASIDE:
             _put_back(words[2], words[1])
     _erase_nearby(intents, work)
     # before the staging goes, or a second undo would take what is missing there for brought in
-    disk.remove(f"{work}/journal")
-    disk.erase(work)
+    trees.remove(f"{work}/journal")
+    trees.erase(work)
 
 
 def _put_back(aside: str, path: str) -> None:
@@ -343,7 +343,7 @@ def _put_back(aside: str, path: str) -> None:
     else:
         if (new.st_dev, new.st_ino) != (old.st_dev, old.st_ino):
             return
-    disk.rename(aside, path)
+    trees.rename(aside, path)
 
 
 def finish(state: str, work: str, intents: "Sequence[tuple[str, ...]]", *, keep_journal: bool) -> None:
@@ -351,8 +351,8 @@ def finish(state: str, work: str, intents: "Sequence[tuple[str, ...]]", *, keep_
     _erase_nearby(intents, work)
     _, number, boot = intents[0][:3]
     if keep_journal and boot:
-        disk.rename(f"{work}/journal", f"{state}/{_UNSETTLED}{boot}-{number}")
-    disk.erase(work)
+        trees.rename(f"{work}/journal", f"{state}/{_UNSETTLED}{boot}-{number}")
+    trees.erase(work)
 
 
 def _erase_nearby(intents: "Iterable[tuple[str, ...]]", work: str) -> None:
@@ -361,7 +361,7 @@ def _erase_nearby(intents: "Iterable[tuple[str, ...]]", work: str) -> None:
         for path in words[1:3] if words[0] in {SET_ASIDE, BRING_IN} else ():
             temporary = os.path.basename(path).startswith((disk.TEMPORARY, disk.TRASH))
             if temporary and not path.startswith(f"{work}/") and os.path.lexists(path):
-                disk.erase(path)
+                trees.erase(path)
 
 
 def _refuse_if_alive(path: str, name: str) -> None:
@@ -370,7 +370,7 @@ def _refuse_if_alive(path: str, name: str) -> None:
     here = disk.maker(os.path.basename(disk.temporary("")))
     if made_by is None or here is None:
         return
-    now = disk.clock(os.path.dirname(path)) or time.time()
+    now = files.clock(os.path.dirname(path)) or time.time()
     fresh = now - os.lstat(path).st_mtime < _ABANDONED_AFTER
     if _is_alive(made_by[1]) if made_by[0] == here[0] else fresh:
         raise EnvironmentBusy(
@@ -403,7 +403,7 @@ def _unsettled(state: Directory, name: str, is_sound: "Callable[[str], bool] | N
         return ()  # a stranger's: it is no reason to install anything
     if boot == facts.boot_id():
         if time.time() - os.lstat(path).st_mtime > _SETTLED_AFTER:
-            disk.erase_in(state.fd, name, path)
+            trees.erase_in(state.fd, name, path)
         return ()
     if is_sound is None:
         return ()
@@ -417,7 +417,7 @@ def _unsettled(state: Directory, name: str, is_sound: "Callable[[str], bool] | N
         if _stands(one, standing.get(one.name)) and not is_sound(one.location)
     ]
     if not damaged:
-        disk.erase_in(state.fd, name, path)
+        trees.erase_in(state.fd, name, path)
     return damaged
 
 
@@ -425,9 +425,9 @@ def _stands(one: "Package", now: "Package | None") -> bool:
     return now is not None and (one.version, one.digest, one.location) == (now.version, now.digest, now.location)
 
 
-def lock(environment: "Environment", state: Directory, timeout: float, reporter: "Reporter") -> disk.Lock:
+def lock(environment: "Environment", state: Directory, timeout: float, reporter: "Reporter") -> locks.Lock:
     """Return the lock of writers; a process that waits reports the holder."""
-    return disk.lock(
+    return locks.lock(
         f"{state.path}/lock",
         inside=state.fd,
         timeout=timeout,

@@ -10,10 +10,10 @@ killed is erased with the rest.
 
 import os
 
-from commonwheel import copies
+from commonwheel.concurrency import forked_workers
 from commonwheel.errors import CommonwheelError
-from commonwheel.fs import disk, facts
-from commonwheel.install.spread import File, Folder, Link, Text, Tree
+from commonwheel.fs import disk, facts, files, linking, locks, trees
+from commonwheel.install.nodes import File, Folder, Link, Text, Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from typing import Final, Protocol
 
     from commonwheel.events import Reporter
+    from commonwheel.install.layout import Shelf
     from commonwheel.install.linking import LinkChoice
-    from commonwheel.install.spread import Node, Shelf
+    from commonwheel.install.nodes import Node
     from commonwheel.model import Entry
 
     class Proof(Protocol):
-        """Know which entries have to be looked at before anything of them appears; `store.inspection.Inspection` is the real one."""
+        """Know which entries have to be looked at before anything of them appears; `store.recheck.Inspection` is the real one."""
 
         def due(self) -> "Sequence[Entry]":
             """Return those that are looked at by whoever places their files."""
@@ -168,7 +169,7 @@ class Staging:
         """Return how many copies of this process should help with so many files."""
         if total < (_WORTH_WAITING if waiting else _WORTH_A_COPY):
             return 0
-        return copies.worthwhile(waiting=waiting) if self._processes is None else self._processes - 1
+        return forked_workers.worthwhile(waiting=waiting) if self._processes is None else self._processes - 1
 
     def _share(self, pieces: "Sequence[Piece | Whole]", others: int, task: int) -> None:
         """Make all pieces, here and in copies of this process; the first error stops all of them and is raised."""
@@ -189,7 +190,7 @@ class Staging:
             words = " ".join([f"{way}={count}" for way, count in used.items()])
             return (_SOUND if sound else _DOUBTFUL) + words.encode()
 
-        shared = copies.Shared(len(pieces), do, others, disk.beating())
+        shared = forked_workers.Shared(len(pieces), do, others, locks.beating())
         with shared:
             answers = shared.finish()
         if failures:
@@ -229,17 +230,17 @@ class Staging:
     def _make(self, node: "Node", path: str, tally: "dict[str, int]") -> None:
         """Make a node, but for trees that are no links, which are noted."""
         if isinstance(node, Folder):
-            disk.make_directory(path)
+            trees.make_directory(path)
             for name, child in node.children.items():
                 self._make(child, f"{path}/{name}", tally)
         elif isinstance(node, Text):
             self._write(node, path)
         elif isinstance(node, File):
             mode = 0o777 if node.executable else 0o666
-            way = disk.place(f"{node.entry.tree}/{node.path}", path, self._choice.ways[node.entry.name], mode)
+            way = linking.place(f"{node.entry.tree}/{node.path}", path, self._choice.ways[node.entry.name], mode)
             tally[way] = tally.get(way, 0) + 1
         elif isinstance(node, Link):
-            disk.symlink(node.target, path)
+            linking.symlink(node.target, path)
         elif node.folded:
             self._fold(node, path, tally)
         else:
@@ -247,7 +248,7 @@ class Staging:
 
     def _fold(self, tree: Tree, path: str, tally: "dict[str, int]") -> None:
         try:
-            disk.symlink(f"{tree.entry.tree}/{tree.path}", path)
+            linking.symlink(f"{tree.entry.tree}/{tree.path}", path)
         except disk.DiskError:
             # no symbolic links here (vfat, some SMB mounts): then as files, unless that was forbidden
             if self._choice.strict:
@@ -263,13 +264,13 @@ class Staging:
         except OSError as error:  # it is made from what an entry has
             raise disk.DiskError("read", os.fsdecode(error.filename or path), error) from error
         if text.executable or len(data) > _SMALL:
-            disk.write_new(path, data, 0o777 if text.executable else 0o666)
+            files.write_new(path, data, 0o777 if text.executable else 0o666)
             return
         known = self._texts.get(data)
-        if known is not None and disk.place(known, path, ("hardlink", "copy")) == "hardlink":
+        if known is not None and linking.place(known, path, ("hardlink", "copy")) == "hardlink":
             return
         if known is None:
-            disk.write_new(path, data)
+            files.write_new(path, data)
         self._texts[data] = path
 
     def _place(self, piece: Piece, tally: "dict[str, int]") -> bool:
@@ -287,9 +288,9 @@ class Staging:
             all_sound = all_sound and sound
             place = places[directory] = targets.get(directory) or _inner(directory, places)
             if place:
-                disk.make_directory(place)
+                trees.make_directory(place)
                 if names:
-                    used = disk.place_in(f"{entry.tree}/{directory}", place, names, ways, executable, fd)
+                    used = linking.place_in(f"{entry.tree}/{directory}", place, names, ways, executable, fd)
                     for way, count in used.items():
                         tally[way] = tally.get(way, 0) + count
         return all_sound

@@ -24,7 +24,9 @@ import time
 
 from commonwheel.errors import CommonwheelError
 from commonwheel.events import Silence
-from commonwheel.fs import disk, facts
+from commonwheel.fs import disk, facts, files, modes, trees
+from commonwheel.fs import journal as fs_journal
+from commonwheel.fs import linking as fs_linking
 from commonwheel.fs.found import Directory, Refusal
 from commonwheel.install import changeset, history, linking, recovery
 from commonwheel.install import state as states
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from commonwheel.events import Reporter
     from commonwheel.install.changeset import Changeset
     from commonwheel.install.history import Package, Record
-    from commonwheel.install.spread import Placement
+    from commonwheel.install.nodes import Placement
     from commonwheel.install.staging import Proof
     from commonwheel.model import Environment
 
@@ -208,10 +210,10 @@ class _Transaction:
         self._reporter = reporter
         self._proof = proof
         self._work = ""
-        self._journal: disk.Journal | None = None
+        self._journal: fs_journal.Journal | None = None
         self._intents: list[tuple[str, ...]] = []
         self._staging: Staging | None = None
-        self._record: disk.NewFile | None = None
+        self._record: files.NewFile | None = None
         self._number = history.last_number(state) + 1
         self._parts = 0
         self._window = 0.0
@@ -219,7 +221,7 @@ class _Transaction:
     def carry_out(self, moves: "Sequence[Move]") -> Receipt:
         """Do all of it; on any failure before the commit undo all of it."""
         try:
-            self._work = disk.staging(self._state)
+            self._work = trees.staging(self._state)
             staged = self._stage(moves)
             if self._proof is not None:
                 self._proof.settle()
@@ -244,8 +246,8 @@ class _Transaction:
     def _stage(self, moves: "Sequence[Move]") -> "list[str]":
         """Build everything new; return for each move where that stands, "" for those that bring nothing."""
         home = f"{self._work}/new"
-        disk.make_directory(home)
-        disk.make_directory(f"{self._work}/old")
+        trees.make_directory(home)
+        trees.make_directory(f"{self._work}/old")
         choice, shelf = self._change.choice, self._change.shelf
         self._staging = Staging(
             home, choice, shelf, self._reporter, processes=self._options.processes, proof=self._proof
@@ -257,7 +259,7 @@ class _Transaction:
                 path = self._staging.begin(move.placement.node)
             elif move.data is not None:
                 path = f"{home}/text-{len(staged)}"
-                disk.write_new(path, move.data)
+                files.write_new(path, move.data)
             staged.append(path)
         self._staging.finish()
         return staged
@@ -267,8 +269,8 @@ class _Transaction:
         used = self._staging.used if self._staging is not None else {}
         work = os.path.basename(self._work)
         record = changeset.record(self._change, self._state, self._number, self._options.command, used, work)
-        disk.make_directory(f"{self._state}/history")
-        self._record = disk.create(self._work)
+        trees.make_directory(f"{self._state}/history")
+        self._record = files.create(self._work)
         self._record.write(history.encode(record, os.path.dirname(self._state)))
         # that it has a name will mean "committed": it must not be an empty file after a power cut
         if self._options.durability != "none":
@@ -285,8 +287,8 @@ class _Transaction:
                 intents.append((BRING_IN, new, move.path))
         intents.append((READY,))
         if self._options.durability == "sync":
-            disk.sync_filesystem(self._work)
-        self._journal = disk.Journal.create(f"{self._work}/journal")
+            modes.sync_filesystem(self._work)
+        self._journal = fs_journal.Journal.create(f"{self._work}/journal")
         self._intend(*intents)
 
     def _move(self, moves: "Sequence[Move]", staged: "Sequence[str]") -> None:
@@ -316,7 +318,7 @@ class _Transaction:
                 hint="run the command again",
             )
         if self._options.durability == "sync":
-            disk.sync_filesystem(self._state)
+            modes.sync_filesystem(self._state)
 
     def _settle(self, record: "Record") -> Receipt:
         """Clean up behind a committed change."""
@@ -338,13 +340,13 @@ class _Transaction:
         """Take away what is at `path`. A file that gets a successor keeps its name until that takes it over."""
         if replaced and not _is_directory(path):
             try:
-                disk.hard_link(path, aside)
+                fs_linking.hard_link(path, aside)
                 return
             except disk.DiskError as error:
                 if error.errno in {errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE}:
                     raise
         try:
-            disk.rename(path, aside)
+            trees.rename(path, aside)
         except disk.DiskError as error:
             if error.errno == errno.ENOENT and not os.path.lexists(path):
                 return
@@ -357,7 +359,7 @@ class _Transaction:
         nearby = disk.temporary(os.path.dirname(path), disk.TRASH)
         self._intend((SET_ASIDE, path, nearby))
         try:
-            disk.rename(path, nearby)
+            trees.rename(path, nearby)
         except disk.DiskError as error:
             if error.errno != errno.EXDEV or not _is_directory(path):
                 raise
@@ -370,11 +372,11 @@ class _Transaction:
             self._intend((MAKE, path, f"{mode:o}"), *parts)
             for _, inner, aside in parts:
                 self._set_aside(inner, aside, replaced=False)
-            disk.remove_directory(path)
+            trees.remove_directory(path)
 
     def _bring_in(self, move: Move, staged: str) -> None:
         try:
-            disk.rename(staged, move.path)
+            trees.rename(staged, move.path)
         except disk.DiskError as error:
             if error.errno != errno.EXDEV:
                 raise
@@ -382,11 +384,11 @@ class _Transaction:
             nearby = disk.temporary(os.path.dirname(move.path))
             self._intend((BRING_IN, nearby, move.path))
             if move.data is not None:
-                disk.write_new(nearby, move.data)
+                files.write_new(nearby, move.data)
             elif move.placement is not None and self._staging is not None:
                 self._staging.begin(move.placement.node, nearby)
                 self._staging.finish()
-            disk.rename(nearby, move.path)
+            trees.rename(nearby, move.path)
 
     def _intend(self, *intents: tuple[str, ...]) -> None:
         """Write intents down before they are carried out; return when they are on their medium."""
@@ -439,10 +441,10 @@ def _check_rights(environment: "Environment", moves: "Sequence[Move]") -> None:
 def _made_state(environment: "Environment", trust: Trust) -> Directory:
     """Return the state directory, open, after it was made if it was missing; raise ForeignState if a link leads to it or in it."""
     state = history.state_directory(environment)
-    if disk.make_directory(state, parents=True):
+    if trees.make_directory(state, parents=True):
         # --target directories are checked in and packed: not this
         # under its own name at once: who has the lock just now takes temporary names here for what a dead process left
-        disk.write_new(f"{state}/.gitignore", b"*\n")
+        files.write_new(f"{state}/.gitignore", b"*\n")
     opened = states.opened(state, trust)
     if opened is None:
         raise states.refused(Refusal(state, "it was removed at this moment", "run the command again"))
@@ -485,7 +487,7 @@ def _is_directory(path: str) -> bool:
     return os.path.isdir(path) and not os.path.islink(path)
 
 
-def _close_quietly(journal: disk.Journal) -> None:
+def _close_quietly(journal: fs_journal.Journal) -> None:
     try:
         journal.close()
     except disk.DiskError:

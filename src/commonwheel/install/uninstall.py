@@ -10,9 +10,9 @@ import os
 from commonwheel.errors import CommonwheelError
 from commonwheel.fs import facts
 from commonwheel.model import Value
+from commonwheel.specs import entry_points, record
 from commonwheel.specs import installed as specs_installed
-from commonwheel.specs import record
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs.parse_errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from commonwheel.model import Environment, Installed
 
 CACHE = "__pycache__"
+#: Files of an environment that make it one; a wheel that brings them takes it over, and one that lists them owns nothing.
+GUARDED = ("pyvenv.cfg", ".cw", "conda-meta")
+# what leads into an environment, with or without a suffix
+_ACTIVATION = frozenset(("activate", "deactivate", "activate_this"))
 EASY_INSTALL = "easy-install.pth"
 
 
@@ -195,6 +199,9 @@ class _Bounds:
     """Tell which paths of a list lie inside an environment; the disk is asked once for each directory."""
 
     def __init__(self, environment: "Environment") -> None:
+        self._root = environment.root
+        self._scripts = environment.paths["scripts"]
+        self._guarded = tuple(f"{environment.root}/{name}" for name in GUARDED)
         spelt = sorted({environment.root, *environment.paths.values()}, key=len, reverse=True)
         # the directories that are the environment's, as spelt and as resolved; the deepest first
         self._roots = [(path, os.path.realpath(path)) for path in spelt]
@@ -205,18 +212,26 @@ class _Bounds:
         """Return the absolute paths inside the environment, and those that are not."""
         inside: list[str] = []
         outside: list[str] = []
+        exposed = GUARDED if site == self._root else ()
         for path in paths:
-            if ".." not in path and not path.startswith("/"):
+            if ".." not in path and not path.startswith(("/", *exposed)):
                 inside.append(f"{site}/{path}")
                 continue
             absolute = os.path.normpath(os.path.join(site, path))
             directory, _, name = absolute.rpartition("/")
             within = self._within(directory)
-            if within:
+            if within and not self._is_of_environment(f"{within}/{name}"):
                 inside.append(f"{within}/{name}")
             else:
                 outside.append(absolute)
         return tuple(inside), tuple(outside)
+
+    def _is_of_environment(self, path: str) -> bool:
+        """Tell whether a path makes the environment one, so that no distribution can own it: an interpreter, its settings."""
+        directory, _, name = path.rpartition("/")
+        if directory == self._scripts:
+            return entry_points.is_interpreter(name) or name.lower().partition(".")[0] in _ACTIVATION
+        return path in self._guarded or path.startswith(tuple([f"{guarded}/" for guarded in self._guarded]))
 
     def _within(self, directory: str) -> str:
         """Return a directory as the environment spells it, "" if it is not below one of its own.
@@ -271,7 +286,7 @@ def _of_egg_info(installed: "Installed", bounds: "_Bounds") -> Footprint:
             hint=f"delete the files of `{installed.name}` by hand, or make a new environment",
         )
     shared = set(_lines(f"{location}/namespace_packages.txt"))
-    modules = [name for name in names if name not in shared and "/" not in name and name not in {".", ".."}]
+    modules = [name for name in names if name not in shared and name.isidentifier()]
     site = installed.site
     return Footprint(
         installed,
@@ -310,6 +325,10 @@ def clearing(
     shared = _also_listed(files, kept)
     if shared:
         files = [path for path in files if path not in shared]
+    # what old tools left names its modules without a list of files
+    claimed = _also_held(whole - listings, kept)
+    whole -= claimed
+    shared |= claimed
     sweep = _Sweep(files, whole, environment)
     paths = sweep.paths()
     rewrites = tuple(_without_lines([line for one in footprints for line in one.pth_lines]).items())
@@ -360,6 +379,28 @@ def _also_listed(files: "Sequence[str]", kept: "Sequence[Installed]") -> "set[st
             if path in known:
                 wanted.add(path)
     return wanted
+
+
+def _also_held(directories: "Collection[str]", kept: "Sequence[Installed]") -> "set[str]":
+    """Return those of `directories` in which a distribution that stays has files."""
+    held: set[str] = set()
+    for one in kept if directories else ():
+        names = _modules(one)
+        held.update(
+            path for path in directories if path.startswith(f"{one.site}/") and path[len(one.site) + 1 :] in names
+        )
+    return held
+
+
+def _modules(one: "Installed") -> "set[str]":
+    """Return the names in its site that a distribution has files below, as far as it tells them."""
+    if one.form != "dist-info":
+        return set(_lines(f"{one.location}/top_level.txt")) if os.path.isdir(one.location) else set()
+    try:
+        rows = record.parse(_read(f"{one.location}/RECORD"))
+    except (OSError, Malformed):
+        return set()
+    return {row[0].partition("/")[0] for row in rows}
 
 
 def _tops(files: "Iterable[str]", site: str) -> "set[bytes]":

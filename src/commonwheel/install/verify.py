@@ -12,7 +12,8 @@ from commonwheel.install.history import STATE
 from commonwheel.install.scripts import interpreter_in
 from commonwheel.model import Value
 from commonwheel.specs import record
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs.numbers import whole
+from commonwheel.specs.parse_errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -151,7 +152,8 @@ def _fault(row: "Row", path: str, *, folded: bool) -> str:
         return f"{MISSING}: {error.strerror}"
     if not row[1] or stat.S_ISDIR(facts.st_mode):
         return ""
-    if row[2].isdigit() and int(row[2]) != facts.st_size:
+    size = whole(row[2])
+    if size is not None and size != facts.st_size:
         return f"{ALTERED}: {facts.st_size} bytes instead of {row[2]}"
     algorithm, _, _ = row[1].partition("=")
     if algorithm in _ALGORITHMS and _hash(path, algorithm) != row[1]:

@@ -17,26 +17,26 @@ from collections import deque
 from heapq import heappop, heappush
 from threading import Thread, get_ident
 from time import monotonic
-from urllib.parse import quote
 
 from commonwheel import __version__
+from commonwheel.concurrency.future import Future
 from commonwheel.errors import InternalError
 from commonwheel.events import Silence
-from commonwheel.model import SafeUrl, Value
+from commonwheel.model import SafeUrl
 from commonwheel.net.certificates import client_certificate, trust
+from commonwheel.net.curl_errors import failure
 from commonwheel.net.encoding import IN_MEMORY
-from commonwheel.net.pending import Pending
+from commonwheel.net.file_urls import FileDownload, local
+from commonwheel.net.options import ClientOptions, Rules
 from commonwheel.net.responses import (
-    BodyTooLarge,
     Cancelled,
     NetworkError,
     Offline,
     Response,
-    status_hint,
-    status_text,
 )
+from commonwheel.net.scheduler import NARROW, WIDE, Lane, Server
 from commonwheel.net.transfers import Download, Failure, Transfer
-from commonwheel.net.urls import Proxies, file_path, host_listed, origin, shown
+from commonwheel.net.urls import shown
 
 # pycurl 7.49 imports asyncio's needs (inspect, dataclasses: 35 of 60 ms) for a class that we have no use for.
 sys.modules.setdefault("pycurl.async_multi", type(sys)("pycurl.async_multi")).__dict__.setdefault(
@@ -47,184 +47,11 @@ import pycurl  # noqa: E402 - after the line above
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from typing import Final
 
     from commonwheel.events import Reporter
 
 _NOTHING: "Mapping[str, str]" = {}
 _KNOCK = b"\0"
-# Requests under way at once to one server: that many connections if it speaks HTTP/1.1, streams if HTTP/2.
-_NARROW, _WIDE = 16, 100
-
-
-class ClientOptions(Value):
-    """How to behave on the network.
-
-    `timeout`: seconds without a byte (or below `slowest` bytes a second) before an attempt is given up;
-    `connect_timeout`: seconds to reach a server; `retries`: further attempts after the first; `backoff`: seconds
-    before the first of them; `patience`: the longest `Retry-After` that is waited for; `certificates`: `--cert`;
-    `client_certificate`: a PEM file with certificate and key; `insecure_hosts`: `--allow-insecure-host`;
-    `login`: gives user and password for a URL (`credentials.Credentials.find`), asked before a request is queued.
-    `environ` is read for proxies and certificates.
-    """
-
-    __slots__ = (
-        "backoff", "certificates", "client_certificate", "concurrent_downloads", "connect_timeout", "environ", "insecure_hosts",
-        "login", "offline", "patience", "redirects", "retries", "slowest", "timeout",
-    )  # fmt: skip
-
-    def __init__(  # noqa: PLR0913 - settings are many
-        self,
-        *,
-        offline: bool = False,
-        timeout: float = 30.0,
-        connect_timeout: float = 10.0,
-        retries: int = 3,
-        backoff: float = 0.5,
-        patience: float = 120.0,
-        slowest: int = 100,
-        redirects: int = 20,
-        concurrent_downloads: int = 50,
-        certificates: str | None = None,
-        client_certificate: str | None = None,
-        insecure_hosts: "tuple[str, ...]" = (),
-        login: "Callable[[str], tuple[str, str] | None] | None" = None,
-        environ: "Mapping[str, str] | None" = None,
-    ) -> None:
-        self.offline: Final = offline
-        self.timeout: Final = timeout
-        self.connect_timeout: Final = connect_timeout
-        self.retries: Final = retries
-        self.backoff: Final = backoff
-        self.patience: Final = patience
-        self.slowest: Final = slowest
-        self.redirects: Final = redirects
-        self.concurrent_downloads: Final = max(1, concurrent_downloads)
-        self.certificates: Final = certificates
-        self.client_certificate: Final = client_certificate
-        self.insecure_hosts: Final = insecure_hosts
-        self.login: Final = login
-        self.environ: Final[Mapping[str, str]] = os.environ if environ is None else environ
-
-
-class _Rules:
-    """What transfers obey (`transfers.Rules`), from the options and the environment."""
-
-    __slots__ = ("_login", "_tolerated", "backoff", "patience", "proxies", "redirects", "retries")
-
-    def __init__(self, options: ClientOptions) -> None:
-        self.retries = options.retries
-        self.backoff = options.backoff
-        self.patience = options.patience
-        self.redirects = options.redirects
-        self.proxies = Proxies(options.environ)
-        self._login = options.login
-        self._tolerated = options.insecure_hosts
-
-    def login(self, url: str) -> "tuple[str, str] | None":
-        """Return user and password for a URL, or None."""
-        return None if self._login is None else self._login(url)
-
-    def tolerates(self, url: str) -> bool:
-        """Tell whether the host of a URL may go without TLS checks."""
-        return host_listed(url, self._tolerated)
-
-    def dice(self) -> float:
-        """Return a number in [0, 1); `random` costs 5 ms to import, this nothing."""
-        return int.from_bytes(os.urandom(2)) / 65536
-
-    def route(self, url: str) -> str:
-        """Return the proxy for a URL as it may be shown, or ""."""
-        return self.proxies.route(url)
-
-
-class _Server:
-    """One server as one lane sees it: what waits, how much is under way, until when it asked to be left alone.
-
-    `width` is how much may be under way: it halves when the server says that this was too much, and grows again by one
-    with each answer, up to `most` (as TCP does, and for the same reason).
-    """
-
-    __slots__ = ("active", "held_until", "lane", "most", "origin", "urgent", "waiting", "width")
-
-    def __init__(self, lane: "_Lane", origin: tuple[str, str, int]) -> None:
-        self.lane = lane
-        self.origin = origin
-        self.active = 0
-        self.width = self.most = _NARROW
-        self.held_until = 0.0
-        self.urgent: deque[Transfer] = deque()
-        self.waiting: deque[Transfer] = deque()
-
-    def next(self, *, urgent: bool) -> "Transfer | None":
-        """Return the next request that nobody has begun, settled or given up yet; only what is waited for if `urgent`."""
-        while self.urgent or (self.waiting and not urgent):
-            transfer = self.urgent.popleft() if self.urgent else self.waiting.popleft()
-            # One that was promoted stands in both queues, and may meanwhile have been redirected to another server.
-            if not (transfer.started or transfer.done) and transfer.origin == self.origin:
-                return transfer
-        return None
-
-    def answered(self) -> None:
-        """Note that an answer came."""
-        self.width = min(self.width + 1, self.most)
-
-    def hold(self, now: float, until: float) -> bool:
-        """Leave the server alone until then; True for the first that says so, whom the others follow."""
-        first = now >= self.held_until
-        if first:
-            self.width = max(1, self.width // 2)
-        self.held_until = max(self.held_until, until)
-        return first
-
-
-class _Lane:
-    """A multi handle with connections of its own, and the queues before it."""
-
-    __slots__ = ("active", "deadline", "limit", "multi", "running", "servers", "wide")
-
-    def __init__(self, limit: int, streams: int, wide: set[tuple[str, str, int]]) -> None:
-        self.wide = wide  # origins that are known to speak HTTP/2; both lanes learn from each other
-        self.multi = pycurl.CurlMulti()
-        self.multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
-        self.multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, streams)
-        self.multi.setopt(pycurl.M_TIMERFUNCTION, self._timer)
-        self.limit = limit
-        self.active = 0
-        self.deadline: float | None = None
-        self.running: dict[pycurl.Curl, Transfer] = {}
-        self.servers: dict[tuple[str, str, int], _Server] = {}
-
-    def _timer(self, milliseconds: int) -> None:
-        self.deadline = None if milliseconds < 0 else monotonic() + milliseconds / 1000
-
-    def server(self, transfer: Transfer) -> _Server:
-        """Return the queue of a transfer's server."""
-        found = self.servers.get(transfer.origin)
-        if found is None:
-            found = self.servers[transfer.origin] = _Server(self, transfer.origin)
-            if transfer.origin in self.wide:
-                found.width = found.most = _WIDE
-        return found
-
-    def idle(self) -> int:
-        """Count the downloads that only hold a place. What somebody waits for may begin beside them.
-
-        Otherwise it might wait for ever: they go on when somebody waits for them, who may first wait for this one.
-        """
-        return sum(transfer.idle for transfer in self.running.values())
-
-    def empty(self) -> "list[Transfer]":
-        """Close every handle, and return the transfers that were under way or waiting."""
-        orphans = list(self.running.values())
-        for server in self.servers.values():
-            orphans.extend((*server.urgent, *server.waiting))
-        for easy in self.running:
-            self.multi.remove_handle(easy)
-            easy.close()
-        self.running.clear()
-        self.multi.close()
-        return orphans
 
 
 class Client:
@@ -234,7 +61,9 @@ class Client:
         self.options = options or ClientOptions()
         self.rangeless: set[tuple[str, str, int]] = set()  # origins that give no ranges (`objects`)
         self._reporter = reporter or Silence()
-        self._rules = _Rules(self.options)
+        self._rules = Rules(self.options)
+        #: URLs, as they were asked, that led over a host whom others can pose as: what came is believed, and not remembered
+        self.unverified = self._rules.unverified
         self._inbox: deque[tuple[str, Transfer | None]] = deque()
         self._thread: Thread | None = None
         self._starting = allocate_lock()
@@ -248,6 +77,10 @@ class Client:
 
     # ------------------------------------------------------------------ what callers use
 
+    def tolerates(self, url: SafeUrl) -> bool:
+        """Tell whether the user lets the host of a URL go without checks."""
+        return self._rules.tolerates(url.secret)
+
     def get(
         self,
         url: SafeUrl,
@@ -255,7 +88,7 @@ class Client:
         *,
         limit: int | None = None,
         packed: bool = False,
-    ) -> "Pending[Response]":
+    ) -> "Future[Response]":
         """Fetch a small body (at most `limit` bytes after decoding) into memory.
 
         Statuses that callers can use are values (304, 401, 403, 404 ...); only what still fails after all retries is a
@@ -263,9 +96,9 @@ class Client:
         that is compressed for the way stays so, until somebody asks for the response `opened()`.
         """
         if url.secret[:5].lower() == "file:":
-            return _local(url, limit or IN_MEMORY)
+            return local(url, limit or IN_MEMORY)
         if self.options.offline:
-            return Pending.failed(_offline(url))
+            return Future.failed(_offline(url))
         transfer = Transfer(url, headers, limit or IN_MEMORY, self._rules, packed=packed)
         self._submit(transfer)
         return transfer
@@ -288,7 +121,7 @@ class Client:
         that is no success writes nothing: look at `status`. `label` names the task for the reporter. `immutable` says that
         the caller holds the whole against a hash: then a broken body is continued even without a validator.
         """
-        kind = _FileDownload if url.secret[:5].lower() == "file:" else Download
+        kind = FileDownload if url.secret[:5].lower() == "file:" else Download
         transfer = kind(
             url,
             headers,
@@ -391,21 +224,21 @@ class Client:
         self._poll = select.poll()
         self._poll.register(self._ear, select.POLLIN)
         self._wide: set[tuple[str, str, int]] = set()
-        self._small = _Lane(limit=256, streams=_WIDE, wide=self._wide)
+        self._small = Lane(limit=256, streams=WIDE, wide=self._wide)
         # Few streams on each connection: one TCP window for fifty wheels would be the slowest way to fetch them.
-        self._large = _Lane(limit=options.concurrent_downloads, streams=8, wide=self._wide)
-        self._sockets: dict[int, _Lane] = {}
+        self._large = Lane(limit=options.concurrent_downloads, streams=8, wide=self._wide)
+        self._sockets: dict[int, Lane] = {}
         for lane in (self._small, self._large):
             lane.multi.setopt(pycurl.M_SOCKETFUNCTION, self._watcher(lane))
         self._spare: dict[bool, list[pycurl.Curl]] = {False: [], True: []}
         self._easies: dict[Transfer, pycurl.Curl] = {}
-        self._later: list[tuple[float, int, Transfer | _Server]] = []
+        self._later: list[tuple[float, int, Transfer | Server]] = []
         self._serial = 0
         self._thread = Thread(target=self._run, name="commonwheel-transfers", daemon=True)
         self._thread.start()
         atexit.register(self.close)
 
-    def _watcher(self, lane: _Lane) -> "Callable[[int, int, object, object], None]":
+    def _watcher(self, lane: Lane) -> "Callable[[int, int, object, object], None]":
         poll, sockets = self._poll, self._sockets
         masks = {
             pycurl.POLL_IN: select.POLLIN,
@@ -510,7 +343,7 @@ class Client:
             easy.pause(pycurl.PAUSE_CONT)  # which may hand over what was kept back, and nothing else might follow
             transfer.flush()
 
-    def _lane(self, transfer: Transfer) -> _Lane:
+    def _lane(self, transfer: Transfer) -> Lane:
         return self._large if transfer.large else self._small
 
     def _queue(self, transfer: Transfer) -> None:
@@ -521,7 +354,7 @@ class Client:
         (server.urgent if transfer.wanted else server.waiting).append(transfer)
         self._fill(server)
 
-    def _resume(self, due: "Transfer | _Server") -> None:
+    def _resume(self, due: "Transfer | Server") -> None:
         """Go on with what has waited long enough."""
         if isinstance(due, Transfer):
             self._queue(due)
@@ -530,7 +363,7 @@ class Client:
         else:
             self._fill(due)
 
-    def _fill(self, server: _Server) -> None:
+    def _fill(self, server: Server) -> None:
         """Begin as many requests to a server as it may have now."""
         lane = server.lane
         if server.held_until and server.held_until > monotonic():
@@ -598,7 +431,7 @@ class Client:
                     easy.setopt(getattr(pycurl, f"PROXY_{name}"), value)
         return easy
 
-    def _reap(self, lane: _Lane) -> None:
+    def _reap(self, lane: Lane) -> None:
         """Judge the attempts that have ended."""
         while True:
             more, fine, broken = lane.multi.info_read(100)
@@ -609,21 +442,21 @@ class Client:
             if not more:
                 return
 
-    def _judge(self, lane: _Lane, easy: pycurl.Curl, trouble: "tuple[int, str] | None") -> None:
+    def _judge(self, lane: Lane, easy: pycurl.Curl, trouble: "tuple[int, str] | None") -> None:
         transfer = lane.running[easy]
         server = lane.server(transfer)
         if trouble is None:
-            if server.most == _NARROW and easy.getinfo(pycurl.INFO_HTTP_VERSION) >= _HTTP_2:
+            if server.most == NARROW and easy.getinfo(pycurl.INFO_HTTP_VERSION) >= _HTTP_2:
                 self._wide.add(server.origin)
-                server.width = server.most = _WIDE
+                server.width = server.most = WIDE
             server.answered()
         self._release(lane, easy)
-        delay = transfer.ended() if trouble is None else transfer.broke(_failure(*trouble, transfer.url))
+        delay = transfer.ended() if trouble is None else transfer.broke(failure(*trouble, transfer.url))
         if delay is not None:
             self._again(server, transfer, delay)
         self._refill(server)
 
-    def _again(self, server: _Server, transfer: Transfer, delay: float) -> None:
+    def _again(self, server: Server, transfer: Transfer, delay: float) -> None:
         """Give a transfer another attempt after `delay` seconds."""
         if delay == 0.0:
             self._queue(transfer)
@@ -633,11 +466,11 @@ class Client:
             self._wake_later(server.held_until, server)
         self._wake_later(now + delay, transfer)
 
-    def _wake_later(self, due: float, what: "Transfer | _Server") -> None:
+    def _wake_later(self, due: float, what: "Transfer | Server") -> None:
         self._serial += 1  # heapq would compare transfers if two were due at once
         heappush(self._later, (due, self._serial, what))
 
-    def _release(self, lane: _Lane, easy: pycurl.Curl) -> None:
+    def _release(self, lane: Lane, easy: pycurl.Curl) -> None:
         """Take a handle off its lane."""
         transfer = lane.running.pop(easy)
         del self._easies[transfer]
@@ -646,7 +479,7 @@ class Client:
         lane.server(transfer).active -= 1
         lane.active -= 1
 
-    def _refill(self, server: _Server) -> None:
+    def _refill(self, server: Server) -> None:
         """Let the next requests have a place that was left: of the same server first, else of any."""
         self._fill(server)
         lane = server.lane
@@ -690,66 +523,6 @@ class Client:
         return error
 
 
-class _FileDownload(Download):
-    """A download of a `file:` URL: read by whoever waits for it."""
-
-    __slots__ = ()
-
-    def _pump(self) -> "Response | NetworkError":
-        write = self.write
-        assert write is not None
-        try:
-            with open(file_path(self.asked.secret), "rb") as file:
-                while piece := file.read(_PIECE):
-                    write(piece)
-        except (FileNotFoundError, NotADirectoryError):
-            return Response(404, {}, b"", self.asked)
-        except IsADirectoryError as error:
-            return _unreadable(self.asked, error)
-        return Response(200, {}, b"", self.asked)
-
-
-def _local(url: SafeUrl, limit: int) -> "Pending[Response]":
-    """Answer for a `file:` URL as a server would; a directory answers with its index.html or a page of links."""
-    path = file_path(url.secret)
-    if not path:
-        return Pending.failed(NetworkError(f"`{shown(url)}` names a file on another machine"))
-    try:
-        if os.path.isdir(path):
-            return Pending.of(Response(200, {"content-type": "text/html"}, _page(path), url))
-        with open(path, "rb") as file:
-            body = file.read(limit + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return Pending.of(Response(404, {}, b"", url))
-    except OSError as error:
-        return Pending.failed(_unreadable(url, error))
-    if len(body) > limit:
-        return Pending.failed(BodyTooLarge(f"`{shown(url)}` has more than {limit:,} bytes"))
-    kind = _KINDS.get(os.path.splitext(path)[1].lower(), "application/octet-stream")
-    return Pending.of(Response(200, {"content-length": str(len(body)), "content-type": kind}, body, url))
-
-
-def _page(path: str) -> bytes:
-    """Return a directory as a page of links."""
-    try:
-        with open(os.path.join(path, "index.html"), "rb") as file:
-            return file.read()
-    except (FileNotFoundError, IsADirectoryError):
-        pass
-    with os.scandir(path) as entries:
-        names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in entries)
-    links = "".join(
-        f'<a href="{quote(name)}">{name.replace("&", "&amp;").replace("<", "&lt;")}</a><br>\n' for name in names
-    )
-    return f"<!DOCTYPE html><html><body>\n{links}</body></html>\n".encode("utf-8", "surrogateescape")
-
-
-def _unreadable(url: SafeUrl, error: OSError) -> NetworkError:
-    failure = NetworkError(f"could not read `{shown(url)}`: {error.strerror}")
-    failure.__cause__ = error
-    return failure
-
-
 def _offline(url: SafeUrl) -> Offline:
     return Offline(
         f"`{shown(url)}` is needed, but `--offline` forbids to ask for it",
@@ -757,40 +530,7 @@ def _offline(url: SafeUrl) -> Offline:
     )
 
 
-def _failure(number: int, text: str, url: str) -> Failure:
-    """Say what a curl error means for the next attempt, and to people."""
-    text = text.rstrip(".") or pycurl.easy_strerror(number)
-    host = origin(url)[1]
-    if number == pycurl.E_OPERATION_TIMEDOUT:
-        return Failure("slow" if "too slow" in text.lower() else "fleeting", text)
-    if number in (pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY):
-        return Failure("lookup", text, f"check the name `{host}` and this machine's network, or use `--offline`")
-    tunnel = text.partition("CONNECT tunnel failed, response ")[2]
-    if tunnel.startswith("4"):  # the proxy has made up its mind
-        text = f"the proxy answered {status_text(int(tunnel))}"
-        return Failure("final", text, status_hint(int(tunnel), SafeUrl(url)))
-    if number == pycurl.E_PEER_FAILED_VERIFICATION:
-        return Failure(
-            "final",
-            text,
-            "if your organisation's proxy or index has a certificate of its own, name its authority with `--cert` or "
-            f"SSL_CERT_FILE; `--allow-insecure-host {host}` goes without any check",
-        )
-    if "wrong version number" in text:
-        return Failure("final", text, f"`{host}` seems not to speak TLS on this port; check the scheme of the URL")
-    if " alert " in text:
-        return Failure(
-            "final", text, "if the server wants to know who you are, name your certificate in SSL_CLIENT_CERT"
-        )
-    return Failure("fleeting" if number in _FLEETING else "final", text)
-
-
-# Worth another attempt (curl's numbers are its ABI; pycurl names only some): no connection, a strange reply, HTTP/2
-# framing, a truncated body, a broken handshake, nothing at all, send, receive, one HTTP/2 stream, the proxy's handshake.
-_FLEETING = frozenset({7, 8, 16, 18, 35, 52, 55, 56, 92, 97})
 _HTTP_2 = 3  # CURL_HTTP_VERSION_2_0, as CURLINFO_HTTP_VERSION tells it
-_PIECE = 262_144
-_KINDS = {".html": "text/html", ".htm": "text/html", ".json": "application/json"}
 USER_AGENT = (
     f"commonwheel/{__version__} {sys.implementation.name}/{sys.version_info[0]}.{sys.version_info[1]}"
     f" {os.uname().sysname}/{os.uname().machine} libcurl/{pycurl.version_info()[1]}"

@@ -2,7 +2,8 @@
 
 Laws of this file: it reads files of the user and asks what it is handed; nothing here prints or raises with a secret in it.
 Credentials belong to an origin (scheme, host, port): they go to the paths nearest to where they were given, and never to
-another origin.
+another origin. A netrc file knows hosts only: what stands there goes to https on its usual port, and to the origins that
+the user names, whatever their port; not to another port that a page or a redirect leads to, where anybody may listen.
 """
 
 import netrc
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     Origin = tuple[str, str, int]
     Login = tuple[str, str]
+
+
+_HTTPS = 443
 
 
 class _Known(Value):
@@ -39,7 +43,7 @@ class Credentials:
     origin too, since the files of an index are linked without credentials. `indexes` maps names to URLs, for
     `CW_INDEX_<NAME>_USERNAME` and `_PASSWORD` (or `UV_`) in `environ`. `keyring(service, user)` returns a password or None;
     it is asked for the URL, then for the host, once per origin and user, and only when a user is known. `note(level, text)`
-    is told of a netrc file that cannot be read.
+    is told of a netrc file that cannot be read. `named` are further URLs that the user wrote; it may grow.
     """
 
     def __init__(
@@ -50,8 +54,11 @@ class Credentials:
         indexes: "Mapping[str, str] | None" = None,
         keyring: "Callable[[str, str], str | None] | None" = None,
         note: "Callable[[str, str], None] | None" = None,
+        named: "Iterable[str]" = (),
     ) -> None:
         self._environ = environ
+        self._further = named
+        self._places: set[Origin] = set()
         self._keyring = keyring
         self._note = note
         self._given: dict[Origin, list[_Known]] = {}
@@ -67,7 +74,8 @@ class Credentials:
             self._name(name, url)
 
     def remember(self, url: str) -> None:
-        """Keep the credentials in a URL, if there are any, for the rest of its origin."""
+        """Keep the credentials in a URL, if there are any, for the rest of its origin, which the user has named by it."""
+        self._places.add(origin(url))
         _, user, password = take_login(url)
         if user is not None:
             self._given.setdefault(origin(url), []).append(_Known(_segments(url), user, password))
@@ -83,7 +91,7 @@ class Credentials:
         if given is not None and given.password is not None:
             return given.user, given.password
         user = user if user is not None or given is None else given.user
-        found = self._from_netrc(place[1], user)
+        found = self._from_netrc(place[1], user) if self._is_named(place) else None
         if found is not None:
             return found
         named = _nearest(self._named.get(place, ()), path, user)
@@ -103,6 +111,14 @@ class Credentials:
             # A password alone is a token, for which indexes want some user or other.
             known = _Known(_segments(url), user if user is not None else "", password)
             self._named.setdefault(origin(url), []).append(known)
+
+    def _is_named(self, place: "Origin") -> bool:
+        """Tell whether what a netrc file has for a host may go to this origin."""
+        return (
+            (place[0] == "https" and place[2] == _HTTPS)
+            or place in self._places
+            or any(origin(url) == place for url in tuple(self._further))
+        )
 
     def _from_netrc(self, host: str, user: str | None) -> "Login | None":
         with self._lock:

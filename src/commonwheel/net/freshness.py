@@ -5,6 +5,7 @@ Laws of this file: pure; headers have lower-case names, times are seconds since 
 
 from commonwheel.model import Value
 from commonwheel.net.retries import http_date
+from commonwheel.specs.numbers import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,7 +125,10 @@ def _parts(text: str) -> list[str]:
 def _seconds(text: str) -> int:
     """Read delta-seconds; what is no number is 0, since stale is the safe side (§4.2.1)."""
     text = text.strip()
-    return min(int(text), _FOREVER) if text.isascii() and text.isdigit() else 0
+    number = whole(text)
+    if number is None:  # what is larger than a number means the same as the largest (§1.2.2)
+        return _FOREVER if text.isascii() and text.isdigit() else 0
+    return min(number, _FOREVER)
 
 
 def _age(headers: "Mapping[str, str]", now: float) -> float:

@@ -11,14 +11,15 @@ import zlib
 
 from commonwheel.net.responses import BodyTooLarge, NetworkError, content_range
 from commonwheel.net.urls import origin, shown
+from commonwheel.specs.numbers import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Protocol
 
+    from commonwheel.concurrency.future import Future
     from commonwheel.model import SafeUrl
-    from commonwheel.net.pending import Pending
     from commonwheel.net.responses import Response
 
     class Getter(Protocol):
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
         rangeless: set[tuple[str, str, int]]
 
-        def get(self, url: SafeUrl, headers: Mapping[str, str] = ..., *, limit: int | None = None) -> Pending[Response]:
+        def get(self, url: SafeUrl, headers: Mapping[str, str] = ..., *, limit: int | None = None) -> Future[Response]:
             """Return an answer that is on its way."""
 
 
@@ -119,10 +120,10 @@ class RemoteFile(io.RawIOBase):
             wanted = f"bytes=-{TAIL}"
         response = self._get(wanted, TAIL)
         if response.status == 416:  # noqa: PLR2004 - Range Not Satisfiable: some know no suffixes, but tell the size
-            told = response.headers.get("content-range", "").rpartition("/")[2]
-            if size is not None or not told.isdigit() or told == "0":
+            told = whole(response.headers.get("content-range", "").rpartition("/")[2])
+            if size is not None or not told:
                 raise self._useless("refuses ranges")
-            self._open(int(told))
+            self._open(told)
             return
         self._etag = response.headers.get("etag", "")
         if response.status == 200:  # noqa: PLR2004 - OK, not Partial Content: short enough to have arrived whole

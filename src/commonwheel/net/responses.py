@@ -6,6 +6,7 @@ Laws of this file: pure; it never waits, opens or asks, and no message shows a p
 from commonwheel.errors import CommonwheelError
 from commonwheel.model import SafeUrl, Value
 from commonwheel.net.urls import shown
+from commonwheel.specs.numbers import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def parse_head(lines: "Sequence[bytes]") -> tuple[int, dict[str, str]]:
     if start < 0:
         return 0, {}
     words = lines[start].split(None, 2)
-    status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+    status = (whole(words[1].decode("latin-1")) or 0) if len(words) > 1 else 0
     headers: dict[str, str] = {}
     last = ""
     for line in lines[start + 1 :]:
@@ -162,12 +163,12 @@ def content_range(headers: "Mapping[str, str]") -> tuple[int, int, int | None] |
     unit, _, rest = headers.get("content-range", "").strip().partition(" ")
     span, slash, total = rest.partition("/")
     first, dash, last = span.strip().partition("-")
-    if unit.lower() != "bytes" or not (slash and dash and first.isdigit() and last.isdigit()):
+    begin, end = whole(first), whole(last)
+    if unit.lower() != "bytes" or not (slash and dash) or begin is None or end is None or end < begin:
         return None
     total = total.strip()
-    if int(last) < int(first) or not (total == "*" or total.isdigit()):
-        return None
-    return int(first), int(last), None if total == "*" else int(total)
+    size = whole(total)
+    return None if size is None and total != "*" else (begin, end, size)
 
 
 def strong_validator(headers: "Mapping[str, str]") -> str:

@@ -28,7 +28,7 @@ def retry_after(headers: "Mapping[str, str]", now: float) -> float | None:
     text = headers.get("retry-after", "").strip()
     if not text:
         return None
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         return float(text)
     when = http_date(text)
     if when is None:

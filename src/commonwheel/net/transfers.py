@@ -10,9 +10,9 @@ from binascii import b2a_base64
 from collections import deque
 from time import time
 
+from commonwheel.concurrency.future import Future
 from commonwheel.model import SafeUrl
 from commonwheel.net.encoding import ACCEPTED, TooLarge, Unreadable, is_packed, unpacked
-from commonwheel.net.pending import Pending
 from commonwheel.net.responses import (
     FLEETING,
     REDIRECTS,
@@ -30,6 +30,7 @@ from commonwheel.net.responses import (
 )
 from commonwheel.net.retries import backoff, retry_after
 from commonwheel.net.urls import origin, redirected, shown, split, take_login, wire
+from commonwheel.specs.numbers import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,12 +46,17 @@ if TYPE_CHECKING:
         backoff: float
         patience: float
         redirects: int
+        #: takes the URLs that were asked, and led where `verifies` says no
+        unverified: set[str]
 
         def login(self, url: str) -> tuple[str, str] | None:
             """Return user and password for a URL, from what is known without asking anybody."""
 
         def tolerates(self, url: str) -> bool:
             """Tell whether the user lets this host go without TLS checks."""
+
+        def verifies(self, url: str) -> bool:
+            """Tell whether nobody but the host of a URL can answer."""
 
         def dice(self) -> float:
             """Return a number in [0, 1), another one each time."""
@@ -95,7 +101,7 @@ class Packed(Response):
         return self._transfer.open(self)
 
 
-class Transfer(Pending["Response"]):
+class Transfer(Future["Response"]):
     """A GET whose body is kept in memory.
 
     `lines` and `take` receive what arrives; `ended` and `broke` judge an attempt: None means that it is settled, a
@@ -148,6 +154,8 @@ class Transfer(Pending["Response"]):
         self.safe = url
         self.url = wire(bare)
         self.origin = origin(self.url)
+        if not self.rules.verifies(self.url):
+            self.rules.unverified.add(self.asked.bare)
         login = None
         if user is None or password is None:
             login = self.rules.login(url.secret)
@@ -484,8 +492,7 @@ class Download(Transfer):
 
     def _whole(self, headers: "dict[str, str]") -> None:
         """Begin a body from its first byte, though some of it may be there from an earlier attempt."""
-        length = headers.get("content-length", "")
-        total = int(length) if length.isdigit() else None
+        total = whole(headers.get("content-length", ""))
         validator = strong_validator(headers)
         if self.position:
             same = self.immutable or (validator.startswith('"') and validator == self.validator)

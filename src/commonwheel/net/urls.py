@@ -6,6 +6,7 @@ Laws of this file: pure text; nothing is resolved, opened or asked.
 from urllib.parse import quote, unquote, urljoin
 
 from commonwheel.model import SafeUrl
+from commonwheel.specs.numbers import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ def origin(url: str) -> tuple[str, str, int]:
     scheme, authority, _ = split(url)
     host = authority.rpartition("@")[2].lower()
     name, colon, port = host.rpartition(":")
-    if colon and port.isdigit():
-        return scheme, name, int(port)
+    number = whole(port)
+    if colon and number is not None:
+        return scheme, name, number
     return scheme, host.rstrip(":"), _PORTS.get(scheme, 0)
 
 

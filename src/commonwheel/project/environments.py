@@ -7,7 +7,7 @@ another Python is set aside, never deleted; one that was not made for this proje
 import os
 
 from commonwheel.errors import CommonwheelError, UsageError
-from commonwheel.fs import disk
+from commonwheel.fs import linking, trees
 from commonwheel.model import Value
 from commonwheel.project.discovery import upward
 from commonwheel.python import discovery, venv
@@ -224,15 +224,15 @@ def make(parts: "Parts", where: Place, prompt: str, wanted: Wish, requires_pytho
     if os.path.lexists(where.root) and _listed(where.root):
         aside = f"{where.root}{_ASIDE}"
         if os.path.lexists(aside):
-            disk.erase(aside)
-        disk.rename(where.root, aside)
+            trees.erase(aside)
+        trees.rename(where.root, aside)
     try:
         venv.create(where.root, base, venv.Options(prompt=prompt))
         if where.link:
             _link(where)
     except BaseException:
         if aside:
-            disk.rename(aside, where.root)
+            trees.rename(aside, where.root)
         raise
     shown = os.path.relpath(where.root, parts.cwd)
     parts.reporter.note(level, f"Creating virtual environment at: {where.root if shown.startswith('..') else shown}")
@@ -248,9 +248,9 @@ def put_back(made: Made) -> None:
     if not made.aside:
         return
     failed = f"{made.root}.failed"
-    disk.rename(made.root, failed)
-    disk.rename(made.aside, made.root)
-    disk.erase(failed)
+    trees.rename(made.root, failed)
+    trees.rename(made.aside, made.root)
+    trees.erase(failed)
 
 
 def _listed(path: str) -> "list[str]":
@@ -265,9 +265,9 @@ def _link(where: Place) -> None:
     if os.path.islink(where.link):
         if os.path.realpath(where.link) == os.path.realpath(where.root):
             return
-        disk.remove(where.link)
+        trees.remove(where.link)
     if not os.path.lexists(where.link):
         try:
-            disk.symlink(where.root, where.link)
+            linking.symlink(where.root, where.link)
         except CommonwheelError:
             return

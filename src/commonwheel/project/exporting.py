@@ -5,8 +5,9 @@ import os
 from commonwheel.model import Candidate, PathSource, Pin, SafeUrl, UrlSource, Value, VcsSource
 from commonwheel.project.reach import reach
 from commonwheel.project.spelling import digests_of
-from commonwheel.specs import file_url, lock_file, marker_text, moments
-from commonwheel.specs.lock_file import Locked
+from commonwheel.specs import dates, file_url, marker_text
+from commonwheel.specs import pylock as specs_pylock
+from commonwheel.specs.pylock import Locked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def pylock(
 ) -> str:
     """Return the text of a pylock.toml that will lie in `base`."""
     packages = [_locked(one, form, spelling) for one in found]
-    return lock_file.write(
+    return specs_pylock.write(
         packages,
         base_directory=base,
         requires_python=lock.requires_python,
@@ -159,7 +160,7 @@ def _candidate(package: "Package", file: "File", spelling: "Spelling") -> Candid
         SafeUrl(url),
         digests_of(file.hash),
         file.size,
-        uploaded=moments.moment(file.uploaded, 0.0) if file.uploaded else None,
+        uploaded=dates.moment(file.uploaded, 0.0) if file.uploaded else None,
         index=index,
     )
 

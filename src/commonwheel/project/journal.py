@@ -15,10 +15,12 @@ import json
 import os
 
 from commonwheel.errors import CommonwheelError
-from commonwheel.fs import disk
+from commonwheel.fs import files as fs_files
+from commonwheel.fs import locks, trees
+from commonwheel.fs.disk import DiskError
 from commonwheel.install import history
 from commonwheel.model import Value
-from commonwheel.specs.fingerprint import sha256_of
+from commonwheel.specs.sha256 import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ class Changing:
         self._root = root
         self._environment = environment
         self._change: Change | None = None
-        self._lock = disk.lock(
+        self._lock = locks.lock(
             os.path.join(root, _LOCK),
             timeout=_patience(parts),
             who=f"changing the project `{root}`",
@@ -121,7 +123,7 @@ class Changing:
         number = state_number(self._parts, self._environment)
         changed = tuple(one for one in files if one.before != one.after)
         self._change = Change(changed, self._environment, number, self._parts.command_line)
-        disk.write(os.path.join(self._root, JOURNAL), encode(self._change), 0o600, durable=True)
+        fs_files.write(os.path.join(self._root, JOURNAL), encode(self._change), 0o600, durable=True)
         for one in changed:
             _put(self._root, one.path, one.after)
 
@@ -133,8 +135,8 @@ class Changing:
         if change.files:
             _remember(self._parts, self._root, change)
         try:
-            disk.remove(os.path.join(self._root, JOURNAL))
-        except disk.DiskError as error:
+            trees.remove(os.path.join(self._root, JOURNAL))
+        except DiskError as error:
             # the next command finds that the last step was made, and keeps the change
             self._parts.reporter.note("warning", error.message)
 
@@ -173,9 +175,9 @@ def _recover_environment(parts: "Parts", environment: str) -> None:
 def _put(root: str, path: str, text: str | None) -> None:
     whole = os.path.join(root, path)
     if text is None:
-        disk.remove(whole)
+        trees.remove(whole)
     else:
-        disk.write(whole, text.encode())
+        fs_files.write(whole, text.encode())
 
 
 def _read(root: str, path: str) -> str | None:
@@ -198,7 +200,7 @@ def _put_back(parts: "Parts", root: str, change: Change) -> None:
             parts.reporter.note(
                 "warning", f"`{os.path.join(root, one.path)}` was changed meanwhile, and is left as it is"
             )
-    disk.remove(os.path.join(root, JOURNAL))
+    trees.remove(os.path.join(root, JOURNAL))
 
 
 def recover(parts: "Parts", root: str) -> None:
@@ -206,7 +208,7 @@ def recover(parts: "Parts", root: str) -> None:
     path = os.path.join(root, JOURNAL)
     if not os.path.lexists(path):
         return
-    lock = disk.lock(
+    lock = locks.lock(
         os.path.join(root, _LOCK),
         timeout=_patience(parts),
         who=f"recovering the project `{root}`",
@@ -218,13 +220,13 @@ def recover(parts: "Parts", root: str) -> None:
         if change is None:
             if data is not None:
                 parts.reporter.note("warning", f"`{path}` is no journal of cw, and is removed")
-                disk.remove(path)
+                trees.remove(path)
             return
         _recover_environment(parts, change.environment)
         if state_number(parts, change.environment) > change.number:
             parts.reporter.note("warning", f"`{change.command}` was ended after its last step: its change is kept")
             _remember(parts, root, change)
-            disk.remove(path)
+            trees.remove(path)
             return
         _put_back(parts, root, change)
         parts.reporter.note("warning", f"`{change.command}` was ended in the middle: the project is as it was before")
@@ -243,8 +245,8 @@ def _remember(parts: "Parts", root: str, change: Change) -> None:
     path = _undo_path(parts, root)
     kept = change.replaced(number=state_number(parts, change.environment))
     try:
-        disk.make_directory(os.path.dirname(path), 0o700, parents=True)
-        disk.write(path, encode(kept), 0o600)
+        trees.make_directory(os.path.dirname(path), 0o700, parents=True)
+        fs_files.write(path, encode(kept), 0o600)
     except CommonwheelError as error:
         parts.reporter.note("debug", f"the change cannot be undone later: {error.message}")
 

@@ -8,7 +8,7 @@ Laws of this file: pure.
 
 from posixpath import relpath
 
-from commonwheel.specs import file_url, marker_text, moments, versions, wheel_file
+from commonwheel.specs import dates, file_url, marker_text, versions, wheel_file
 from commonwheel.specs.uv_lock import File
 
 TYPE_CHECKING = False
@@ -156,4 +156,4 @@ def _file(candidate: "Candidate", index: str, root: str) -> File:
 
 
 def _moment(seconds: float | None) -> str:
-    return "" if seconds is None else moments.utc(seconds)
+    return "" if seconds is None else dates.utc(seconds)

@@ -12,9 +12,9 @@ from commonwheel.errors import CommonwheelError
 from commonwheel.model import Metadata, Origin, PathSource, Pin, Requirement, Target, UrlSource, VcsSource
 from commonwheel.project import lock_files
 from commonwheel.project.spelling import demands, specifier
-from commonwheel.resolve.inputs import Inputs
 from commonwheel.resolve.locked import Preference, Scheme
 from commonwheel.resolve.locking import solve_lock
+from commonwheel.resolve.request import Inputs
 from commonwheel.specs import file_url, marker_text, pyproject, tool_sources, tool_uv, uv_lock, versions
 from commonwheel.specs.direct_url import is_archive
 from commonwheel.specs.names import normalize

@@ -11,10 +11,10 @@ import time
 
 from commonwheel.errors import UsageError
 from commonwheel.model import Origin, Requirement, SafeUrl, Value
+from commonwheel.operations.request import InstallRequest
 from commonwheel.project import declared as declarations
 from commonwheel.project import discovery, environments, journal
-from commonwheel.road.request import InstallRequest
-from commonwheel.specs import file_url, moments, script_block, tool_uv, uv_lock
+from commonwheel.specs import dates, file_url, script_block, tool_uv, uv_lock
 from commonwheel.specs.names import normalize
 from commonwheel.specs.requirement import parse_dependency
 from commonwheel.specs.uv_lock import Limit, Options
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from commonwheel.project.declared import Declared
     from commonwheel.project.discovery import Workspace
     from commonwheel.project.parts import Parts
-    from commonwheel.settings import Settings
+    from commonwheel.settings.settings import Settings
     from commonwheel.specs.uv_lock import Lock
 
 
@@ -217,5 +217,5 @@ def _unless(value: str | None, default: str) -> str:
 
 
 def _limit(text: str) -> Limit:
-    span = moments.span(text)
-    return Limit("", span) if span else Limit(moments.utc(moments.moment(text, time.time())))
+    span = dates.span(text)
+    return Limit("", span) if span else Limit(dates.utc(dates.moment(text, time.time())))

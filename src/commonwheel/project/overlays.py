@@ -8,10 +8,10 @@ under a name made of all that is in it, so that the next command with the same w
 import os
 
 from commonwheel.model import Requirement
+from commonwheel.operations import resolve
 from commonwheel.project import environments, syncing
 from commonwheel.project.environments import Place, Wish
-from commonwheel.road import resolving
-from commonwheel.specs.fingerprint import sha256_of
+from commonwheel.specs.sha256 import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def resolved(
     preferences: "Mapping[str, str] | None" = None,
 ) -> "tuple[Pin, ...]":
     """Return pins for requirements, with the file of each; `preferences` are versions to try first."""
-    question = resolving.Question(
+    question = resolve.Question(
         requirements,
         target,
         constraints=constraints,
@@ -41,7 +41,7 @@ def resolved(
         preferences=dict(preferences or {}),
         no_deps=False,
     )
-    return resolving.with_files(resolving.answer(parts.job, question), None, parts.reporter)
+    return resolve.with_files(resolve.answer(parts.job, question), None, parts.reporter)
 
 
 def together(project: "Sequence[Pin]", more: "Sequence[Pin]") -> "tuple[Pin, ...]":

@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from commonwheel.events import CountingReporter
     from commonwheel.fs.start import Start
     from commonwheel.index.catalogue import Catalogue
-    from commonwheel.index.configured import Index
+    from commonwheel.index.index_config import Index
     from commonwheel.index.rules import Rules
     from commonwheel.install.recovery import Recovered
     from commonwheel.model import Environment, Interpreter, Requirement, Target
-    from commonwheel.resolve.inputs import Inputs
-    from commonwheel.road.changing import Changing
-    from commonwheel.road.compile_bytecode import Compiler
-    from commonwheel.road.describing import Sources
-    from commonwheel.road.marks import Marking
-    from commonwheel.road.material import Material
-    from commonwheel.road.preparing import Preparing
-    from commonwheel.road.request import InstallRequest
-    from commonwheel.road.resolving import Resolving
-    from commonwheel.settings import Settings
+    from commonwheel.operations.apply import Changing
+    from commonwheel.operations.compile_bytecode import Compiler
+    from commonwheel.operations.prepare import Preparing
+    from commonwheel.operations.request import InstallRequest
+    from commonwheel.operations.resolve import Resolving
+    from commonwheel.resolve.request import Inputs
+    from commonwheel.settings.settings import Settings
+    from commonwheel.sources.acquire import Acquisition
+    from commonwheel.sources.describe import Sources
+    from commonwheel.sources.source_stamps import Marking
     from commonwheel.specs.script_block import Script
 
     class Policies(Protocol):
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
             """Return what describes direct sources."""
 
         @property
-        def material(self) -> Material:
+        def material(self) -> Acquisition:
             """Return what downloads and builds."""
 
         @property

@@ -3,7 +3,7 @@
 import os
 
 from commonwheel.project.environments import Place, Wish
-from commonwheel.specs.fingerprint import sha256_of
+from commonwheel.specs.sha256 import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from commonwheel.errors import CommonwheelError, UsageError
 from commonwheel.model import Candidate, PathSource, Pin, SafeUrl, UrlSource, Value
 from commonwheel.project.freshness import variable
 from commonwheel.project.spelling import digests_of
-from commonwheel.specs import file_url, markers, moments, wheel_file
+from commonwheel.specs import dates, file_url, markers, wheel_file
 from commonwheel.specs.names import normalize
 from commonwheel.specs.tool_uv import DEFAULT_GROUPS
 from commonwheel.specs.uv_lock import Item
@@ -414,7 +414,7 @@ def _index_pin(
     digests = digests_of(chosen.hash)
     uploaded = None
     if chosen.uploaded:
-        uploaded = moments.moment(chosen.uploaded, 0.0)
+        uploaded = dates.moment(chosen.uploaded, 0.0)
     url = chosen.place
     if chosen.key == "path" or "://" not in url:
         base = spelling.absolute(package.source.place)

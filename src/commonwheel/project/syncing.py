@@ -11,9 +11,10 @@ from commonwheel.errors import CommonwheelError
 from commonwheel.install import changeset
 from commonwheel.install import plan as plans
 from commonwheel.model import PathSource, Requirement, Value
+from commonwheel.operations import apply, prepare
 from commonwheel.project import selection
 from commonwheel.python.installed import installed as installed_in
-from commonwheel.road import cache_keys, changing, marks, preparing
+from commonwheel.sources import cache_keys, source_stamps
 from commonwheel.specs import direct_url
 from commonwheel.specs.names import normalize
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from commonwheel.project.opening import Opened
     from commonwheel.project.parts import Parts
     from commonwheel.project.selection import Choice, Chosen
-    from commonwheel.settings import Settings
+    from commonwheel.settings.settings import Settings
     from commonwheel.specs.uv_lock import Lock
 
 _UV_STAMP, _UV_BUILD = "uv_cache.json", "uv_build.json"
@@ -148,7 +149,7 @@ def plan_of(parts: "Parts", environment: "Environment", pins: "Sequence[Pin]", w
         exact=wishes.exact,
         reinstall={one.name for one in recovered.damaged} | set(map(normalize, settings.many("reinstall-package"))),
         reinstall_all=settings.flag("reinstall"),
-        unchanged=marks.unchanged(parts.job, pins, by_name) | _unchanged_since_uv(parts, pins, by_name),
+        unchanged=source_stamps.unchanged(parts.job, pins, by_name) | _unchanged_since_uv(parts, pins, by_name),
     )
     # what is installed was held against the hashes of a lock when it came; they bind files, and not what is in place
     bare = [pin.replaced(digests=()) if pin.candidate is not None else pin for pin in pins]
@@ -170,7 +171,7 @@ def _stamp(parts: "Parts", pin: "Pin") -> bytes:
 
 def _texts(parts: "Parts", pins: "Sequence[Pin]") -> "dict[str, dict[str, bytes]]":
     """Return the marks of directories, ours and uv's: either tool then knows whether what is installed is current."""
-    found = marks.texts(parts.job, pins)
+    found = source_stamps.texts(parts.job, pins)
     for pin in pins:
         stamp = _stamp(parts, pin)
         if stamp:
@@ -217,18 +218,18 @@ def carry_out(
                 say("Checked", len(pins), started)
             return Synced(plan, len(pins))
         started = time.perf_counter()
-        entries = preparing.entries(parts.job, plan.add, lambda count: say("Prepared", count, started))
+        entries = prepare.entries(parts.job, plan.add, lambda count: say("Prepared", count, started))
         parts.job.rest()
         started = time.perf_counter()
         texts = _texts(parts, plan.add)
-        receipt = changing.carry_out(parts.job, environment, plan, entries, seen=seen, texts=texts)
+        receipt = apply.carry_out(parts.job, environment, plan, entries, seen=seen, texts=texts)
         if plan.remove:
             say("Uninstalled", len(plan.remove), started)
         if plan.add:
             say("Installed", len(plan.add), started)
         return Synced(plan, len(pins), receipt)
 
-    return changing.insist(parts.reporter, environment, attempt)
+    return apply.retry_on_conflict(parts.reporter, environment, attempt)
 
 
 def foretold(pins: "Sequence[Pin]") -> "Plan":

@@ -5,7 +5,7 @@ of both sides are tried first.
 """
 
 from commonwheel.errors import CommonwheelError
-from commonwheel.fs import disk
+from commonwheel.fs import files
 from commonwheel.model import Value
 from commonwheel.project import freshness, locking, opening
 from commonwheel.project.locking import Keep
@@ -115,7 +115,7 @@ def update(parts: "Parts", opened: "Opened", mode: str = "write") -> Updated:
     if mode == "check":
         raise _outdated(path, updated, missing=text is None)
     if mode == "write":
-        disk.write(path, written.encode())
+        files.write(path, written.encode())
     return updated
 
 

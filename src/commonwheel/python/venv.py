@@ -13,7 +13,7 @@ import os
 
 from commonwheel import __version__
 from commonwheel.errors import UsageError
-from commonwheel.fs import disk
+from commonwheel.fs import disk, files, linking, trees
 from commonwheel.fs.disk import DiskError
 from commonwheel.model import Interpreter, Value
 from commonwheel.python import activation
@@ -82,7 +82,7 @@ def create(path: str, interpreter: Interpreter, options: Options | None = None) 
     place = _place(root)
     here = _listed(place)
     if here is None:
-        disk.make_directory(os.path.dirname(place), parents=True)
+        trees.make_directory(os.path.dirname(place), parents=True)
         _publish(place, root, interpreter, options)
     elif here and options.clear:
         _refuse_to_clear(place, root, here, options)
@@ -145,20 +145,20 @@ def _publish(place: str, root: str, interpreter: Interpreter, options: Options) 
     """Lay it out beside its place and give it its name."""
     staged = _staged(place, root, interpreter, options)
     try:
-        published = disk.publish_tree(staged, place)
+        published = trees.publish_tree(staged, place)
     except BaseException:
-        disk.erase(staged)
+        trees.erase(staged)
         raise
     if not published:
         raise EnvironmentExists(f"`{root}` was made by somebody else meanwhile", hint="use the `--clear` flag")
 
 
 def _staged(place: str, root: str, interpreter: Interpreter, options: Options) -> str:
-    staged = disk.staging(os.path.dirname(place))
+    staged = trees.staging(os.path.dirname(place))
     try:
         _fill(staged, root, interpreter, options, _Fresh())
     except BaseException:
-        disk.erase(staged)
+        trees.erase(staged)
         raise
     return staged
 
@@ -177,7 +177,7 @@ def _replace(place: str, root: str, interpreter: Interpreter, options: Options) 
     old = _aside(place)
     _fill(place, root, interpreter, options, _InPlace())
     for trash in old:
-        disk.erase(trash)
+        trees.erase(trash)
 
 
 def _is_fixed(place: str) -> bool:
@@ -193,29 +193,29 @@ def _is_fixed(place: str) -> bool:
 def _swap(staged: str, place: str) -> bool:
     """Move the old tree aside and the new one in; False when the old one cannot be moved."""
     try:
-        old = disk.retire(place)
+        old = trees.retire(place)
     except DiskError as error:
-        disk.erase(staged)
+        trees.erase(staged)
         if error.errno in _FIXED:
             return False
         raise
     try:
-        if not disk.publish_tree(staged, place):
+        if not trees.publish_tree(staged, place):
             raise EnvironmentExists(f"`{place}` was made by somebody else meanwhile")  # noqa: TRY301 - undone below
     except BaseException:
-        disk.erase(staged)
+        trees.erase(staged)
         if old is not None and not os.path.lexists(place):
-            disk.rename(old, place)
+            trees.rename(old, place)
         raise
     if old is not None:
-        disk.erase(old)
+        trees.erase(old)
     return True
 
 
 def _aside(place: str) -> "list[str]":
     """Move all that is in a directory aside, `pyvenv.cfg` first: what is half cleared must not look whole."""
     names = sorted(_listed(place) or (), key=lambda name: (name != CONFIG, name))
-    retired = [disk.retire(os.path.join(place, name)) for name in names]
+    retired = [trees.retire(os.path.join(place, name)) for name in names]
     return [trash for trash in retired if trash is not None]
 
 
@@ -226,35 +226,35 @@ class _Fresh:
     """Put things into a tree that nobody knows yet."""
 
     def directory(self, path: str) -> None:
-        disk.make_directory(path)
+        trees.make_directory(path)
 
     def file(self, path: str, text: str) -> None:
-        disk.write_new(path, os.fsencode(text))
+        files.write_new(path, os.fsencode(text))
 
     def link(self, target: str, path: str) -> None:
-        disk.symlink(target, path)
+        linking.symlink(target, path)
 
     def copy(self, source: str, path: str) -> None:
-        disk.copy(source, path, 0o777)
+        linking.copy(source, path, 0o777)
 
 
 class _InPlace:
     """Put things where others may be: each name is replaced in one step."""
 
     def directory(self, path: str) -> None:
-        if not disk.make_directory(path) and not os.path.isdir(path):
+        if not trees.make_directory(path) and not os.path.isdir(path):
             raise EnvironmentExists(f"`{path}` is in the way", hint="remove it")
 
     def file(self, path: str, text: str) -> None:
-        disk.write(path, os.fsencode(text))
+        files.write(path, os.fsencode(text))
 
     def link(self, target: str, path: str) -> None:
-        disk.swap_link(target, path)
+        trees.swap_link(target, path)
 
     def copy(self, source: str, path: str) -> None:
         temporary = disk.temporary(os.path.dirname(path))
-        disk.copy(source, temporary, 0o777)
-        disk.rename(temporary, path)
+        linking.copy(source, temporary, 0o777)
+        trees.rename(temporary, path)
 
 
 def _fill(place: str, root: str, interpreter: Interpreter, options: Options, way: "_Fresh | _InPlace") -> None:

@@ -7,6 +7,7 @@ one for each environment that was asked for), and a part is divided
 - where one package, or the user, asks several things of one project under different markers;
 - where one of its markers wants a newer Python than the oldest of the part;
 - where a version supports only newer Pythons than that (strategy `requires-python`);
+- where a version has no file for an environment that is required;
 - where items of a conflict are asked for: one part without all of them, one for each.
 
 What was decided before stays decided in every part: the solver's state is copied. So does what follows from markers that
@@ -16,26 +17,28 @@ what one part chose is preferred in the next, and the order is thereby part of t
 
 import copy
 
-from commonwheel.resolve.inputs import Inputs
+from commonwheel.resolve.candidate_rules import same_source
+from commonwheel.resolve.locked import Preference
 from commonwheel.resolve.provider import CatalogueProvider, Sourced
-from commonwheel.resolve.rules import same_source
-from commonwheel.resolve.solver import Solver, Unsatisfiable, Unusable
+from commonwheel.resolve.provider_protocol import Unusable
+from commonwheel.resolve.request import Inputs
+from commonwheel.resolve.solver import Solver, Unsatisfiable
 from commonwheel.specs import marker_text as diagrams
 from commonwheel.specs.markers import InvalidMarker
 from commonwheel.specs.versions import InvalidSpecifier, clauses, is_prerelease, repaired, version_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Final, TypeAlias
 
     from commonwheel.model import Metadata, Requirement
-    from commonwheel.resolve.inputs import Source
-    from commonwheel.resolve.locked import Item, Member, Preference
-    from commonwheel.resolve.provider import Catalogue
+    from commonwheel.resolve.locked import Item, Member
     from commonwheel.resolve.packages import Package
-    from commonwheel.resolve.solver import Dependency
-    from commonwheel.resolve.universe import Universe
+    from commonwheel.resolve.provider import Catalogue
+    from commonwheel.resolve.provider_protocol import Dependency
+    from commonwheel.resolve.request import Source
+    from commonwheel.resolve.version_set import Universe
     from commonwheel.specs.marker_text import Cut, Diagram
 
     # what a package asks for, and where
@@ -92,10 +95,11 @@ class Split(Exception):
 class Question:
     """What all parts share: what is asked, of which catalogue, and what was chosen in the parts before.
 
-    `pythons` is where the world begins (and ends); `roots` are what is asked for first.
+    `pythons` is where the world begins (and ends). `coverage` tells (name, version) -> the marker of the environments for
+    which a version has a file, "" for all; it is asked where environments are `required`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one question has this many sides
         self,
         inputs: Inputs,
         catalogue: "Catalogue",
@@ -106,7 +110,11 @@ class Question:
         members: "Sequence[Member]" = (),
         conflicts: "Sequence[Sequence[Item]]" = (),
         preferences: "Mapping[str, Sequence[Preference]] | None" = None,
+        required: "Sequence[Diagram]" = (),
+        coverage: "Callable[[str, str], str] | None" = None,
     ) -> None:
+        self.required: Final = tuple(required) if coverage is not None else ()
+        self.coverage: Final = coverage
         self.inputs: Final = inputs
         self.catalogue: Final = catalogue
         self.pythons: Final = diagrams.python_range(requires_python)
@@ -117,7 +125,8 @@ class Question:
         self.conflicts: Final = tuple(conflicts)
         self.items: Final = {item for items in conflicts for item in items}
         self.preferences: Final[Mapping[str, Sequence[Preference]]] = preferences or {}
-        self.siblings: Final[dict[str, list[tuple[str, Diagram]]]] = {}
+        # name -> version -> where parts before chose it
+        self.siblings: Final[dict[str, dict[str, Diagram]]] = {}
         self.direct: Final[dict[str, list[Diagram]]] = {}
         for extras, requirement in self._own():
             marker = diagrams.assuming_extras(diagrams.diagram(requirement.marker), extras)
@@ -133,6 +142,11 @@ class Question:
             for requirements in member.groups.values():
                 for requirement in requirements:
                     yield (), requirement
+
+    def preferred(self, name: str) -> "Sequence[Preference]":
+        """Return the versions of a project to try first, of an earlier lock or of an output file."""
+        known = self.preferences.get(name)
+        return [Preference(version) for version in self.inputs.preferred(name)] if known is None else known
 
     def lowest(self, marker: "Diagram") -> "Cut":
         """Return where the Pythons of a marker begin, or of the whole world, whichever is newer."""
@@ -152,7 +166,8 @@ class Question:
         for (name, extra), package in fork.chosen.items():
             if not extra and package.universe.source is None:
                 version = package.universe.version(package.decided)
-                self.siblings.setdefault(name, []).append((version, fork.part.marker))
+                known = self.siblings.setdefault(name, {})
+                known[version] = diagrams.disjunction(known.get(version, diagrams.NEVER), fork.part.marker)
 
 
 class Fork:
@@ -194,7 +209,7 @@ def _solve_all(question: Question, found: "dict[str, tuple[Source, Metadata]]") 
     waiting: list[tuple[ForkProvider, Solver]] = []
     for part in question.begin():
         provider = ForkProvider(question, part, found)
-        waiting.append((provider, Solver(provider)))
+        waiting.append((provider, _solver(provider)))
     forks: list[Fork] = []
     while waiting:
         provider, solver = waiting.pop()
@@ -203,7 +218,7 @@ def _solve_all(question: Question, found: "dict[str, tuple[Source, Metadata]]") 
         except Split as split:
             for part in split.parts:
                 copied = provider.copied(part)
-                waiting.append((copied, solver.copied(copied, split.resolved)))
+                waiting.append((copied, _solver(copied, solver.copied(copied, split.resolved))))
             continue
         except Unsatisfiable as failure:
             raise Failed(provider.part, failure) from None
@@ -212,12 +227,19 @@ def _solve_all(question: Question, found: "dict[str, tuple[Source, Metadata]]") 
     return forks
 
 
+def _solver(provider: "ForkProvider", solver: Solver | None = None) -> Solver:
+    """Return the solver of a provider, which may ask it what is decided."""
+    provider.solver = solver or Solver(provider)
+    return provider.solver
+
+
 class ForkProvider(CatalogueProvider):
     """Be the solver's `Provider` in one part of the world: a marker applies if it is true anywhere in it."""
 
     def __init__(self, question: Question, part: Part, found: "dict[str, tuple[Source, Metadata]]") -> None:
         self.question: Final = question
         self.part = part
+        self.solver: Solver | None = None
         self._found = found
         # (name, extra, position) -> what is asked for, with the markers; (None, "", 0) is the user
         self.edges: dict[tuple[str | None, str, int], Sequence[Need]] = {}
@@ -228,14 +250,18 @@ class ForkProvider(CatalogueProvider):
     def copied(self, part: Part) -> "ForkProvider":
         """Return a provider that goes on in one part of this one's, and knows what this one knows."""
         other = copy.copy(self)
-        other.part = part
-        other.edges = dict(self.edges)
-        other._universes = dict(self._universes)
-        other._ready = dict(self._ready)
-        other._holds = {"": True}
-        other._sources = {name: known for name, known in self._sources.items() if name in self._universes}
-        other._sources = {**other._given_sources(), **self._found, **other._sources}
+        other._become(part)  # noqa: SLF001 - it is one of ours
         return other
+
+    def _become(self, part: Part) -> None:
+        """Take a part for one's own, and share with the provider before only what holds in both."""
+        self.part = part
+        self.edges = dict(self.edges)
+        self._universes = dict(self._universes)
+        self._ready = dict(self._ready)
+        self._holds = {"": True}
+        used = {name: known for name, known in self._sources.items() if name in self._universes}
+        self._sources = {**self._given_sources(), **self._found, **used}
 
     def _given_sources(self) -> "dict[str, tuple[Source, Metadata]]":
         """Return the sources that the user names here: another part may take another one, or the index."""
@@ -279,8 +305,8 @@ class ForkProvider(CatalogueProvider):
     def asked(self) -> "Sequence[Dependency]":
         """Return the user's requirements. Raises Split, SourceConflict, and InvalidSpecifier for a broken one."""
         self._check_sources()
-        needs: Sequence[Need] = [(requirement, self.where(requirement.marker)) for requirement in self.rules.asked]
-        needs = self._divided(None, "", self._here(needs))
+        asked = [(requirement, self.where(requirement.marker)) for requirement in self.rules.asked]
+        needs = self._divided(None, "", self._here(asked))
         self._expect(requirement for requirement, _ in needs)
         return [dependency for requirement, _ in needs for dependency in self._demands(requirement)]
 
@@ -290,9 +316,11 @@ class ForkProvider(CatalogueProvider):
             return ()
         metadata = self._known_metadata(universe, position)
         self._check_python(metadata.requires_python)
+        if universe.source is None and not extra:
+            self._check_required(universe, position)
         try:
-            needs: Sequence[Need] = self._needs(universe, metadata, extra, position)
-            needs = self._divided((universe.name, position), extra, needs)
+            asked = self._needs(universe, metadata, extra, position)
+            needs = self._divided((universe.name, position), extra, asked)
             self._expect(requirement for requirement, _ in needs)
             found: list[Dependency] = []
             for requirement, _ in needs:
@@ -374,18 +402,16 @@ class ForkProvider(CatalogueProvider):
 
     def _preferred(self, universe: "Universe", states: int) -> int:
         name = universe.name
-        if universe.source is not None or self._inputs.upgrades(name):
-            known: list[tuple[bool, int, str]] = []
-        else:
-            known = [(False, 0, version) for version in self._inputs.preferred(name)]
-            for one in self.question.preferences.get(name, ()):
+        known: list[tuple[bool, bool, str]] = []
+        if universe.source is None and not self._inputs.upgrades(name):
+            for one in self.question.preferred(name):
                 fits = not one.markers or any(self._meets(self.where(marker)) for marker in one.markers)
-                known.append((not fits, 1, one.version))
-        for version, marker in self.question.siblings.get(name, ()):
+                known.append((not fits, False, one.version))
+        for version, marker in self.question.siblings.get(name, {}).items():
             if not (universe.prereleases_last and is_prerelease(version)):
-                known.append((diagrams.disjoint(marker, self.part.marker), 2, version))
+                known.append((diagrams.disjoint(marker, self.part.marker), True, version))
         known.sort(key=lambda one: version_key(one[2]), reverse=True)
-        known.sort(key=lambda one: (one[0], min(one[1], 1)))
+        known.sort(key=lambda one: one[:2])
         for _, _, version in known:
             for position in universe.variants(version):
                 if states >> position & 1:
@@ -411,14 +437,49 @@ class ForkProvider(CatalogueProvider):
             raise Unusable("requires-python", requires_python)
         raise Split(parts, None)
 
+    def _check_required(self, universe: "Universe", position: int) -> None:
+        """Divide where a version has no file for a required environment in which it is needed. Raises Unusable, Split."""
+        coverage = self.question.coverage
+        if coverage is None:
+            return
+        for required in self.question.required:
+            here = diagrams.conjunction(self.part.marker, required)
+            if diagrams.disjoint(here, self.question.pythons):
+                continue
+            covered = diagrams.diagram(coverage(universe.name, universe.version(position)))
+            if not diagrams.disjoint(covered, required) or diagrams.disjoint(here, self._needed(universe.name)):
+                continue
+            # as wide as may be without touching what is covered
+            lacking = diagrams.restricted(required, diagrams.disjunction(required, covered))
+            parts = [self.part.within(lacking), self.part.within(diagrams.negation(lacking))]
+            if not all(self._inhabited(part) for part in parts):
+                raise Unusable("required-environment", diagrams.text(required))
+            raise Split(parts, None)
+
+    def _needed(self, name: str) -> "Diagram":
+        """Return where a project is needed, as far as that is decided now."""
+        decided = self.solver.decided() if self.solver is not None else {}
+        reached: dict[tuple[str, str], Diagram] = {}
+        waiting: list[tuple[str | None, str]] = [(None, "")]
+        while waiting:
+            parent, extra = waiting.pop()
+            here = diagrams.ALWAYS if parent is None else reached[parent, extra]
+            for requirement, marker in self.edges.get((parent, extra, decided.get((parent or "", extra), 0)), ()):
+                where = diagrams.conjunction(here, marker)
+                for target in ((requirement.name, wanted) for wanted in ("", *requirement.extras)):
+                    known = reached.get(target, diagrams.NEVER)
+                    if not diagrams.disjoint(where, diagrams.negation(known)):
+                        reached[target] = diagrams.disjunction(known, where)
+                        waiting.append(target)
+        return reached.get((name, ""), diagrams.ALWAYS)
+
     def _inhabited(self, part: Part) -> bool:
         return not diagrams.disjoint(part.marker, self.question.pythons)
 
     def _divided(self, parent: "tuple[str, int] | None", extra: str, needs: "Sequence[Need]") -> "Sequence[Need]":
         """Return what is asked for in this part, and take note of it. Raises Split where it does not do as one."""
         name, position = parent or (None, 0)
-        constrained = [*needs, *self._constraints_on(needs)]
-        branches = _Dividing(self.question, self.part).branches(constrained)
+        branches = _Dividing(self.question, self.part).branches(list(self._constrained(needs)))
         if len(branches) > 1:
             parts = [branch.part for branch in self._ordered(branches)]
             raise Split(parts, None if name is None else (name, extra, position))
@@ -426,13 +487,13 @@ class ForkProvider(CatalogueProvider):
         self.edges[name, extra, position] = found
         return found
 
-    def _constraints_on(self, needs: "Sequence[Need]") -> "Iterable[Need]":
-        """Yield the constraints with markers on what is asked for; they narrow it where both markers hold."""
+    def _constrained(self, needs: "Sequence[Need]") -> "Iterable[Need]":
+        """Yield what is asked for, each with the constraints on it, which narrow it where both markers hold."""
         for requirement, marker in needs:
+            yield requirement, marker
             for constraint in self.rules.constraints(requirement.name):
-                where = self.where(constraint.marker)
-                both = diagrams.conjunction(marker, where)
-                if constraint.specifier and where != diagrams.ALWAYS and self._meets(both):
+                both = diagrams.conjunction(marker, self.where(constraint.marker))
+                if constraint.specifier and self._meets(both):
                     yield constraint.replaced(extras=()), both
 
     def _ordered(self, branches: "list[_Branch]") -> "list[_Branch]":

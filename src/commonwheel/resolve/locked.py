@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.model import Metadata, Requirement
-    from commonwheel.resolve.inputs import Source
+    from commonwheel.resolve.request import Source
 
 
 class Item(Value):
@@ -87,7 +87,7 @@ class Scheme(Value):
         "required_environments", "requires_python",
     )  # fmt: skip
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a lock has this many sides
         self,
         requires_python: str,
         members: tuple[Member, ...] = (),

@@ -14,16 +14,16 @@ from commonwheel.specs.versions import lower_bound, version_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import TypeAlias
 
     from commonwheel.events import Reporter
     from commonwheel.model import Metadata, Requirement
     from commonwheel.resolve.forks import Fork
-    from commonwheel.resolve.inputs import Inputs, Source
     from commonwheel.resolve.locked import Scheme
     from commonwheel.resolve.provider import Catalogue
-    from commonwheel.resolve.universe import Universe
+    from commonwheel.resolve.request import Inputs, Source
+    from commonwheel.resolve.version_set import Universe
     from commonwheel.specs.marker_text import Diagram
 
     # a package of the lock, and with it one of its extras or groups ("" for the package alone)
@@ -36,12 +36,19 @@ _DYNAMIC = "0"
 _KINDS = ("NoneType", "VcsSource", "UrlSource", "PathSource")
 
 
-def solve_lock(inputs: "Inputs", scheme: "Scheme", catalogue: "Catalogue", reporter: "Reporter") -> Lock:
+def solve_lock(
+    inputs: "Inputs",
+    scheme: "Scheme",
+    catalogue: "Catalogue",
+    reporter: "Reporter",
+    coverage: "Callable[[str, str], str] | None" = None,
+) -> Lock:
     """Choose versions for all environments of a scheme, and say who needs what where.
 
     `inputs.requirements` are those of a script or of a root that is no project; members and groups come from the scheme.
-    `inputs.target` is not looked at; the catalogue must bar nothing for platform or Python. Raises what
-    `resolution.solve` raises.
+    `inputs.target` is not looked at; the catalogue must bar nothing for platform or Python. `coverage` tells for
+    (name, version) the marker of the environments for which an index has a file ("" for all, and where there is a source
+    distribution; machines by the name that the system has for them, `AMD64` on Windows and `x86_64` on Linux); without it required environments are written, but not looked at. Raises what `resolution.solve` raises.
     """
     groups = [requirement for requirements in scheme.groups.values() for requirement in requirements]
     sources = dict(inputs.sources)
@@ -72,6 +79,8 @@ def solve_lock(inputs: "Inputs", scheme: "Scheme", catalogue: "Catalogue", repor
         members=scheme.members,
         conflicts=scheme.conflicts,
         preferences=scheme.preferences,
+        required=[diagrams.diagram(text) for text in scheme.required_environments],
+        coverage=coverage,
     )
     task = reporter.begin("resolve", "dependencies")
     try:

@@ -2,19 +2,19 @@
 
 Packages and incompatibilities speak of each other, so they stand in one file.
 
-An incompatibility maps packages to sets of states (bits, see `resolve.universe`). It says: in no solution is every
+An incompatibility maps packages to sets of states (bits, see `resolve.version_set`). It says: in no solution is every
 package in its set. `a 1.0 depends on b>=2` is "not both: `a` is 1.0, and `b` is absent or below 2". The causes are
 facts, told by `resolve.report` in their own words, or `Derived`: the conclusion from two others.
 """
 
-from commonwheel.resolve.universe import ABSENT
+from commonwheel.resolve.version_set import ABSENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final, TypeAlias
 
     from commonwheel.model import Requirement
-    from commonwheel.resolve.universe import Universe
+    from commonwheel.resolve.version_set import Universe
 
     Cause: TypeAlias = "Asked | Needs | Barred | Missing | Tied | Derived | Several"
 

@@ -4,17 +4,17 @@ The user's own lines are named (`requirements.txt:3`), versions are told as rang
 that somebody wrote as a specifier in his words, and `all versions of x` where that is so.
 """
 
+from commonwheel.resolve.candidate_rules import place
 from commonwheel.resolve.packages import Asked, Barred, Incompatibility, Missing, Needs
-from commonwheel.resolve.rules import place
-from commonwheel.resolve.universe import ABSENT, newest, oldest, positions
+from commonwheel.resolve.version_set import ABSENT, newest, oldest, positions
 from commonwheel.specs.versions import InvalidSpecifier, repaired, wants_newer, wants_older
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from commonwheel.model import Requirement
-    from commonwheel.resolve.inputs import Inputs
     from commonwheel.resolve.packages import Package
-    from commonwheel.resolve.universe import Universe
+    from commonwheel.resolve.request import Inputs
+    from commonwheel.resolve.version_set import Universe
 
 NEVER = "your requirements cannot be met"
 _MOST_RUNS = 4
@@ -117,6 +117,12 @@ _REASONS = {
         "have no wheel for this platform",
         "have no wheel for this platform ({detail})",
         "has no wheel for this platform ({detail})",
+    ),
+    "required-environment": (
+        "has no wheel for a required environment, and no source distribution",
+        "have no wheel for a required environment, and no source distribution",
+        "have no wheel for `{detail}`, and no source distribution",
+        "has no wheel for `{detail}`, and no source distribution",
     ),
     "no-wheel": (
         "has no usable wheel (and building from source is not allowed)",

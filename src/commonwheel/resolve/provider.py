@@ -5,10 +5,10 @@ is merely found faster; it can never change an answer.
 """
 
 from commonwheel.errors import CommonwheelError, MetadataUnavailable
-from commonwheel.resolve import universe as universes
-from commonwheel.resolve.rules import Rules, place, same_source
-from commonwheel.resolve.solver import Dependency, Unusable
-from commonwheel.resolve.universe import ABSENT, Universe
+from commonwheel.resolve import version_set as universes
+from commonwheel.resolve.candidate_rules import Rules, place, same_source
+from commonwheel.resolve.provider_protocol import Dependency, Unusable
+from commonwheel.resolve.version_set import ABSENT, Universe
 from commonwheel.specs.markers import InvalidMarker, evaluate
 from commonwheel.specs.versions import InvalidSpecifier, admits_python, pinned_version, repaired
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from commonwheel.model import Listing, Metadata, Requirement
-    from commonwheel.resolve.inputs import Inputs, Source
+    from commonwheel.resolve.request import Inputs, Source
 
     class Catalogue(Protocol):
         """Offer the projects of all indexes as one; any answer is the same however often and in whatever order it is asked."""

@@ -6,17 +6,17 @@ version goes without saying. The parts of the sentences are in `phrases`.
 """
 
 from commonwheel.errors import CommonwheelError
-from commonwheel.resolve.core import essence, leaves
+from commonwheel.resolve.minimal_core import essence, leaves
 from commonwheel.resolve.packages import Asked, Barred, Derived, Incompatibility, Missing, Needs, Several, Tied
 from commonwheel.resolve.phrases import NEVER, Phrases, known_detail
-from commonwheel.resolve.universe import newest
+from commonwheel.resolve.version_set import newest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-    from commonwheel.resolve.inputs import Inputs
     from commonwheel.resolve.packages import Package
+    from commonwheel.resolve.request import Inputs
 
 # A proof from more facts or of more steps than this is not read by anybody: facts are listed instead, and not all.
 _MOST_FACTS = 40
@@ -288,6 +288,7 @@ def _hints(leaf: Incompatibility, inputs: "Inputs") -> list[str]:
 _REMEDIES = {
     "requires-python": "choose a Python that `{name}` {version} supports with `--python`",
     "platform": "ask for a version of `{name}` that has a wheel for this Python and platform, or choose another with `--python`",
+    "required-environment": "ask for a version of `{name}` that has such a wheel, or take the environment out of `required-environments`",
     "no-wheel": "allow `{name}` to be built from source, or ask for a version that has a wheel",
     "no-sdist": "allow wheels for `{name}`",
     "exclude-newer": "move the cut-off date, or set another one for `{name}` with `--exclude-newer-package`",

@@ -11,9 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from commonwheel.events import Reporter
     from commonwheel.model import Digest, Metadata
-    from commonwheel.resolve.inputs import Inputs, Source
     from commonwheel.resolve.packages import Package
     from commonwheel.resolve.provider import Catalogue
+    from commonwheel.resolve.request import Inputs, Source
 
 
 def solve(inputs: "Inputs", catalogue: "Catalogue", reporter: "Reporter") -> Resolution:

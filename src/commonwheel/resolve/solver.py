@@ -3,7 +3,7 @@
 Theory of operation
 ===================
 The solver keeps, for each package, its *domain*: the set of states that are still possible, as the bits of one int.
-Bit 0 is "absent", bit i the i-th version (`resolve.universe`). All there is to do on a domain is `&`, `|` and `~`, which
+Bit 0 is "absent", bit i the i-th version (`resolve.version_set`). All there is to do on a domain is `&`, `|` and `~`, which
 for 2,500 versions takes a tenth of a microsecond. There are no intervals, and there is no special case for "not this
 version": a set with bit 0 in it allows the package to be absent, a set without demands that it is there.
 
@@ -71,50 +71,19 @@ from commonwheel.resolve.packages import (
     Several,
     Tied,
 )
-from commonwheel.resolve.universe import ABSENT
+from commonwheel.resolve.provider_protocol import Dependency, Unusable
+from commonwheel.resolve.version_set import ABSENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Final, Protocol
 
-    from commonwheel.model import Requirement
     from commonwheel.resolve.packages import Cause
-    from commonwheel.resolve.universe import Universe
-
-    class Provider(Protocol):
-        """Answer what the solver asks, from whatever source."""
-
-        def asked(self) -> "Iterable[Dependency]":
-            """Return what the user asks for, in order."""
-
-        def universe(self, name: str) -> Universe:
-            """Return all versions of a project; the same object every time."""
-
-        def choose(self, universe: Universe, states: int) -> int:
-            """Return the position of the version to try, out of a non-empty set."""
-
-        def dependencies(self, universe: Universe, extra: str, position: int) -> "Iterable[Dependency]":
-            """Return what a version depends on, or what an extra adds to it. Raises Unusable."""
-
-        def foresee(self, universe: Universe, states: int) -> None:
-            """Take note that one of these versions will be needed; must not block."""
-
-        def lost(self, universe: Universe) -> None:
-            """Take note that no version of a needed project is left; may raise to begin anew with a wider universe."""
+    from commonwheel.resolve.provider_protocol import Provider
 
 
 # So many conflicts make a project a victim or a culprit (uv's number).
 CONFLICTS = 5
-
-
-class Unusable(Exception):
-    """Say that a version cannot be used after all: `reason` is a word, `detail` completes its sentence."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
 
 
 class Exhausted(Exception):
@@ -127,32 +96,6 @@ class Unsatisfiable(Exception):
     def __init__(self, proof: Incompatibility) -> None:
         super().__init__()
         self.proof = proof
-
-
-class Dependency:
-    """A project (`extra` is "" or one of its extras), the versions of it that will do, and the text that says so.
-
-    `pinned` says that it is one version, which is decided early; `sharers` are versions of the dependent that are known
-    to say the same.
-    """
-
-    __slots__ = ("extra", "name", "pinned", "requirement", "sharers", "wanted")
-
-    def __init__(
-        self,
-        name: str,
-        extra: str,
-        wanted: int,
-        requirement: "Requirement",
-        pinned: bool = False,
-        sharers: int = 0,
-    ) -> None:
-        self.name: Final = name
-        self.extra: Final = extra
-        self.wanted: Final = wanted
-        self.requirement: Final = requirement
-        self.pinned: Final = pinned
-        self.sharers: Final = sharers
 
 
 class Solver:
@@ -195,6 +138,11 @@ class Solver:
             if package is None:
                 return [p for project in self._projects.values() for p in project.packages() if p.decided]
             self._try(package)
+
+    def decided(self) -> "dict[tuple[str, str], int]":
+        """Return the position of each version that is decided now, by (name, extra)."""
+        packages = (package for project in self._projects.values() for package in project.packages())
+        return {(package.universe.name, package.extra): package.decided for package in packages if package.decided}
 
     # --- copying ----------------------------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ thereby merged.
 
 from commonwheel.model import Pin, Resolution, Target
 from commonwheel.resolve.forks import FORK_STRATEGIES, Failed, Question, solve_forks
+from commonwheel.resolve.marker_sets import MarkerSets
 from commonwheel.resolve.report import NoSolution, no_solution
-from commonwheel.resolve.worlds import Worlds
 from commonwheel.specs import marker_text as diagrams
 from commonwheel.specs.markers import parse
 from commonwheel.specs.versions import version_key
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from commonwheel.events import Reporter
     from commonwheel.model import Digest, Metadata
     from commonwheel.resolve.forks import Fork
-    from commonwheel.resolve.inputs import Inputs
     from commonwheel.resolve.provider import Catalogue
-    from commonwheel.resolve.universe import Universe
+    from commonwheel.resolve.request import Inputs
+    from commonwheel.resolve.version_set import Universe
     from commonwheel.specs.marker_text import Diagram
 
 __all__ = ("FORK_STRATEGIES", "solve_universal")
@@ -61,7 +61,7 @@ def solve_universal(
         raise explained(failed, question, python) from None
     finally:
         reporter.end(task)
-    return _merged(forks, question, python)
+    return _merged(forks, python)
 
 
 def explained(failed: Failed, question: Question, python: str) -> NoSolution:
@@ -87,7 +87,7 @@ class _Texts:
     """Say diagrams as requirements files have their markers, which is shorter than as locks have them."""
 
     def __init__(self, python: str, all_of_them: "Sequence[Diagram]") -> None:
-        self._worlds = Worlds(python)
+        self._worlds = MarkerSets(python)
         for one in all_of_them:
             self._worlds.learn(parse(diagrams.text(one)))
 
@@ -124,7 +124,7 @@ class _Merged:
         self.extras: set[str] = set()
 
 
-def _merged(forks: "list[Fork]", question: Question, python: str) -> Resolution:
+def _merged(forks: "list[Fork]", python: str) -> Resolution:
     versions: dict[tuple[str, str, str], _Merged] = {}
     parents: dict[str, dict[str, None]] = {}
     origins: dict[str, dict[str, None]] = {}

@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from commonwheel.build.builder import Builder
     from commonwheel.build.vcs import Repositories
     from commonwheel.events import Reporter
-    from commonwheel.road.building import BuildInputs
-    from commonwheel.road.children import Children
-    from commonwheel.road.isolation import Environments, Isolating
-    from commonwheel.road.material import Material
-    from commonwheel.road.recall import Recall
-    from commonwheel.road.resolving import Policies
-    from commonwheel.road.trees import Trees
-    from commonwheel.settings import Settings
+    from commonwheel.operations.build_env import Environments, Isolating
+    from commonwheel.operations.resolve import Policies
+    from commonwheel.settings.settings import Settings
+    from commonwheel.sources.acquire import Acquisition
+    from commonwheel.sources.build_inputs import BuildInputs
+    from commonwheel.sources.built_wheels import Recall
+    from commonwheel.sources.source_trees import SourceTrees
+    from commonwheel.sources.subprocesses import Subprocesses
 
 
 def width(settings: "Settings") -> int:
@@ -25,11 +25,11 @@ def width(settings: "Settings") -> int:
     return max(1, int(builds)) if builds else (os.cpu_count() or 2)
 
 
-def make_children(settings: "Settings") -> "Children":
+def make_children(settings: "Settings") -> "Subprocesses":
     """Return what runs build backends and git."""
-    from commonwheel.road.children import Children
+    from commonwheel.sources.subprocesses import Subprocesses
 
-    return Children(width(settings), _speech)
+    return Subprocesses(width(settings), _speech)
 
 
 def make_builder(
@@ -38,12 +38,12 @@ def make_builder(
     policies: "Policies",
     inputs: "BuildInputs",
     environ: "Mapping[str, str]",
-    children: "Children",
+    children: "Subprocesses",
     scratch: str,
 ) -> "Builder":
     """Return what builds, in `scratch`, with the interpreter that builds are made with."""
     from commonwheel.build.builder import Builder, Options
-    from commonwheel.road.isolation import Isolation
+    from commonwheel.operations.build_env import Isolation
 
     interpreter = inputs.interpreter
     whole, single = inputs.settings()
@@ -60,15 +60,15 @@ def make_builder(
     return Builder(options, isolation, children, scratch, os.path.dirname(scratch), parts.reporter, inputs.forbidden)
 
 
-def make_trees(known: "Recall", material: "Material", repositories: "Callable[[], Repositories]") -> "Trees":
+def make_trees(known: "Recall", material: "Acquisition", repositories: "Callable[[], Repositories]") -> "SourceTrees":
     """Return what unpacks and checks out sources."""
-    from commonwheel.road.trees import Trees
+    from commonwheel.sources.source_trees import SourceTrees
 
-    return Trees(known, material.arrivals, repositories, lambda: material.scratch)
+    return SourceTrees(known, material.arrivals, repositories, lambda: material.scratch)
 
 
 def make_repositories(
-    settings: "Settings", environ: "Mapping[str, str]", reporter: "Reporter", children: "Children", scratch: str
+    settings: "Settings", environ: "Mapping[str, str]", reporter: "Reporter", children: "Subprocesses", scratch: str
 ) -> "Repositories":
     """Return the git repositories of the store that the scratch space is in."""
     from commonwheel.build.vcs import Repositories
@@ -81,6 +81,6 @@ def make_repositories(
 
 def _speech() -> "Callable[..., object]":
     """Load what speaks to build backends: not before one is being imported."""
-    from commonwheel.build import speech
+    from commonwheel.build import hook_client
 
-    return speech.call
+    return hook_client.call

@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
     from commonwheel.model import Candidate, Pin, Target
     from commonwheel.net.client import Client
-    from commonwheel.specs.lock_file import Lock
+    from commonwheel.specs.pylock import Lock
     from commonwheel.specs.pyproject import Project
     from commonwheel.specs.script_block import Script
 
 
 class Texts:
-    """Read files and URLs, with `client` for these; `stamps` are those of what was read, "" for what has none, or means more."""
+    """Read files and URLs, with the `client` for a URL; `stamps` are those of what was read, "" for what has none, or means more."""
 
-    def __init__(self, client: "Callable[[], Client]") -> None:
+    def __init__(self, client: "Callable[[str], Client]") -> None:
         self._client = client
         self.stamps: dict[str, str] = {}
 
@@ -28,7 +28,7 @@ class Texts:
             from commonwheel.model import SafeUrl
 
             self.stamps[place] = ""
-            response = self._client().get(SafeUrl(place)).result()
+            response = self._client(place).get(SafeUrl(place)).result()
             if response.status != 200:  # noqa: PLR2004 - HTTP
                 raise UsageError(f"`{SafeUrl(place)}` cannot be read: the server answers {response.status}")
             return response.body
@@ -42,7 +42,7 @@ class Texts:
 
     def project(self, path: str) -> "Project":
         """Return what a pyproject.toml says; raises UsageError when it cannot be read."""
-        from commonwheel.road import projects
+        from commonwheel.sources import projects
 
         self.stamps[path] = ""
         return projects.read(path)
@@ -55,9 +55,9 @@ class Texts:
 
     def lock(self, name: str, path: str) -> "Lock":
         """Return a lock (PEP 751); `path` is where a `name` that is no URL lies."""
-        from commonwheel.specs import lock_file
+        from commonwheel.specs import pylock
 
-        return lock_file.read(self._named(name, path), name, os.path.dirname(path))
+        return pylock.read(self._named(name, path), name, os.path.dirname(path))
 
     def _named(self, name: str, path: str) -> str:
         try:
@@ -75,26 +75,26 @@ def pins_of(
     formats: "tuple[frozenset[str], frozenset[str]]",
 ) -> "tuple[Pin, ...]":
     """Return the pins of a lock for a target; `formats` are who comes without wheels, and who without source distributions."""
-    from commonwheel.specs import lock_file
+    from commonwheel.specs import pylock
 
     no_wheels, no_sdists = formats
-    return lock_file.select(
+    return pylock.select(
         lock, target, extras=extras, groups=groups or None, prefer_sdist=no_wheels, forbid_sdist=no_sdists
     )
 
 
 def lock_versions(text: str, name: str, directory: str) -> "Mapping[str, str]":
     """Return the versions that the text of a lock (PEP 751) holds, by name."""
-    from commonwheel.specs import lock_file
+    from commonwheel.specs import pylock
 
-    return lock_file.read(text, name, directory).versions
+    return pylock.read(text, name, directory).versions
 
 
 def lock_text(
     packages: "Iterable[tuple[Pin, tuple[Candidate, ...]]]", base_directory: str, requires_python: str
 ) -> str:
     """Return the text of a lock (PEP 751) of pins with their files."""
-    from commonwheel.specs import lock_file
+    from commonwheel.specs import pylock
 
-    locked = [lock_file.Locked(pin, files) for pin, files in packages]
-    return lock_file.write(locked, base_directory=base_directory, requires_python=requires_python, created_by="cw")
+    locked = [pylock.Locked(pin, files) for pin, files in packages]
+    return pylock.write(locked, base_directory=base_directory, requires_python=requires_python, created_by="cw")

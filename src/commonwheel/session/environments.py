@@ -1,4 +1,7 @@
-"""Find the environment that a command is about, and interpreters; bring an environment back in order."""
+"""Find the environment that a command is about, and interpreters; bring an environment back in order.
+
+What few commands ask of an environment is loaded when they do.
+"""
 
 import os
 import sys
@@ -14,11 +17,11 @@ if TYPE_CHECKING:
     from commonwheel.events import Reporter
     from commonwheel.fs.start import Start
     from commonwheel.install.recovery import Recovered
-    from commonwheel.model import Environment, Interpreter, Target
+    from commonwheel.model import Environment, Installed, Interpreter, Target
     from commonwheel.process import Finished
     from commonwheel.python.discovery import Surroundings
     from commonwheel.session.lifetime import Lifetime
-    from commonwheel.settings import Settings
+    from commonwheel.settings.settings import Settings
     from commonwheel.store.records import Records
     from commonwheel.store.trust import Trust
 
@@ -184,7 +187,7 @@ class Environments:
             # a TOML parser costs more than the whole of `cw venv`
             if b"requires-python" not in data:
                 return ""
-            from commonwheel.road import projects
+            from commonwheel.sources import projects
 
             return projects.parse(data, path).requires_python
         return ""
@@ -221,6 +224,32 @@ class Environments:
         )
 
 
+def problems(installed: "Sequence[Installed]", environment: "Environment", target: "Target") -> "list[str]":
+    """Return a sentence for each installed requirement that is missing or not met."""
+    from commonwheel.operations import installed_graph
+
+    return installed_graph.problems(installed, environment, target)
+
+
+def needed(installed: "Sequence[Installed]", environment: "Environment") -> "frozenset[str]":
+    """Return the names that some of the installed distributions ask for."""
+    from commonwheel.operations.installed_graph import Graph
+
+    graph = Graph(installed, environment)
+    return frozenset([child for node in graph.nodes.values() for child, _ in node.needs])
+
+
+def direct_reference(reporter: "Reporter", one: "Installed") -> str:
+    """Return the URL that brings a distribution of a direct source back, as `freeze` writes it; "" with a warning if it has none."""
+    from commonwheel.specs import direct_url
+
+    try:
+        return direct_url.requirement_url(one.direct_url)
+    except direct_url.InvalidDirectUrl as error:
+        reporter.note("warning", error.message)
+        return ""
+
+
 def _names_python(data: bytes) -> bool:
     """Return whether a pyproject.toml may request a Python version."""
     return b"requires-python" in data
@@ -228,7 +257,7 @@ def _names_python(data: bytes) -> bool:
 
 def _load_network() -> None:
     """Load what asks indexes, while an interpreter is asked."""
-    from commonwheel.index import registry  # noqa: F401 - loaded, and perhaps not used yet
+    from commonwheel.index import simple_api_client  # noqa: F401 - loaded, and perhaps not used yet
     from commonwheel.net import client  # noqa: F401
 
 

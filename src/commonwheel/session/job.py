@@ -9,26 +9,28 @@ if TYPE_CHECKING:
 
     from commonwheel.build.builder import Builder
     from commonwheel.build.vcs import Repositories
-    from commonwheel.copies import Standing
+    from commonwheel.concurrency.forked_workers import Standing
     from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue
     from commonwheel.index.rules import Rules
-    from commonwheel.model import Candidate, Metadata, Requirement, Target
-    from commonwheel.road.ahead import Ahead
-    from commonwheel.road.building import BuildInputs
-    from commonwheel.road.children import Children
-    from commonwheel.road.compile_bytecode import Compiler
-    from commonwheel.road.describing import Sources
-    from commonwheel.road.material import Material
-    from commonwheel.road.recall import Recall
-    from commonwheel.road.request import InstallRequest
-    from commonwheel.road.trees import Trees
+    from commonwheel.model import Candidate, Environment, Metadata, Plan, Requirement, Target
+    from commonwheel.operations.compile_bytecode import Compiler
+    from commonwheel.operations.outdated import Newer
+    from commonwheel.operations.request import InstallRequest
+    from commonwheel.operations.resolve import Answer
     from commonwheel.session.environments import Environments
     from commonwheel.session.lifetime import Lifetime
     from commonwheel.session.network import Network
     from commonwheel.session.policies import BuildPolicies, Policies
     from commonwheel.session.solving import Solving
-    from commonwheel.settings import Settings
+    from commonwheel.settings.settings import Settings
+    from commonwheel.sources.acquire import Acquisition
+    from commonwheel.sources.build_inputs import BuildInputs
+    from commonwheel.sources.built_wheels import Recall
+    from commonwheel.sources.describe import Sources
+    from commonwheel.sources.prefetch import WheelPrefetch
+    from commonwheel.sources.source_trees import SourceTrees
+    from commonwheel.sources.subprocesses import Subprocesses
     from commonwheel.store.records import Records
     from commonwheel.store.store import Store
     from commonwheel.store.trust import Trust
@@ -82,11 +84,11 @@ class Job:
         self.request = request
         self.lifetime = run.lifetime
         self.settings = run.settings
-        self.reporter = run.reporter
+        self.reporter: Reporter = run.reporter
         self.environ = run.environ
         self.cwd = run.cwd
         #: what fetches wheels ahead of the resolution, None while nothing does
-        self.ahead: Ahead | None = None
+        self.ahead: WheelPrefetch | None = None
 
     # --- of the run ---------------------------------------------------------------------------------------------------
 
@@ -131,7 +133,8 @@ class Job:
         """Return what asks the indexes."""
         from commonwheel.session.network import Network
 
-        return Network(self._run, self.request.options)
+        urls = (getattr(one.source, "url", None) for one in self.request.requirements)
+        return Network(self._run, self.request.options, [url.secret for url in urls if url is not None])
 
     def expect(self, requirements: "Iterable[Requirement]") -> None:
         """Ask for the pages of what is asked for whatever the target is: they need not wait until an interpreter has answered."""
@@ -165,7 +168,7 @@ class Job:
     @once
     def build_inputs(self) -> "BuildInputs":
         """Return what builds are made with."""
-        from commonwheel.road.building import BuildInputs
+        from commonwheel.sources.build_inputs import BuildInputs
 
         request = self.request
         return BuildInputs(
@@ -179,34 +182,34 @@ class Job:
     @once
     def recall(self) -> "Recall":
         """Return what is remembered of sources."""
-        from commonwheel.road.recall import Recall
+        from commonwheel.sources.built_wheels import Recall
 
         return Recall(self.store, self.settings, self.build_inputs, self._fingerprint, self._run.words, self.cwd)
 
     def _fingerprint(self, path: str) -> str:
-        from commonwheel.road import cache_keys
+        from commonwheel.sources import cache_keys
 
-        return cache_keys.made_of(path, self.environ)
+        return cache_keys.source_fingerprint(path, self.environ)
 
     @once
     def sources(self) -> "Sources":
         """Return what describes direct sources."""
-        from commonwheel.road.describing import Sources
+        from commonwheel.sources.describe import Sources
 
         return Sources(lambda: self.recall, lambda: self.material)
 
     # --- fetching and building ----------------------------------------------------------------------------------------
 
     @once
-    def material(self) -> "Material":
+    def material(self) -> "Acquisition":
         """Return what downloads and builds."""
         self._run.copies  # noqa: B018 - made now, or never
         from commonwheel.fs import system_calls
-        from commonwheel.road.material import Material
         from commonwheel.session import builds
+        from commonwheel.sources.acquire import Acquisition
 
         system_calls.hand_over()
-        material = Material(
+        material = Acquisition(
             self.store,
             self.recall,
             self.settings,
@@ -221,16 +224,16 @@ class Job:
         self.lifetime.at_end(material.close)
         return material
 
-    def look_ahead(self) -> "Ahead":
+    def look_ahead(self) -> "WheelPrefetch":
         """Return what fetches wheels ahead of the resolution, made now: the pages of that come before wheels."""
-        from commonwheel.road.ahead import Ahead
+        from commonwheel.sources.prefetch import WheelPrefetch
 
         if self.ahead is None:
             material = self.material  # made in the main thread, which takes its signals, and closed after this
             copies = self._run.copies
             if copies is not None:
                 copies.spare()
-            self.ahead = Ahead(self.recall, material, copies.share if copies is not None else _nothing)
+            self.ahead = WheelPrefetch(self.recall, material, copies.share if copies is not None else _nothing)
             self.lifetime.at_end(self.ahead.close)
         return self.ahead
 
@@ -239,7 +242,7 @@ class Job:
         self._run.rest()
 
     @once
-    def children(self) -> "Children":
+    def children(self) -> "Subprocesses":
         """Return what runs build backends and git."""
         from commonwheel.session import builds
 
@@ -257,7 +260,7 @@ class Job:
         )
 
     @once
-    def trees(self) -> "Trees":
+    def trees(self) -> "SourceTrees":
         """Return what unpacks and checks out sources."""
         from commonwheel.session import builds
 
@@ -276,7 +279,7 @@ class Job:
     @once
     def compiler(self) -> "Compiler":
         """Return what compiles bytecode."""
-        from commonwheel.road.compile_bytecode import Compiler
+        from commonwheel.operations.compile_bytecode import Compiler
 
         return Compiler(self.store, self.settings, self.reporter)
 
@@ -284,6 +287,26 @@ class Job:
     def compiled(self) -> "tuple[int, float]":
         """Return how many files were compiled, and how long it took (seconds)."""
         return (self.compiler.count, self.compiler.seconds) if is_made(self, "compiler") else (0, 0.0)
+
+    def report(self, plan: "Plan", environment: "Environment", answered: "Answer | None" = None) -> str:
+        """Return pip's installation report of a plan."""
+        from commonwheel.operations import install_report
+
+        return install_report.text(self, plan, environment, answered)
+
+    # --- for few commands ---------------------------------------------------------------------------------------------
+
+    def outdated(self, installed: "Mapping[str, str]", target: "Target") -> "dict[str, Newer]":
+        """Return the installed names of which the indexes have newer versions, and these."""
+        from commonwheel.operations import outdated
+
+        return outdated.newer(self, installed, target)
+
+    def seed(self, environment: "Environment") -> "tuple[str, ...]":
+        """Install pip into a new environment; return what was installed."""
+        from commonwheel.operations import seed_pip
+
+        return seed_pip.seed(self, environment)
 
 
 def _nothing() -> None:

@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Protocol, TypedDict
 
-    from commonwheel.copies import Standing
+    from commonwheel.concurrency.forked_workers import Standing
     from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue
-    from commonwheel.index.configured import Index
-    from commonwheel.index.defaults import PipConfiguration
-    from commonwheel.index.registry import Registry
+    from commonwheel.index.index_config import Index
+    from commonwheel.index.pip_config import PipConfiguration
     from commonwheel.index.rules import Rules
     from commonwheel.index.search import Search
+    from commonwheel.index.simple_api_client import Registry
     from commonwheel.model import Candidate, Metadata, SafeUrl, Target
     from commonwheel.net.client import Client
+    from commonwheel.operations.configured_indexes import Configured
     from commonwheel.process import Finished
-    from commonwheel.road.indexes import Configured
     from commonwheel.session.lifetime import Lifetime
-    from commonwheel.settings import Settings
+    from commonwheel.settings.settings import Settings
     from commonwheel.specs.requirements_txt import Option
     from commonwheel.store.records import Records
 
@@ -60,13 +60,15 @@ if TYPE_CHECKING:
 class Network:
     """Ask indexes for one request; `file_options` are those in its files of requirements, which may name indexes."""
 
-    def __init__(self, run: "Run", file_options: "tuple[Option, ...]" = ()) -> None:
+    def __init__(self, run: "Run", file_options: "tuple[Option, ...]" = (), written: "Iterable[str]" = ()) -> None:
         self._run = run
         self.lifetime = run.lifetime
         self.settings = run.settings
         self.environ = run.environ
         self.cwd = run.cwd
         self.file_options = file_options
+        #: URLs that the user wrote, beside those of indexes: they may use the logins of their origins
+        self._written = set(written)
         self._begun = False
         self._early: Search | None = None
 
@@ -75,9 +77,9 @@ class Network:
     @once
     def configured(self) -> "Configured":
         """Return the indexes, the places of `--find-links`, and where each was named."""
-        from commonwheel.road import indexes
+        from commonwheel.operations import configured_indexes
 
-        return indexes.collect(self)
+        return configured_indexes.collect(self)
 
     @property
     def indexes(self) -> "tuple[Index, ...]":
@@ -92,31 +94,37 @@ class Network:
     @once
     def pip(self) -> "PipConfiguration":
         """Return what pip is configured with; nothing under `--no-config`."""
-        from commonwheel.index import defaults
+        from commonwheel.index import pip_config
 
         if self.settings.flag("no-config"):
-            return defaults.PipConfiguration()
-        return defaults.configured(self.environ, tuple(dict.fromkeys((sys.prefix, sys.base_prefix))))
+            return pip_config.PipConfiguration()
+        return pip_config.configured(self.environ, tuple(dict.fromkeys((sys.prefix, sys.base_prefix))))
 
     def built_in_index(self) -> "SafeUrl":
         """Return the index that an installed pip uses when nothing is configured."""
-        from commonwheel.index import defaults
+        from commonwheel.index import pip_config
 
-        return defaults.built_in(self._run.records, _run_briefly, (sys.executable,), self.environ)
+        return pip_config.built_in(self._run.records, _run_briefly, (sys.executable,), self.environ)
 
     def moment(self, text: str) -> float:
         """Return a time, a date or an age as seconds since the epoch; raises InvalidMoment."""
-        from commonwheel.specs import moments
+        from commonwheel.specs import dates
 
-        return moments.moment(text, time.time())
+        return dates.moment(text, time.time())
 
     # --- asking them --------------------------------------------------------------------------------------------------
+
+    def client_for(self, url: str) -> "Client":
+        """Return what transfers, for a URL that the user wrote."""
+        self._written.add(url)
+        return self.client
 
     @once
     def client(self) -> "Client":
         """Return what transfers."""
-        from commonwheel.net.client import Client, ClientOptions
+        from commonwheel.net.client import Client
         from commonwheel.net.credentials import Credentials
+        from commonwheel.net.options import ClientOptions
 
         settings, pip = self.settings, self.pip
         credentials = Credentials(
@@ -125,6 +133,7 @@ class Network:
             indexes={place.name: place.url.secret for place in self.indexes if place.name},
             keyring=_keyring if settings.text("keyring-provider") == "subprocess" else None,
             note=self._run.reporter.note,
+            named=self._written,
         )
         client = Client(
             ClientOptions(
@@ -198,15 +207,15 @@ class Network:
         """Return what asks indexes for pages and metadata."""
         # before the first request makes a thread, and before what only this process needs: each loads its part meanwhile
         copies = self._run.copies
-        from commonwheel.index.registry import Registry
-        from commonwheel.session.workers import pressing
+        from commonwheel.index.simple_api_client import Registry
+        from commonwheel.session.workers import parser
 
         client = self.client
         registry = Registry(
             client,
             self._run.records,
             time.time,
-            pressing,
+            parser,
             ranges=lambda url, size: _read_in_pieces(client, url, size),
             within=_metadata_within,
             reporter=self._run.reporter,

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     from commonwheel.model import Requirement
-    from commonwheel.resolve.inputs import Inputs
-    from commonwheel.settings import Settings
+    from commonwheel.resolve.request import Inputs
+    from commonwheel.settings.settings import Settings
     from commonwheel.specs.requirements_txt import Option
 
     class Dates(TypedDict, total=False):
@@ -56,14 +56,14 @@ class Policies:
         by_package = self._settings.many("exclude-newer-package")
         if not newest and not by_package:
             return {}
-        from commonwheel.specs import moments
+        from commonwheel.specs import dates
 
         now = time.time()
         pairs = [text.partition("=") for text in by_package]
         return {
-            "newest": moments.moment(newest, now) if newest else None,
+            "newest": dates.moment(newest, now) if newest else None,
             "newest_of": {
-                normalize(name): None if when == "false" else moments.moment(when, now) for name, _, when in pairs
+                normalize(name): None if when == "false" else dates.moment(when, now) for name, _, when in pairs
             },
         }
 

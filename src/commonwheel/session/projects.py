@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from commonwheel.fs.start import Start
     from commonwheel.install.recovery import Recovered
     from commonwheel.model import Environment, Interpreter, Target
-    from commonwheel.road.request import InstallRequest
+    from commonwheel.operations.request import InstallRequest
     from commonwheel.session.environments import Environments
     from commonwheel.session.job import Job
     from commonwheel.session.lifetime import Lifetime
-    from commonwheel.settings import Settings
+    from commonwheel.settings.settings import Settings
     from commonwheel.specs.script_block import Script
     from commonwheel.store.trust import Trust
 
@@ -114,13 +114,13 @@ class Projects:
         """Return the block of a script (PEP 723), None where it has none. Raises UsageError where it cannot be read."""
         from commonwheel.session.documents import Texts
 
-        return Texts(lambda: self.job.network.client).script(name, os.path.join(self.cwd, name))
+        return Texts(self.job.network.client_for).script(name, os.path.join(self.cwd, name))
 
     def text_at(self, url: str) -> bytes:
         """Return what lies at a URL. Raises UsageError, and the errors of the network."""
         from commonwheel.session.documents import Texts
 
-        found = Texts(lambda: self.job.network.client).read(url)
+        found = Texts(self.job.network.client_for).read(url)
         return found.encode() if isinstance(found, str) else found
 
     # --- interpreters and environments ----------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 The files of this room are the only ones whose functions import: laziness has a place here, and is a habit nowhere else. A
 warm command touches a few of these parts, and never the network, a TOML parser, a build backend or a process.
 
-Laws of this room: it makes and connects; what is done with the parts is written in `road` and `commands`.
+Laws of this room: it makes and connects; what is done with the parts is written in `operations`, `sources` and `commands`.
 
     session         one run of cw: settings, environment, store; and a job for each request
     job             one request: what it is resolved, fetched and built with
@@ -11,7 +11,6 @@ Laws of this room: it makes and connects; what is done with the parts is written
     configuration_files    where settings come from, and whose files count
     documents       files of requirements, whatever they are written in
     projects        what commands on projects are carried out with
-    on_demand       what few commands need of rooms that others do without
 """
 
 import os
@@ -22,7 +21,7 @@ from commonwheel.events import CountingReporter, Silence
 from commonwheel.session.configuration_files import Finder
 from commonwheel.session.environments import Environments
 from commonwheel.session.lifetime import Lifetime, is_made, once
-from commonwheel.settings import Settings
+from commonwheel.settings.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,12 +29,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from commonwheel.copies import Standing
+    from commonwheel.concurrency.forked_workers import Standing
     from commonwheel.events import Reporter
     from commonwheel.fs.start import Start
     from commonwheel.install.recovery import Recovered
     from commonwheel.model import Environment, Installed, Target
-    from commonwheel.road.request import InstallRequest
+    from commonwheel.operations.request import InstallRequest
     from commonwheel.session.job import Job
     from commonwheel.session.projects import Projects
     from commonwheel.store.records import Records
@@ -65,13 +64,12 @@ def read_settings(given: "Mapping[str, object]", command: str = "") -> Settings:
 
 
 def _read_toml(text: str, path: str) -> "dict[str, object]":
-    import tomllib
-
-    from commonwheel.settings import ConfigError
+    from commonwheel.settings.settings import ConfigError
+    from commonwheel.specs import toml
 
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return toml.loads(text)
+    except toml.InvalidToml as error:
         raise ConfigError(f"the configuration file `{path}` is not valid TOML: {error}") from error
 
 
@@ -110,9 +108,9 @@ class Session:
     ) -> None:
         fetched = any(is_made(job, "material") for job in self._jobs)
         if error is None and fetched and not self.settings.flag("no-cache") and self._has_limit():
-            from commonwheel.road import tidying
+            from commonwheel.operations import auto_prune
 
-            tidying.tidy(self, time.time())
+            auto_prune.tidy(self, time.time())
         self.close()
 
     def close(self) -> None:
@@ -131,7 +129,7 @@ class Session:
         from commonwheel.session.job import Job
 
         if request is None:
-            from commonwheel.road.request import InstallRequest
+            from commonwheel.operations.request import InstallRequest
 
             request = InstallRequest()
         job = Job(self, request)

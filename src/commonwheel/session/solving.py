@@ -6,12 +6,12 @@ if TYPE_CHECKING:
 
     from commonwheel.events import Reporter
     from commonwheel.index.catalogue import Catalogue
-    from commonwheel.index.configured import Index
+    from commonwheel.index.index_config import Index
     from commonwheel.model import Interpreter, Pin, Requirement, Resolution
-    from commonwheel.resolve.inputs import Inputs
-    from commonwheel.road.describing import Sources
-    from commonwheel.road.resolving import Question
-    from commonwheel.settings import Settings
+    from commonwheel.operations.resolve import Question
+    from commonwheel.resolve.request import Inputs
+    from commonwheel.settings.settings import Settings
+    from commonwheel.sources.describe import Sources
 
 
 class Solving:
@@ -61,13 +61,15 @@ class Solving:
     def conditions(self, pins: "Sequence[Pin]", question: "Question", catalogue: "Catalogue") -> "dict[str, str]":
         """Return under which markers each pin of a resolution for one target is needed."""
         from commonwheel.model import Requirement
-        from commonwheel.resolve import conditions, rules
+        from commonwheel.resolve import candidate_rules, pin_markers
 
         by_name = {pin.name: pin for pin in pins}
         # a path or a URL may stand in a line without the name of what is there
-        by_place = {rules.place(pin.source): pin.name for pin in pins if pin.source is not None}
+        by_place = {candidate_rules.place(pin.source): pin.name for pin in pins if pin.source is not None}
         asked = [
-            one if one.name or one.source is None else one.replaced(name=by_place.get(rules.place(one.source), ""))
+            one
+            if one.name or one.source is None
+            else one.replaced(name=by_place.get(candidate_rules.place(one.source), ""))
             for one in question.requirements
         ]
 
@@ -80,11 +82,11 @@ class Solving:
         overrides: dict[str, list[Requirement]] = {}
         for requirement in question.overrides:
             overrides.setdefault(requirement.name, []).append(requirement)
-        return conditions.conditions(by_name, asked, needs, overrides, self.oldest_python(""))
+        return pin_markers.conditions(by_name, asked, needs, overrides, self.oldest_python(""))
 
     def explain(self, catalogue: "Catalogue", name: str, version: str, reason: str) -> str:
         """Return what is known beyond the reason for which a version is barred."""
-        from commonwheel.road.explaining import Explainer
+        from commonwheel.operations.explain import Explainer
 
         explainer = Explainer(
             catalogue,

@@ -6,10 +6,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from commonwheel.copies import Standing
+    from commonwheel.concurrency.forked_workers import Standing
     from commonwheel.events import Reporter
-    from commonwheel.settings import Settings
-    from commonwheel.store.admission import Admission
+    from commonwheel.settings.settings import Settings
+    from commonwheel.store.ingest import Ingest
     from commonwheel.store.layers import Layer
     from commonwheel.store.records import Records
     from commonwheel.store.store import Store
@@ -63,11 +63,11 @@ def make_store(
     """Return the store of some layers; `copies` are processes that unpack wheels, made when one is admitted."""
     from commonwheel.store.store import Store
 
-    def admission(store: "Store") -> "Admission":
-        from commonwheel.store.admission import Admission
+    def admission(store: "Store") -> "Ingest":
+        from commonwheel.store.ingest import Ingest
 
         standing = copies()
-        return Admission(
+        return Ingest(
             store,
             verify_record=not settings.flag("no-verify-record"),
             aside=standing.ask_in_turn if standing else None,
@@ -92,16 +92,16 @@ def temporary(settings: "Settings", environ: "Mapping[str, str]", cwd: str) -> s
 
 def drop(temporary: str, settings: "Settings", reporter: "Reporter", reasons: "Callable[[], Sequence[str]]") -> None:
     """Delete the temporary store; warn if that was not wished for, with the reasons why no other store took anything."""
-    from commonwheel.fs import disk
+    from commonwheel.fs import trees
     from commonwheel.store import layout
 
     if not settings.flag("no-cache") and os.path.isdir(os.path.join(temporary, layout.ENTRIES)):
         told = "; ".join(reasons())
         reporter.note("warning", f"nothing could be kept for the next time, since no store takes it: {told}")
-    disk.erase(temporary)
+    trees.erase(temporary)
 
 
 def _toml(text: str) -> "dict[str, object]":
-    import tomllib
+    from commonwheel.specs import toml
 
-    return tomllib.loads(text)
+    return toml.loads(text)

@@ -4,9 +4,10 @@ A later minor version is read like the last known one, a later major version ref
 """
 
 from commonwheel.model import Metadata, Requirement, Value
-from commonwheel.specs import headers, repairs, versions
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs import headers, legacy_specifiers, versions
 from commonwheel.specs.names import is_valid, normalize
+from commonwheel.specs.numbers import whole
+from commonwheel.specs.parse_errors import Malformed
 from commonwheel.specs.requirement import InvalidRequirement, parse_dependency
 
 TYPE_CHECKING = False
@@ -134,20 +135,26 @@ def _wanted(text: str) -> dict[str, list[str]]:
     """Collect the wanted headers only: a file has some eighty, most of them classifiers."""
     fields: dict[str, list[str]] = {name: [] for name in _WANTED}
     last: list[str] | None = None
+    folded: list[str] = []
     for line in headers.lines_of(text):
         if not line:
             break
         initial = line[0]
         if initial in " \t":
             if last:
-                last[-1] = f"{last[-1]} {line.strip()}"
+                folded.append(line.strip())
             continue
+        if folded and last:
+            last[-1] = " ".join((last[-1], *folded))
+            folded = []
         name, colon, value = line.partition(":")
         if not colon or " " in name:
             break
         last = fields.get(name.lower()) if initial in _INITIALS else None
         if last is not None:
             last.append(value.strip(" \t"))
+    if folded and last:
+        last[-1] = " ".join((last[-1], *folded))
     return fields
 
 
@@ -176,9 +183,9 @@ def _version(text: str, issues: list[str]) -> str:
 
 
 def _format_version(text: str) -> tuple[int, int] | None:
-    major, _, minor = text.partition(".")
-    minor = minor.partition(".")[0] or "0"
-    return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else None
+    first, _, second = text.partition(".")
+    major, minor = whole(first), whole(second.partition(".")[0] or "0")
+    return None if major is None or minor is None else (major, minor)
 
 
 def _check_format(text: str, issues: list[str]) -> None:
@@ -197,7 +204,7 @@ def _requirement(line: str, issues: list[str]) -> Requirement:
     try:
         found = parse_dependency(line)
     except InvalidRequirement as error:
-        mended = repairs.requirement(line)
+        mended = legacy_specifiers.requirement(line)
         try:
             found = parse_dependency(mended or "").replaced(text=line)
         except InvalidRequirement:
@@ -210,7 +217,7 @@ def _requirement(line: str, issues: list[str]) -> Requirement:
 def _specifier(text: str, issues: list[str]) -> str:
     found = _specifiers.get(text)
     if found is None:
-        found = repairs.specifier(text)
+        found = legacy_specifiers.specifier(text)
         if found is None:
             issues.append(f"`Requires-Python: {text}` is not a version specifier")
             return ""

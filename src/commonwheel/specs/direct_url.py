@@ -6,7 +6,7 @@ hold the reader against `json`. Credentials are never written, except for the ac
 
 from commonwheel.model import Digest, PathSource, SafeUrl, UrlSource, VcsSource
 from commonwheel.specs import digests, file_url, sources
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs.parse_errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ def read(text: str) -> "Source":
     url = document.get("url") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(url, str) or not url:
         raise InvalidDirectUrl("the direct_url.json has no `url`", issues=(text[:200],))
+    if sources.control_in(url) or " " in url:
+        raise InvalidDirectUrl("the direct_url.json has a `url` with blanks or controls in it", issues=(url[:200],))
     subdirectory = _text(document, "subdirectory") or None
     vcs, directory, archive = (document.get(key) for key in ("vcs_info", "dir_info", "archive_info"))
     if isinstance(vcs, dict):
@@ -110,7 +112,11 @@ def read(text: str) -> "Source":
 
 def _text(members: "dict[str, Json]", key: str) -> str:
     value = members.get(key)
-    return value if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    if sources.control_in(value):
+        raise InvalidDirectUrl(f"the direct_url.json has a `{key}` with controls in it", issues=(value[:200],))
+    return value
 
 
 def _hashes(archive: "dict[str, Json]") -> tuple[Digest, ...]:

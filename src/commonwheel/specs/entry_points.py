@@ -4,7 +4,7 @@ Read by hand, since `configparser` loads `re` and its interpolation would have t
 """
 
 from commonwheel.specs import headers
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs.parse_errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -29,16 +29,24 @@ def read(text: str) -> "tuple[list[tuple[str, str]], str]":
     """
     lines = lines_of(text)
     found: list[tuple[str, str]] = []
+    folded: list[str] = []  # lines that go on with the last value: joined once, since there may be a million
+
+    def unfold() -> None:
+        if folded and found:
+            name, value = found[-1]
+            found[-1] = (name, "\n".join((value, *folded)))
+        folded.clear()
+
     for number, line in enumerate(lines):
+        if line and line[0] in " \t":
+            folded.append(line)
+            continue
+        unfold()
         if not line:
             return found, "\n".join(lines[number + 1 :])
-        if line[0] in " \t":
-            if found:
-                name, value = found[-1]
-                found[-1] = (name, f"{value}\n{line}")
-            continue
         name, colon, value = line.partition(":")
         if not colon or not name or " " in name or "\t" in name:
             return found, "\n".join(lines[number:])
         found.append((name.lower(), value.strip(" \t")))
+    unfold()
     return found, ""

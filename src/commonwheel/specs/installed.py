@@ -6,8 +6,8 @@ where the directory's name tells name and version.
 
 from commonwheel.model import Installed
 from commonwheel.specs import file_url, headers
-from commonwheel.specs.faults import Malformed
 from commonwheel.specs.names import is_valid, normalize
+from commonwheel.specs.parse_errors import Malformed
 
 DIST_INFO = ".dist-info"
 EGG_INFO = ".egg-info"
@@ -36,9 +36,14 @@ def split_directory(basename: str) -> tuple[str, str] | None:
     else:
         return None
     name, hyphen, version = stem.partition("-")
-    if not hyphen or not version or not is_valid(name):
+    if not hyphen or not _is_word(version) or not is_valid(name):
         return None
     return normalize(name), version.replace("_", "-")
+
+
+def _is_word(version: str) -> bool:
+    """Tell whether a text may be a version, of whatever age: visible, and without blanks."""
+    return version != "" and version.isprintable() and " " not in version
 
 
 def read(  # noqa: PLR0913 - the files of a dist-info
@@ -89,7 +94,7 @@ def _named(metadata: str | bytes) -> tuple[str, str] | None:
             name = value
         elif key == "version" and not version:
             version = value
-    return (normalize(name), version) if is_valid(name) and version else None
+    return (normalize(name), version) if is_valid(name) and _is_word(version) else None
 
 
 def _head(metadata: bytes) -> str:

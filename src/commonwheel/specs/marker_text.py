@@ -13,7 +13,6 @@ normal form.
 Laws of this file: pure, and cold; nothing that installs from a lock needs it. Diagrams live as long as the process.
 """
 
-
 from commonwheel.specs import markers
 from commonwheel.specs.versions import clauses, is_specifier, release
 
@@ -125,7 +124,7 @@ def disjoint(one: "Diagram", other: "Diagram") -> bool:
 
 
 def _and(one: "Diagram", other: "Diagram") -> "Diagram":
-    if one == other or other == ALWAYS:
+    if other in (one, ALWAYS):
         return one
     if one == ALWAYS:
         return other
@@ -150,17 +149,12 @@ def _aligned(one: "Diagram", other: "Diagram") -> "tuple[Level, Cuts, list[tuple
     pairs: list[tuple[Diagram, Diagram]] = [(left[0], right[0])]
     i = j = 0
     while i < len(mine) or j < len(theirs):
-        cut = min(*mine[i : i + 1], *theirs[j : j + 1], _last(mine, i, theirs, j))
+        cut = min([*mine[i : i + 1], *theirs[j : j + 1]])
         i += mine[i : i + 1] == (cut,)
         j += theirs[j : j + 1] == (cut,)
         cuts.append(cut)
         pairs.append((left[i], right[j]))
     return level, tuple(cuts), pairs
-
-
-def _last(mine: "Cuts", i: int, theirs: "Cuts", j: int) -> "Cut":
-    """Return one of the two next cuts, so that `min` always has two to compare."""
-    return mine[i] if i < len(mine) else theirs[j]
 
 
 _known_possible: "list[Diagram]" = []
@@ -426,10 +420,7 @@ def assuming_extras(diagram: "Diagram", extras: "tuple[str, ...]" = ()) -> "Diag
     if known is None:
         children = [assuming_extras(child, extras) for child in _children[diagram]]
         level = _levels[diagram]
-        if level[0] == _EXTRA:
-            known = children[level[1] in extras]
-        else:
-            known = _node(level, _cuts[diagram], children)
+        known = children[level[1] in extras] if level[0] == _EXTRA else _node(level, _cuts[diagram], children)
         _assumptions[diagram, extras] = known
     return known
 

@@ -3,11 +3,11 @@
 Laws of this file: pure, and lean (no `packaging`, `re` or `typing`), since every dependency of every package that a
 resolution meets passes through here. `packaging.markers` is the reference, and the tests hold the two against each
 other. What a comparison means is decided in one place, `Comparison.holds`; negation and disjointness are not done
-on trees but on sets of worlds (`resolve.worlds`), where they are exact.
+on trees but on sets of worlds (`resolve.marker_sets`), where they are exact.
 """
 
-from commonwheel.specs.faults import Malformed, underline
 from commonwheel.specs.names import normalize
+from commonwheel.specs.parse_errors import Malformed, underline
 from commonwheel.specs.versions import contains, is_specifier
 
 TYPE_CHECKING = False
@@ -34,6 +34,8 @@ _ALIASES = {
     "python_implementation": "platform_python_implementation",
 }
 _VERSIONED = frozenset(("implementation_version", "platform_release", "python_full_version", "python_version"))
+# every reader of the tree calls itself once a level
+_DEEPEST = 100
 _SYMBOLS = ("===", "==", "~=", "!=", "<=", ">=", "<", ">")
 
 
@@ -234,11 +236,12 @@ def is_marker(text: str) -> bool:
 class _Reader:
     """Read a marker by recursive descent; `at` is where the next token begins."""
 
-    __slots__ = ("at", "text")
+    __slots__ = ("at", "depth", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.depth = 0
 
     def whole(self) -> "Marker":
         marker = self.disjunction()
@@ -264,7 +267,11 @@ class _Reader:
             return self.comparison()
         opened = self.at
         self.at += 1
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise self.fault(f"Expected no more than {_DEEPEST} parentheses within each other", opened)
         marker = self.disjunction()
+        self.depth -= 1
         if not self.text.startswith(")", self.at):
             raise self.fault("Expected a closing parenthesis", opened)
         self.at += 1

@@ -3,12 +3,10 @@
 Everything faulty is told at once, each with its dotted path. What a build backend alone understands is not looked at.
 """
 
-import tomllib
-
 from commonwheel.model import Metadata, Origin, Requirement, Value
-from commonwheel.specs import repairs, tool_sources, versions
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs import legacy_specifiers, toml, tool_sources, versions
 from commonwheel.specs.names import is_valid, normalize
+from commonwheel.specs.parse_errors import Malformed
 from commonwheel.specs.requirement import InvalidRequirement, parse_dependency
 
 TYPE_CHECKING = False
@@ -20,6 +18,9 @@ if TYPE_CHECKING:
 
 # what a resolution needs, by the names of `project.dynamic`
 _RESOLVED = frozenset(("version", "dependencies", "optional-dependencies", "requires-python"))
+
+# groups within groups; each level takes some frames of the stack
+_DEEPEST = 100
 
 
 class InvalidPyproject(Malformed):
@@ -163,8 +164,8 @@ def read(text: str, path: str) -> Project:
     Raises InvalidPyproject with every fault.
     """
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = toml.loads(text)
+    except toml.InvalidToml as error:
         raise InvalidPyproject(f"`{path}` is not valid TOML: {error}") from error
     reading = _Reading(path)
     system = reading.build_system(document)
@@ -182,8 +183,8 @@ def build_system(text: str, path: str) -> BuildSystem | None:
     None where the file has none. Raises InvalidPyproject.
     """
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = toml.loads(text)
+    except toml.InvalidToml as error:
         raise InvalidPyproject(f"`{path}` is not valid TOML: {error}") from error
     reading = _Reading(path)
     system = reading.build_system(document)
@@ -327,7 +328,7 @@ class _Reading:
     def _requires_python(self, table: "Table") -> str:
         text = self.text(table, "requires-python", "project.requires-python")
         if versions.is_specifier(text):
-            return repairs.specifier(text) or ""
+            return legacy_specifiers.specifier(text) or ""
         self.issues.append(f"project.requires-python: `{text}` is not a version specifier")
         return ""
 
@@ -355,13 +356,19 @@ class _Groups:
         self._project = project
         self._origin = origin
         self._groups: dict[str, tuple[str, object]] = {}
+        self._found: dict[str, tuple[Requirement, ...]] = {}
         for name, members in project.groups.items():
             if normalize(name) in self._groups:
                 self.issues.append(f"dependency-groups: `{name}` is there twice, spelt differently")
             self._groups[normalize(name)] = (name, members)
 
-    def read(self, group: str, chain: tuple[str, ...]) -> list[Requirement]:
-        """Return the requirements of a group; `chain` are the groups that include it."""
+    def read(self, group: str, chain: tuple[str, ...]) -> "Sequence[Requirement]":
+        """Return the requirements of a group, each once; `chain` are the groups that include it."""
+        if group not in self._found:
+            self._found[group] = tuple(dict.fromkeys(self._read(group, chain)))
+        return self._found[group]
+
+    def _read(self, group: str, chain: tuple[str, ...]) -> list[Requirement]:
         if group not in self._groups:
             names = ", ".join(self._groups)
             raise UnknownGroup(
@@ -371,6 +378,9 @@ class _Groups:
             )
         if group in chain:
             self.issues.append(f"dependency-groups.{chain[-1]}: it includes itself: {' → '.join((*chain, group))}")
+            return []
+        if len(chain) > _DEEPEST:
+            self.issues.append(f"dependency-groups.{chain[0]}: more than {_DEEPEST} groups include each other")
             return []
         name, members = self._groups[group]
         if not isinstance(members, list):

@@ -7,7 +7,7 @@ import binascii
 
 from commonwheel.model import Digest
 from commonwheel.specs import headers
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs.parse_errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

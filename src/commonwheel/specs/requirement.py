@@ -7,8 +7,9 @@ Where pip is more liberal than PEP 508 and means one thing, that is taken: `name
 
 from commonwheel.model import PathSource, Requirement, VcsSource
 from commonwheel.specs import markers, sources, versions
-from commonwheel.specs.faults import Malformed, underline
 from commonwheel.specs.names import normalize
+from commonwheel.specs.numbers import whole
+from commonwheel.specs.parse_errors import Malformed, underline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def _bad_clause(part: str, text: str) -> _Fault:
             None
             if "." in version
             else f"write `>={version},<{int(version) + 1}` or `~={version}.0`"
-            if version.isdecimal()
+            if whole(version) is not None
             else None
         )
         return _Fault(f"`~=` does not go with `{version}`", start, end, hint)

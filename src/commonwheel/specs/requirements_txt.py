@@ -10,8 +10,8 @@ from posixpath import dirname, isabs, join, normpath
 
 from commonwheel.model import Origin, PathSource, Requirement, SafeUrl, Value, VcsSource
 from commonwheel.specs import digests, file_url, headers, requirement, sources, urls
-from commonwheel.specs.faults import Malformed
 from commonwheel.specs.names import normalize
+from commonwheel.specs.parse_errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ _URLS = frozenset(("index-url", "extra-index-url", "find-links"))
 _LISTS = frozenset(("no-binary", "only-binary", "all-releases", "only-final"))
 _OF_REQUIREMENTS = frozenset(("hash", "config-settings"))
 _VARIABLE_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+
+# files within files; each level takes some frames of the stack
+_DEEPEST = 100
 
 
 class InvalidRequirementsFile(Malformed):
@@ -464,6 +467,8 @@ class _Reading:
             raise line.fault(f"the file includes itself: {' → '.join([*names, included.name])}")
         if (included.where, constraint) in self._seen:
             return
+        if len(chain) > _DEEPEST:
+            raise line.fault(f"more than {_DEEPEST} files include each other", "put them into fewer files")
         try:
             data = self._read(included.where)
         except OSError as error:
@@ -490,6 +495,8 @@ def _is_editable(found: Requirement) -> bool:
 def _place(value: str, line: _Line) -> str:
     """Return the URL or the absolute path of an index or a place of links."""
     if sources.scheme_of(value):
+        if odd := sources.control_in(value):
+            raise line.fault(f"a URL cannot hold {odd!r}", "write special characters as percent escapes")
         return value
     if sources.scheme_of(line.file.base):
         return urls.join(line.file.base, value)

@@ -1,11 +1,9 @@
 """Metadata inside a script (PEP 723): the block `# /// script`. Cold, since the block is TOML."""
 
-import tomllib
-
 from commonwheel.model import Origin, Requirement, Value
-from commonwheel.specs import repairs, versions
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs import legacy_specifiers, toml, versions
 from commonwheel.specs.headers import lines_of
+from commonwheel.specs.parse_errors import Malformed
 from commonwheel.specs.requirement import InvalidRequirement, parse_dependency
 
 TYPE_CHECKING = False
@@ -50,16 +48,13 @@ def find_block(text: str, kind: str = "script") -> tuple[str, int] | None:
     found: tuple[str, int] | None = None
     lines = lines_of(text.removeprefix("\ufeff"))
     number = 0
+    over = end = -1  # of the run of comments that was looked at last: its end, and its last closing line
     while number < len(lines):
         if not _opens(lines[number]):
             number += 1
             continue
-        end = number
-        for at in range(number + 1, len(lines)):
-            if lines[at] != "#" and not lines[at].startswith("# "):
-                break
-            if lines[at] == _CLOSE:
-                end = at
+        if number >= over:
+            over, end = _run(lines, number + 1)
         if end <= number + 1:  # never closed, or nothing in it: an ordinary comment
             number += 1
             continue
@@ -74,6 +69,17 @@ def find_block(text: str, kind: str = "script") -> tuple[str, int] | None:
     return found
 
 
+def _run(lines: list[str], start: int) -> tuple[int, int]:
+    """Return where the comments from `start` on end, and the last closing line among them (-1 for none)."""
+    end = -1
+    for at in range(start, len(lines)):
+        if lines[at] != "#" and not lines[at].startswith("# "):
+            return at, end
+        if lines[at] == _CLOSE:
+            end = at
+    return len(lines), end
+
+
 def _opens(line: str) -> bool:
     kind = line[len(_OPEN) :]
     return line.startswith(_OPEN) and kind.replace("-", "").isalnum() and kind.isascii()
@@ -84,10 +90,10 @@ def read(text: str, path: str, *, base_directory: str = "") -> Script | None:
     block = find_block(text)
     if block is None:
         return None
-    toml, line = block
+    text_of_block, line = block
     try:
-        document = tomllib.loads(toml)
-    except tomllib.TOMLDecodeError as error:
+        document = toml.loads(text_of_block)
+    except toml.InvalidToml as error:
         raise InvalidScript(f"the metadata block of `{path}` (line {line}) is not valid TOML: {error}") from error
     issues: list[str] = []
     dependencies = _dependencies(document.get("dependencies", []), path, base_directory, issues)
@@ -99,7 +105,7 @@ def read(text: str, path: str, *, base_directory: str = "") -> Script | None:
         issues.append("tool: a table is expected")
     if issues:
         raise InvalidScript(f"the metadata block of `{path}` (line {line}) is not valid", issues=issues)
-    return Script(dependencies, repairs.specifier(requires_python) or "", tools, line)
+    return Script(dependencies, legacy_specifiers.specifier(requires_python) or "", tools, line)
 
 
 def _dependencies(value: object, path: str, base_directory: str, issues: list[str]) -> tuple[Requirement, ...]:

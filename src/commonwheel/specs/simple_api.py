@@ -9,7 +9,8 @@ from datetime import datetime
 
 from commonwheel.model import Value
 from commonwheel.specs import simple_html, urls
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs.numbers import whole
+from commonwheel.specs.parse_errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,8 +132,12 @@ def _row(file: "dict[str, object]", base: str, hours: dict[str, float], heads: d
     filename, url = file["filename"], file["url"]
     if not isinstance(filename, str) or not isinstance(url, str) or not _is_file_name(filename):
         return None
+    if not url.isprintable():
+        return None
     if url[:8] != "https://" or "#" in url:
         url = _absolute(url.partition("#")[0], base, heads)
+        if _leaves_the_network(url, base):
+            return None
     hashes = get("hashes")
     metadata = get("core-metadata")
     if metadata is None:  # the name that PEP 658 had, and PEP 714 replaced
@@ -161,6 +166,11 @@ def _absolute(url: str, base: str, heads: dict[str, str]) -> str:
     if head is None:
         head = heads[url[:at]] = urls.join(base, url[:at])
     return head + url[at:]
+
+
+def _leaves_the_network(url: str, base: str) -> bool:
+    """Tell whether a page of the network links to what its author cannot know: files of this machine, and other schemes."""
+    return base[:5].lower() != "file:" and url[:7].lower() != "http://" and url[:8].lower() != "https://"
 
 
 def _is_file_name(text: str) -> bool:
@@ -207,10 +217,11 @@ def _api_version(value: object, url: str) -> tuple[tuple[int, int], tuple[str, .
     """Check the version of the API (PEP 629); an index that says none speaks the first."""
     if value is None:
         return (1, 0), ()
-    major, _, minor = str(value).partition(".")
-    if not (major.isdecimal() and minor.isdecimal()):
-        raise _no_page(url, f"it has the API version `{value}`, which is no version")
-    version = int(major), int(minor)
+    first, _, second = str(value).partition(".")
+    major, minor = whole(first), whole(second)
+    if major is None or minor is None:
+        raise _no_page(url, f"it has the API version `{str(value)[:40]}`, which is no version")
+    version = major, minor
     if version[0] > NEWEST[0]:
         raise UnsupportedIndexVersion(
             f"the index speaks version {value} of the simple API, and version 1 is what is understood",
@@ -237,14 +248,14 @@ def parse_html(data: bytes | str, url: str) -> ProjectPage:
     meta: dict[str, str] = {}
     for tag, attributes in simple_html.tags(text):
         if tag == "a":
-            row = _anchor(attributes, base)
+            row = _anchor(attributes, base, url)
             if row is None:
                 skipped += 1
             else:
                 rows.append(row)
         elif tag == "meta":
             meta[attributes.get("name", "").lower()] = attributes.get("content", "")
-        elif first_base and "href" in attributes:
+        elif first_base and attributes.get("href", "\0").strip().isprintable():
             base, first_base = urls.join(url, attributes["href"].strip()), False
     api_version, notes = _api_version(meta.get("pypi:repository-version"), url)
     status, reason = _status(
@@ -253,11 +264,14 @@ def parse_html(data: bytes | str, url: str) -> ProjectPage:
     return ProjectPage("", rows, status, reason, (), api_version, skipped, notes)
 
 
-def _anchor(attributes: dict[str, str], base: str) -> "Row | None":
+def _anchor(attributes: dict[str, str], base: str, page: str) -> "Row | None":
     href = attributes.get("href", "").strip()
     url, _, fragment = href.partition("#")
     filename = simple_html.file_name(url)
-    if not _is_file_name(filename) or "." not in filename:
+    if not _is_file_name(filename) or "." not in filename or not url.isprintable():
+        return None
+    url = urls.join(base, url)
+    if _leaves_the_network(url, page):
         return None
     yanked = attributes.get("data-yanked")
     metadata = attributes.get("data-core-metadata")
@@ -266,7 +280,7 @@ def _anchor(attributes: dict[str, str], base: str) -> "Row | None":
     digests = [member.replace("=", ":", 1).lower() for member in fragment.split("&") if _is_hash(member)]
     return (
         filename,
-        urls.join(base, url),
+        url,
         attributes.get("data-requires-python", ""),
         yanked,
         None,

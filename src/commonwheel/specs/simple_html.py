@@ -15,21 +15,35 @@ if TYPE_CHECKING:
 
     Attributes = dict[str, str]
 
-# Comments, scripts and styles are matched to be passed over. `<` ends an unquoted part, so that no text, however hostile,
-# takes more than linear time.
+# Comments, scripts and styles are passed over. `<` ends an unquoted part, so that no text, however hostile, takes more than
+# linear time; for the same reason what is looked for once in vain is not looked for again.
 _TAG = re.compile(
-    r"""<!--.*?-->|<(script|style|title|textarea)\b.*?</\1\s*>|<(a|base|meta)((?:\s|/)(?:[^<>"']|"[^"]*"|'[^']*')*+)>""",
-    re.IGNORECASE | re.DOTALL,
+    r"""<(!--)|<(script|style|title|textarea)\b|<(a|base|meta)((?:\s|/)(?:[^<>"']|"[^"]*"|'[^']*')*+)>""",
+    re.IGNORECASE,
 )
+_ENDS = {
+    "!--": re.compile("-->"),
+    **{name: re.compile(rf"</{name}\s*+>", re.IGNORECASE) for name in ("script", "style", "title", "textarea")},
+}
 _ATTRIBUTE = re.compile(r"""([^\s"'>/=]+)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s"'<>=`]+))?""")
 
 
 def tags(text: str) -> "Iterator[tuple[str, Attributes]]":
     """Yield the `a`, `base` and `meta` tags of a page in order: (lower-case name, attributes, entities undone)."""
-    for match in _TAG.finditer(text):
-        name = match[2]
+    endless: set[str] = set()
+    at = 0
+    while (match := _TAG.search(text, at)) is not None:
+        at = match.end()
+        name = match[3]
         if name is not None:
-            yield name.lower(), _attributes(match[3])
+            yield name.lower(), _attributes(match[4])
+            continue
+        passed = match[1] or match[2].lower()
+        end = None if passed in endless else _ENDS[passed].search(text, at)
+        if end is None:
+            endless.add(passed)
+        else:
+            at = end.end()
 
 
 def _attributes(text: str) -> "Attributes":

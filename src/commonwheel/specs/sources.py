@@ -132,7 +132,22 @@ def mask(text: str) -> str:
     return " ".join(words)
 
 
+def without_logins(text: str) -> str:
+    """Return a text, of one or several URLs, without the user and password of any."""
+    first, *rest = text.split("://")
+    pieces = [first]
+    for piece in rest:
+        end = next((at for at, character in enumerate(piece) if character in "/?#" or character.isspace()), len(piece))
+        pieces.append(piece[:end].rpartition("@")[2] + piece[end:])
+    return "://".join(pieces)
+
+
 # --- the forms -----------------------------------------------------------------------------------------------------
+
+
+def control_in(text: str) -> str:
+    """Return the first character of a text that no URL may hold as it stands because nobody sees it, "" for none."""
+    return "" if text.isprintable() else next(character for character in text if not character.isprintable())
 
 
 def _checked_url(text: str) -> None:

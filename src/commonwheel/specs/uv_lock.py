@@ -7,10 +7,9 @@ uv's layout, byte for byte: the order of tables and keys, one element a line or 
 Laws of this file: pure. It does not know what a lock means: `project/` does.
 """
 
-import tomllib
-
 from commonwheel.errors import CommonwheelError
 from commonwheel.model import Value
+from commonwheel.specs import toml
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -339,8 +338,8 @@ def read(text: str, path: str) -> Lock:
     format, and values of a wrong type.
     """
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = toml.loads(text)
+    except toml.InvalidToml as error:
         if has_merge_marks(text):
             raise MergeMarks(
                 f"`{path}` holds the marks of a merge that is not finished", hint="`cw lock` repairs it from both sides"

@@ -12,7 +12,8 @@ function against `packaging.version` and `packaging.specifiers`, which are the r
 # the functions themselves: `bisect` is a file around them, which every command would read
 from _bisect import bisect_left
 
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs.numbers import whole
+from commonwheel.specs.parse_errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -518,17 +519,11 @@ def repaired(specifier: str) -> str | None:
 def _split_clauses(specifier: str) -> list[str]:
     """Split at commas, and also where only the comma is missing: `>=3.4 <4`."""
     text = "".join(character for character in specifier if character not in "'\"()")
-    pieces: list[str] = []
+    cuts = [0]
     for i, character in enumerate(text):
-        starts = character in "<>=!~" and (i == 0 or text[i - 1] not in "<>=!~")
-        if starts or character == ",":
-            pieces.append("")
-        if character == ",":
-            continue
-        if not pieces:
-            pieces.append("")
-        pieces[-1] += character
-    return [piece.strip() for piece in pieces]
+        if character == "," or (character in "<>=!~" and i and text[i - 1] not in "<>=!~"):
+            cuts.append(i)
+    return [text[start:end].removeprefix(",").strip() for start, end in zip(cuts, [*cuts[1:], None], strict=True)]
 
 
 def _repaired_clause(part: str) -> str:
@@ -544,7 +539,8 @@ def _repaired_clause(part: str) -> str:
         bare = version[:-2]
         return f"{operator}{bare}.*" if operator in ("==", "!=") else f"{operator}{bare}"
     if operator == "~=" and "." not in version:
-        return f">={version},<{int(version) + 1}" if version.isdigit() and version.isascii() else part
+        number = whole(version)
+        return part if number is None else f">={version},<{number + 1}"
     if not operator and version[0].isdigit():
         return f"=={version}"
     return f"{operator}{version}"

@@ -6,8 +6,9 @@ pass it over; to everybody who does not choose by variants it must be as if it w
 
 from commonwheel.model import Value
 from commonwheel.specs import headers
-from commonwheel.specs.faults import Malformed
 from commonwheel.specs.names import is_valid, normalize
+from commonwheel.specs.numbers import whole
+from commonwheel.specs.parse_errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ LEGACY_SDIST_SUFFIXES = (".tar.bz2", ".tgz", ".tbz", ".tar.xz", ".txz", ".tar.lz
 PLAIN_PARTS = 5
 # No real name stands for more than some dozens; a hostile one could stand for millions.
 MOST_TAGS = 4096
+_LONGEST_NAME = 255  # bytes that file systems allow
 
 
 class InvalidWheelName(Malformed):
@@ -165,8 +167,8 @@ def expand_tags(python: str, abi: str, platform: str) -> tuple[str, ...]:
 def build_key(build: str) -> tuple[int, str]:
     """Return what build tags are ordered by: the leading number, then the rest; `(-1, "")` for none."""
     rest = build.lstrip("0123456789")
-    number = build[: len(build) - len(rest)]
-    return (int(number) if number else -1, rest)
+    number = whole(build[: len(build) - len(rest)])
+    return (-1 if number is None else number, rest)
 
 
 def sdist_stem(filename: str) -> str | None:
@@ -183,7 +185,7 @@ def parse_sdist_filename(filename: str, project: str) -> str | None:
     Knowing the project is what makes old names safe: `a-b-1.0-2.zip` is version `1.0-2` of `a-b`.
     """
     stem = sdist_stem(filename)
-    if stem is None:
+    if stem is None or len(stem) > _LONGEST_NAME:
         return None
     if stem[len(project) : len(project) + 1] == "-" and normalize(stem[: len(project)]) == project:
         return stem[len(project) + 1 :] or None
@@ -216,7 +218,7 @@ def parse(data: bytes | str) -> WheelFile:
     single: dict[str, str] = {}
     for name, value in fields:
         if name == "tag":
-            tags.extend(_tag(value))
+            tags.extend(_tag(value, MOST_TAGS - len(tags)))
         else:
             single.setdefault(name, value)
     return WheelFile(
@@ -228,23 +230,25 @@ def parse(data: bytes | str) -> WheelFile:
     )
 
 
-def _tag(value: str) -> tuple[str, ...]:
+def _tag(value: str, most: int) -> tuple[str, ...]:
     parts = value.split("-")
     if len(parts) != len(("python", "abi", "platform")):
         return ()  # pip reads no tags from here at all; the file name is what counts
+    if (parts[0].count(".") + 1) * (parts[1].count(".") + 1) * (parts[2].count(".") + 1) > most:
+        raise InvalidWheelFile(f"the tags of the WHEEL file stand for more than {MOST_TAGS} combinations")
     return expand_tags(*parts)
 
 
 def _wheel_version(text: str | None) -> tuple[int, int]:
     if text is None:
         raise InvalidWheelFile("the WHEEL file has no `Wheel-Version`")
-    major, _, minor = text.partition(".")
-    minor = minor.partition(".")[0] or "0"
-    if not (major.isdecimal() and minor.isdecimal()):
-        raise InvalidWheelFile(f"the WHEEL file has the `Wheel-Version` `{text}`, which is no version")
-    if int(major) > 1:
+    first, _, second = text.partition(".")
+    major, minor = whole(first), whole(second.partition(".")[0] or "0")
+    if major is None or minor is None:
+        raise InvalidWheelFile(f"the WHEEL file has the `Wheel-Version` `{text[:40]}`, which is no version")
+    if major > 1:
         raise UnsupportedWheelVersion(
             f"the wheel has format version `{text}`, and version 1 is what is understood",
             hint="ask for an older release of the package, or upgrade Commonwheel",
         )
-    return int(major), int(minor)
+    return major, minor

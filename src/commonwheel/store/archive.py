@@ -57,6 +57,8 @@ _DOS_EPOCH = timegm((1980, 1, 1, 0, 0, 0))
 #: An honest wheel stays far below: the largest known have 40,000 files, and shrink to a fiftieth.
 MOST_MEMBERS = 500_000
 HIGHEST_RATIO = 200
+# what turns the direction of writing (UAX 9): a name that holds one is shown as another
+_BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 #: Below this the ratio does not matter.
 HARMLESS = 256 << 20
 
@@ -363,8 +365,8 @@ def name_fault(name: str) -> str:
     """Return why a member must not have this name (without the `/` at the end of a directory's), or ""."""
     if not name:
         return "has no name"
-    if not name.isprintable() and any(letter < " " or "\x7f" <= letter <= "\x9f" for letter in name):
-        return "has control characters in its name"
+    if not name.isprintable() and (fault := _letter_fault(name)):
+        return fault
     if "\\" in name:
         return "has a backslash in its name"
     if name[0] == "/":
@@ -378,6 +380,14 @@ def name_fault(name: str) -> str:
             return "is not a plain path"
         if len(part) > _LONGEST_NAME // 4 and len(part.encode()) > _LONGEST_NAME:
             return f"has a part of more than {_LONGEST_NAME} bytes"
+    return ""
+
+
+def _letter_fault(name: str) -> str:
+    if any(letter < " " or "\x7f" <= letter <= "\x9f" for letter in name):
+        return "has control characters in its name"
+    if any(letter in _BIDI for letter in name):
+        return "has characters in its name that turn the direction of writing"
     return ""
 
 

@@ -21,15 +21,15 @@ Laws of this file: pure; `decode` survives any bytes and answers None, a miss; i
 """
 
 from commonwheel.model import Value
-from commonwheel.store import filelist
+from commonwheel.store import manifest
 from commonwheel.store.layout import is_digest
-from commonwheel.store.lines import joined, seal, unescape, unseal
+from commonwheel.store.sealed_records import joined, seal, unescape, unseal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-    from commonwheel.store.filelist import Row
+    from commonwheel.store.manifest import Row
 
     Pairs = tuple[tuple[str, str], ...]
 
@@ -111,7 +111,7 @@ class Header(Value):
 
     def loose_rows(self) -> "list[Row] | None":
         """Return the files outside of `foldable`, None if the lines do not tell."""
-        return filelist.rows(self.loose)
+        return manifest.rows(self.loose)
 
     def metadata(self) -> str:
         """Return the core metadata that resolution needs, as the text of a METADATA file."""

@@ -12,7 +12,7 @@ import os
 
 from commonwheel.store import layout
 from commonwheel.store.layers import Untrusted
-from commonwheel.store.lines import unescape, unseal
+from commonwheel.store.sealed_records import unescape, unseal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,14 +56,14 @@ def is_image(entry: "Entry") -> bool:
     return entry.tree != f"{entry.root}/{layout.TREE}"
 
 
-def bytecode(layer: "Layer", image: "Entry") -> "tuple[list[str], int] | None":
-    """Return the lines of the files that an image has beyond its entry, and when they were written (ns).
+def bytecode(layer: "Layer", image: "Entry") -> "tuple[list[str], os.stat_result, int] | None":
+    """Return the lines of the files that an image has beyond its entry, what their list is as a file, and who made it.
 
     None if they cannot be believed (any more).
     """
     root = os.path.dirname(image.tree)
     found = _read(layer, root[len(layer.root) + 1 :])
-    return None if found is None else (found[1], os.stat(f"{root}/{layout.IMAGE}").st_mtime_ns)
+    return None if found is None else (found[1], os.stat(f"{root}/{layout.IMAGE}"), found[0])
 
 
 def _read(layer: "Layer", relative: str) -> "tuple[int, list[str]] | None":

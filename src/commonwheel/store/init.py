@@ -14,7 +14,7 @@ import stat
 import time
 
 from commonwheel.errors import CommonwheelError, UsageError
-from commonwheel.fs import disk, facts
+from commonwheel.fs import disk, facts, files, linking, locks, modes, trees
 from commonwheel.fs.facts import platform
 from commonwheel.model import Value
 from commonwheel.store import layout, policy
@@ -68,12 +68,12 @@ def create(root: str, said: Policy) -> tuple[Check, ...]:
     group = _group(said)
     _check_existing(root, said)
     # whoever shares the store has to get to it
-    disk.make_directory(
+    trees.make_directory(
         os.path.dirname(os.path.abspath(root)), 0o777 if said.sharing == PRIVATE else 0o755, parents=True
     )
     for path in (root, f"{root}/{layout.VERSION}", *(f"{root}/{room}" for room in ROOMS)):
         _make(path, MODES[said.sharing], group)
-    disk.write(f"{root}/{layout.POLICY}", policy.write(said).encode(), RECORD_MODE)
+    files.write(f"{root}/{layout.POLICY}", policy.write(said).encode(), RECORD_MODE)
     layer = Layer(root, Trust())
     layer.mark()
     return check(layer)
@@ -98,7 +98,7 @@ def _make(path: str, mode: int, group: int | None) -> None:
     """Make a directory with these rights, if there is none. Whoever empties the store meanwhile may take it away again."""
     for is_last in (False, False, True):
         try:
-            if disk.make_directory(path, 0o700):
+            if trees.make_directory(path, 0o700):
                 _open_up(path, mode, group)
         except disk.DiskError as error:
             if error.errno != errno.ENOENT or is_last:
@@ -109,11 +109,11 @@ def _make(path: str, mode: int, group: int | None) -> None:
 
 def _open_up(path: str, mode: int, group: int | None) -> None:
     """Give a directory that was just made, and that nobody else could look into, to those who share it."""
-    if group is not None and not disk.set_group(path, group):
+    if group is not None and not modes.set_group(path, group):
         raise StoreError(
             f"`{path}` could not be given to the group {facts.group_name(group)}", context=facts.describe(path)
         )
-    disk.set_mode(path, mode)
+    modes.set_mode(path, mode)
 
 
 def _check_existing(root: str, said: Policy) -> None:
@@ -156,13 +156,13 @@ def check(layer: Layer) -> tuple[Check, ...]:
     if layer.refusal:
         return (*found, Check("adding", False, layer.refusal))
     try:
-        place = disk.staging(layer.path(layout.ENTRIES), layer.closed_mode)
+        place = trees.staging(layer.path(layout.ENTRIES), layer.closed_mode)
     except disk.DiskError as error:
         return (*found, Check("adding", False, error.message, error.hint or "", needed=True))
     try:
         found += _tried(layer, place)
     finally:
-        disk.erase(place)
+        trees.erase(place)
     room = facts.space(layer.root)
     if room.bytes_free is not None:
         inodes = "" if room.inodes_free is None else f", {room.inodes_free} inodes"
@@ -225,7 +225,7 @@ def remedy(way: Way) -> str:
         found = os.lstat(path)
     except OSError:
         return "choose another place: cw cache init"
-    quoted = "'" + path.replace("'", "'\\''") + "'"
+    quoted = facts.quoted(path)
     if not Trust().owner(found.st_uid):
         owner = facts.user_name(found.st_uid)
         return f"choose another place (cw cache init), or set CW_TRUST={owner} if you trust {owner}"
@@ -238,7 +238,7 @@ def _tried(layer: Layer, place: str) -> list[Check]:
     """Do in `place` what a store needs done."""
     one = f"{place}/one"
     try:
-        disk.write_new(one, b"x" * 4096, layout.FILE_MODE, _TIME * 1_000_000_000)
+        files.write_new(one, b"x" * 4096, layout.FILE_MODE, _TIME * 1_000_000_000)
     except disk.DiskError as error:
         return [Check("adding", False, error.message, error.hint or "", needed=True)]
     found = os.lstat(one)
@@ -250,9 +250,9 @@ def _tried(layer: Layer, place: str) -> list[Check]:
             f"asked for 0444, got {stat.S_IMODE(found.st_mode):04o}",
         ),
         Check("times", int(found.st_mtime) == _TIME, "files keep the times of their archives"),
-        _try("hard links", lambda: disk.hard_link(one, f"{place}/two")),
-        _try("reflinks", lambda: disk.clone(one, f"{place}/three", layout.FILE_MODE)),
-        _try("symbolic links", lambda: disk.symlink("one", f"{place}/four")),
+        _try("hard links", lambda: linking.hard_link(one, f"{place}/two")),
+        _try("reflinks", lambda: linking.clone(one, f"{place}/three", layout.FILE_MODE)),
+        _try("symbolic links", lambda: linking.symlink("one", f"{place}/four")),
         _publishing(place),
         _locking(f"{place}/lock"),
     ]
@@ -275,9 +275,9 @@ def _publishing(place: str) -> Check:
     """Look whether two that publish one entry meet as they should: one wins, the other learns it."""
     try:
         for _ in range(2):
-            staged = disk.staging(place, 0o700)
-            disk.write_new(f"{staged}/file", b"")
-            won = disk.publish_tree(staged, f"{place}/entry")
+            staged = trees.staging(place, 0o700)
+            files.write_new(f"{staged}/file", b"")
+            won = trees.publish_tree(staged, f"{place}/entry")
     except disk.DiskError as error:
         return Check("publishing", False, error.message, needed=True)
     return Check("publishing", not won, "a directory is renamed into place, and never over another", needed=True)
@@ -286,10 +286,10 @@ def _publishing(place: str) -> Check:
 def _locking(path: str) -> Check:
     started = time.monotonic()
     try:
-        with disk.lock(path, timeout=2.0, who="trying out locks") as held:
+        with locks.lock(path, timeout=2.0, who="trying out locks") as held:
             spent = time.monotonic() - started
             return Check(
                 "locks", held, f"{spent * 1000:.0f} ms" if held else "they do not work here, and are not needed"
             )
-    except disk.LockTimeout as error:
+    except locks.LockTimeout as error:
         return Check("locks", False, error.message)

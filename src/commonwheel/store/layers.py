@@ -17,13 +17,14 @@ import os
 import stat
 
 from commonwheel.errors import CommonwheelError
-from commonwheel.fs import disk, facts
+from commonwheel.fs import disk, facts, files, modes, trees
 from commonwheel.store import layout, policy
 from commonwheel.store.policy import GROUP, PRIVATE, InvalidPolicy, Policy
 from commonwheel.store.trust import Trust, Way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Final
 
     from commonwheel.store.policy import ReadToml
@@ -187,6 +188,10 @@ class Layer:
         """Return the mode of a directory that nobody else may look into while it is filled; its content gets the group."""
         self.open()
         return 0o700 | self._mode & stat.S_ISGID
+
+    def owns(self, uid: int) -> "Callable[[int], bool]":
+        """Return what says whose files may be in what `uid` has made here."""
+        return lambda other: other == uid or self.trust.owner(other, self.group)
 
     def refuse(self, reason: str) -> None:
         """Leave the layer alone from now on, for this reason."""
@@ -433,7 +438,7 @@ class Layer:
         above = relative.rpartition("/")[0]
         if above and not os.path.isdir(self.path(above)):
             self._make(above)
-        disk.make_directory(self.path(relative), self._mode)
+        trees.make_directory(self.path(relative), self._mode)
 
     def _make_root(self) -> None:
         """Make the store itself: never writable for others, whatever the umask; whether they may look is the umask's."""
@@ -442,11 +447,11 @@ class Layer:
             self.refuse(unsafe)
             raise Refused(f"the store `{self.root}` takes nothing: {unsafe}")
         if self.temporary:
-            disk.make_directory(self.root, 0o700)
-        elif disk.make_directory(self.root, parents=True):
+            trees.make_directory(self.root, 0o700)
+        elif trees.make_directory(self.root, parents=True):
             mode = stat.S_IMODE(os.stat(self.root).st_mode)
             if mode & _SHARED_WRITES:
-                disk.set_mode(self.root, mode & ~_SHARED_WRITES)
+                modes.set_mode(self.root, mode & ~_SHARED_WRITES)
             self.mark()
         self.reopen()
         if self.refusal:
@@ -455,13 +460,13 @@ class Layer:
     def mark(self) -> None:
         """Tell backup programs and git that this is a cache."""
         for name, text in ((layout.CACHE_TAG, layout.CACHE_TAG_TEXT), (layout.GITIGNORE, layout.GITIGNORE_TEXT)):
-            disk.write(self.path(name), text, RECORD_MODE, replace=False)
+            files.write(self.path(name), text, RECORD_MODE, replace=False)
 
     def write(self, relative: str, data: bytes) -> bool:
         """Write a record; False if the layer does not take it."""
         try:
             self.prepare(relative.rpartition("/")[0])
-            disk.write(self.path(relative), data, RECORD_MODE)
+            files.write(self.path(relative), data, RECORD_MODE)
         except Refused:
             return False
         except disk.DiskError as error:

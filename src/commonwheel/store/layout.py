@@ -55,7 +55,7 @@ LEASES = f"{VERSION}/leases"
 SPACES = {
     "pages": False, "metadata": False, "interpreters": True, "defaults": True, "settled": True,
     "answers": True,
-    # of indexes that are asked with credentials: what they tell one user is not told to others
+    # of indexes that are asked with credentials, or over plain http: what they tell one user is not told to others
     "private-pages": True, "private-metadata": True,
 }  # fmt: skip
 
@@ -70,7 +70,7 @@ SETTLED = "settled"
 #: Inside an image, beside its tree.
 IMAGE = "image.txt"
 
-#: The one directory that may appear inside a published tree: a Python that may write there, such as root's, makes it.
+#: Where bytecode is: in images, where it is listed. A Python that may write there, such as root's, makes it in other trees too, and it is damage.
 BYTECODE = "__pycache__"
 
 TEMPORARY = ".tmp-"
@@ -124,6 +124,11 @@ def digest_of_entry(name: str) -> str | None:
 def image(digest: str, tag: str) -> str:
     """Return the directory of an entry's image: its tree once more, with the bytecode of the interpreter `tag`."""
     return f"{IMAGES}/{digest[:2]}/{digest}-{encoded(tag)}"
+
+
+def image_named(name: str) -> str:
+    """Return the directory of the image of this name."""
+    return f"{IMAGES}/{name[:2]}/{name}"
 
 
 def digest_of_image(name: str) -> str | None:
@@ -247,7 +252,7 @@ SHAPE = (
     (
         1,
         "private-pages/…  private-metadata/…",
-        "answers of an index to a user with credentials; only in a personal store",
+        "answers of an index to a user with credentials, or over plain http; only in a personal store",
     ),
     (1, "pointers/ab/<url or source>", "which entry a URL or a source led to"),
     (1, "builds/<source>/  git/<repository>/", "where sources are built; private"),

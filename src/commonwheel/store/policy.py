@@ -12,7 +12,7 @@ plain part of TOML, since `tomllib` costs 18 ms; whatever else is valid TOML goe
 """
 
 from commonwheel.model import Value
-from commonwheel.specs.faults import Malformed
+from commonwheel.specs.parse_errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import os
 
 from commonwheel.store import layout
 from commonwheel.store.layers import OPEN
-from commonwheel.store.lines import joined, seal, unescape, unseal
+from commonwheel.store.sealed_records import joined, seal, unescape, unseal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

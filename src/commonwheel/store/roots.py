@@ -11,12 +11,12 @@ prunes such a store cannot know who uses it, and says so (docs/sharing.md).
 import os
 import time
 
-from commonwheel.fs import disk, facts
+from commonwheel.fs import disk, facts, trees
 from commonwheel.model import Value
-from commonwheel.specs.fingerprint import sha256_of
-from commonwheel.store import caution, layout
-from commonwheel.store.lines import joined, seal, unescape, unseal
+from commonwheel.specs.sha256 import sha256_of
+from commonwheel.store import layout, untrusted_walk
 from commonwheel.store.policy import GROUP
+from commonwheel.store.sealed_records import joined, seal, unescape, unseal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _keep_in(layer: "Layer", environment: str, entries: "Mapping[str, str]") -> 
         layer.write(relative, data)
     elif known is not None:
         try:
-            disk.remove(layer.path(relative))
+            trees.remove(layer.path(relative))
         except disk.DiskError as error:
             layer.note(error.message)
 
@@ -140,7 +140,7 @@ def every(layer: "Layer") -> "Iterator[Root]":
             if not layout.is_digest(name):
                 continue
             try:
-                data, written = caution.read(path)
+                data, written = untrusted_walk.read(path)
                 found = decode(data, int(user), path, written)
             except OSError:
                 continue
@@ -177,8 +177,8 @@ def drop_stale(layer: "Layer") -> list[Root]:
             alive.append(root)
             continue
         try:
-            with caution.Held(layer, root.path) as path:
-                disk.remove(path)
+            with untrusted_walk.PinnedDirectory(layer, root.path) as path:
+                trees.remove(path)
         except (disk.DiskError, OSError):
             # somebody else's note: it counts no more, and goes when he comes by
             continue

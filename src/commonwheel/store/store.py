@@ -15,25 +15,25 @@ import time
 
 from commonwheel.errors import CommonwheelError
 from commonwheel.events import Silence
-from commonwheel.fs import disk, facts
+from commonwheel.fs import disk, facts, files, trees
 from commonwheel.model import Entry
-from commonwheel.store import filelist, header, images, layout, soundness
+from commonwheel.store import header, images, integrity, layout, manifest
+from commonwheel.store.integrity import QuickCheck
 from commonwheel.store.layers import Layer, NotAFile, Place, Refused, Untrusted
-from commonwheel.store.lines import unseal
 from commonwheel.store.policy import GROUP
 from commonwheel.store.records import Records
-from commonwheel.store.soundness import Glance
+from commonwheel.store.sealed_records import unseal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Final, Protocol
 
     from commonwheel.events import Reporter
-    from commonwheel.fs.disk import NewFile
+    from commonwheel.fs.files import NewFile
     from commonwheel.model import Digest
-    from commonwheel.store.filelist import Row
     from commonwheel.store.header import Header
+    from commonwheel.store.manifest import Row
 
     class Admission(Protocol):
         """What a store needs beyond finding: `admission.Admission`, loaded when something is missing or in doubt."""
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
             *,
             origin: str,
             private: bool,
+            size: int | None = None,
         ) -> Entry:
             """Let a wheel in."""
 
@@ -60,11 +61,16 @@ if TYPE_CHECKING:
         def hash_faults(self, tree: str, rows: "Iterable[Row]") -> "list[tuple[str, str]]":
             """Return the files whose content is not what it was, and why."""
 
+        def remake(self, entry: Entry, rows: "list[Row]", doubts: "Iterable[Row]") -> bool:
+            """Make an entry again from its own files; False if that cannot be done."""
+
 
 SHA256 = "sha256"
 #: Hashes that prove nothing any more; they count where an index gives no others.
 WEAK = frozenset({"md5", "sha1"})
 _DAY = 86_400
+# a list of files is written at once, and its last change is that, in nanoseconds
+_MADE = 1_000_000_000
 
 
 class EntryLost(CommonwheelError):
@@ -83,9 +89,10 @@ class EntryLost(CommonwheelError):
 class Kept:
     """What is known of an entry that was found: where, and what its header says."""
 
-    __slots__ = ("entry", "header", "layer", "relative", "rows")
+    __slots__ = ("entry", "header", "layer", "owner", "relative", "rows")
 
-    def __init__(self, layer: Layer, relative: str, header: "Header", entry: Entry) -> None:
+    def __init__(self, layer: Layer, relative: str, header: "Header", entry: Entry, owner: int) -> None:
+        self.owner: Final = owner
         self.layer: Final = layer
         self.relative: Final = relative
         self.header: Final = header
@@ -109,6 +116,8 @@ class Store(Records):
         self._kept: dict[str, Kept] = {}
         self._spoiled: set[str] = set()
         self._examined: set[str] = set()
+        self._remade: set[str] = set()
+        self._mending: set[str] = set()
         #: where entries lie that were taken out of use by this process, by digest: their wheels may still be good
         self.retired: Final[dict[str, list[str]]] = {}
 
@@ -150,27 +159,32 @@ class Store(Records):
     def ready(self, digest: str) -> Entry | None:
         """Return the entry once all its files have been checked by size and stamp, and by hash where these differ.
 
-        A bad file means that the entry is renamed away and the next layer is asked; None when none has a good one.
+        A bad file means that the entry is renamed away and the next layer is asked; None when none has a good one. An entry of which only modes
+        are wrong, or that has bytecode in it, is made again from its own files, if it can be.
         """
         while True:
             entry = self.find(digest)
             if entry is None:
                 return None
             try:
-                faults = self._faults(entry)
+                faults = self._faults(entry, mend=True)
             except OSError as error:
                 self.leave(entry, _said(error))
                 continue
             if not faults:
                 self.examined(entry)
-                return entry
-            path, what = faults[0]
-            more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-            self.quarantine(entry, f"`{path}` {what}{more}")
+                return self.find(digest)
+            self.quarantine(entry, _summary(faults))
 
     def examined(self, entry: Entry) -> None:
         """Note that every file of an entry was seen to be as published, or has just been published, by this process."""
         self._examined.add(entry.root)
+
+    def take_remade(self, entry: Entry) -> bool:
+        """Say whether an entry was made again since this was last asked: what was placed before has the modes of the old one."""
+        found = entry.root in self._remade
+        self._remade.discard(entry.root)
+        return found
 
     def is_examined(self, entry: Entry) -> bool:
         """Say whether this process has seen every file of an entry to be as published."""
@@ -215,12 +229,17 @@ class Store(Records):
                 if fd >= 0:
                     os.close(fd)
 
-    def _glance(self, entry: Entry) -> "Glance | None":
+    def _glance(self, entry: Entry) -> "QuickCheck | None":
         listed = self.listed(entry)
-        return None if listed is None else Glance(entry.tree, *listed)
+        if listed is None:
+            return None
+        lines, found, owner = listed
+        # a copy that keeps times has them from its original, and its last change from the copying
+        made_here = found.st_ctime_ns - found.st_mtime_ns < _MADE
+        return QuickCheck(entry.tree, lines, found.st_mtime_ns, owner, made_here=made_here)
 
-    def listed(self, entry: Entry) -> "tuple[list[str], int] | None":
-        """Return the lines of the list of an entry's files, and when it was written (ns); None if it cannot be believed.
+    def listed(self, entry: Entry) -> "tuple[list[str], os.stat_result, int] | None":
+        """Return the lines of the list of an entry's files, what the list is as a file, and whose they are; None if it cannot be believed.
 
         Those of an image are the lines of its entry and what it has beyond them, and it was written last.
         """
@@ -228,13 +247,13 @@ class Store(Records):
         if kept is None:
             return None
         try:
-            lines = unseal(filelist.KIND, _read_in_entry(kept, layout.FILES))
+            lines = unseal(manifest.KIND, _read_in_entry(kept, layout.FILES))
             if lines is None:
                 return None
             if not images.is_image(entry):
-                return lines, os.stat(f"{entry.root}/{layout.FILES}").st_mtime_ns
+                return lines, os.stat(f"{entry.root}/{layout.FILES}"), kept.owner
             added = images.bytecode(kept.layer, entry)
-            return None if added is None else ([*lines, *added[0]], added[1])
+            return None if added is None else ([*lines, *added[0]], *added[1:])
         except (OSError, Untrusted):
             return None
 
@@ -245,17 +264,55 @@ class Store(Records):
         except OSError as error:
             return [(layout.TREE, f"cannot be read: {error.strerror}")]
 
-    def _faults(self, entry: Entry) -> "list[tuple[str, str]]":
-        """Return what is wrong for good; OSError for what may be readable again in a moment."""
+    def _faults(self, entry: Entry, *, mend: bool = False) -> "list[tuple[str, str]]":
+        """Return what is wrong for good; OSError for what may be readable again in a moment.
+
+        With `mend`, what is amiss is put right by making the entry again; a doubt that is settled by hashes is noted, so that it is settled once.
+        """
         if self.is_untouched(entry):
             return []
-        rows = self._rows(entry)
-        if rows is None:
+        kept, rows = self._kept_of(entry), self._rows(entry)
+        if kept is None or rows is None:
             return [(layout.FILES, "is damaged")]
-        findings = soundness.examine(entry.tree, rows)
-        faults = list(findings.faults)
-        if findings.doubts and not faults:
-            faults += self._cold().hash_faults(entry.tree, findings.doubts)
+        is_kept = integrity.keeps_modes(f"{entry.root}/{layout.FILES}")
+        findings = integrity.examine(entry.tree, rows, kept.layer.owns(kept.owner), keeps_modes=is_kept)
+        if findings.faults:
+            return list(findings.faults)
+        if findings.amiss and not mend:
+            return list(findings.amiss)
+        if findings.amiss and self._mended(entry, rows, findings):
+            return []
+        if findings.amiss and not findings.harmless:
+            return list(findings.amiss)
+        return self._doubtful(entry, findings.doubts) if findings.doubts else []
+
+    def _mended(self, entry: Entry, rows: "list[Row]", findings: "integrity.Findings") -> bool:
+        """Make an entry again whose content is good, once; False if that cannot be done."""
+        # what was made a moment ago and is amiss again is not worth a second time
+        if entry.root in self._mending:
+            return False
+        self._mending.add(entry.root)
+        layer = self.layer_of(entry)
+        if self._cold().remake(entry, rows, findings.doubts):
+            # root's Python leaves bytecode in what root has folded, each time: that is nothing to be warned of
+            is_bytecode = all(path.endswith(layout.BYTECODE) for path, _ in findings.amiss)
+            level = "debug" if findings.harmless else "info" if is_bytecode else "warning"
+            said = f"{entry.name} {entry.version} in the store `{layer.root if layer else ''}` was made again from its own files"
+            self.reporter.note(level, f"{said}: {_summary(findings.amiss)}")
+        elif not self.is_untouched(entry):  # or else another command was first
+            return False
+        self._remade.add(entry.root)
+        return True
+
+    def _doubtful(self, entry: Entry, doubts: "Iterable[Row]") -> "list[tuple[str, str]]":
+        """Hash the files of an entry that are in doubt, and note that they were; those that were noted as they are now are sound."""
+        looks = integrity.looks(entry.tree, doubts)
+        key = f"{entry.digest}-looks"
+        if self.get("settled", key) == looks:
+            return []
+        faults = self._cold().hash_faults(entry.tree, doubts)
+        if not faults:
+            self.put("settled", key, looks)
         return faults
 
     def leave(self, entry: Entry, reason: str) -> None:
@@ -308,7 +365,7 @@ class Store(Records):
             return None
         if kept.rows is None:
             try:
-                kept.rows = filelist.decode(_read_in_entry(kept, layout.FILES))
+                kept.rows = manifest.decode(_read_in_entry(kept, layout.FILES))
             except (FileNotFoundError, Untrusted):
                 return None
         return kept.rows
@@ -330,7 +387,7 @@ class Store(Records):
             added = None if kept is None else images.bytecode(kept.layer, image)
         except OSError as error:
             raise EntryLost(image, _said(error)) from error
-        rows = None if added is None else filelist.rows(added[0])
+        rows = None if added is None else manifest.rows(added[0])
         if rows is None:
             raise EntryLost(image, "the list of its bytecode is gone")
         return rows
@@ -390,15 +447,17 @@ class Store(Records):
         expected: "tuple[Digest, ...]" = (),
         origin: str = "index",
         private: bool = False,
+        size: int | None = None,
     ) -> Entry:
         """Let a wheel in and return its entry.
 
         `fill` writes the wheel into the new file that it is handed, and may be called again with another one when a layer
         is full; it is not called at all if a layer keeps that wheel. Any of `expected` must fit (one that is weak only
-        if there is no strong one). `private` keeps it out of stores that are shared: for what was built here.
+        if there is no strong one). `private` keeps it out of stores that are shared: for what was built here. `size` is how many bytes the wheel
+        has, if the index or the lock tells: one that a stranger keeps and that has others is not worth copying.
         Raises DigestMismatch, BadWheel, NoLayer, and whatever `fill` raises. Nothing is left behind by a failure.
         """
-        return self._cold().admit(fill, filename, expected, origin=origin, private=private)
+        return self._cold().admit(fill, filename, expected, origin=origin, private=private, size=size)
 
     def admit_file(
         self,
@@ -416,7 +475,7 @@ class Store(Records):
 
     def scratch(self) -> str:
         """Return a new empty directory for building, that nobody else can look into; the caller erases it."""
-        return disk.staging(self.private(layout.BUILDS), 0o700)
+        return trees.staging(self.private(layout.BUILDS), 0o700)
 
     def private(self, room: str) -> str:
         """Return a room in which nobody else can change a name: for what decides what is run, as git clones and builds.
@@ -533,7 +592,7 @@ class Store(Records):
         if said is None or said.digest != digest:
             self._damaged(layer, relative, place, "its header is damaged")
             return None
-        return Kept(layer, relative, said, _entry(layer, relative, said, place))
+        return Kept(layer, relative, said, _entry(layer, relative, said, place), place.found.st_uid)
 
     @staticmethod
     def _unusable(layer: Layer, relative: str, error: OSError) -> None:
@@ -558,7 +617,7 @@ class Store(Records):
         digest = layout.digest_of_entry(relative.rpartition("/")[2]) or ""
         self.forget(digest)
         try:
-            retired = disk.retire(path)
+            retired = trees.retire(path)
         except disk.DiskError as error:
             layer.note(error.message)
             self._spoiled.add(path)
@@ -594,7 +653,7 @@ class Store(Records):
     def settle(self, entry: Entry) -> None:
         """Note that the data of an entry is known to be on disk: beside it if it is mine, else among my own records."""
         try:
-            if entry.mine and disk.write(f"{entry.root}/{layout.SETTLED}", b"", layout.FILE_MODE, replace=False):
+            if entry.mine and files.write(f"{entry.root}/{layout.SETTLED}", b"", layout.FILE_MODE, replace=False):
                 return
         except disk.DiskError:
             pass
@@ -604,6 +663,12 @@ class Store(Records):
 def strongest(digests: "tuple[Digest, ...]") -> "tuple[Digest, ...]":
     """Return those digests that are to be held against a file: the strong ones, or the weak if there are no others."""
     return tuple([digest for digest in digests if digest.algorithm not in WEAK]) or digests
+
+
+def _summary(faults: "Sequence[tuple[str, str]]") -> str:
+    path, what = faults[0]
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return f"`{path}` {what}{more}"
 
 
 def _said(error: OSError) -> str:

@@ -15,9 +15,10 @@ import mmap
 import os
 from threading import BoundedSemaphore
 
-from commonwheel.fs import disk
+from commonwheel.fs import files as fs_files
+from commonwheel.fs import trees
 from commonwheel.model import Value
-from commonwheel.store import archive, foldplan, layout, shared_objects, wheel
+from commonwheel.store import archive, foldable, layout, shared_objects, wheel
 from commonwheel.store.wheel import BadWheel, Described
 
 try:
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from typing import Final
 
     from commonwheel.store.archive import Member
-    from commonwheel.store.filelist import Row
-    from commonwheel.store.foldplan import FoldPlan
+    from commonwheel.store.foldable import FoldPlan
+    from commonwheel.store.manifest import Row
 
 #: Members up to this size are inflated in one piece: more would not fit into a processor's memory of its own, and two threads
 #: have one each.
@@ -126,7 +127,7 @@ class _Unpacking:
         rows = sorted(self._write_all(members, recorded))
         self._stop_if_bad()
         placed = (described.dist_info, described.data)
-        plan = foldplan.plan(by_name, placed, frozenset(self.shared), self.search_paths)
+        plan = foldable.plan(by_name, placed, frozenset(self.shared), self.search_paths)
         return Unpacked(described, rows, plan, tuple(self.passed), tuple(archive.folding(by_name)))
 
     def _stop_if_bad(self) -> None:
@@ -143,13 +144,13 @@ class _Unpacking:
         for directory in sorted(archive.directories(f"{one}/" for one in below)):
             directories[f"{self.tree}/{directory}"] = below.get(directory, [])
         for directory in directories:
-            disk.make_directory(directory)
+            trees.make_directory(directory)
         for directory, files in directories.items():
-            with disk.fill(directory, layout.TREE_MODE, layout.TREE_TIME * 10**9) as filling:
+            with fs_files.fill(directory, layout.TREE_MODE, layout.TREE_TIME * 10**9) as filling:
                 rows += [self._write(filling, member, recorded) for member in files]
         return rows
 
-    def _write(self, filling: disk.Filling, member: "Member", recorded: wheel.Recorded) -> "Row":
+    def _write(self, filling: fs_files.Filling, member: "Member", recorded: wheel.Recorded) -> "Row":
         name, size, mtime = member.name, member.size, member.mtime
         mode = layout.EXECUTABLE_MODE if member.executable else layout.FILE_MODE
         if size > PIECE:
@@ -171,7 +172,7 @@ class _Unpacking:
 
     def _write_large(self, member: "Member", path: str, mode: int) -> bytes:
         digest = hashlib.sha256()
-        with disk.create_new(path, mode) as file:
+        with fs_files.create_new(path, mode) as file:
             for piece in self._pieces(member):
                 digest.update(piece)
                 file.write(piece)

@@ -5,8 +5,9 @@ Laws of this file: pure (the texts of its dist-info in, values out), strict: wha
 
 from commonwheel.model import Value
 from commonwheel.specs import entry_points, headers, record, versions, wheel_file
-from commonwheel.specs.faults import Malformed
 from commonwheel.specs.names import normalize
+from commonwheel.specs.numbers import whole
+from commonwheel.specs.parse_errors import Malformed
 from commonwheel.store.archive import shown
 
 TYPE_CHECKING = False
@@ -205,7 +206,7 @@ class Recorded:
         if row is None:
             return ""
         field, length = row
-        if length and length != str(size) and not (length.isdecimal() and int(length) == size):
+        if length and length != str(size) and whole(length) != size:
             return f"`{shown(path)}` has {size} bytes, where RECORD says {shown(length)}"
         if path in self._exempt or field == record.hash_field(raw.hex()):
             return ""
