@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from commonwheel.project.merging import merge
-from commonwheel.specs.uv_lock import Demand, Dependency, Lock, Package, Source
+from commonwheel.specs.uv_lock import Dependency, Lock, LockRequirement, Package, Source
 from kit.projects import CW, Project
 
 INDEX = Source("registry", "http://index/simple")
@@ -16,7 +16,7 @@ def package(name: str, version: str, *needs: str) -> Package:
 
 
 def demo(*needs: str, version: str = "1") -> Package:
-    wanted = tuple(Demand(name) for name in needs)
+    wanted = tuple(LockRequirement(name) for name in needs)
     return Package(
         "demo", version, Source("virtual", "."), dependencies=tuple(map(Dependency, needs)), requires_dist=wanted
     )

@@ -155,8 +155,10 @@ def _script(parts: "Parts", name: str) -> Initialized:
     if not os.path.lexists(path):
         files.write(path, templates.script(os.path.basename(name), requires_python).encode())
         return Initialized(path, name, script=True)
-    with open(path, encoding="utf-8", newline="") as stream:
-        text = stream.read()
+    data = parts.start.read(path)
+    if data is None:
+        raise UsageError(f"`{name}` cannot be read", hint="check who owns it")
+    text = data.decode("utf-8", "replace")
     if script_block.find_block(text) is not None:
         raise ProjectExists(f"`{name}` has a block of metadata already", hint="`cw add --script` changes it")
     document = Document(text, name, script=True)

@@ -10,13 +10,13 @@ from functools import reduce
 
 from commonwheel.errors import UsageError
 from commonwheel.model import Metadata, Origin, PathSource, Requirement, Value, VcsSource
-from commonwheel.project.spelling import Spelling, demands, specifier
+from commonwheel.project.spelling import Spelling, lock_requirements, specifier
 from commonwheel.resolve.locked import Item, Member
 from commonwheel.specs import marker_text, pyproject, tool_sources, uv_lock, versions
 from commonwheel.specs.names import normalize
 from commonwheel.specs.requirement import parse_dependency
 from commonwheel.specs.tool_uv import DEFAULT_GROUPS
-from commonwheel.specs.uv_lock import Demand, Manifest, Options, Package, Source, StaticMetadata
+from commonwheel.specs.uv_lock import LockRequirement, Manifest, Options, Package, Source, StaticMetadata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from commonwheel.specs.tool_uv import ToolTable
 
     # a requirement for the resolver, and as the lock has it
-    Declaration: TypeAlias = tuple[Requirement, Demand]
+    Declaration: TypeAlias = tuple[Requirement, LockRequirement]
 
 
 class BadDeclaration(UsageError):
@@ -132,7 +132,7 @@ def of_script(script: "Script", tool: "ToolTable", path: str, directory: str, *,
         requires_python,
         spelling,
         requirements=tuple(requirement for requirement, _ in found),
-        manifest=shared.manifest(requirements=demands([demand for _, demand in found])),
+        manifest=shared.manifest(requirements=lock_requirements([lock_requirement for _, lock_requirement in found])),
         bound=sourcing.bound,
         **shared.fields(requires_python),  # type: ignore[arg-type]
     )
@@ -158,7 +158,7 @@ def _joined(texts: "Iterable[str]") -> str:
 
 
 def _follows(one: str, other: str) -> bool:
-    """Tell whether a bound follows from another, tighter one."""
+    """Return whether a bound follows from another, tighter one."""
     mine, theirs = versions.clauses(one)[0], versions.clauses(other)[0]
     if mine.operator not in (">=", ">", "<", "<=") or not (mine.intervals and theirs.intervals):
         return False
@@ -203,7 +203,7 @@ class _Sourcing:
         if requirement.source is not None:
             if isinstance(requirement.source, PathSource) and "file:" in requirement.text:
                 self._spelling.note_path(requirement.source.path, requirement.source.path)
-            yield requirement, self._spelling.demand(requirement)
+            yield requirement, self._spelling.lock_requirement(requirement)
             return
         if not rules and requirement.name in self._members and requirement.name != self._name:
             member = self._members[requirement.name]
@@ -220,7 +220,7 @@ class _Sourcing:
             rest = marker_text.without(rest, covered)
         if rest != marker_text.NEVER:
             requirement = requirement.replaced(marker=marker_text.text(rest))
-            yield requirement, self._spelling.demand(requirement)
+            yield requirement, self._spelling.lock_requirement(requirement)
 
     def _by(self, rule: "Rule", requirement: Requirement, extra: str, group: str) -> "Declaration":
         if rule.kind == "index":
@@ -230,7 +230,7 @@ class _Sourcing:
             if rule.extra or rule.group:
                 side = ("extra", extra) if rule.extra else ("group", group)
                 conflict = (("package", self._name), side)
-            return requirement, self._spelling.demand(requirement, self._indexes.get(name, ""), conflict)
+            return requirement, self._spelling.lock_requirement(requirement, self._indexes.get(name, ""), conflict)
         if rule.kind == "workspace":
             requirement = requirement.replaced(source=self._member(requirement), specifier="")
         else:
@@ -242,7 +242,7 @@ class _Sourcing:
                 if rule.package is False:
                     self._spelling.note_kind(source.path, "virtual")
             requirement = requirement.replaced(source=source, specifier="")
-        return requirement, self._spelling.demand(requirement)
+        return requirement, self._spelling.lock_requirement(requirement)
 
     def _member(self, requirement: Requirement) -> PathSource:
         member = self._members.get(requirement.name)
@@ -279,10 +279,10 @@ class _Shared:
     def manifest(self, **fields: object) -> Manifest:
         """Return the manifest, with what else belongs to it."""
         return Manifest(
-            constraints=demands([demand for _, demand in self._constraints]),
-            overrides=demands([demand for _, demand in self._overrides]),
+            constraints=lock_requirements([lock_requirement for _, lock_requirement in self._constraints]),
+            overrides=lock_requirements([lock_requirement for _, lock_requirement in self._overrides]),
             excludes=tuple(sorted(self._tool.excludes)),
-            build_constraints=demands([demand for _, demand in self._builds]),
+            build_constraints=lock_requirements([lock_requirement for _, lock_requirement in self._builds]),
             metadata=self._metadata(),
             **fields,  # type: ignore[arg-type]
         )
@@ -366,7 +366,9 @@ class _Workspace:
             read = _Groups(root, self._sourcing(root), self._spelling).read()
             groups = {group: tuple(one for one, _ in found) for group, found in read.requirements.items()}
             fields = {
-                "groups": {group: demands([one for _, one in found]) for group, found in read.requirements.items()},
+                "groups": {
+                    group: lock_requirements([one for _, one in found]) for group, found in read.requirements.items()
+                },
                 "group_pythons": read.pythons,
                 "default_groups": _said_groups(root.tool.default_groups),
             }
@@ -441,10 +443,10 @@ class _Workspace:
             Source(self._kinds[member.name], self._spelling.path(member.directory)),
             default_groups=_said_groups(member.tool.default_groups),
             group_pythons=groups.pythons,
-            requires_dist=demands([demand for _, demand in found]),
+            requires_dist=lock_requirements([lock_requirement for _, lock_requirement in found]),
             provides_extras=extras,
             requires_dev={
-                group: demands([one for _, one in several]) for group, several in groups.requirements.items()
+                group: lock_requirements([one for _, one in several]) for group, several in groups.requirements.items()
             },
         )
         metadata = Metadata(

@@ -96,12 +96,12 @@ class Workspace(Value):
 
     @property
     def is_virtual(self) -> bool:
-        """Tell whether the root is no project itself."""
+        """Return whether the root is no project itself."""
         return not self.root.project.declared
 
     @property
     def is_alone(self) -> bool:
-        """Tell whether the root is the only project: its lock then lists no members."""
+        """Return whether the root is the only project: its lock then lists no members."""
         return not self.is_virtual and len(self.members) == 1
 
     def member(self, name: str) -> Member | None:
@@ -231,20 +231,20 @@ def upward(start: str) -> "Iterator[str]":
 
 
 def is_member(root: Member, directory: str) -> bool:
-    """Tell whether a directory is a member of a root by its globs."""
+    """Return whether a directory is a member of a root by its globs."""
     return not is_excluded(root, directory) and any(
         _fits(pattern, os.path.relpath(directory, root.directory)) for pattern in root.tool.members or ()
     )
 
 
 def is_excluded(root: Member, directory: str) -> bool:
-    """Tell whether a workspace leaves a directory out."""
+    """Return whether a workspace leaves a directory out."""
     relative = os.path.relpath(directory, root.directory)
     return any(_fits(pattern, relative) for pattern in root.tool.exclude)
 
 
 def _fits(pattern: str, relative: str) -> bool:
-    """Tell whether a relative path fits a glob: `*` stays within one name, `**` does not."""
+    """Return whether a relative path fits a glob: `*` stays within one name, `**` does not."""
     return _fit_parts(_parts(pattern), _parts(relative))
 
 
@@ -296,7 +296,7 @@ def _all_below(directory: str) -> "Iterator[str]":
 
 
 def _is_left_over(directory: str) -> bool:
-    """Tell whether a directory without a project is nothing to speak of: hidden, empty, or with hidden files and caches alone."""
+    """Return whether a directory without a project is nothing to speak of: hidden, empty, or with hidden files and caches alone."""
     if os.path.basename(directory).startswith("."):
         return True
     try:

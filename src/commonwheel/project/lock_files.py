@@ -61,7 +61,7 @@ class Pythons:
         self.high = high
 
     def admit(self, python: str, abi: str) -> bool:
-        """Tell whether a wheel with these tags may be for one of them."""
+        """Return whether a wheel with these tags may be for one of them."""
         return any(self._abi(one, python) for one in abi.split("."))
 
     def _abi(self, abi: str, python: str) -> bool:
@@ -101,7 +101,7 @@ def _version(tag: str) -> "tuple[int, int | None] | None":
 
 
 def useful(filename: str, pythons: Pythons, where: "Sequence[Diagram]") -> bool:
-    """Tell whether a lock names a wheel: for a Python of the range, and for some of each of the sets of environments."""
+    """Return whether a lock names a wheel: for a Python of the range, and for some of each of the sets of environments."""
     try:
         name = wheel_file.parse_filename(filename)
     except wheel_file.InvalidWheelName:

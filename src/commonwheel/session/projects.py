@@ -59,7 +59,6 @@ if TYPE_CHECKING:
             """Let the root of a workspace decide about settings."""
 
 
-
 class Projects:
     """The parts of one command on a project."""
 
@@ -102,7 +101,7 @@ class Projects:
         self._run.settle_at(root)
 
     def begin(self, request: "InstallRequest") -> None:
-        """Say what the job of the command is about, before it is asked for."""
+        """Set what the job of the command is about, before it is made."""
         self._request = request
 
     @once
