@@ -268,3 +268,12 @@ def test_unusable_lock_is_refused_and_left_alone(project: Project, old: str, new
     for words in (["lock"], ["lock", "--check"], ["sync"]):
         assert said in project(*words).failed(2).err
     assert project.lock == broken
+
+
+@pytest.mark.parametrize("words", ["--no-sources", "--no-sources-package beta"])
+def test_sources_are_left_out_on_request(rich: Project, words: str) -> None:
+    rich.pyproject("beta==1.0", more='[tool.uv.sources]\nbeta = { path = "../wheels/beta-1.0-py3-none-any.whl" }\n')
+    rich("lock", *words.split()).ok()
+    assert "path" not in rich.lock
+    rich.uv("lock", "--check", *words.split()).ok()
+    rich("lock", "--check").failed(1)

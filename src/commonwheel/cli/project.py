@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from commonwheel.project.programs import Program
     from commonwheel.settings.settings import Settings
 
+SOURCES = ("Sources", "no-sources no-sources-package")
 PYTHON = ("Python", "python managed-python python-preference")
 
 LOCK = Arguments(
@@ -28,6 +29,7 @@ LOCK = Arguments(
         INDEXES,
         PYTHON,
         BUILDS,
+        SOURCES,
         PIP,
         GLOBAL,
         ("", "link-mode"),
@@ -61,6 +63,7 @@ SYNC = Arguments(
         CHOICE,
         INDEXES,
         BUILDS,
+        SOURCES,
         PIP,
         GLOBAL,
     ),
@@ -83,6 +86,7 @@ RUN = Arguments(
         CHOICE,
         INDEXES,
         BUILDS,
+        SOURCES,
         GLOBAL,
     ),
     trailing=True,
@@ -95,7 +99,7 @@ ADD = Arguments(
     0,
     None,
     (
-        ("Requirements", "requirements constraints marker extra raw bounds as-editable rev tag branch workspace"),
+        ("Requirements", "requirements constraints marker extra raw bounds as-editable rev tag branch lfs workspace"),
         PLACE,
         ("Lock", STATE[1] + " no-sync"),
         ENVIRONMENT,
@@ -103,6 +107,7 @@ ADD = Arguments(
         CHOICE,
         INDEXES,
         BUILDS,
+        SOURCES,
         GLOBAL,
     ),
 )
@@ -111,7 +116,7 @@ REMOVE = Arguments(
     "PACKAGE...",
     1,
     None,
-    (PLACE, ("Lock", STATE[1] + " no-sync"), ENVIRONMENT, LEFT_OUT, CHOICE, INDEXES, BUILDS, GLOBAL),
+    (PLACE, ("Lock", STATE[1] + " no-sync"), ENVIRONMENT, LEFT_OUT, CHOICE, INDEXES, BUILDS, SOURCES, GLOBAL),
 )
 INIT = Arguments(
     "Make a new project",
@@ -126,7 +131,9 @@ INIT = Arguments(
         GLOBAL,
     ),
 )
-UNDO = Arguments("Take the last change of the project back", "", 0, 0, (ENVIRONMENT, LEFT_OUT, INDEXES, BUILDS, GLOBAL))
+UNDO = Arguments(
+    "Take the last change of the project back", "", 0, 0, (ENVIRONMENT, LEFT_OUT, INDEXES, BUILDS, SOURCES, GLOBAL)
+)
 EXPORT = Arguments(
     "Write the lock of a project in another form",
     "",
@@ -136,7 +143,7 @@ EXPORT = Arguments(
         (
             "Output",
             (
-                "output-file format no-header no-annotate no-hashes no-editable no-emit-project no-emit-workspace no-emit-local "
+                "output-file format no-header no-annotate no-hashes no-editable no-editable-package no-emit-project no-emit-workspace no-emit-local "
                 "no-emit-package emit-prune custom-compile-command for-script"
             ),
         ),
@@ -146,6 +153,7 @@ EXPORT = Arguments(
         CHOICE,
         INDEXES,
         BUILDS,
+        SOURCES,
         GLOBAL,
     ),
     "requirements.txt requirements-txt pylock.toml",
@@ -166,6 +174,7 @@ TREE = Arguments(
         CHOICE,
         INDEXES,
         BUILDS,
+        SOURCES,
         GLOBAL,
     ),
 )
@@ -181,6 +190,7 @@ VERSION = Arguments(
         CHOICE,
         INDEXES,
         BUILDS,
+        SOURCES,
         GLOBAL,
     ),
 )

@@ -111,13 +111,15 @@ def of_workspace(
     *,
     python: str,
     no_sources: bool = False,
+    sourceless: frozenset[str] = frozenset(),
 ) -> Declared:
     """Return what a workspace declares.
 
-    `describe` builds what a member leaves to its backend; `python` is the range where no member says one.
+    `describe` builds what a member leaves to its backend; `python` is the range where no member says one; `no_sources` takes no
+    account of `tool.uv.sources`, `sourceless` are names of which it does not count.
     Raises BadDeclaration, InvalidPyproject, and the errors of builds.
     """
-    return _Workspace(workspace, describe, python, no_sources=no_sources).declared()
+    return _Workspace(workspace, describe, python, no_sources=no_sources, sourceless=sourceless).declared()
 
 
 def of_script(script: "Script", tool: "ToolTable", path: str, directory: str, *, python: str) -> Declared:
@@ -340,12 +342,19 @@ class _Workspace:
     """Read the members of a workspace, one after the other."""
 
     def __init__(
-        self, workspace: "Workspace", describe: "Callable[[PathSource], Metadata]", python: str, *, no_sources: bool
+        self,
+        workspace: "Workspace",
+        describe: "Callable[[PathSource], Metadata]",
+        python: str,
+        *,
+        no_sources: bool,
+        sourceless: "frozenset[str]",
     ) -> None:
         self._workspace = workspace
         self._describe = describe
         self._python = python
         self._no_sources = no_sources
+        self._sourceless = sourceless
         self._members = {member.name: member for member in workspace.members}
         self._spelling = Spelling(workspace.directory)
         self._kinds = self._kinds_of_members()
@@ -414,7 +423,8 @@ class _Workspace:
         """Return the sources of a member: its own, and those of the root for what it does not name."""
         if self._no_sources:
             return {}
-        return {**self._workspace.root.tool.sources, **member.tool.sources}
+        rules = {**self._workspace.root.tool.sources, **member.tool.sources}
+        return {name: several for name, several in rules.items() if name not in self._sourceless}
 
     def _sourcing(self, member: "Project") -> _Sourcing:
         indexes = {**member.tool.indexes, **self._workspace.root.tool.indexes}

@@ -296,6 +296,7 @@ _TABLE = (
     Option("rev", "--rev", "text", "Revision of a repository", metavar="REV"),
     Option("tag", "--tag", "text", "Tag of a repository", metavar="TAG"),
     Option("branch", "--branch", "text", "Branch of a repository", metavar="BRANCH"),
+    Option("lfs", "--lfs", "flag", "Accepted for compatibility with uv: git fetches large files as it is configured", hidden=True),
     Option("as-editable", "--editable", "flag", "Take a local project in editable form"),
     Option("workspace", "--workspace", "flag", "Make a local project a member of the workspace", off="--no-workspace"),
     Option("bump", "--bump", "list", "Which part of the version to increase: major, minor, patch, stable, alpha, beta, rc, post or dev, with or without =N", metavar="PART"),
