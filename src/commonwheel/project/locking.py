@@ -256,7 +256,10 @@ class _Locking:
             where.append(whole)
         pythons = lock_files.Pythons(declared.requires_python)
         found = self._catalogue.files(one.name, one.version)
-        return lock_files.files(found, pythons, where, source.place, declared.root)
+        network = self._parts.job.network
+        folders = {str(one) for one in (*network.indexes, *network.links) if one.flat}
+        folder = any(str(one.index) in folders for one in found)
+        return lock_files.files(found, pythons, where, source.place, declared.root, folder=folder)
 
     def _with_archive(self, package: Package, source: "UrlSource | PathSource | VcsSource") -> Package:
         """Return a package with the one file that its source is."""
