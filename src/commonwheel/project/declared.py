@@ -227,7 +227,7 @@ class _Sourcing:
     def _by(self, rule: "Rule", requirement: Requirement, extra: str, group: str) -> "Declaration":
         if rule.kind == "index":
             name = normalize(rule.text)
-            self.bound.setdefault(requirement.name, name)
+            self._bind(requirement, name)
             conflict: tuple[tuple[str, str], ...] = ()
             if rule.extra or rule.group:
                 side = ("extra", extra) if rule.extra else ("group", group)
@@ -245,6 +245,22 @@ class _Sourcing:
                     self._spelling.note_kind(source.path, "virtual")
             requirement = requirement.replaced(source=source, specifier="")
         return requirement, self._spelling.lock_requirement(requirement)
+
+    def _bind(self, requirement: Requirement, index: str) -> None:
+        """Let a name come from a named index. Raises BadDeclaration where it is to come from another one elsewhere."""
+        rules = self._rules.get(requirement.name, ())
+        named = {normalize(rule.text) for rule in rules if rule.kind == "index"}
+        covered = marker_text.NEVER
+        for rule in rules:
+            marker = marker_text.diagram(rule.marker) if rule.marker else marker_text.ALWAYS
+            covered = marker_text.disjunction(covered, marker)
+        known = self.bound.setdefault(requirement.name, index)
+        if len(named) > 1 or known != index or covered != marker_text.ALWAYS:
+            raise BadDeclaration(
+                f"`{requirement.name}` comes from different indexes under different conditions, which cw cannot lock yet",
+                context=(f"asked for at: {requirement.origin}", f"named: {', '.join(sorted({known, *named}))}"),
+                hint="name one index for it, without a marker",
+            )
 
     def _member(self, requirement: Requirement) -> PathSource:
         member = self._members.get(requirement.name)
