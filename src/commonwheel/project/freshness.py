@@ -290,19 +290,19 @@ def _of_lock_requirement_groups(
 def _of_lock_requirements(
     who: str, now: "Iterable[LockRequirement]", then: "Iterable[LockRequirement]", same: "_Same"
 ) -> "Iterator[str]":
-    mine, theirs = set(map(same.normal, now)), set(map(same.normal, then))
-    if mine == theirs:
-        return
-    added, removed = sorted(mine - theirs, key=shown), sorted(theirs - mine, key=shown)
-    for lock_requirement in added:
-        before = next((one for one in removed if one.name == lock_requirement.name), None)
+    mine = {same.normal(one): one for one in now}
+    theirs = {same.normal(one): one for one in then}
+    added = sorted((one for normal, one in mine.items() if normal not in theirs), key=shown)
+    removed = sorted((one for normal, one in theirs.items() if normal not in mine), key=shown)
+    for one in added:
+        before = next((other for other in removed if other.name == one.name), None)
         if before is not None:
             removed.remove(before)
-            yield f"{who} now asks for `{shown(lock_requirement)}`, locked for `{shown(before)}`"
+            yield f"{who} now asks for `{shown(one)}`, locked for `{shown(before)}`"
         else:
-            yield f"{who} now asks for `{shown(lock_requirement)}`"
-    for lock_requirement in removed:
-        yield f"{who} does not ask for `{shown(lock_requirement)}` any more"
+            yield f"{who} now asks for `{shown(one)}`"
+    for one in removed:
+        yield f"{who} does not ask for `{shown(one)}` any more"
 
 
 class _Same:
