@@ -276,6 +276,7 @@ TESTED_BY = {
     "cli/project.py": "project/test_syncing.py",
     "commands/add.py": "project/test_editing.py",
     "commands/export.py": "project/test_exporting.py",
+    "commands/init.py": "project/test_init.py",
     "commands/lock.py": "project/test_locking.py",
     "commands/project_remember.py": "commands/test_project_no_change.py",
     "commands/project_tree.py": "project/test_exporting.py",
@@ -298,6 +299,7 @@ TESTED_BY = {
     "session/projects.py": "project/test_locking.py",
     "specs/env_file.py": "project/test_running.py",
     "specs/project_edit.py": "project/test_editing.py",
+    "specs/templates.py": "project/test_init.py",
     "specs/tool_uv.py": "project/test_locking.py",
     # parts of one mechanism
     "fs/files.py": "fs/test_disk.py",

@@ -108,7 +108,7 @@ def test_whatever_moved_is_noticed(project: Project, name: str) -> None:
 
 
 def answered_from_scratch(project: Project, *words: str) -> bool:
-    """Tell whether a command looks at the project, whatever it finds; it runs in a process of its own."""
+    """Return whether a command looks at the project, whatever it finds; it runs in a process of its own."""
     code = f"import sys; sys.path[:0] = [{str(SOURCE)!r}]\nfrom commonwheel import process\nprocess.replace = lambda *_: None\n"
     code += f"from commonwheel.cli import main\nmain({list(words)!r})\nprint('LOADED', 'commonwheel.project.discovery' in sys.modules)"
     done = subprocess.run(

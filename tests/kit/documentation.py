@@ -39,7 +39,56 @@ OFFERED: dict[str, dict[str, list[str]]] = {
     "botocore": {"1.13.0": [], "1.43.0": ["urllib3>=1.25.4,<3"], "1.23.0": ["urllib3<1.27,>=1.25.4"], "1.31.61": ["urllib3<1.27,>=1.25.4"],
                  "1.31.62": ["urllib3<2.1,>=1.25.4"], "1.32.7": ["urllib3<2.1,>=1.25.4"]},
     "cowsay": {"6.1": []},
+    "pytest": {"8.4.2": []},
+    "rich": {"14.1.0": []},
+    "hatchling": {"1.27.0": []},
 }  # fmt: skip
+
+#: A backend that builds what `cw init` makes: pure Python below `src`, and scripts.
+_HATCHLING = """
+import base64, hashlib, os, tomllib, zipfile
+
+
+def _project():
+    with open("pyproject.toml", "rb") as stream:
+        return tomllib.load(stream)["project"]
+
+
+def _wheel(directory, files):
+    project = _project()
+    stem = project["name"].replace("-", "_") + "-" + project["version"]
+    info = stem + ".dist-info/"
+    needs = "".join("Requires-Dist: " + one + "\\n" for one in project.get("dependencies", []))
+    files[info + "METADATA"] = "Metadata-Version: 2.1\\nName: " + project["name"] + "\\nVersion: " + project["version"] + "\\n" + needs
+    files[info + "WHEEL"] = "Wheel-Version: 1.0\\nGenerator: kit\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+    scripts = "".join(name + " = " + what + "\\n" for name, what in project.get("scripts", {}).items())
+    files[info + "entry_points.txt"] = "[console_scripts]\\n" + scripts
+    record = ""
+    for name, text in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+        record += name + ",sha256=" + digest + "," + str(len(text.encode())) + "\\n"
+    files[info + "RECORD"] = record + info + "RECORD,,\\n"
+    path = stem + "-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(directory, path), "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+    return path
+
+
+def build_wheel(directory, settings=None, metadata=None):
+    files = {}
+    for top, _, names in os.walk("src"):
+        for name in names:
+            if name.endswith((".py", ".typed")):
+                path = os.path.join(top, name)
+                with open(path) as stream:
+                    files[os.path.relpath(path, "src")] = stream.read()
+    return _wheel(directory, files)
+
+
+def build_editable(directory, settings=None, metadata=None):
+    return _wheel(directory, {"_" + _project()["name"].replace("-", "_") + ".pth": os.path.abspath("src") + "\\n"})
+"""
 
 
 @cache
@@ -54,7 +103,9 @@ def wheels() -> dict[str, bytes]:
                 files["ipykernel/__main__.py"] = (
                     'import sys\nassert sys.argv[1:] == "install --user --name analysis".split()\n'
                 )
-            points = {"console_scripts": {name: f"{module}:print"}} if name in {"flask", "cowsay"} else None
+            if name == "hatchling":
+                files["hatchling/build.py"] = _HATCHLING
+            points = {"console_scripts": {name: f"{module}:print"}} if name in {"flask", "cowsay", "pytest"} else None
             made[wheel_filename(name, version)] = wheel_bytes(
                 name, version, files, requires=requires, entry_points=points
             )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: The uv beside the interpreter of the tests.
 UV = os.path.join(os.path.dirname(sys.executable), "uv")
+#: The cw of the same environment, for what needs a process of its own.
+CW = os.path.join(os.path.dirname(sys.executable), "cw")
 
 
 @dataclass(frozen=True)

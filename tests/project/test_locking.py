@@ -268,3 +268,36 @@ def test_unusable_lock_is_refused_and_left_alone(project: Project, old: str, new
     for words in (["lock"], ["lock", "--check"], ["sync"]):
         assert said in project(*words).failed(2).err
     assert project.lock == broken
+
+
+@pytest.mark.parametrize("words", ["--no-sources", "--no-sources-package beta"])
+def test_sources_are_left_out_on_request(rich: Project, words: str) -> None:
+    rich.pyproject("beta==1.0", more='[tool.uv.sources]\nbeta = { path = "../wheels/beta-1.0-py3-none-any.whl" }\n')
+    rich("lock", *words.split()).ok()
+    assert "path" not in rich.lock
+    rich.uv("lock", "--check", *words.split()).ok()
+    rich("lock", "--check").failed(1)
+
+
+def named_indexes(project: Project) -> str:
+    url = project.index.url.replace("127.0.0.1", "localhost")
+    one = f'[[tool.uv.index]]\nname = "one"\nurl = "{url}"\nexplicit = true\n'
+    return one + one.replace("one", "two").replace("/simple/", "/simple")
+
+
+def test_package_is_bound_to_a_named_index(rich: Project) -> None:
+    rich.pyproject("alpha", more='[tool.uv.sources]\nalpha = { index = "one" }\n' + named_indexes(rich))
+    rich("lock").ok()
+    mine = rich.lock
+    rich.uv("lock", "--check").ok()
+    rich.remove("uv.lock")
+    rich.uv("lock").ok()
+    rich("lock", "--check").ok()
+    assert rich.lock == mine
+
+
+def test_indexes_by_marker_are_refused_and_not_mixed_up(rich: Project) -> None:
+    rules = """[{ index = "one", marker = "sys_platform == 'linux'" }, { index = "two", marker = "sys_platform != 'linux'" }]"""
+    rich.pyproject("alpha", more=f"[tool.uv.sources]\nalpha = {rules}\n" + named_indexes(rich))
+    assert "different indexes" in rich("lock").failed(2).err
+    assert rich.lock == ""

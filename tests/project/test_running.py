@@ -3,14 +3,11 @@
 import os
 import signal
 import subprocess
-import sys
 
 import pytest
 
 from kit.cli import Ran
-from kit.projects import Project
-
-CW = os.path.join(os.path.dirname(sys.executable), "cw")
+from kit.projects import CW, Project
 
 
 @pytest.fixture
@@ -66,7 +63,7 @@ def test_program_that_is_not_there_is_refused(demo: Project) -> None:
     assert "python" in run(demo).failed(2).err
 
 
-def test_further_packages_shadow_those_of_the_project_and_leave_it_alone(demo: Project) -> None:
+def test_with_shadows_packages_and_leaves_the_project_alone(demo: Project) -> None:
     code = "import alpha, beta, gamma; print(beta.version)"
     assert run(demo, "--with", "gamma", "--with", "beta>=1.5", "python", "-c", code).ok().out == "1.5\n"
     assert run(demo, "--with", "gamma", "python", "-c", code).ok().out == "1.0\n"

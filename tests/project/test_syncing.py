@@ -101,7 +101,7 @@ def test_frozen_needs_no_index_once_the_store_has_everything(workspace: Project)
     assert "alpha==2.0" in held(workspace)
 
 
-def test_hashes_of_the_lock_are_demanded(project: Project) -> None:
+def test_hashes_of_the_lock_are_lock_requiremented(project: Project) -> None:
     project.pyproject("beta")
     project("lock").ok()
     lock = project.lock
@@ -150,7 +150,7 @@ def test_directory_that_is_no_environment_is_left_alone(project: Project) -> Non
     assert project.read(".venv/notes.txt") == "mine"
 
 
-def test_python_that_the_project_does_not_support_is_named_with_its_origin(project: Project) -> None:
+def test_unsupported_python_is_named_with_its_origin(project: Project) -> None:
     project.pyproject("beta", python=">=3.99")
     project.write(".python-version", "3\n")
     ran = project("sync").failed(2)

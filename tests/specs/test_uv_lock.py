@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from commonwheel.specs import uv_lock
 from commonwheel.specs.uv_lock import (  # fmt: skip
-    Demand,
     Dependency,
     File,
     InvalidLock,
     Item,
     Limit,
     Lock,
+    LockRequirement,
     Manifest,
     MergeMarks,
     Options,
@@ -46,12 +46,12 @@ EDGES = st.builds(
 )
 
 
-def demand(name: str, key: str, place: str, **more: Any) -> Demand:
-    return Demand(name, key=key, place=place if key else "", **more)
+def lock_requirement(name: str, key: str, place: str, **more: Any) -> LockRequirement:
+    return LockRequirement(name, key=key, place=place if key else "", **more)
 
 
-DEMANDS = st.builds(
-    demand,
+REQUIREMENTS = st.builds(
+    lock_requirement,
     NAMES,
     st.sampled_from(("", "index", *uv_lock.KINDS[1:])),
     TEXTS,
@@ -83,9 +83,9 @@ PACKAGES = st.builds(
     optional=mapped(st.lists(EDGES, min_size=1, max_size=2).map(tuple)),
     groups=mapped(st.lists(EDGES, min_size=1, max_size=2).map(tuple)),
     group_pythons=mapped(TEXTS),
-    requires_dist=several(DEMANDS),
+    requires_dist=several(REQUIREMENTS),
     provides_extras=several(NAMES),
-    requires_dev=mapped(several(DEMANDS)),
+    requires_dev=mapped(several(REQUIREMENTS)),
 )
 LIMITS = st.builds(Limit, TEXTS) | st.builds(Limit, st.just(""), TEXTS)
 LOCKS = st.builds(
@@ -105,12 +105,12 @@ LOCKS = st.builds(
         Manifest,
         members=several(NAMES),
         default_groups=GROUPS,
-        requirements=several(DEMANDS),
-        constraints=several(DEMANDS),
-        overrides=several(DEMANDS),
+        requirements=several(REQUIREMENTS),
+        constraints=several(REQUIREMENTS),
+        overrides=several(REQUIREMENTS),
         excludes=several(NAMES),
-        build_constraints=several(DEMANDS),
-        groups=mapped(several(DEMANDS)),
+        build_constraints=several(REQUIREMENTS),
+        groups=mapped(several(REQUIREMENTS)),
         group_pythons=mapped(TEXTS),
         metadata=several(st.builds(StaticMetadata, NAMES, st.just("") | TEXTS, several(TEXTS), st.just("") | TEXTS, several(NAMES))),
     ),

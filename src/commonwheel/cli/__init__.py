@@ -53,6 +53,7 @@ COMMANDS = {
         "List the versions that an index offers",
     ),
     "pip debug": ("pip:DEBUG", "debug:debug", "pip:show_lines", "Show tags, markers and configuration"),
+    "init": ("project:INIT", "init:init", "project:show_init", "Make a new project"),
     "add": ("project:ADD", "add:add", "project:show_edited", "Add requirements to a project"),
     "remove": ("project:REMOVE", "add:remove", "project:show_edited", "Remove requirements from a project"),
     "undo": ("project:UNDO", "add:undo", "project:show_edited", "Take the last change of a project back"),

@@ -517,6 +517,11 @@ CODES: "Final[dict[str, Help]]" = {
         "The program waits for something, or the machine is overloaded.",
         "Run the command again; look at the output of the program in the context.",
     ),
+    "project-exists": Help(
+        "There is a project, or a script with metadata, where a new one was to be made.",
+        "The directory has a `pyproject.toml`, or the script a block of metadata.",
+        "Choose another directory, or change what is there with `cw add`.",
+    ),
     "project-not-managed": Help(
         "The project is not to be managed by cw.",
         "Its `pyproject.toml` says `managed = false`.",

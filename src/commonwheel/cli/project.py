@@ -8,25 +8,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from commonwheel.cli.console import Console
     from commonwheel.commands.add import Edited
+    from commonwheel.commands.init import Initialized
     from commonwheel.commands.lock import LockResult
     from commonwheel.commands.sync import SyncResult
     from commonwheel.commands.version import Versioned
     from commonwheel.project.programs import Program
     from commonwheel.settings.settings import Settings
 
+SOURCES = ("Sources", "no-sources no-sources-package")
 PYTHON = ("Python", "python managed-python python-preference")
 
 LOCK = Arguments(
     "Write the lock of a project",
-    "",
+    "[OURS BASE THEIRS]",
     0,
-    0,
+    3,
     (
         ("Lock", "locked check check-exists frozen dry-run for-script merge"),
         CHOICE,
         INDEXES,
         PYTHON,
         BUILDS,
+        SOURCES,
         PIP,
         GLOBAL,
         ("", "link-mode"),
@@ -60,6 +63,7 @@ SYNC = Arguments(
         CHOICE,
         INDEXES,
         BUILDS,
+        SOURCES,
         PIP,
         GLOBAL,
     ),
@@ -82,6 +86,7 @@ RUN = Arguments(
         CHOICE,
         INDEXES,
         BUILDS,
+        SOURCES,
         GLOBAL,
     ),
     trailing=True,
@@ -94,7 +99,7 @@ ADD = Arguments(
     0,
     None,
     (
-        ("Requirements", "requirements constraints marker extra raw bounds as-editable rev tag branch workspace"),
+        ("Requirements", "requirements constraints marker extra raw bounds as-editable rev tag branch lfs workspace"),
         PLACE,
         ("Lock", STATE[1] + " no-sync"),
         ENVIRONMENT,
@@ -102,6 +107,7 @@ ADD = Arguments(
         CHOICE,
         INDEXES,
         BUILDS,
+        SOURCES,
         GLOBAL,
     ),
 )
@@ -110,9 +116,24 @@ REMOVE = Arguments(
     "PACKAGE...",
     1,
     None,
-    (PLACE, ("Lock", STATE[1] + " no-sync"), ENVIRONMENT, LEFT_OUT, CHOICE, INDEXES, BUILDS, GLOBAL),
+    (PLACE, ("Lock", STATE[1] + " no-sync"), ENVIRONMENT, LEFT_OUT, CHOICE, INDEXES, BUILDS, SOURCES, GLOBAL),
 )
-UNDO = Arguments("Take the last change of the project back", "", 0, 0, (ENVIRONMENT, LEFT_OUT, INDEXES, BUILDS, GLOBAL))
+INIT = Arguments(
+    "Make a new project",
+    "[PATH]",
+    0,
+    1,
+    (
+        ("Kind", "app lib packaged bare for-script build-backend"),
+        ("Contents", "name description no-description no-readme author-from vcs no-pin-python"),
+        ("Place", "workspace without-project"),
+        PYTHON,
+        GLOBAL,
+    ),
+)
+UNDO = Arguments(
+    "Take the last change of the project back", "", 0, 0, (ENVIRONMENT, LEFT_OUT, INDEXES, BUILDS, SOURCES, GLOBAL)
+)
 EXPORT = Arguments(
     "Write the lock of a project in another form",
     "",
@@ -122,7 +143,7 @@ EXPORT = Arguments(
         (
             "Output",
             (
-                "output-file format no-header no-annotate no-hashes no-editable no-emit-project no-emit-workspace no-emit-local "
+                "output-file format no-header no-annotate no-hashes no-editable no-editable-package no-emit-project no-emit-workspace no-emit-local "
                 "no-emit-package emit-prune custom-compile-command for-script"
             ),
         ),
@@ -132,6 +153,7 @@ EXPORT = Arguments(
         CHOICE,
         INDEXES,
         BUILDS,
+        SOURCES,
         GLOBAL,
     ),
     "requirements.txt requirements-txt pylock.toml",
@@ -152,6 +174,7 @@ TREE = Arguments(
         CHOICE,
         INDEXES,
         BUILDS,
+        SOURCES,
         GLOBAL,
     ),
 )
@@ -167,6 +190,7 @@ VERSION = Arguments(
         CHOICE,
         INDEXES,
         BUILDS,
+        SOURCES,
         GLOBAL,
     ),
 )
@@ -183,6 +207,19 @@ def show_version(console: "Console", value: "Versioned", settings: "Settings") -
     else:
         console.out(f"{value.name} {value.version}")
     return 0 if value.edited is None else show_edited(console, value.edited, settings, quiet=True)
+
+
+def show_init(console: "Console", value: "Initialized", settings: "Settings") -> int:
+    """Show what was made."""
+    if wants_json(settings):
+        load("as_json:show")(console, {"name": value.name, "path": value.path, "workspace": value.member_of or None})
+    elif value.script:
+        console.say(f"Initialized script at `{value.name}`")
+    else:
+        if value.member_of:
+            console.say(f"Added `{value.name}` to the workspace `{value.member_of}`")
+        console.say(f"Initialized project `{value.name}` at `{value.path}`")
+    return 0
 
 
 def show_edited(console: "Console", value: "Edited", settings: "Settings", *, quiet: bool = False) -> int:

@@ -231,7 +231,7 @@ class _Adding:
         return more
 
     def _source(self, document: Document, one: "Requirement") -> "Mapping[str, str]":
-        """Say where a requirement comes from."""
+        """Write where a requirement comes from."""
         settings, workspace = self._parts.settings, self._target.workspace
         editable = settings.flag("as-editable") if settings.is_set("as-editable") else None
         wanted = settings.flag("workspace") if settings.is_set("workspace") else None

@@ -1,16 +1,19 @@
 """`cw lock`: make the lock of a project, or find out whether it is up to date."""
 
+import os
 import time
 
 from commonwheel.commands import project_remember as remember
 from commonwheel.commands import summary_lines
 from commonwheel.errors import UsageError
+from commonwheel.fs import files as fs_files
 from commonwheel.model import Value
-from commonwheel.project import opening, updating
+from commonwheel.project import merging, opening, updating
+from commonwheel.specs import uv_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Final
 
     from commonwheel.project.opening import Opened
@@ -47,6 +50,10 @@ def lock(session: "Session", parsed: "Parsed") -> LockResult:
     """Bring the lock up to date; with `--check` refuse one that is not, with `--dry-run` say what would change."""
     started, began = time.perf_counter(), time.time_ns()
     parts = session.projects()
+    if session.settings.flag("merge"):
+        return merge(parts, parsed.positional)
+    if parsed.positional:
+        raise UsageError(f"unexpected argument `{parsed.positional[0]}`", hint="`--merge` takes three files")
     mode = mode_of(session)
     opened = open_project(parts)
     updated = updating.update(parts, opened, mode)
@@ -55,6 +62,34 @@ def lock(session: "Session", parsed: "Parsed") -> LockResult:
     if known is not None:
         remember.keep(session, parsed, known, began)
     return LockResult(opened.lock_path, updated, mode)
+
+
+def merge(parts: "Parts", files: "Sequence[str]") -> LockResult:
+    """Merge two versions of a lock into the first file, as git asks its merge drivers to. Raises UsageError, InvalidLock."""
+    if len(files) != 3:  # noqa: PLR2004 - ours, base, theirs
+        raise UsageError(
+            "`--merge` takes three files: ours, the common ancestor, and theirs",
+            hint="`git config merge.cw-lock.driver 'cw lock --merge %A %O %B'`",
+        )
+    paths = [os.path.join(parts.cwd, name) for name in files]
+    texts = [_content(path, name) for path, name in zip(paths, files, strict=True)]
+    empty = uv_lock.Lock("")
+    ours, base, theirs = (uv_lock.read(text, name) if text else empty for text, name in zip(texts, files, strict=True))
+    merged = merging.merge(base, ours, theirs)
+    text = uv_lock.write(merged)
+    if text != texts[0]:
+        fs_files.write(paths[0], text.encode())
+    parts.reporter.note("info", "Merged the lock; run `cw lock` once the project is merged, too")
+    changes = tuple(updating.changes(ours, merged))
+    return LockResult(paths[0], updating.Updated(merged, text, "update", before=texts[0], changes=changes), "write")
+
+
+def _content(path: str, name: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except OSError as error:
+        raise UsageError(f"`{name}` cannot be read: {error.strerror}", hint="check the path") from error
 
 
 def mode_of(session: "Session") -> str:

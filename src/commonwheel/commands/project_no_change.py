@@ -1,6 +1,6 @@
 """`cw lock`, `cw sync` and `cw run` once more, with nothing to do and nothing moved since: answered by comparing stamps.
 
-Such an answer rests on the words and the variables, on every file that was read or looked for in vain, on the directories that
+Such an answer rests on the words and the variables, on every file that was read or not found, on the directories that
 were listed for members, and on what tells one state of the environment from another. All of that is compared by inode,
 time and size, and nothing is parsed. It is kept in the user's cache directory, and not in the store: to find a store, settings
 would have to be read.

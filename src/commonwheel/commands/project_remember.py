@@ -4,7 +4,7 @@ import os
 
 from commonwheel.commands.project_no_change import KIND, name_of, path_of
 from commonwheel.errors import CommonwheelError
-from commonwheel.fs import facts, files, found, trees
+from commonwheel.fs import facts, files, trees
 from commonwheel.install import history
 from commonwheel.model import Value
 from commonwheel.project.journal import JOURNAL
@@ -143,8 +143,10 @@ def known_of(parts: "Parts", opened: "Opened", updated: "Updated") -> Known | No
             return None
         if package.source.kind in ("path", "directory", "editable", "virtual"):
             local.append(opened.declared.spelling.absolute(package.source.place))
-    if any(b"cache-keys" in _text(place) for place in local):
-        return None
+    for place in local:
+        # what they name is not looked at here
+        if b"cache-keys" in (parts.start.read(os.path.join(place, "pyproject.toml")) or b""):
+            return None
     return Known(
         parts.project_start,
         workspace.directory,
@@ -154,8 +156,3 @@ def known_of(parts: "Parts", opened: "Opened", updated: "Updated") -> Known | No
         looked=workspace.looked,
         local=tuple(local),
     )
-
-
-def _text(directory: str) -> bytes:
-    data = found.read(os.path.join(directory, "pyproject.toml"), found.ANYBODY)
-    return data if isinstance(data, bytes) else b""

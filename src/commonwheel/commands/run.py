@@ -227,13 +227,13 @@ def _read(path: str, name: str) -> bytes:
 
 
 class _Teller:
-    """Say the summary lines of a sync that the user did not ask for: only what was done."""
+    """Show the summary lines of a sync that the user did not ask for: only what was done."""
 
     def __init__(self, parts: "Parts") -> None:
         self._reporter = parts.reporter
 
     def __call__(self, verb: str, count: int, started: float) -> None:
-        """Say one line."""
+        """Show one line."""
         level = "debug" if verb == "Checked" else "info"
         self._reporter.note(level, summary_lines.done(verb, count, started))
 
@@ -260,7 +260,7 @@ def _downloaded(parts: "Parts", url: str) -> str:
 
 
 def _warn_of_words(parts: "Parts", words: "Sequence[str]") -> None:
-    """Say so if words after the program look like options that were meant for cw."""
+    """Note that words after the program may be options that were meant for cw."""
     options = ("--with", "--extra", "--group", "--frozen", "--no-sync", "--isolated", "--package")
     meant = [word for word in words[1:] if word.partition("=")[0] in options]
     if meant:

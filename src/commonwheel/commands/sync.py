@@ -98,7 +98,7 @@ def updated_lock(parts: "Parts", opened: "Opened", started: float, *, quiet: boo
                 f"`{opened.script}` has no lock, and one is needed with `--locked` and `--frozen`",
                 hint="make it with `cw lock --script`",
             )
-        mode = "dry-run"  # a script is locked on demand, and its environment is made of a resolution for all
+        mode = "dry-run"  # a script is locked on lock_requirement, and its environment is made of a resolution for all
     updated = updating.update(parts, opened, mode)
     if updated.action != "use":
         parts.reporter.note(

@@ -10,13 +10,13 @@ from functools import reduce
 
 from commonwheel.errors import UsageError
 from commonwheel.model import Metadata, Origin, PathSource, Requirement, Value, VcsSource
-from commonwheel.project.spelling import Spelling, demands, specifier
+from commonwheel.project.spelling import Spelling, lock_requirements, specifier
 from commonwheel.resolve.locked import Item, Member
 from commonwheel.specs import marker_text, pyproject, tool_sources, uv_lock, versions
 from commonwheel.specs.names import normalize
 from commonwheel.specs.requirement import parse_dependency
 from commonwheel.specs.tool_uv import DEFAULT_GROUPS
-from commonwheel.specs.uv_lock import Demand, Manifest, Options, Package, Source, StaticMetadata
+from commonwheel.specs.uv_lock import LockRequirement, Manifest, Options, Package, Source, StaticMetadata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from commonwheel.specs.tool_uv import ToolTable
 
     # a requirement for the resolver, and as the lock has it
-    Declaration: TypeAlias = tuple[Requirement, Demand]
+    Declaration: TypeAlias = tuple[Requirement, LockRequirement]
 
 
 class BadDeclaration(UsageError):
@@ -111,13 +111,15 @@ def of_workspace(
     *,
     python: str,
     no_sources: bool = False,
+    sourceless: frozenset[str] = frozenset(),
 ) -> Declared:
     """Return what a workspace declares.
 
-    `describe` builds what a member leaves to its backend; `python` is the range where no member says one.
+    `describe` builds what a member leaves to its backend; `python` is the range where no member says one; `no_sources` takes no
+    account of `tool.uv.sources`, `sourceless` are names of which it does not count.
     Raises BadDeclaration, InvalidPyproject, and the errors of builds.
     """
-    return _Workspace(workspace, describe, python, no_sources=no_sources).declared()
+    return _Workspace(workspace, describe, python, no_sources=no_sources, sourceless=sourceless).declared()
 
 
 def of_script(script: "Script", tool: "ToolTable", path: str, directory: str, *, python: str) -> Declared:
@@ -132,7 +134,7 @@ def of_script(script: "Script", tool: "ToolTable", path: str, directory: str, *,
         requires_python,
         spelling,
         requirements=tuple(requirement for requirement, _ in found),
-        manifest=shared.manifest(requirements=demands([demand for _, demand in found])),
+        manifest=shared.manifest(requirements=lock_requirements([lock_requirement for _, lock_requirement in found])),
         bound=sourcing.bound,
         **shared.fields(requires_python),  # type: ignore[arg-type]
     )
@@ -158,7 +160,7 @@ def _joined(texts: "Iterable[str]") -> str:
 
 
 def _follows(one: str, other: str) -> bool:
-    """Tell whether a bound follows from another, tighter one."""
+    """Return whether a bound follows from another, tighter one."""
     mine, theirs = versions.clauses(one)[0], versions.clauses(other)[0]
     if mine.operator not in (">=", ">", "<", "<=") or not (mine.intervals and theirs.intervals):
         return False
@@ -203,7 +205,7 @@ class _Sourcing:
         if requirement.source is not None:
             if isinstance(requirement.source, PathSource) and "file:" in requirement.text:
                 self._spelling.note_path(requirement.source.path, requirement.source.path)
-            yield requirement, self._spelling.demand(requirement)
+            yield requirement, self._spelling.lock_requirement(requirement)
             return
         if not rules and requirement.name in self._members and requirement.name != self._name:
             member = self._members[requirement.name]
@@ -220,17 +222,17 @@ class _Sourcing:
             rest = marker_text.without(rest, covered)
         if rest != marker_text.NEVER:
             requirement = requirement.replaced(marker=marker_text.text(rest))
-            yield requirement, self._spelling.demand(requirement)
+            yield requirement, self._spelling.lock_requirement(requirement)
 
     def _by(self, rule: "Rule", requirement: Requirement, extra: str, group: str) -> "Declaration":
         if rule.kind == "index":
             name = normalize(rule.text)
-            self.bound.setdefault(requirement.name, name)
+            self._bind(requirement, name)
             conflict: tuple[tuple[str, str], ...] = ()
             if rule.extra or rule.group:
                 side = ("extra", extra) if rule.extra else ("group", group)
                 conflict = (("package", self._name), side)
-            return requirement, self._spelling.demand(requirement, self._indexes.get(name, ""), conflict)
+            return requirement, self._spelling.lock_requirement(requirement, self._indexes.get(name, ""), conflict)
         if rule.kind == "workspace":
             requirement = requirement.replaced(source=self._member(requirement), specifier="")
         else:
@@ -242,7 +244,23 @@ class _Sourcing:
                 if rule.package is False:
                     self._spelling.note_kind(source.path, "virtual")
             requirement = requirement.replaced(source=source, specifier="")
-        return requirement, self._spelling.demand(requirement)
+        return requirement, self._spelling.lock_requirement(requirement)
+
+    def _bind(self, requirement: Requirement, index: str) -> None:
+        """Let a name come from a named index. Raises BadDeclaration where it is to come from another one elsewhere."""
+        rules = self._rules.get(requirement.name, ())
+        named = {normalize(rule.text) for rule in rules if rule.kind == "index"}
+        covered = marker_text.NEVER
+        for rule in rules:
+            marker = marker_text.diagram(rule.marker) if rule.marker else marker_text.ALWAYS
+            covered = marker_text.disjunction(covered, marker)
+        known = self.bound.setdefault(requirement.name, index)
+        if len(named) > 1 or known != index or covered != marker_text.ALWAYS:
+            raise BadDeclaration(
+                f"`{requirement.name}` comes from different indexes under different conditions, which cw cannot lock yet",
+                context=(f"asked for at: {requirement.origin}", f"named: {', '.join(sorted({known, *named}))}"),
+                hint="name one index for it, without a marker",
+            )
 
     def _member(self, requirement: Requirement) -> PathSource:
         member = self._members.get(requirement.name)
@@ -279,10 +297,10 @@ class _Shared:
     def manifest(self, **fields: object) -> Manifest:
         """Return the manifest, with what else belongs to it."""
         return Manifest(
-            constraints=demands([demand for _, demand in self._constraints]),
-            overrides=demands([demand for _, demand in self._overrides]),
+            constraints=lock_requirements([lock_requirement for _, lock_requirement in self._constraints]),
+            overrides=lock_requirements([lock_requirement for _, lock_requirement in self._overrides]),
             excludes=tuple(sorted(self._tool.excludes)),
-            build_constraints=demands([demand for _, demand in self._builds]),
+            build_constraints=lock_requirements([lock_requirement for _, lock_requirement in self._builds]),
             metadata=self._metadata(),
             **fields,  # type: ignore[arg-type]
         )
@@ -340,12 +358,19 @@ class _Workspace:
     """Read the members of a workspace, one after the other."""
 
     def __init__(
-        self, workspace: "Workspace", describe: "Callable[[PathSource], Metadata]", python: str, *, no_sources: bool
+        self,
+        workspace: "Workspace",
+        describe: "Callable[[PathSource], Metadata]",
+        python: str,
+        *,
+        no_sources: bool,
+        sourceless: "frozenset[str]",
     ) -> None:
         self._workspace = workspace
         self._describe = describe
         self._python = python
         self._no_sources = no_sources
+        self._sourceless = sourceless
         self._members = {member.name: member for member in workspace.members}
         self._spelling = Spelling(workspace.directory)
         self._kinds = self._kinds_of_members()
@@ -366,7 +391,9 @@ class _Workspace:
             read = _Groups(root, self._sourcing(root), self._spelling).read()
             groups = {group: tuple(one for one, _ in found) for group, found in read.requirements.items()}
             fields = {
-                "groups": {group: demands([one for _, one in found]) for group, found in read.requirements.items()},
+                "groups": {
+                    group: lock_requirements([one for _, one in found]) for group, found in read.requirements.items()
+                },
                 "group_pythons": read.pythons,
                 "default_groups": _said_groups(root.tool.default_groups),
             }
@@ -412,7 +439,8 @@ class _Workspace:
         """Return the sources of a member: its own, and those of the root for what it does not name."""
         if self._no_sources:
             return {}
-        return {**self._workspace.root.tool.sources, **member.tool.sources}
+        rules = {**self._workspace.root.tool.sources, **member.tool.sources}
+        return {name: several for name, several in rules.items() if name not in self._sourceless}
 
     def _sourcing(self, member: "Project") -> _Sourcing:
         indexes = {**member.tool.indexes, **self._workspace.root.tool.indexes}
@@ -441,10 +469,10 @@ class _Workspace:
             Source(self._kinds[member.name], self._spelling.path(member.directory)),
             default_groups=_said_groups(member.tool.default_groups),
             group_pythons=groups.pythons,
-            requires_dist=demands([demand for _, demand in found]),
+            requires_dist=lock_requirements([lock_requirement for _, lock_requirement in found]),
             provides_extras=extras,
             requires_dev={
-                group: demands([one for _, one in several]) for group, several in groups.requirements.items()
+                group: lock_requirements([one for _, one in several]) for group, several in groups.requirements.items()
             },
         )
         metadata = Metadata(

@@ -96,12 +96,12 @@ class Workspace(Value):
 
     @property
     def is_virtual(self) -> bool:
-        """Tell whether the root is no project itself."""
+        """Return whether the root is no project itself."""
         return not self.root.project.declared
 
     @property
     def is_alone(self) -> bool:
-        """Tell whether the root is the only project: its lock then lists no members."""
+        """Return whether the root is the only project: its lock then lists no members."""
         return not self.is_virtual and len(self.members) == 1
 
     def member(self, name: str) -> Member | None:
@@ -179,7 +179,7 @@ class _Finder:
             if found is None:
                 continue
             if found.tool.members is not None:
-                if _matches(found, here.directory) and found.tool.managed:
+                if is_member(found, here.directory) and found.tool.managed:
                     return found
                 return here
             if found.project.declared:
@@ -191,7 +191,7 @@ class _Finder:
         found = {root.directory: root} if root.project.declared else {}
         for pattern in root.tool.members or ():
             for directory in sorted(_glob(root.directory, pattern, self.looked)):
-                if directory in found or _is_excluded(root, directory):
+                if directory in found or is_excluded(root, directory):
                     continue
                 member = self.at(directory)
                 if member is not None:
@@ -230,20 +230,21 @@ def upward(start: str) -> "Iterator[str]":
         directory = parent
 
 
-def _matches(root: Member, directory: str) -> bool:
-    """Tell whether a directory is a member of a root by its globs."""
-    return not _is_excluded(root, directory) and any(
+def is_member(root: Member, directory: str) -> bool:
+    """Return whether a directory is a member of a root by its globs."""
+    return not is_excluded(root, directory) and any(
         _fits(pattern, os.path.relpath(directory, root.directory)) for pattern in root.tool.members or ()
     )
 
 
-def _is_excluded(root: Member, directory: str) -> bool:
+def is_excluded(root: Member, directory: str) -> bool:
+    """Return whether a workspace leaves a directory out."""
     relative = os.path.relpath(directory, root.directory)
     return any(_fits(pattern, relative) for pattern in root.tool.exclude)
 
 
 def _fits(pattern: str, relative: str) -> bool:
-    """Tell whether a relative path fits a glob: `*` stays within one name, `**` does not."""
+    """Return whether a relative path fits a glob: `*` stays within one name, `**` does not."""
     return _fit_parts(_parts(pattern), _parts(relative))
 
 
@@ -295,7 +296,7 @@ def _all_below(directory: str) -> "Iterator[str]":
 
 
 def _is_left_over(directory: str) -> bool:
-    """Tell whether a directory without a project is nothing to speak of: hidden, empty, or with hidden files and caches alone."""
+    """Return whether a directory without a project is nothing to speak of: hidden, empty, or with hidden files and caches alone."""
     if os.path.basename(directory).startswith("."):
         return True
     try:

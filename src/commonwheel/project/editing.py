@@ -143,7 +143,7 @@ def source_table(
 
 
 def becomes_member(workspace: "Workspace", source: PathSource, *, wanted: bool | None) -> bool:
-    """Tell whether a directory is made a member of the workspace: it lies in its root, unless that is not wanted."""
+    """Return whether a directory is made a member of the workspace: it lies in its root, unless that is not wanted."""
     if wanted is not None:
         return wanted
     inside = source.path.startswith(workspace.directory + os.sep)
@@ -151,7 +151,7 @@ def becomes_member(workspace: "Workspace", source: PathSource, *, wanted: bool |
 
 
 def is_wanted_elsewhere(document: "Document", name: str) -> bool:
-    """Tell whether any list of a project still asks for a package."""
+    """Return whether any list of a project still asks for a package."""
     return any(entry.name == name for entries in document.lists().values() for entry in entries)
 
 

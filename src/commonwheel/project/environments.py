@@ -168,7 +168,7 @@ def present(parts: "Parts", where: Place) -> "Environment | None":
 
 
 def fits(parts: "Parts", environment: "Environment", wanted: Wish, requires_python: str) -> bool:
-    """Tell whether an environment is of the Python that is wanted."""
+    """Return whether an environment is of the Python that is wanted."""
     request = requests.parse(wanted.request)
     found = environment.interpreter
     version = ".".join(map(str, found.version))

@@ -197,7 +197,7 @@ def joined(base: "Iterable[Reached]", more: "Mapping[str, Iterable[Reached]]") -
 
 
 def _covers(texts: "Iterable[str]", marker: str) -> bool:
-    """Tell whether a marker adds nothing to markers that hold without any extra or group."""
+    """Return whether a marker adds nothing to markers that hold without any extra or group."""
     plain = [text for text in texts if " in dependency_groups" not in text and " in extras" not in text]
     whole = marker_text.NEVER
     for text in plain:

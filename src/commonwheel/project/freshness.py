@@ -12,7 +12,7 @@ from commonwheel.model import Value
 from commonwheel.project.spelling import Spelling, specifier
 from commonwheel.resolve.locked import Item
 from commonwheel.specs import marker_text, uv_lock, versions
-from commonwheel.specs.uv_lock import Demand, Lock, Manifest, Package
+from commonwheel.specs.uv_lock import Lock, LockRequirement, Manifest, Package
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -232,10 +232,10 @@ def _of_manifest(now: Manifest, then: Manifest, same: "_Same") -> "Iterator[str]
         ("`override-dependencies`", now.overrides, then.overrides),
         ("`build-constraint-dependencies`", now.build_constraints, then.build_constraints),
     ):
-        yield from _of_demands(key, mine, theirs, same)
+        yield from _of_lock_requirements(key, mine, theirs, same)
     if set(now.excludes) != set(then.excludes):
         yield f"`exclude-dependencies` is now {_listed(now.excludes)}, locked with {_listed(then.excludes)}"
-    yield from _of_demand_groups("the workspace", now.groups, then.groups, same)
+    yield from _of_lock_requirement_groups("the workspace", now.groups, then.groups, same)
 
 
 def _normal_metadata(one: "uv_lock.StaticMetadata") -> "uv_lock.StaticMetadata":
@@ -257,11 +257,11 @@ def _of_package(now: Package, then: Package, same: "_Same", *, with_groups: bool
             yield f"the version of `{now.name}` is {'now dynamic' if not now.version else 'not dynamic any more'}"
         else:
             yield f"`{now.name}` is now version {now.version}, locked as {then.version}"
-    yield from _of_demands(f"`{now.name}`", now.requires_dist, then.requires_dist, same)
+    yield from _of_lock_requirements(f"`{now.name}`", now.requires_dist, then.requires_dist, same)
     # locks of the first revision did not name the extras
     if then.provides_extras and set(now.provides_extras) != set(then.provides_extras):
         yield f"`{now.name}` now has the extras {_listed(now.provides_extras)}, locked with {_listed(then.provides_extras)}"
-    yield from _of_demand_groups(f"`{now.name}`", now.requires_dev, then.requires_dev, same)
+    yield from _of_lock_requirement_groups(f"`{now.name}`", now.requires_dev, then.requires_dev, same)
     if with_groups:
         yield from _of_groups(f"`{now.name}`", now, then)
 
@@ -276,28 +276,33 @@ def _of_groups(who: str, now: "Package | Manifest", then: "Package | Manifest") 
             yield f"the group `{group}` of {who} is now for Python `{bound or 'any'}`, locked for `{known or 'any'}`"
 
 
-def _of_demand_groups(
-    who: str, now: "Mapping[str, tuple[Demand, ...]]", then: "Mapping[str, tuple[Demand, ...]]", same: "_Same"
+def _of_lock_requirement_groups(
+    who: str,
+    now: "Mapping[str, tuple[LockRequirement, ...]]",
+    then: "Mapping[str, tuple[LockRequirement, ...]]",
+    same: "_Same",
 ) -> "Iterator[str]":
     # an empty group says nothing, and locks of older revisions leave it out
     for group in sorted({*now, *then}):
-        yield from _of_demands(f"the group `{group}` of {who}", now.get(group, ()), then.get(group, ()), same)
+        yield from _of_lock_requirements(f"the group `{group}` of {who}", now.get(group, ()), then.get(group, ()), same)
 
 
-def _of_demands(who: str, now: "Iterable[Demand]", then: "Iterable[Demand]", same: "_Same") -> "Iterator[str]":
-    mine, theirs = set(map(same.normal, now)), set(map(same.normal, then))
-    if mine == theirs:
-        return
-    added, removed = sorted(mine - theirs, key=shown), sorted(theirs - mine, key=shown)
-    for demand in added:
-        before = next((one for one in removed if one.name == demand.name), None)
+def _of_lock_requirements(
+    who: str, now: "Iterable[LockRequirement]", then: "Iterable[LockRequirement]", same: "_Same"
+) -> "Iterator[str]":
+    mine = {same.normal(one): one for one in now}
+    theirs = {same.normal(one): one for one in then}
+    added = sorted((one for normal, one in mine.items() if normal not in theirs), key=shown)
+    removed = sorted((one for normal, one in theirs.items() if normal not in mine), key=shown)
+    for one in added:
+        before = next((other for other in removed if other.name == one.name), None)
         if before is not None:
             removed.remove(before)
-            yield f"{who} now asks for `{shown(demand)}`, locked for `{shown(before)}`"
+            yield f"{who} now asks for `{shown(one)}`, locked for `{shown(before)}`"
         else:
-            yield f"{who} now asks for `{shown(demand)}`"
-    for demand in removed:
-        yield f"{who} does not ask for `{shown(demand)}` any more"
+            yield f"{who} now asks for `{shown(one)}`"
+    for one in removed:
+        yield f"{who} does not ask for `{shown(one)}` any more"
 
 
 class _Same:
@@ -306,24 +311,24 @@ class _Same:
     def __init__(self, spelling: "Spelling") -> None:
         self._spelling = spelling
 
-    def normal(self, demand: Demand) -> Demand:
-        """Return a demand in its normal form."""
-        place = demand.place
-        if demand.key == "index":
+    def normal(self, lock_requirement: LockRequirement) -> LockRequirement:
+        """Return a lock_requirement in its normal form."""
+        place = lock_requirement.place
+        if lock_requirement.key == "index":
             place = place.rstrip("/")
-        elif demand.key not in ("", "git", "url"):
+        elif lock_requirement.key not in ("", "git", "url"):
             place = self._spelling.path(self._spelling.absolute(place))
-        return demand.replaced(
-            extras=tuple(sorted(demand.extras)),
-            marker=marker_text.normalized(demand.marker),
-            specifier=",".join(sorted(specifier(demand.specifier).split(","))),
+        return lock_requirement.replaced(
+            extras=tuple(sorted(lock_requirement.extras)),
+            marker=marker_text.normalized(lock_requirement.marker),
+            specifier=",".join(sorted(specifier(lock_requirement.specifier).split(","))),
             place=place,
         )
 
 
-def shown(demand: Demand) -> str:
-    """Return a demand as a requirement."""
-    extras = f"[{','.join(demand.extras)}]" if demand.extras else ""
-    place = f" @ {demand.place}" if demand.key not in ("", "index") else ""
-    marker = f" ; {demand.marker}" if demand.marker else ""
-    return f"{demand.name}{extras}{demand.specifier}{place}{marker}"
+def shown(lock_requirement: LockRequirement) -> str:
+    """Return a lock_requirement as a requirement."""
+    extras = f"[{','.join(lock_requirement.extras)}]" if lock_requirement.extras else ""
+    place = f" @ {lock_requirement.place}" if lock_requirement.key not in ("", "index") else ""
+    marker = f" ; {lock_requirement.marker}" if lock_requirement.marker else ""
+    return f"{lock_requirement.name}{extras}{lock_requirement.specifier}{place}{marker}"

@@ -17,6 +17,7 @@ import os
 from commonwheel.errors import CommonwheelError
 from commonwheel.fs import files as fs_files
 from commonwheel.fs import locks, trees
+from commonwheel.fs.disk import DiskError
 from commonwheel.install import history
 from commonwheel.model import Value
 from commonwheel.specs.sha256 import sha256_of
@@ -131,9 +132,13 @@ class Changing:
         change, self._change = self._change, None
         if change is None:
             return
-        trees.remove(os.path.join(self._root, JOURNAL))
         if change.files:
             _remember(self._parts, self._root, change)
+        try:
+            trees.remove(os.path.join(self._root, JOURNAL))
+        except DiskError as error:
+            # the next command finds that the last step was made, and keeps the change
+            self._parts.reporter.note("warning", error.message)
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         try:
@@ -156,6 +161,15 @@ def state_number(parts: "Parts", environment: str) -> int:
         return history.last_number(history.state_directory(parts.environment_at(environment)))
     except CommonwheelError:
         return 0
+
+
+def _recover_environment(parts: "Parts", environment: str) -> None:
+    """Undo or finish what the dead command left in the environment: only then its last state says how far it came."""
+    if environment and os.path.isdir(environment):
+        try:
+            parts.recover(parts.environment_at(environment), always=True)
+        except CommonwheelError as error:
+            parts.reporter.note("debug", f"`{environment}` cannot be recovered: {error.message}")
 
 
 def _put(root: str, path: str, text: str | None) -> None:
@@ -208,10 +222,11 @@ def recover(parts: "Parts", root: str) -> None:
                 parts.reporter.note("warning", f"`{path}` is no journal of cw, and is removed")
                 trees.remove(path)
             return
+        _recover_environment(parts, change.environment)
         if state_number(parts, change.environment) > change.number:
             parts.reporter.note("warning", f"`{change.command}` was ended after its last step: its change is kept")
-            trees.remove(path)
             _remember(parts, root, change)
+            trees.remove(path)
             return
         _put_back(parts, root, change)
         parts.reporter.note("warning", f"`{change.command}` was ended in the middle: the project is as it was before")

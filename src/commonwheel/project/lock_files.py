@@ -61,7 +61,7 @@ class Pythons:
         self.high = high
 
     def admit(self, python: str, abi: str) -> bool:
-        """Tell whether a wheel with these tags may be for one of them."""
+        """Return whether a wheel with these tags may be for one of them."""
         return any(self._abi(one, python) for one in abi.split("."))
 
     def _abi(self, abi: str, python: str) -> bool:
@@ -101,7 +101,7 @@ def _version(tag: str) -> "tuple[int, int | None] | None":
 
 
 def useful(filename: str, pythons: Pythons, where: "Sequence[Diagram]") -> bool:
-    """Tell whether a lock names a wheel: for a Python of the range, and for some of each of the sets of environments."""
+    """Return whether a lock names a wheel: for a Python of the range, and for some of each of the sets of environments."""
     try:
         name = wheel_file.parse_filename(filename)
     except wheel_file.InvalidWheelName:
@@ -125,23 +125,30 @@ def _platform_markers(platform: str) -> "list[str]":
 
 
 def files(
-    found: "Iterable[Candidate]", pythons: Pythons, where: "Sequence[Diagram]", index: str, root: str
+    found: "Iterable[Candidate]",
+    pythons: Pythons,
+    where: "Sequence[Diagram]",
+    index: str,
+    root: str,
+    *,
+    folder: bool = False,
 ) -> "tuple[File | None, tuple[File, ...]]":
     """Return the sdist and the wheels of a version as a lock names them, sorted by file name.
 
-    `index` is the registry as the lock spells it; a folder of files, whose paths are relative to it, unless it is absolute.
+    `index` is the registry as the lock spells it: a URL, or a path, to which paths of files are relative, unless it is absolute.
+    Of files in a `folder` uv knows no hash, and one that is known by chance would come and go.
     """
     found = sorted(found, key=lambda one: one.filename)
     wheels = [one for one in found if one.kind == "wheel" and useful(one.filename, pythons, where)]
     sdists = [one for one in found if one.kind != "wheel"]
     sdist = next((one for one in sdists if one.filename.endswith(".tar.gz")), sdists[0] if sdists else None)
     return (
-        None if sdist is None else _file(sdist, index, root),
-        tuple(_file(one, index, root) for one in wheels),
+        None if sdist is None else _file(sdist, index, root, folder=folder),
+        tuple(_file(one, index, root, folder=folder) for one in wheels),
     )
 
 
-def _file(candidate: "Candidate", index: str, root: str) -> File:
+def _file(candidate: "Candidate", index: str, root: str, *, folder: bool) -> File:
     path = file_url.to_path(candidate.url.secret)
     digest = next((one for one in candidate.digests if one.algorithm == "sha256"), None)
     digest = digest or next(iter(candidate.digests), None)
@@ -149,8 +156,8 @@ def _file(candidate: "Candidate", index: str, root: str) -> File:
     if path is not None and "://" not in index:
         base = index if index.startswith("/") else f"{root}/{index}"
         place = path if index.startswith("/") else relpath(path, base)
-        # uv knows neither hash nor size of a file in a folder, and a hash that is known by chance would come and go
-        return File("path", place)
+        uploaded = "" if folder else _moment(candidate.uploaded)
+        return File("path", place, "" if folder else shown, None if folder else candidate.size, uploaded)
     url = candidate.url.bare.partition("#")[0]
     return File("url", url, shown, candidate.size, _moment(candidate.uploaded))
 

@@ -11,7 +11,7 @@ import os
 from commonwheel.errors import CommonwheelError
 from commonwheel.model import Metadata, Origin, PathSource, Pin, Requirement, Target, UrlSource, VcsSource
 from commonwheel.project import lock_files
-from commonwheel.project.spelling import demands, specifier
+from commonwheel.project.spelling import lock_requirements, specifier
 from commonwheel.resolve.locked import Preference, Scheme
 from commonwheel.resolve.locking import solve_lock
 from commonwheel.resolve.request import Inputs
@@ -19,7 +19,7 @@ from commonwheel.specs import file_url, marker_text, pyproject, tool_sources, to
 from commonwheel.specs.direct_url import is_archive
 from commonwheel.specs.names import normalize
 from commonwheel.specs.requirement import parse_dependency
-from commonwheel.specs.uv_lock import Demand, Dependency, File, Lock, Package, Source
+from commonwheel.specs.uv_lock import Dependency, File, Lock, LockRequirement, Package, Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -256,7 +256,10 @@ class _Locking:
             where.append(whole)
         pythons = lock_files.Pythons(declared.requires_python)
         found = self._catalogue.files(one.name, one.version)
-        return lock_files.files(found, pythons, where, source.place, declared.root)
+        network = self._parts.job.network
+        folders = {str(one) for one in (*network.indexes, *network.links) if one.flat}
+        folder = any(str(one.index) in folders for one in found)
+        return lock_files.files(found, pythons, where, source.place, declared.root, folder=folder)
 
     def _with_archive(self, package: Package, source: "UrlSource | PathSource | VcsSource") -> Package:
         """Return a package with the one file that its source is."""
@@ -303,7 +306,7 @@ def described(parts: "Parts", declared: "Declared", package: Package) -> Package
     if told is None:
         if isinstance(source, PathSource) and not os.path.exists(source.path):
             return package.replaced(
-                version=package.version, requires_dist=(Demand(package.name, key="path", place="gone"),)
+                version=package.version, requires_dist=(LockRequirement(package.name, key="path", place="gone"),)
             )
         told = parts.job.sources.metadata(Requirement(package.name, source=source))
     empty = Package(package.name, told.version if package.version else "", package.source)
@@ -314,7 +317,7 @@ def _with_metadata(
     package: Package, source: "UrlSource | PathSource | VcsSource", metadata: Metadata, declared: "Declared"
 ) -> Package:
     """Return a package with the metadata that a lock repeats of an archive, or of a tree that is no member."""
-    groups: dict[str, tuple[Demand, ...]] = {}
+    groups: dict[str, tuple[LockRequirement, ...]] = {}
     spelling = declared.spelling
     if isinstance(source, PathSource) and not is_archive(source.path):
         path = os.path.join(source.path, source.subdirectory or "", "pyproject.toml")
@@ -324,9 +327,9 @@ def _with_metadata(
             for group in project.groups:
                 name = normalize(group)
                 found = [one for each in project.group(group) for one in tool_sources.applied(each, rules, group=name)]
-                groups[name] = demands([spelling.demand(one) for one in found])
+                groups[name] = lock_requirements([spelling.lock_requirement(one) for one in found])
     return package.replaced(
-        requires_dist=demands([spelling.demand(one) for one in metadata.requires]),
+        requires_dist=lock_requirements([spelling.lock_requirement(one) for one in metadata.requires]),
         provides_extras=metadata.provides_extra,
         requires_dev=groups,
     )

@@ -100,6 +100,7 @@ def project(parts: "Parts", workspace: "Workspace") -> Opened:
         lambda source: parts.job.sources.metadata(Requirement("", source=source)),
         python=requires_python,
         no_sources=parts.settings.flag("no-sources"),
+        sourceless=frozenset(map(normalize, parts.settings.many("no-sources-package"))),
     )
     _note_indexes(parts, found)
     return Opened(found.replaced(options=options(parts.settings)), workspace.lock, workspace)

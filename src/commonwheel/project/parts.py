@@ -125,7 +125,7 @@ if TYPE_CHECKING:
             """Let the root of a workspace decide about settings."""
 
         def begin(self, request: InstallRequest) -> None:
-            """Say what the job of the command is about, before it is asked for."""
+            """Set what the job of the command is about, before it is made."""
 
         def script(self, name: str) -> Script | None:
             """Return the block of a script, None where it has none."""
@@ -148,5 +148,5 @@ if TYPE_CHECKING:
         def target_of(self, interpreter: Interpreter) -> Target:
             """Return what to resolve for."""
 
-        def recover(self, environment: Environment) -> Recovered:
+        def recover(self, environment: Environment, *, always: bool = False) -> Recovered:
             """Undo or finish what dead commands left in an environment."""

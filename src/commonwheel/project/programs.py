@@ -80,7 +80,7 @@ def program(
 
 
 def _is_application(path: str) -> bool:
-    """Tell whether a path is a directory, or a zip file, that Python can run."""
+    """Return whether a path is a directory, or a zip file, that Python can run."""
     if os.path.isdir(path):
         return os.path.isfile(os.path.join(path, "__main__.py"))
     if os.sep not in path and not path.endswith((".pyz", ".zip")):

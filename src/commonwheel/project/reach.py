@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from commonwheel.project.selection import Selected
     from commonwheel.specs.marker_text import Diagram
-    from commonwheel.specs.uv_lock import Demand, Dependency, Lock, Package
+    from commonwheel.specs.uv_lock import Dependency, Lock, LockRequirement, Package
 
     Key: TypeAlias = tuple[str, str, object]
 
@@ -112,17 +112,17 @@ class Walk:
                 for extra in ("", *edge.extras):
                     self._take(package, extra, where, parent)
 
-    def _ask(self, demands: "Iterable[Demand]") -> None:
-        for demand in demands:
-            where = marker_text.conjunction(self._whole, self._marker(demand.marker))
-            for package in self._named.get(demand.name, ()):
+    def _ask(self, lock_requirements: "Iterable[LockRequirement]") -> None:
+        for lock_requirement in lock_requirements:
+            where = marker_text.conjunction(self._whole, self._marker(lock_requirement.marker))
+            for package in self._named.get(lock_requirement.name, ()):
                 inside = where
                 if package.forks:
                     forks = marker_text.NEVER
                     for text in package.forks:
                         forks = marker_text.disjunction(forks, self._marker(text))
                     inside = marker_text.conjunction(where, forks)
-                for extra in ("", *demand.extras):
+                for extra in ("", *lock_requirement.extras):
                     self._take(package, extra, inside, "")
 
     def targets(self, edge: "Dependency") -> "Iterator[Package]":

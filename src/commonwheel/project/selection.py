@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from commonwheel.model import Target
     from commonwheel.project.spelling import Spelling
-    from commonwheel.specs.uv_lock import Demand, Dependency, File, Lock, Package
+    from commonwheel.specs.uv_lock import Dependency, File, Lock, LockRequirement, Package
 
 
 class UnknownSelection(UsageError):
@@ -306,11 +306,11 @@ class _Walk:
                 for extra in edge.extras:
                     self._take(package, extra, parent)
 
-    def _ask(self, demands: "Iterable[Demand]") -> None:
-        for demand in demands:
-            if self._holds_here(demand.marker):
-                package = self._of_this_fork(demand.name, self._named.get(demand.name, []))
-                for extra in ("", *demand.extras):
+    def _ask(self, lock_requirements: "Iterable[LockRequirement]") -> None:
+        for lock_requirement in lock_requirements:
+            if self._holds_here(lock_requirement.marker):
+                package = self._of_this_fork(lock_requirement.name, self._named.get(lock_requirement.name, []))
+                for extra in ("", *lock_requirement.extras):
                     self._take(package, extra, "")
 
     def _target(self, edge: "Dependency") -> "Package":
@@ -376,8 +376,8 @@ def pins(
         source = spelling.source(package.source, hashes)
         if isinstance(source, PathSource) and source.editable and _named(package.name, plain):
             source = source.replaced(editable=False)
-        demanded = hashes if isinstance(source, (PathSource, UrlSource)) else ()
-        found.append(Pin(package.name, package.version, source=source, digests=demanded, requested=False))
+        required = hashes if isinstance(source, (PathSource, UrlSource)) else ()
+        found.append(Pin(package.name, package.version, source=source, digests=required, requested=False))
     return tuple(found)
 
 

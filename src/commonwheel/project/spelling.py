@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote
 
 from commonwheel.model import Digest, PathSource, SafeUrl, UrlSource, VcsSource
 from commonwheel.specs import digests, direct_url, file_url, marker_text, versions
-from commonwheel.specs.uv_lock import Demand, Source
+from commonwheel.specs.uv_lock import LockRequirement, Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,16 +77,16 @@ class Spelling:
             place += f"#{source.commit or ''}"
         return Source(kind, place, subdirectory)
 
-    def demand(
+    def lock_requirement(
         self, requirement: "Requirement", index: str = "", conflict: "tuple[tuple[str, str], ...]" = ()
-    ) -> Demand:
+    ) -> LockRequirement:
         """Return a requirement as metadata has it; `index` is the URL of the index that its source names."""
         marker = marker_text.normalized(requirement.marker)
         if requirement.source is not None:
             kind, place, subdirectory = self.place(requirement.source)
-            return Demand(requirement.name, requirement.extras, marker, "", kind, place, subdirectory)
+            return LockRequirement(requirement.name, requirement.extras, marker, "", kind, place, subdirectory)
         key = "index" if index else ""
-        return Demand(
+        return LockRequirement(
             requirement.name, requirement.extras, marker, specifier(requirement.specifier), key, index, "", conflict
         )
 
@@ -141,21 +141,25 @@ def _clause(clause: versions.Clause) -> str:
     return f"{clause.operator}{version}{'.*' if clause.wildcard else ''}"
 
 
-def demand_order(demand: Demand) -> tuple[object, ...]:
-    """Return what demands of one list are sorted by: name, extras, marker, source."""
+def lock_requirement_order(lock_requirement: LockRequirement) -> tuple[object, ...]:
+    """Return what lock_requirements of one list are sorted by: name, extras, marker, source."""
     kinds = ("", "index", "git", "url", "path", "directory", "editable", "virtual")
     marker = (
-        marker_text.order(marker_text.diagram(demand.marker))
-        if demand.marker
+        marker_text.order(marker_text.diagram(lock_requirement.marker))
+        if lock_requirement.marker
         else marker_text.order(marker_text.ALWAYS)
     )
-    place = (kinds.index(demand.key), demand.specifier if not demand.key else "", demand.place)
-    return demand.name, demand.extras, marker, place
+    place = (
+        kinds.index(lock_requirement.key),
+        lock_requirement.specifier if not lock_requirement.key else "",
+        lock_requirement.place,
+    )
+    return lock_requirement.name, lock_requirement.extras, marker, place
 
 
-def demands(found: "list[Demand]") -> "tuple[Demand, ...]":
-    """Return demands sorted as a lock has them, each once."""
-    return tuple(dict.fromkeys(sorted(found, key=demand_order)))
+def lock_requirements(found: "list[LockRequirement]") -> "tuple[LockRequirement, ...]":
+    """Return lock_requirements sorted as a lock has them, each once."""
+    return tuple(dict.fromkeys(sorted(found, key=lock_requirement_order)))
 
 
 def relative(path: str, base: str) -> str:

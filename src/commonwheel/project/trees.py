@@ -83,12 +83,12 @@ class Graph:
         # what is a dependency of another member comes before it
         self.roots = sorted(selected.members, key=lambda one: (one.key() not in inner, one.name))
         asked = [lock.manifest.groups[group] for group in selected.root_groups]
-        for demands in (lock.manifest.requirements, *asked):
-            for demand in demands:
-                if self._holds(demand.marker):
-                    for package in self._named.get(demand.name, ()):
+        for lock_requirements in (lock.manifest.requirements, *asked):
+            for lock_requirement in lock_requirements:
+                if self._holds(lock_requirement.marker):
+                    for package in self._named.get(lock_requirement.name, ()):
                         if not package.forks or any(map(self._holds, package.forks)):
-                            self._extras.setdefault(package.key(), set()).update(demand.extras)
+                            self._extras.setdefault(package.key(), set()).update(lock_requirement.extras)
                             self._visit(package)
                             self.roots.append(package)
         self.roots = list({package.key(): package for package in self.roots}.values())

@@ -206,7 +206,7 @@ def _configured(parts: "Parts") -> bool:
 
 
 def _same(old: Lock, new: Lock) -> bool:
-    """Tell whether two locks say the same; the revision and the order of packages do not count."""
+    """Return whether two locks say the same; the revision and the order of packages do not count."""
     return _ordered(old) == _ordered(new)
 
 

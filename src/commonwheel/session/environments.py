@@ -180,8 +180,8 @@ class Environments:
 
         return platforms.target(interpreter, version or "", platform or "", self._environ)
 
-    def recover(self, environment: "Environment") -> "Recovered":
-        """Undo or finish what dead commands left in an environment."""
+    def recover(self, environment: "Environment", *, always: bool = False) -> "Recovered":
+        """Undo or finish what dead commands left in an environment; under `--dry-run` and `--check` only if `always`."""
         from commonwheel.install import recovery
 
         if self._settings.text("durability") == "sync":
@@ -195,7 +195,7 @@ class Environments:
             self._reporter,
             trust=self._run.trust,
             lock_timeout=300.0 if timeout is None else timeout,
-            look_only=self._settings.flag("dry-run") or self._settings.flag("check"),
+            look_only=not always and (self._settings.flag("dry-run") or self._settings.flag("check")),
         )
 
 

@@ -58,9 +58,6 @@ if TYPE_CHECKING:
         def settle_at(self, root: str) -> None:
             """Let the root of a workspace decide about settings."""
 
-        def recover(self, environment: Environment) -> Recovered:
-            """Undo or finish what dead commands left in an environment."""
-
 
 class Projects:
     """The parts of one command on a project."""
@@ -104,7 +101,7 @@ class Projects:
         self._run.settle_at(root)
 
     def begin(self, request: "InstallRequest") -> None:
-        """Say what the job of the command is about, before it is asked for."""
+        """Set what the job of the command is about, before it is made."""
         self._request = request
 
     @once
@@ -152,9 +149,9 @@ class Projects:
         """Return what to resolve for."""
         return self._run.environments.target_of(interpreter)
 
-    def recover(self, environment: "Environment") -> "Recovered":
-        """Undo or finish what dead commands left in an environment."""
-        return self._run.recover(environment)
+    def recover(self, environment: "Environment", *, always: bool = False) -> "Recovered":
+        """Undo or finish what dead commands left in an environment; under `--dry-run` and `--check` only if `always`."""
+        return self._run.environments.recover(environment, always=always)
 
     @property
     def environments_directory(self) -> str:

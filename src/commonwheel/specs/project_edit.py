@@ -189,7 +189,7 @@ class Document:
         return "cw" if self.find("tool", "cw", "sources") is not None else "uv"
 
     def set_source(self, name: str, source: "Mapping[str, object] | None") -> None:
-        """Say where a package comes from, or say nothing any more (None)."""
+        """Write where a package comes from, or remove that (None)."""
         where = ("tool", self.tool(), "sources")
         table = self.find(*where)
         known = next((str(key) for key in table or () if normalize(str(key)) == name), None)
@@ -203,7 +203,7 @@ class Document:
         self.table(*where)[known or name] = tomlkit.parse(f"x = {{ {pairs} }}\n")["x"]
 
     def sources(self) -> "Mapping[str, object]":
-        """Return where packages come from, by normalised name."""
+        """Return where packages come from, by normalized name."""
         table = self.find("tool", self.tool(), "sources")
         return {normalize(str(key)): table[key] for key in table or ()}
 

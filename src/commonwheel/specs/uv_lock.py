@@ -54,7 +54,7 @@ class Source(Value):
 
     @property
     def is_local(self) -> bool:
-        """Tell whether this is a tree of files on this machine."""
+        """Return whether this is a tree of files on this machine."""
         return self.kind in LOCAL_KINDS
 
     def key(self) -> tuple[int, str, str]:
@@ -99,7 +99,7 @@ class Dependency(Value):
         self.marker: Final = marker
 
 
-class Demand(Value):
+class LockRequirement(Value):
     """A declared requirement, as `requires-dist` and the lists of the manifest have it.
 
     `key` is "" (an index, with `specifier`), or `index`, `git`, `url`, `path`, `directory`, `editable` or `virtual` with its
@@ -155,9 +155,9 @@ class Package(Value):
         optional: "Mapping[str, tuple[Dependency, ...]] | None" = None,
         groups: "Mapping[str, tuple[Dependency, ...]] | None" = None,
         group_pythons: "Mapping[str, str] | None" = None,
-        requires_dist: "tuple[Demand, ...]" = (),
+        requires_dist: "tuple[LockRequirement, ...]" = (),
         provides_extras: tuple[str, ...] = (),
-        requires_dev: "Mapping[str, tuple[Demand, ...]] | None" = None,
+        requires_dev: "Mapping[str, tuple[LockRequirement, ...]] | None" = None,
     ) -> None:
         self.name: Final = name
         self.version: Final = version
@@ -172,7 +172,7 @@ class Package(Value):
         self.group_pythons: Final[Mapping[str, str]] = group_pythons or {}
         self.requires_dist: Final = requires_dist
         self.provides_extras: Final = provides_extras
-        self.requires_dev: Final[Mapping[str, tuple[Demand, ...]]] = requires_dev or {}
+        self.requires_dev: Final[Mapping[str, tuple[LockRequirement, ...]]] = requires_dev or {}
 
     def key(self) -> tuple[str, str, Source]:
         """Return what identifies the package in its lock."""
@@ -272,12 +272,12 @@ class Manifest(Value):
         *,
         members: tuple[str, ...] = (),
         default_groups: "tuple[str, ...] | str | None" = None,
-        requirements: tuple[Demand, ...] = (),
-        constraints: tuple[Demand, ...] = (),
-        overrides: tuple[Demand, ...] = (),
+        requirements: tuple[LockRequirement, ...] = (),
+        constraints: tuple[LockRequirement, ...] = (),
+        overrides: tuple[LockRequirement, ...] = (),
         excludes: tuple[str, ...] = (),
-        build_constraints: tuple[Demand, ...] = (),
-        groups: "Mapping[str, tuple[Demand, ...]] | None" = None,
+        build_constraints: tuple[LockRequirement, ...] = (),
+        groups: "Mapping[str, tuple[LockRequirement, ...]] | None" = None,
         group_pythons: "Mapping[str, str] | None" = None,
         metadata: tuple[StaticMetadata, ...] = (),
     ) -> None:
@@ -288,7 +288,7 @@ class Manifest(Value):
         self.overrides: Final = overrides
         self.excludes: Final = excludes
         self.build_constraints: Final = build_constraints
-        self.groups: Final[Mapping[str, tuple[Demand, ...]]] = groups or {}
+        self.groups: Final[Mapping[str, tuple[LockRequirement, ...]]] = groups or {}
         self.group_pythons: Final[Mapping[str, str]] = group_pythons or {}
         self.metadata: Final = metadata
 
@@ -351,7 +351,7 @@ def read(text: str, path: str) -> Lock:
 
 
 def has_merge_marks(text: str) -> bool:
-    """Tell whether lines of a text are marks of git about a conflict."""
+    """Return whether lines of a text are marks of git about a conflict."""
     return all(any(line.startswith(mark) for line in text.splitlines()) for mark in _MARKS)
 
 
@@ -460,9 +460,11 @@ def _package(table: "Mapping[str, Any]") -> Package:
         group_pythons={
             key: _text(table["group-requires-python"], key) for key in table.get("group-requires-python", {})
         },
-        requires_dist=tuple(map(_demand, metadata.get("requires-dist", ()))),
+        requires_dist=tuple(map(_lock_requirement, metadata.get("requires-dist", ()))),
         provides_extras=_texts(metadata, "provides-extras"),
-        requires_dev={key: tuple(map(_demand, value)) for key, value in metadata.get("requires-dev", {}).items()},
+        requires_dev={
+            key: tuple(map(_lock_requirement, value)) for key, value in metadata.get("requires-dev", {}).items()
+        },
     )
 
 
@@ -493,9 +495,9 @@ def _dependencies(tables: "Iterable[Mapping[str, Any]]") -> tuple[Dependency, ..
     )
 
 
-def _demand(table: "Mapping[str, Any]") -> Demand:
+def _lock_requirement(table: "Mapping[str, Any]") -> LockRequirement:
     key = next((key for key in ("index", *KINDS[1:]) if key in table), "")
-    return Demand(
+    return LockRequirement(
         table["name"],
         _texts(table, "extras"),
         _text(table, "marker"),
@@ -534,18 +536,18 @@ def _limit(value: object) -> Limit:
 
 
 def _manifest(table: "Mapping[str, Any]") -> Manifest:
-    def demands(key: str) -> tuple[Demand, ...]:
-        return tuple(map(_demand, table.get(key, ())))
+    def lock_requirements(key: str) -> tuple[LockRequirement, ...]:
+        return tuple(map(_lock_requirement, table.get(key, ())))
 
     return Manifest(
         members=_texts(table, "members"),
         default_groups=_group_names(table),
-        requirements=demands("requirements"),
-        constraints=demands("constraints"),
-        overrides=demands("overrides"),
+        requirements=lock_requirements("requirements"),
+        constraints=lock_requirements("constraints"),
+        overrides=lock_requirements("overrides"),
         excludes=_texts(table, "excludes"),
-        build_constraints=demands("build-constraints"),
-        groups={key: tuple(map(_demand, value)) for key, value in table.get("dependency-groups", {}).items()},
+        build_constraints=lock_requirements("build-constraints"),
+        groups={key: tuple(map(_lock_requirement, value)) for key, value in table.get("dependency-groups", {}).items()},
         group_pythons=dict(table.get("group-requires-python", {})),
         metadata=tuple(
             StaticMetadata(
@@ -692,18 +694,18 @@ def _write_manifest(out: list[str], manifest: Manifest) -> None:
     _lines(out, "members", map(_string, manifest.members))
     if manifest.default_groups is not None:
         out.append(f"default-groups = {_groups(manifest.default_groups)}\n")
-    for key, demands in (
+    for key, lock_requirements in (
         ("requirements", manifest.requirements),
         ("constraints", manifest.constraints),
         ("overrides", manifest.overrides),
     ):
-        _short(out, key, list(map(_shown_demand, demands)))
+        _short(out, key, list(map(_shown_lock_requirement, lock_requirements)))
     _short(out, "excludes", list(map(_string, manifest.excludes)))
-    _short(out, "build-constraints", list(map(_shown_demand, manifest.build_constraints)))
+    _short(out, "build-constraints", list(map(_shown_lock_requirement, manifest.build_constraints)))
     if manifest.groups:
         out.append("\n[manifest.dependency-groups]\n")
-        for group, demands in sorted(manifest.groups.items()):
-            _short(out, _key(group), list(map(_shown_demand, demands)), empty=True)
+        for group, lock_requirements in sorted(manifest.groups.items()):
+            _short(out, _key(group), list(map(_shown_lock_requirement, lock_requirements)), empty=True)
     _table(out, "manifest.group-requires-python", ((k, _string(v)) for k, v in sorted(manifest.group_pythons.items())))
     for one in manifest.metadata:
         _write_static_metadata(out, one)
@@ -747,13 +749,13 @@ def _write_metadata(out: list[str], package: Package) -> None:
     if not (package.requires_dist or package.provides_extras or package.requires_dev):
         return
     out.append("\n[package.metadata]\n")
-    _short(out, "requires-dist", list(map(_shown_demand, package.requires_dist)))
+    _short(out, "requires-dist", list(map(_shown_lock_requirement, package.requires_dist)))
     if package.provides_extras:
         out.append(f"provides-extras = {_row(map(_string, package.provides_extras))}\n")
     if package.requires_dev:
         out.append("\n[package.metadata.requires-dev]\n")
-        for group, demands in sorted(package.requires_dev.items()):
-            _short(out, _key(group), list(map(_shown_demand, demands)), empty=True)
+        for group, lock_requirements in sorted(package.requires_dev.items()):
+            _short(out, _key(group), list(map(_shown_lock_requirement, lock_requirements)), empty=True)
 
 
 def _shown_source(source: Source) -> str:
@@ -783,15 +785,18 @@ def _shown_edge(edge: Dependency) -> str:
     )
 
 
-def _shown_demand(demand: Demand) -> str:
+def _shown_lock_requirement(lock_requirement: LockRequirement) -> str:
     return _inline(
         (
-            ("name", _string(demand.name)),
-            ("extras", _row(map(_string, demand.extras)) if demand.extras else ""),
-            ("marker", _string_or_none(demand.marker)),
-            ("specifier", _string_or_none(demand.specifier)),
-            (demand.key, _string(demand.place) if demand.key else ""),
-            ("conflict", _inline((k, _string(v)) for k, v in demand.conflict) if demand.conflict else ""),
-            ("subdirectory", _string_or_none(demand.subdirectory)),
+            ("name", _string(lock_requirement.name)),
+            ("extras", _row(map(_string, lock_requirement.extras)) if lock_requirement.extras else ""),
+            ("marker", _string_or_none(lock_requirement.marker)),
+            ("specifier", _string_or_none(lock_requirement.specifier)),
+            (lock_requirement.key, _string(lock_requirement.place) if lock_requirement.key else ""),
+            (
+                "conflict",
+                _inline((k, _string(v)) for k, v in lock_requirement.conflict) if lock_requirement.conflict else "",
+            ),
+            ("subdirectory", _string_or_none(lock_requirement.subdirectory)),
         )
     )
