@@ -179,6 +179,7 @@ class Session:
         """Return what the layers of the store remember: most commands need no more of it."""
         from commonwheel.session import stores
 
+        stores.warn_of_no_home(self.settings, self.environ, self.cwd, self.reporter)
         temporary = stores.temporary(self.settings, self.environ, self.cwd)
         records = stores.make_records(self.settings, self.environ, self.cwd, temporary, self.trust)
         self.lifetime.at_end(lambda: self._drop(temporary), records.close)
