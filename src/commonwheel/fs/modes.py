@@ -73,8 +73,14 @@ def set_group(new: str, group: int) -> bool:
 
 
 def apply_mode(fd: int, path: str, mode: int) -> bool:
-    """Set the mode of an open file; return False where the file system has no modes."""
-    if stat.S_IMODE(os.fstat(fd).st_mode) == mode:
+    """Set the mode of an open file; return False where the file system has no modes.
+
+    A directory that was born setgid, in a directory that is, stays so: what is made in it must get the group, by which quotas count.
+    """
+    found = os.fstat(fd).st_mode
+    if stat.S_ISDIR(found):
+        mode |= found & stat.S_ISGID
+    if stat.S_IMODE(found) == mode:
         return True
     try:
         disk.step("chmod", path)
