@@ -384,3 +384,21 @@ def test_leftover_egg_info_goes_with_the_dist_info_beside_it(stocked, form):
     stocked.write(f"{site}/lib-0.9.egg-info" + ("/PKG-INFO" if form == "egg-info" else ""), head)
     stocked("pip", "uninstall", "-p", "v", "lib").ok()
     assert [name for name in os.listdir(site) if name.startswith("lib")] == []
+
+
+@pytest.mark.parametrize("words", [["app"], ["lib>=1"]])
+def test_a_copied_environment_that_has_all_is_noted_in_the_store(stocked, words):
+    stocked("pip", "install", "-p", "v", "--link-mode", "symlink", "app").ok()
+    notes = f"{stocked.store}/v1/roots/{os.geteuid()}"
+    before = os.listdir(notes)
+    shutil.copytree(stocked.path("v"), stocked.path("copy"), symlinks=True)
+    assert "Checked" in stocked("pip", "install", "-p", "copy", *words).ok().err
+    (new,) = set(os.listdir(notes)) - set(before)
+    with open(f"{notes}/{new}", encoding="utf-8") as stream:
+        text = stream.read()
+    assert f"environment\t{stocked.path('copy')}\n" in text
+    assert text.count("entry\t") == 2
+    # the same words are answered from memory the second time, and renew it as well
+    os.remove(f"{notes}/{new}")
+    assert "Checked" in stocked("pip", "install", "-p", "copy", *words).ok().err
+    assert new in os.listdir(notes)

@@ -246,6 +246,23 @@ class Session:
 
         return installed(environment, self.reporter)
 
+    def renew_note(self, environment: "Environment") -> None:
+        """Note in the store what an environment uses, if no note says so: it may be a copy of one that was noted elsewhere."""
+        from commonwheel.specs.sha256 import sha256_of
+        from commonwheel.store import layout
+
+        name = sha256_of(os.fsencode(os.path.realpath(environment.root)))
+        if any(os.path.lexists(layer.path(layout.root(layer.trust.me, name))) for layer in self.records.layers):
+            return
+        from commonwheel.install import history
+
+        record = history.current(environment, self.trust)
+        digests = () if record is None else tuple({one.digest for one in record.state.values() if one.digest})
+        if digests:
+            from commonwheel.store import roots
+
+            roots.keep(self.store, environment.root, digests)
+
     def recover(self, environment: "Environment") -> "Recovered":
         """Undo or finish what dead commands left in an environment."""
         return self.environments.recover(environment)
