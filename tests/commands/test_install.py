@@ -402,3 +402,17 @@ def test_a_copied_environment_that_has_all_is_noted_in_the_store(stocked, words)
     os.remove(f"{notes}/{new}")
     assert "Checked" in stocked("pip", "install", "-p", "copy", *words).ok().err
     assert new in os.listdir(notes)
+
+
+@pytest.mark.parametrize("mode", ["symlink", "fold"])
+@pytest.mark.parametrize("remembered", [False, True])
+def test_links_that_lead_nowhere_are_seen_and_their_packages_installed_again(stocked, mode, remembered):
+    stocked("pip", "install", "-p", "v", "--link-mode", mode, "app==1.0").ok()
+    if remembered:
+        assert "Checked" in stocked("pip", "install", "-p", "v", "app").ok().err
+    shutil.rmtree(stocked.store)
+    ran = stocked("pip", "install", "-p", "v", "app").ok()
+    assert "Checked" not in ran.err
+    site = stocked.site()
+    assert [name for name in os.listdir(site) if not os.path.exists(f"{site}/{name}")] == []
+    assert "Checked" in stocked("pip", "install", "-p", "v", "app").ok().err

@@ -264,5 +264,28 @@ class Session:
             roots.keep(self.store, environment.root, digests)
 
     def recover(self, environment: "Environment") -> "Recovered":
-        """Undo or finish what dead commands left in an environment."""
-        return self.environments.recover(environment)
+        """Undo or finish what dead commands left in an environment; packages whose links lead nowhere count as damaged."""
+        recovered = self.environments.recover(environment)
+        targets = _dangling(environment)
+        if not targets:
+            return recovered
+        from commonwheel.install import history
+
+        record = history.current(environment, self.trust)
+        held = () if record is None else record.state.values()
+        broken = [one for one in held if one.digest and any(one.digest in target for target in targets)]
+        known = {one.name for one in recovered.damaged}
+        return recovered.replaced(damaged=(*recovered.damaged, *(one for one in broken if one.name not in known)))
+
+
+def _dangling(environment: "Environment") -> "list[str]":
+    """Return the targets of links beside the packages of an environment that lead nowhere: a store may have been pruned or removed."""
+    found = []
+    for site in dict.fromkeys((environment.paths["purelib"], environment.paths["platlib"])):
+        try:
+            with os.scandir(site) as entries:
+                links = [entry.path for entry in entries if entry.is_symlink()]
+            found += [os.readlink(link) for link in links if not os.path.exists(link)]
+        except OSError:
+            continue
+    return found
