@@ -232,7 +232,7 @@ def test_a_personal_store_in_a_setgid_directory_keeps_the_group(place: str, tmp_
     store = open_store(os.path.join(project, "s"))
     admit(store, demo_wheel(tmp_path))
     store.layers[0].write("v1/pages/x", b"x")
-    found = {}
+    found: dict[str, os.stat_result] = {}
     for at, folders, names in os.walk(project):
         found |= {path: os.lstat(path) for path in (os.path.join(at, name) for name in (*folders, *names))}
     assert len(found) > 10
