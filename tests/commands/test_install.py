@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 
 import pytest
 
@@ -358,3 +359,60 @@ def test_the_environment_is_named_from_where_the_user_stands(stocked, monkeypatc
     root = stocked.path("v")
     monkeypatch.chdir("/")
     assert stocked("pip", "list", "--directory", "/", "-p", root).ok().err.endswith(f"environment at: {root}\n")
+
+
+@pytest.mark.parametrize("words", [["lib==1.0"], ["app"], ["lib"]])
+def test_a_package_with_two_dist_infos_is_replaced_by_one(stocked, words):
+    stocked("pip", "install", "-p", "v", "lib==1.0").ok()
+    site = stocked.site()
+    shutil.copytree(f"{site}/lib-1.0.dist-info", f"{site}/lib-0.9.dist-info")
+    stocked("pip", "install", "-p", "v", *words).ok()
+    wanted = "1.0" if words == ["lib==1.0"] else "2.0"
+    assert [name for name in os.listdir(site) if name.startswith("lib-")] == [f"lib-{wanted}.dist-info"]
+    with open(f"{site}/lib.py", encoding="utf-8") as stream:
+        assert stream.read() == f"version = '{wanted}'\n"
+
+
+@pytest.mark.parametrize("form", ["egg-info", "egg-file"])
+def test_leftover_egg_info_goes_with_the_dist_info_beside_it(stocked, form):
+    stocked("pip", "install", "-p", "v", "lib==1.0").ok()
+    site = stocked.site()
+    head = "Metadata-Version: 1.0\nName: lib\nVersion: 0.9\n"
+    stocked.write(f"{site}/lib-0.9.egg-info" + ("/PKG-INFO" if form == "egg-info" else ""), head)
+    stocked("pip", "install", "-p", "v", "lib==2.0").ok()
+    assert [name for name in os.listdir(site) if name.startswith("lib-")] == ["lib-2.0.dist-info"]
+    stocked.write(f"{site}/lib-0.9.egg-info" + ("/PKG-INFO" if form == "egg-info" else ""), head)
+    stocked("pip", "uninstall", "-p", "v", "lib").ok()
+    assert [name for name in os.listdir(site) if name.startswith("lib")] == []
+
+
+@pytest.mark.parametrize("words", [["app"], ["lib>=1"]])
+def test_a_copied_environment_that_has_all_is_noted_in_the_store(stocked, words):
+    stocked("pip", "install", "-p", "v", "--link-mode", "symlink", "app").ok()
+    notes = f"{stocked.store}/v1/roots/{os.geteuid()}"
+    before = os.listdir(notes)
+    shutil.copytree(stocked.path("v"), stocked.path("copy"), symlinks=True)
+    assert "Checked" in stocked("pip", "install", "-p", "copy", *words).ok().err
+    (new,) = set(os.listdir(notes)) - set(before)
+    with open(f"{notes}/{new}", encoding="utf-8") as stream:
+        text = stream.read()
+    assert f"environment\t{stocked.path('copy')}\n" in text
+    assert text.count("entry\t") == 2
+    # the same words are answered from memory the second time, and renew it as well
+    os.remove(f"{notes}/{new}")
+    assert "Checked" in stocked("pip", "install", "-p", "copy", *words).ok().err
+    assert new in os.listdir(notes)
+
+
+@pytest.mark.parametrize("mode", ["symlink", "fold"])
+@pytest.mark.parametrize("remembered", [False, True])
+def test_links_that_lead_nowhere_are_seen_and_their_packages_installed_again(stocked, mode, remembered):
+    stocked("pip", "install", "-p", "v", "--link-mode", mode, "app==1.0").ok()
+    if remembered:
+        assert "Checked" in stocked("pip", "install", "-p", "v", "app").ok().err
+    shutil.rmtree(stocked.store)
+    ran = stocked("pip", "install", "-p", "v", "app").ok()
+    assert "Checked" not in ran.err
+    site = stocked.site()
+    assert [name for name in os.listdir(site) if not os.path.exists(f"{site}/{name}")] == []
+    assert "Checked" in stocked("pip", "install", "-p", "v", "app").ok().err

@@ -106,7 +106,7 @@ def test_users_with_any_umask_add_and_use_in_any_order(
         if path.startswith("v1/"):
             assert gid == here.group, path
         if "/tree/" in path:
-            assert mode in {"-r--r--r--", "-r-xr-xr-x", "dr-xr-xr-x"}, path
+            assert mode in {"-r--r--r--", "-r-xr-xr-x", "dr-xr-sr-x"}, path
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,21 @@ def test_write_new_keeps_mode_and_time_and_refuses_existing_name(place: str, uma
     assert content(path) == NEW
 
 
+def test_a_new_file_with_an_old_time_was_read_just_now(place: str, source: str) -> None:
+    """Scratch file systems purge what was not read for weeks: what is old by mtime must not be so by atime."""
+    now = os.path.join(place, "now")
+    files.write_new(now, NEW)
+    written, copied, link = (os.path.join(place, name) for name in ("written", "copied", "link"))
+    files.write_new(written, NEW, 0o644, MTIME)
+    linking.copy(source, copied)
+    os.symlink(written, link)
+    modes.set_times(link, MTIME)
+    for path in (written, copied, link):
+        facts = os.lstat(path)
+        assert facts.st_mtime_ns == MTIME
+        assert facts.st_atime_ns > os.stat(now).st_mtime_ns - 10**9, path
+
+
 def test_write_new_does_not_follow_a_symlink(place: str) -> None:
     path, target = os.path.join(place, "link"), os.path.join(place, "target")
     os.symlink(target, path)

@@ -269,6 +269,35 @@ def test_allow_existing_keeps_a_real_lib64(place: str) -> None:
     assert os.path.isdir(f"{path}/lib64/x")
 
 
+@pytest.mark.parametrize("options", [Options(allow_existing=True), Options()])
+def test_of_two_that_make_one_environment_at_once_both_succeed_if_told_to_keep_it(place: str, options: Options) -> None:
+    told = kit.probed(kit.newest())
+    path = os.path.join(place, "env")
+    made: list[str] = []
+
+    def another(operation: str, at: str) -> None:
+        # the first thing that is laid out beside the place: nobody has it yet, and another is faster
+        if operation == "mkdir" and at != path and not made:
+            made.append(at)
+            venv.create(path, told)
+            with open(f"{path}/kept", "w", encoding="utf-8"):
+                pass
+
+    previous = disk.observe(another)
+    try:
+        if options.allow_existing:
+            venv.create(path, told, options)
+        else:
+            with pytest.raises(EnvironmentExists, match="meanwhile"):
+                venv.create(path, told, options)
+    finally:
+        disk.observe(previous)
+    assert made
+    assert kit.probed(f"{path}/bin/python").prefix == path
+    assert sorted(os.listdir(place)) == ["env"]
+    assert os.path.exists(f"{path}/kept")
+
+
 def test_file_in_place_of_a_directory_is_an_error(place: str) -> None:
     path = os.path.join(place, "env")
     os.mkdir(path)

@@ -12,6 +12,7 @@ from commonwheel.fs import disk
 from commonwheel.store import layers, layout
 from commonwheel.store.layers import Layer, Refused, open_layers
 from commonwheel.store.trust import Trust
+from kit.stores import admit, demo_wheel, open_store
 from kit.users import team_of, users
 
 if TYPE_CHECKING:
@@ -220,6 +221,24 @@ def test_without_policy_the_root_directory_decides(place: str) -> None:
             assert asked(alice, root)[0] == for_alice, name
             if for_bob:
                 assert asked(bob, root)[0] == for_bob, name
+
+
+@pytest.mark.root
+def test_a_personal_store_in_a_setgid_directory_keeps_the_group(place: str, tmp_path: Path) -> None:
+    project = os.path.join(place, "project")
+    os.mkdir(project)
+    os.chown(project, -1, 4242)
+    os.chmod(project, 0o2775)
+    store = open_store(os.path.join(project, "s"))
+    admit(store, demo_wheel(tmp_path))
+    store.layers[0].write("v1/pages/x", b"x")
+    found: dict[str, os.stat_result] = {}
+    for at, folders, names in os.walk(project):
+        found |= {path: os.lstat(path) for path in (os.path.join(at, name) for name in (*folders, *names))}
+    assert len(found) > 10
+    assert [path for path, facts in found.items() if facts.st_gid != 4242] == []
+    directories = {path: facts for path, facts in found.items() if stat.S_ISDIR(facts.st_mode)}
+    assert [path for path, facts in directories.items() if not facts.st_mode & stat.S_ISGID] == []
 
 
 @pytest.mark.root

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -91,6 +93,25 @@ def test_notes_of_removed_environments_are_dropped(root: str, environment: str, 
     os.rename(environment, f"{environment}-moved")
     assert roots.drop_stale(store.layers[0]) == []
     assert notes(root) == []
+
+
+@pytest.mark.root
+def test_notes_of_another_mount_namespace_with_this_host_name_are_kept(root: str, tmp_path: Path) -> None:
+    """Containers and batch jobs have the name of their machine, and directories that only they see."""
+    store = open_store(root)
+    entry = admit(store, demo_wheel(tmp_path))
+    hidden = "/mnt/only-in-there/env"
+    code = (
+        "import os, sys\nfrom commonwheel.store import roots\nfrom kit.stores import open_store\nos.makedirs(sys.argv[2])\n"
+        "roots.keep(open_store(sys.argv[1]), sys.argv[2], [sys.argv[3]], {sys.argv[3]: 'fold'})\n"
+    )
+    words = [sys.executable, "-c", code, root, hidden, entry.digest]
+    script = 'mount -t tmpfs none /mnt && exec "$@"'
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", *words], env=env, check=True)
+    assert not os.path.exists(hidden)
+    (note,) = roots.drop_stale(store.layers[0])
+    assert (note.environment, note.host, note.here) == (hidden, facts.host(), False)
 
 
 def test_notes_of_other_hosts_last_half_a_year(root: str, tmp_path: Path) -> None:

@@ -180,6 +180,8 @@ class _Run:
     ) -> _Done:
         """Resolve, plan, and carry the plan out."""
         settings, job = self._settings, self.job
+        # neither of two distributions of one name can stay, so a file must be found for the name
+        reinstall = reinstall | plans.doubled(installed)
         hashed = fast_path.hashed(settings, self._request)
         if hashed:
             installed = tuple(map(details, installed))

@@ -65,6 +65,8 @@ def install(session: "Session", parsed: "Parsed") -> "tuple[Changes | None, Star
         return None, start
     if session.reporter.warnings == warnings:
         install_no_change.keep(session, request, environment, found.looked_at, len(found.reached))
+    if not (settings.flag("dry-run") or settings.flag("check")):
+        session.renew_note(environment)
     changes = nothing_to_do(settings, session.reporter, len(found.reached), start.started)
     if settings.text("report") is None:
         return changes, None

@@ -44,6 +44,7 @@ def install(session: "Session") -> tuple[Changes | None, None]:
     recovered = session.recover(environment)
     if recovered.undone or recovered.finished or recovered.damaged:
         return None, None
+    session.renew_note(environment)
     session.reporter.note("info", summary_lines.done("Checked", count, started))
     return Changes(), None
 

@@ -19,6 +19,7 @@ from commonwheel.commands.change_report import Changes
 from commonwheel.fs import facts
 from commonwheel.model import Value
 from commonwheel.project.programs import Place, Program, program
+from commonwheel.settings.files import cache_home
 from commonwheel.specs.sha256 import sha256_of
 from commonwheel.store.sealed_records import unescape, unseal
 
@@ -86,7 +87,7 @@ def run(session: "Session", parsed: "Parsed") -> "tuple[Program | None, None]":
 def _recall(session: "Session", parsed: "Parsed") -> "list[str] | None":
     """Return the answer of the last time, None if anything moved, or nothing is known."""
     name = name_of(session, parsed)
-    data = _read(path_of(session.environ, name)) if name else None
+    data = _read(path_of(session.environ, session.cwd, name)) if name else None
     lines = None if data is None else unseal(KIND, data)
     if not lines or lines[0] != name:
         return None
@@ -144,10 +145,9 @@ def _may_be_remembered(given: "Mapping[str, object]", words: "Iterable[str]") ->
     return not first.endswith(".py") and not first.startswith(("http:", "https:")) and not given.get("as-script")
 
 
-def path_of(environ: "Mapping[str, str]", name: str) -> str:
+def path_of(environ: "Mapping[str, str]", cwd: str, name: str) -> str:
     """Return the file in which an answer of this name is kept."""
-    home = environ.get("XDG_CACHE_HOME") or os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".cache")
-    return os.path.join(home, "cw-environments", "known", name[:40])
+    return os.path.join(cache_home(environ, cwd), "cw-environments", "known", name[:40])
 
 
 def _stamp(path: str) -> str:

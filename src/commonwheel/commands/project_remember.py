@@ -89,7 +89,7 @@ def keep(
         if max(found.st_ctime_ns, found.st_mtime_ns) > began - _FRESH:
             return
         lines.append(joined(path, facts.stamp(found)))
-    _keep(path_of(session.environ, name), seal(KIND, lines))
+    _keep(path_of(session.environ, session.cwd, name), seal(KIND, lines))
 
 
 def _keep(path: str, data: bytes) -> None:

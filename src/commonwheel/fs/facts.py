@@ -20,7 +20,7 @@ else:
 
 __all__ = [
     "Mount", "Space", "advice", "boot_id", "describe", "group_id", "group_members", "group_name", "host", "is_shared", "link_reasons",
-    "mount_of", "my_groups", "my_user", "owner_of", "platform", "quoted", "read_only", "space", "user_name", "writers",
+    "mount_of", "my_groups", "my_user", "owner_of", "place", "platform", "quoted", "read_only", "space", "user_name", "writers",
 ]  # fmt: skip
 
 TYPE_CHECKING = False
@@ -76,6 +76,16 @@ def boot_id() -> str:
     if _boot is None:
         _boot = platform.boot_id()
     return _boot
+
+
+def place() -> str:
+    """Return a text for all that sees the same files under the same names: one boot and, on Linux, one mount namespace; "" if not known."""
+    boot = boot_id()
+    try:
+        space = os.readlink("/proc/self/ns/mnt")
+    except OSError:
+        space = ""
+    return f"{boot} {space}".strip() if boot else ""
 
 
 def host() -> str:

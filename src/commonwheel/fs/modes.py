@@ -3,6 +3,7 @@
 import errno as numbers
 import os
 import stat
+import time
 
 from commonwheel.fs import disk
 from commonwheel.fs.facts import platform
@@ -73,8 +74,14 @@ def set_group(new: str, group: int) -> bool:
 
 
 def apply_mode(fd: int, path: str, mode: int) -> bool:
-    """Set the mode of an open file; return False where the file system has no modes."""
-    if stat.S_IMODE(os.fstat(fd).st_mode) == mode:
+    """Set the mode of an open file; return False where the file system has no modes.
+
+    A directory that was born setgid, in a directory that is, stays so: what is made in it must get the group, by which quotas count.
+    """
+    found = os.fstat(fd).st_mode
+    if stat.S_ISDIR(found):
+        mode |= found & stat.S_ISGID
+    if stat.S_IMODE(found) == mode:
         return True
     try:
         disk.step("chmod", path)
@@ -87,13 +94,13 @@ def apply_mode(fd: int, path: str, mode: int) -> bool:
 
 
 def apply_times(new: "int | str", path: str, mtime_ns: int) -> bool:
-    """Set the times of an open file; return False where the file system refuses."""
+    """Set the time of last change, and that of last use to now; return False where the file system refuses."""
     try:
         disk.step("utime", path)
         if isinstance(new, int):
             platform.set_times(new, mtime_ns)
         else:
-            os.utime(new, ns=(mtime_ns, mtime_ns), follow_symlinks=False)
+            os.utime(new, ns=(time.time_ns(), mtime_ns), follow_symlinks=False)
     except OSError as error:
         if error.errno not in _NO_MODES:
             raise

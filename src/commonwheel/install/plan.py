@@ -83,6 +83,16 @@ def make(installed: "Sequence[Installed]", pins: "Iterable[Pin]", wishes: Wishes
     return Plan(tuple(remove), tuple(keep), tuple(add), tuple(reinstalled))
 
 
+def doubled(installed: "Iterable[Installed]") -> "set[str]":
+    """Return the names that an environment itself holds more than once."""
+    once: set[str] = set()
+    more: set[str] = set()
+    for one in installed:
+        if one.own:
+            (more if one.name in once else once).add(one.name)
+    return more
+
+
 def removal(installed: "Sequence[Installed]", names: "Collection[str]") -> Plan:
     """Return the plan that uninstalls `names` (normalised), as far as the environment itself holds them."""
     wanted = set(names)

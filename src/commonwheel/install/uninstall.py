@@ -91,9 +91,33 @@ def footprint(installed: "Installed", environment: "Environment") -> Footprint:
 
 
 def footprints(many: "Iterable[Installed]", environment: "Environment") -> "list[Footprint]":
-    """Return what each of many distributions holds, as `footprint` does."""
+    """Return what each of many distributions holds, as `footprint` does.
+
+    An egg-info without a list of files that lies beside a dist-info of the same name is a leftover: it holds itself alone.
+    """
     bounds = _Bounds(environment)
-    return [_footprint(one, bounds) for one in many]
+    many = list(many)
+    listed = {(one.name, one.site) for one in many if one.form == "dist-info"}
+    return [_leftover(one) if _is_leftover(one, listed) else _footprint(one, bounds) for one in many]
+
+
+def _is_leftover(one: "Installed", listed: "set[tuple[str, str]]") -> bool:
+    if (one.name, one.site) not in listed:
+        return False
+    if one.form == "egg-file":
+        return True
+    names = ("installed-files.txt", "top_level.txt")
+    return (
+        one.form == "egg-info"
+        and not one.location.endswith("/EGG-INFO")
+        and not any(os.path.exists(f"{one.location}/{name}") for name in names)
+    )
+
+
+def _leftover(one: "Installed") -> Footprint:
+    if one.form == "egg-file":
+        return Footprint(one, (one.location,))
+    return Footprint(one, (), (one.location,))
 
 
 def _footprint(installed: "Installed", bounds: "_Bounds") -> Footprint:

@@ -149,7 +149,10 @@ def _publish(place: str, root: str, interpreter: Interpreter, options: Options) 
     except BaseException:
         trees.erase(staged)
         raise
-    if not published:
+    if not published and options.allow_existing:
+        # another task of the same job was faster: what it made is kept as if it had been there before
+        _fill(place, root, interpreter, options, _InPlace())
+    elif not published:
         raise EnvironmentExists(f"`{root}` was made by somebody else meanwhile", hint="use the `--clear` flag")
 
 

@@ -6,6 +6,7 @@ The root of the workspace is known only when its files have been read; then it d
 import os
 
 from commonwheel.session.lifetime import once
+from commonwheel.settings.files import cache_home
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -156,7 +157,4 @@ class Projects:
     @property
     def environments_directory(self) -> str:
         """Return the directory of environments that belong to no project: in the user's cache directory."""
-        home = self.environ.get("XDG_CACHE_HOME") or os.path.join(
-            self.environ.get("HOME") or os.path.expanduser("~"), ".cache"
-        )
-        return os.path.join(home, "cw-environments")
+        return os.path.join(cache_home(self.environ, self.cwd), "cw-environments")

@@ -180,6 +180,7 @@ class Session:
         """Return what the layers of the store remember: most commands need no more of it."""
         from commonwheel.session import stores
 
+        stores.warn_of_no_home(self.settings, self.environ, self.cwd, self.reporter)
         temporary = stores.temporary(self.settings, self.environ, self.cwd)
         records = stores.make_records(self.settings, self.environ, self.cwd, temporary, self.trust)
         self.lifetime.at_end(lambda: self._drop(temporary), records.close)
@@ -246,6 +247,46 @@ class Session:
 
         return installed(environment, self.reporter)
 
+    def renew_note(self, environment: "Environment") -> None:
+        """Note in the store what an environment uses, if no note says so: it may be a copy of one that was noted elsewhere."""
+        from commonwheel.specs.sha256 import sha256_of
+        from commonwheel.store import layout
+
+        name = sha256_of(os.fsencode(os.path.realpath(environment.root)))
+        if any(os.path.lexists(layer.path(layout.root(layer.trust.me, name))) for layer in self.records.layers):
+            return
+        from commonwheel.install import history
+
+        record = history.current(environment, self.trust)
+        digests = () if record is None else tuple({one.digest for one in record.state.values() if one.digest})
+        if digests:
+            from commonwheel.store import roots
+
+            roots.keep(self.store, environment.root, digests)
+
     def recover(self, environment: "Environment") -> "Recovered":
-        """Undo or finish what dead commands left in an environment."""
-        return self.environments.recover(environment)
+        """Undo or finish what dead commands left in an environment; packages whose links lead nowhere count as damaged."""
+        recovered = self.environments.recover(environment)
+        targets = _dangling(environment)
+        if not targets:
+            return recovered
+        from commonwheel.install import history
+
+        record = history.current(environment, self.trust)
+        held = () if record is None else record.state.values()
+        broken = [one for one in held if one.digest and any(one.digest in target for target in targets)]
+        known = {one.name for one in recovered.damaged}
+        return recovered.replaced(damaged=(*recovered.damaged, *(one for one in broken if one.name not in known)))
+
+
+def _dangling(environment: "Environment") -> "list[str]":
+    """Return the targets of links beside the packages of an environment that lead nowhere: a store may have been pruned or removed."""
+    found = []
+    for site in dict.fromkeys((environment.paths["purelib"], environment.paths["platlib"])):
+        try:
+            with os.scandir(site) as entries:
+                links = [entry.path for entry in entries if entry.is_symlink()]
+            found += [os.readlink(link) for link in links if not os.path.exists(link)]
+        except OSError:
+            continue
+    return found

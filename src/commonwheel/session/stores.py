@@ -2,6 +2,8 @@
 
 import os
 
+from commonwheel.settings import files
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,12 +23,22 @@ def personal(settings: "Settings", environ: "Mapping[str, str]", cwd: str) -> st
     given = settings.text("cache-dir")
     if given:
         return os.path.abspath(os.path.join(cwd, os.path.expanduser(given)))
-    return _default(environ)
+    return _default(environ, cwd)
 
 
-def _default(environ: "Mapping[str, str]") -> str:
-    home = environ.get("XDG_CACHE_HOME") or os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".cache")
-    return os.path.join(home, "cw")
+def _default(environ: "Mapping[str, str]", cwd: str) -> str:
+    return os.path.join(files.cache_home(environ, cwd), "cw")
+
+
+def warn_of_no_home(settings: "Settings", environ: "Mapping[str, str]", cwd: str, reporter: "Reporter") -> None:
+    """Warn that the personal store lies in the current directory, if it does because the user has no home."""
+    if settings.text("cache-dir") or settings.flag("no-cache"):
+        return
+    home = files.cache_home(environ, cwd)
+    if home == os.path.join(cwd, files.HOMELESS):
+        reporter.note(
+            "warning", f"you have no home directory, so the cache is in `{home}`; `CW_CACHE_DIR` names another place"
+        )
 
 
 def make_records(
@@ -51,7 +63,7 @@ def make_records(
         own = add(personal(settings, environ, cwd))
         # what is private has no place in a store that is shared, or another user's
         if own.exists and not own.mine:
-            add(_default(environ))
+            add(_default(environ, cwd))
     if settings.flag("no-cache") or not read_only:
         add(temporary, temporary=True)
     return Records(tuple(layers.values()))

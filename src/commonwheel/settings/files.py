@@ -8,6 +8,9 @@ if TYPE_CHECKING:
 
     Reader = Callable[[str, str], dict[str, object]]
 
+#: Where caches are kept when the user has no home, below the current directory.
+HOMELESS = ".cw-cache"
+
 
 def outer_files(environ: "Mapping[str, str]") -> "tuple[str, ...]":
     """Return the candidate files of the user and of the system, highest precedence first; they need not exist."""
@@ -18,6 +21,22 @@ def outer_files(environ: "Mapping[str, str]") -> "tuple[str, ...]":
         found += [os.path.join(folder, tool, f"{tool}.toml") for folder in system]
         found.append(f"/etc/{tool}/{tool}.toml")
     return tuple(found)
+
+
+def cache_home(environ: "Mapping[str, str]", cwd: str) -> str:
+    """Return the directory of the user's caches; it need not exist.
+
+    It is the XDG cache directory; for a user without a home, as in a container with an arbitrary user number, the directory that systemd
+    made for the service (`CacheDirectory=`, systemd.exec(5)), else `.cw-cache` in the current directory.
+    """
+    given = environ.get("XDG_CACHE_HOME")
+    if given:
+        return given
+    home = environ.get("HOME") or os.path.expanduser("~")
+    if home != "~":
+        return os.path.join(home, ".cache")
+    service = environ.get("CACHE_DIRECTORY", "").partition(":")[0]
+    return service or os.path.join(cwd, HOMELESS)
 
 
 def project_files(start: str, read: "Callable[[str], bytes | None]") -> "list[tuple[str, bytes]]":

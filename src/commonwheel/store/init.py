@@ -133,7 +133,9 @@ def _check_existing(root: str, said: Policy) -> None:
         )
     inner = f"{root}/{layout.VERSION}"
     found = os.lstat(inner) if layout.VERSION in names else None
-    if found is not None and not before and stat.S_IMODE(found.st_mode) != MODES[said.sharing]:
+    # a directory in a setgid one is setgid itself, whatever is asked for
+    fitting = {MODES[said.sharing], MODES[said.sharing] | stat.S_ISGID}
+    if found is not None and not before and stat.S_IMODE(found.st_mode) not in fitting:
         raise StoreError(
             f"`{root}` is in use as it is, and its directories have other modes than `{said.sharing}` needs",
             hint="make a new store beside it; modes of what exists are not changed",

@@ -1,8 +1,8 @@
 """Which environments live on entries of a store: what pruning has to spare.
 
 Each user notes his own environments, in `roots/<uid>/`, one file for each, written only when it changes. An environment
-that is gone keeps nothing alive: on this machine that is seen, of another machine it is believed when its note has
-not been renewed for half a year. A note is a claim about somebody's own environments: it can only keep things, so anybody's is heard.
+that is gone keeps nothing alive: in this boot and mount namespace that is seen, of another place (a machine, a container with the name
+of this one) it is taken to be so when its note has not been renewed for half a year. A note is a claim about somebody's own environments: it can only keep things, so anybody's is heard.
 
 Laws of this file: a layer that takes no notes (read only, somebody else's) costs nothing and says nothing; whoever
 prunes such a store cannot know who uses it, and says so (docs/sharing.md).
@@ -34,12 +34,22 @@ BELIEVED = 180 * 86_400
 
 
 class Root(Value):
-    """A note: the `environment` (path) on `host` of `uid`, and how it uses which entries ("" where that is not known)."""
+    """A note: the `environment` (path) on `host` of `uid`, and how it uses which entries ("" where that is not known).
 
-    __slots__ = ("entries", "environment", "host", "path", "uid", "written")
+    `place` is what `facts.place` said where it was written, "" in notes of older versions.
+    """
+
+    __slots__ = ("entries", "environment", "host", "path", "place", "uid", "written")
 
     def __init__(
-        self, environment: str, host: str, uid: int, entries: "Mapping[str, str]", path: str = "", written: float = 0.0
+        self,
+        environment: str,
+        host: str,
+        uid: int,
+        entries: "Mapping[str, str]",
+        path: str = "",
+        written: float = 0.0,
+        place: str = "",
     ) -> None:
         self.environment: Final = environment
         self.host: Final = host
@@ -47,17 +57,19 @@ class Root(Value):
         self.entries: Final = entries
         self.path: Final = path
         self.written: Final = written
+        self.place: Final = place
 
     @property
     def here(self) -> bool:
-        """Say whether the environment is on this machine, where it can be looked at."""
-        return self.host == facts.host()
+        """Say whether the environment is where this process can look at it: the host's name does not prove that."""
+        place = facts.place()
+        return self.place == place if place else self.host == facts.host()
 
     def stale(self, now: float) -> bool:
         """Say whether the environment is gone."""
-        if self.here:
-            return not os.path.isdir(self.environment)
-        return now - self.written > BELIEVED
+        if os.path.isdir(self.environment):
+            return False
+        return self.here or now - self.written > BELIEVED
 
 
 def keep(store: "Store", environment: str, digests: "Iterable[str]", modes: "Mapping[str, str] | None" = None) -> None:
@@ -90,7 +102,7 @@ def _keep_in(layer: "Layer", environment: str, entries: "Mapping[str, str]") -> 
     before = None if known is None else decode(known, layer.trust.me)
     if before is not None:
         entries = {digest: mode or before.entries.get(digest, "") for digest, mode in entries.items()}
-    data = encode(Root(environment, facts.host(), layer.trust.me, entries))
+    data = encode(Root(environment, facts.host(), layer.trust.me, entries, place=facts.place()))
     if known == data:
         return
     if entries:
@@ -107,6 +119,8 @@ def encode(root: Root) -> bytes:
     # a path of other bytes than UTF-8 is kept as `os.fsencode` has it
     environment = os.fsencode(root.environment).decode("utf-8", "backslashreplace")
     lines = [joined("environment", environment), joined("host", root.host)]
+    if root.place:
+        lines.append(joined("place", root.place))
     return seal(KIND, [*lines, *(joined("entry", *pair) for pair in sorted(root.entries.items()))])
 
 
@@ -115,7 +129,7 @@ def decode(data: bytes, uid: int, path: str = "", written: float = 0.0) -> Root 
     lines = unseal(KIND, data)
     if lines is None:
         return None
-    environment = host = ""
+    environment = host = place = ""
     entries: dict[str, str] = {}
     for line in lines:
         word, _, rest = line.partition("\t")
@@ -123,10 +137,12 @@ def decode(data: bytes, uid: int, path: str = "", written: float = 0.0) -> Root 
             environment = unescape(rest)
         elif word == "host":
             host = unescape(rest)
+        elif word == "place":
+            place = unescape(rest)
         elif word == "entry":
             digest, _, mode = rest.partition("\t")
             entries[digest] = unescape(mode)
-    return Root(environment, host, uid, entries, path, written) if environment else None
+    return Root(environment, host, uid, entries, path, written, place) if environment else None
 
 
 def every(layer: "Layer") -> "Iterator[Root]":
