@@ -5,6 +5,8 @@ import os
 
 import pytest
 
+from kit.sdists import files_of, write_tree
+
 
 def content(root):
     """Return every file below a directory with its mode and hash, and every link with its target."""
@@ -227,6 +229,28 @@ def test_uninstalling_removes_what_was_installed_and_nothing_else(stocked):
     os.rmdir(os.path.dirname(mine))
     after = {name: what for name, what in content(stocked.path("v")).items() if not name.startswith(".cw")}
     assert {name: what for name, what in before.items() if not name.startswith(".cw")} == after
+
+
+@pytest.mark.parametrize("word", ["./proj", "proj/", "file://{root}/proj"])
+@pytest.mark.parametrize("editable", [True, False])
+def test_a_package_is_uninstalled_by_the_path_that_it_came_from(stocked, word, editable):
+    write_tree(stocked.path("proj"), files_of("demo", "1.0"))
+    write_tree(stocked.path("other"), files_of("demo", "1.0"))
+    stocked("pip", "install", "-p", "v", "--no-build-isolation", *["-e"][:editable], "./proj", "color").ok()
+    elsewhere = stocked("pip", "uninstall", "-p", "v", "./other").ok()
+    assert "as nothing is installed from there" in elsewhere.err
+    stocked("pip", "uninstall", "-p", "v", word.format(root=stocked.path())).ok()
+    assert frozen(stocked) == ["color==1.0"]
+
+
+def test_an_egg_info_without_modules_is_uninstalled(stocked):
+    info = stocked.path("v", "lib", os.listdir(stocked.path("v", "lib"))[0], "site-packages", "old-1.0.egg-info")
+    os.mkdir(info)
+    for name, text in (("PKG-INFO", "Metadata-Version: 1.0\nName: old\nVersion: 1.0\n"), ("top_level.txt", "")):
+        with open(os.path.join(info, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    stocked("pip", "uninstall", "-p", "v", "old").ok()
+    assert not os.path.exists(info)
 
 
 def test_uninstalling_what_is_not_there_is_a_warning(stocked):

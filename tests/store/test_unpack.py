@@ -50,10 +50,10 @@ def test_good_wheel_is_unpacked_exactly(tmp_path: Path) -> None:
     assert [row[0] for row in found.rows] == sorted(
         path for path in everything_below(str(tree)) if (tree / path).is_file()
     )
-    for name, size, sha256, executable, mtime in found.rows:
+    for name, size, digest, executable, mtime in found.rows:
         facts = (tree / name).lstat()
         assert facts.st_size == size
-        assert sha256_of(tree / name) == sha256
+        assert sha256_of(tree / name) == digest
         assert stat.S_IMODE(facts.st_mode) == (0o555 if executable else 0o444)
         assert facts.st_mtime == mtime == 1580608922
     assert [row[0] for row in found.rows if row[3]] == ["demo/inner/tool"]
