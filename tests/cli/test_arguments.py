@@ -90,7 +90,7 @@ def test_options_of_a_command_have_distinct_spellings() -> None:
     for name, row in COMMANDS.items():
         seen: dict[str, str] = {}
         for key in load(row[0]).names():
-            option = load("words:OPTIONS")[key]
+            option = load("options:OPTIONS", "settings")[key]
             for spelling in option.flags + option.off:
                 if spelling in seen and seen[spelling] != key:
                     assert spelling in known.get(name, set()), (name, spelling, seen[spelling], key)

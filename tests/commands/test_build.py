@@ -37,6 +37,12 @@ def test_a_source_distribution_and_its_wheel_appear_in_dist(shop: Workshop) -> N
     assert shop.scratch() == []
 
 
+def test_a_new_output_directory_may_go_without_gitignore(shop: Workshop) -> None:
+    path = shop.project()
+    built(shop, "demo", "--no-create-gitignore", "--no-build-logs", "--force-pep517").ok()
+    assert sorted(os.listdir(f"{path}/dist")) == BOTH
+
+
 def test_the_wheel_is_made_of_the_source_distribution(shop: Workshop) -> None:
     """A file that the source distribution leaves out is missing from the wheel too: better now than at every user's."""
     backend = BACKEND.replace("if os.path.isfile(found):", "if os.path.isfile(found) and found != 'left_out.py':")

@@ -382,3 +382,32 @@ def test_the_environment_is_named_from_where_the_user_stands(stocked, monkeypatc
     root = stocked.path("v")
     monkeypatch.chdir("/")
     assert stocked("pip", "list", "--directory", "/", "-p", root).ok().err.endswith(f"environment at: {root}\n")
+
+
+# --- what scripts for uv and pip-tools say ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--preview pip list -p v", "pip list -p v --preview-features a,b --no-preview",
+        "pip install -p v lib --exclude names.txt", "pip compile -p v app.in --allow-unsafe --resolver=backtracking",
+        "pip compile -p v app.in --no-emit-options --no-reuse-hashes --no-emit-trusted-host", "cache clear lib",
+        "venv w --no-clear --no-relocatable --no-workspace",
+    ],
+)  # fmt: skip
+def test_scripts_for_uv_and_pip_tools_run(stocked, words):
+    stocked.write("names.txt", "color\n")
+    stocked.write("app.in", "app\n")
+    stocked(*words.split()).ok()
+
+
+def test_excludes_may_be_called_exclude(stocked):
+    stocked.write("names.txt", "lib\n")
+    stocked("pip", "install", "-p", "v", "app", "--exclude", "names.txt").ok()
+    assert frozen(stocked) == ["app==2.0"]
+
+
+def test_a_resolver_that_cw_has_not_is_refused(stocked):
+    stocked.write("app.in", "app\n")
+    assert stocked("pip", "compile", "-p", "v", "app.in", "--resolver=legacy").code == 2

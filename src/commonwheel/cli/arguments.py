@@ -73,7 +73,7 @@ GLOBAL = (
     "Everywhere",
     (
         "quiet verbose color no-color json offline no-progress no-cache cache-dir layers trust refresh refresh-package directory project "
-        "config-file no-config help"
+        "config-file no-config preview preview-features help"
     ),
 )
 EVERYWHERE = Arguments("", groups=(GLOBAL,))

@@ -40,7 +40,8 @@ def build(session: "Session", parsed: "Parsed") -> Fetched:
         place = os.path.join(source, "dist")
     chosen = session.settings.text("out-dir")
     directory = place if chosen is None else os.path.join(session.cwd, chosen)
-    if trees.make_directory(directory, parents=True) and chosen is None:
+    is_new = trees.make_directory(directory, parents=True)
+    if is_new and chosen is None and not session.settings.flag("no-create-gitignore"):
         files.write(os.path.join(directory, ".gitignore"), b"*\n", replace=False)
     return Fetched(
         tuple(save(session.reporter, path, os.path.join(directory, os.path.basename(path))) for path in made)
