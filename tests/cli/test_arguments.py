@@ -24,7 +24,6 @@ SOME = Arguments(
         ("--python 3.12", "", {"python": "3.12"}),
         ("--python=3.12", "", {"python": "3.12"}),
         ("--python= x", "x", {"python": ""}),
-        ("-p a -p b", "", {"python": "b"}),
         ("-c a -c b", "", {"constraints": ["a", "b"]}),
         ("-qq", "", {"quiet": 2}),
         ("-q -q", "", {"quiet": 2}),
@@ -49,6 +48,7 @@ def test_parse_arguments(line: str, positional: str, given: dict[str, object]) -
         ("-Ux", "`-x`"),
         ("--python", "needs a value"),
         ("-p", "needs a value"),
+        ("-p a -p b", "`-p` is given twice"),
         ("--upgrade=yes", "takes no value"),
         ("--timeout soon", "not a number"),
         ("--link-mode magic", "choose one of"),
@@ -90,7 +90,7 @@ def test_options_of_a_command_have_distinct_spellings() -> None:
     for name, row in COMMANDS.items():
         seen: dict[str, str] = {}
         for key in load(row[0]).names():
-            option = load("options:OPTIONS", "settings")[key]
+            option = load("arguments:OPTIONS")[key]
             for spelling in option.flags + option.off:
                 if spelling in seen and seen[spelling] != key:
                     assert spelling in known.get(name, set()), (name, spelling, seen[spelling], key)

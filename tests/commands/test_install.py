@@ -411,3 +411,42 @@ def test_excludes_may_be_called_exclude(stocked):
 def test_a_resolver_that_cw_has_not_is_refused(stocked):
     stocked.write("app.in", "app\n")
     assert stocked("pip", "compile", "-p", "v", "app.in", "--resolver=legacy").code == 2
+
+
+# --- words that contradict each other ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("pip compile -p v --python-version 3.7.x app.in", "`3.7.x` is not a Python version"),
+        ("pip compile -p v --python-version 3.7.1.2 app.in", "`3.7.1.2` is not a Python version"),
+        ("pip list -p v -p w", "`-p` is given twice"),
+        ("pip list -p v --python w", "`--python` is given twice"),
+        ("pip install lib --index-strategy first-index --index-strategy first-index", "`--index-strategy` is given twice"),
+        ("pip compile -p v --all-extras app.in", "`--all-extras` asks for extras of a project"),
+        ("pip install -p v --extra x -r app.in", "`--extra` asks for extras of a project"),
+        ("pip compile -p v --format pylock.toml -o bad.lock.toml app.in", "`bad.lock.toml` is not a name for a lock"),
+        ("pip compile -p v --format pylock.toml -o lock.txt app.in", "`lock.txt` is not a name for a lock"),
+        ("pip list -p v --editable --exclude-editable", "leave nothing to list"),
+        ("pip list -p v --outdated --format freeze", "`--format freeze` has no place"),
+    ],
+)  # fmt: skip
+def test_words_that_contradict_each_other_are_refused(stocked, words, said):
+    stocked.write("app.in", "app\n")
+    ran = stocked(*words.split())
+    assert (ran.code, said in ran.err) == (2, True), ran.err
+
+
+def test_exit_statuses_are_those_of_uv(stocked):
+    assert stocked("pip", "show", "-p", "v").code == 1
+    url = "https://h.example/a-1.0-py3-none-any.whl"
+    assert stocked("pip", "install", "-p", "v", "--offline", url).code == 1
+    stocked("pip", "install", "-p", "v", "lib").ok()
+    site = stocked.path("v", "lib", os.listdir(stocked.path("v", "lib"))[0], "site-packages")
+    os.unlink(os.path.join(site, "lib-2.0.dist-info", "RECORD"))
+    assert stocked("pip", "uninstall", "-p", "v", "lib").code == 2
+    write_tree(
+        stocked.path("broken"), files_of("demo", "1.0", backend="def build_sdist(*words):\n    raise SystemExit(3)\n")
+    )
+    assert stocked("build", "-p", "v", "broken").code == 2

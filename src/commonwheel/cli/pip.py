@@ -126,8 +126,8 @@ LIST = Arguments(
 )
 SHOW = Arguments(
     "Show what is known of installed packages",
-    "PACKAGE...",
-    1,
+    "[PACKAGE]...",
+    0,
     None,
     (("Output", "files strict format"), LOOKING, PIP, GLOBAL, NETWORK),
 )

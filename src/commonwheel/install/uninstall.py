@@ -33,6 +33,7 @@ class CannotUninstall(CommonwheelError):
     """Say why a distribution cannot be taken out of an environment without breaking something."""
 
     code = "cannot-uninstall"
+    exit_status = 2
 
 
 class Footprint(Value):
