@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class NotBuilt(BuildFailed):
-    """Say that what was to be published cannot be built: exit status 2, as of `uv build`."""
+    """Report that what was to be published cannot be built: exit status 2, as of `uv build`."""
 
     exit_status = 2
 
