@@ -37,6 +37,12 @@ def test_a_source_distribution_and_its_wheel_appear_in_dist(shop: Workshop) -> N
     assert shop.scratch() == []
 
 
+def test_a_new_output_directory_may_go_without_gitignore(shop: Workshop) -> None:
+    path = shop.project()
+    built(shop, "demo", "--no-create-gitignore", "--no-build-logs", "--force-pep517").ok()
+    assert sorted(os.listdir(f"{path}/dist")) == BOTH
+
+
 def test_the_wheel_is_made_of_the_source_distribution(shop: Workshop) -> None:
     """A file that the source distribution leaves out is missing from the wheel too: better now than at every user's."""
     backend = BACKEND.replace("if os.path.isfile(found):", "if os.path.isfile(found) and found != 'left_out.py':")
@@ -75,7 +81,7 @@ def test_a_source_distribution_is_built_to_its_wheel_beside_it(shop: Workshop) -
 def test_a_source_distribution_that_names_another_version_is_told(shop: Workshop) -> None:
     path = shop.sdist(directory="elsewhere", static=True)
     os.rename(path, shop.path("elsewhere", "demo-2.0.tar.gz"))
-    ran = built(shop, "elsewhere/demo-2.0.tar.gz").failed(1)
+    ran = built(shop, "elsewhere/demo-2.0.tar.gz").failed(2)
     assert "should have version 2.0" in ran.err
 
 
@@ -105,7 +111,7 @@ def test_the_build_environment_is_made_as_for_an_installation(shop: Workshop) ->
 def test_nothing_appears_when_the_wheel_fails(shop: Workshop) -> None:
     path = shop.project(backend=BACKEND.replace("    found = sources()\n", "    raise SystemExit('no wheel today')\n"))
     ran = built(shop, "demo")
-    assert ran.code == 1
+    assert ran.code == 2
     assert "no wheel today" in ran.err
     assert not os.path.exists(f"{path}/dist")
     assert shop.scratch() == []
@@ -118,7 +124,7 @@ def test_what_cannot_be_built_is_told(shop: Workshop) -> None:
     Path(shop.path("some.txt")).write_text("x")
     assert "not in a format for source distributions" in built(shop, "some.txt").failed(1).err
     shop.project(backend=BACKEND.replace("def build_sdist", "def other"))
-    assert built(shop, "demo").code == 1
+    assert built(shop, "demo").code == 2
 
 
 def test_a_project_for_another_python_is_built_with_a_warning(shop: Workshop) -> None:

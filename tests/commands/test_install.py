@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 
+from kit.sdists import files_of, write_tree
+
 
 def content(root):
     """Return every file below a directory with its mode and hash, and every link with its target."""
@@ -230,6 +232,28 @@ def test_uninstalling_removes_what_was_installed_and_nothing_else(stocked):
     assert {name: what for name, what in before.items() if not name.startswith(".cw")} == after
 
 
+@pytest.mark.parametrize("word", ["./proj", "proj/", "file://{root}/proj"])
+@pytest.mark.parametrize("editable", [True, False])
+def test_a_package_is_uninstalled_by_the_path_that_it_came_from(stocked, word, editable):
+    write_tree(stocked.path("proj"), files_of("demo", "1.0"))
+    write_tree(stocked.path("other"), files_of("demo", "1.0"))
+    stocked("pip", "install", "-p", "v", "--no-build-isolation", *["-e"][:editable], "./proj", "color").ok()
+    elsewhere = stocked("pip", "uninstall", "-p", "v", "./other").ok()
+    assert "as nothing is installed from there" in elsewhere.err
+    stocked("pip", "uninstall", "-p", "v", word.format(root=stocked.path())).ok()
+    assert frozen(stocked) == ["color==1.0"]
+
+
+def test_an_egg_info_without_modules_is_uninstalled(stocked):
+    info = stocked.path("v", "lib", os.listdir(stocked.path("v", "lib"))[0], "site-packages", "old-1.0.egg-info")
+    os.mkdir(info)
+    for name, text in (("PKG-INFO", "Metadata-Version: 1.0\nName: old\nVersion: 1.0\n"), ("top_level.txt", "")):
+        with open(os.path.join(info, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    stocked("pip", "uninstall", "-p", "v", "old").ok()
+    assert not os.path.exists(info)
+
+
 def test_uninstalling_what_is_not_there_is_a_warning(stocked):
     ran = stocked("pip", "uninstall", "-p", "v", "nothing").ok()
     assert "Skipping nothing as it is not installed" in ran.err
@@ -416,3 +440,71 @@ def test_links_that_lead_nowhere_are_seen_and_their_packages_installed_again(sto
     site = stocked.site()
     assert [name for name in os.listdir(site) if not os.path.exists(f"{site}/{name}")] == []
     assert "Checked" in stocked("pip", "install", "-p", "v", "app").ok().err
+
+
+# --- what scripts for uv and pip-tools say ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--preview pip list -p v", "pip list -p v --preview-features a,b --no-preview",
+        "pip install -p v lib --exclude names.txt", "pip compile -p v app.in --allow-unsafe --resolver=backtracking",
+        "pip compile -p v app.in --no-emit-options --no-reuse-hashes --no-emit-trusted-host", "cache clear lib",
+        "venv w --no-clear --no-relocatable --no-workspace",
+    ],
+)  # fmt: skip
+def test_scripts_for_uv_and_pip_tools_run(stocked, words):
+    stocked.write("names.txt", "color\n")
+    stocked.write("app.in", "app\n")
+    stocked(*words.split()).ok()
+
+
+def test_excludes_may_be_called_exclude(stocked):
+    stocked.write("names.txt", "lib\n")
+    stocked("pip", "install", "-p", "v", "app", "--exclude", "names.txt").ok()
+    assert frozen(stocked) == ["app==2.0"]
+
+
+def test_a_resolver_that_cw_has_not_is_refused(stocked):
+    stocked.write("app.in", "app\n")
+    assert stocked("pip", "compile", "-p", "v", "app.in", "--resolver=legacy").code == 2
+
+
+# --- words that contradict each other ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("pip compile -p v --python-version 3.7.x app.in", "`3.7.x` is not a Python version"),
+        ("pip compile -p v --python-version 3.7.1.2 app.in", "`3.7.1.2` is not a Python version"),
+        ("pip list -p v -p w", "`-p` is given twice"),
+        ("pip list -p v --python w", "`--python` is given twice"),
+        ("pip install lib --index-strategy first-index --index-strategy first-index", "`--index-strategy` is given twice"),
+        ("pip compile -p v --all-extras app.in", "`--all-extras` asks for extras of a project"),
+        ("pip install -p v --extra x -r app.in", "`--extra` asks for extras of a project"),
+        ("pip compile -p v --format pylock.toml -o bad.lock.toml app.in", "`bad.lock.toml` is not a name for a lock"),
+        ("pip compile -p v --format pylock.toml -o lock.txt app.in", "`lock.txt` is not a name for a lock"),
+        ("pip list -p v --editable --exclude-editable", "leave nothing to list"),
+        ("pip list -p v --outdated --format freeze", "`--format freeze` has no place"),
+    ],
+)  # fmt: skip
+def test_words_that_contradict_each_other_are_refused(stocked, words, said):
+    stocked.write("app.in", "app\n")
+    ran = stocked(*words.split())
+    assert (ran.code, said in ran.err) == (2, True), ran.err
+
+
+def test_exit_statuses_are_those_of_uv(stocked):
+    assert stocked("pip", "show", "-p", "v").code == 1
+    url = "https://h.example/a-1.0-py3-none-any.whl"
+    assert stocked("pip", "install", "-p", "v", "--offline", url).code == 1
+    stocked("pip", "install", "-p", "v", "lib").ok()
+    site = stocked.path("v", "lib", os.listdir(stocked.path("v", "lib"))[0], "site-packages")
+    os.unlink(os.path.join(site, "lib-2.0.dist-info", "RECORD"))
+    assert stocked("pip", "uninstall", "-p", "v", "lib").code == 2
+    write_tree(
+        stocked.path("broken"), files_of("demo", "1.0", backend="def build_sdist(*words):\n    raise SystemExit(3)\n")
+    )
+    assert stocked("build", "-p", "v", "broken").code == 2

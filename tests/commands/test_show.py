@@ -16,7 +16,7 @@ def test_what_is_known_of_a_package(filled):
     assert "warning: Package(s) not found for: nothing" in ran.err
     assert json.loads(filled("pip", "show", "-p", "v", "lib", "--json").ok().out)[0]["Name"] == "lib"
     filled("pip", "show", "-p", "v", "nothing").failed(1)
-    filled("pip", "show", "-p", "v").failed(2)
+    filled("pip", "show", "-p", "v").failed(1)
 
 
 def test_the_files_of_a_package(filled):

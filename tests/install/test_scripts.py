@@ -77,7 +77,9 @@ def test_unsafe_entry_points_are_refused(name: str, reference: str) -> None:
         (b"#!python -E\nx\n", b"#!/e/python -E\nx\n"),
         (b"#!python\r\nx\r\n", b"#!/e/python\nx\r\n"),
         (b"#!python", b"#!/e/python\n"),
-        (b"#!python3\nx\n", None),
+        (b"#!python3\nx\n", b"#!/e/python\nx\n"),
+        (b"#!python3.12 -s\nx\n", b"#!/e/python -s\nx\n"),
+        (b"#!python-config\nx\n", None),
         (b"#!/usr/bin/env python\nx\n", None),
         (b"#!/bin/sh\nx\n", None),
         (b"\x7fELF", None),
@@ -86,6 +88,24 @@ def test_unsafe_entry_points_are_refused(name: str, reference: str) -> None:
 )
 def test_generic_wheel_shebang_is_replaced(data: bytes, expected: bytes | None) -> None:
     assert scripts.with_shebang(data, b"#!/e/python") == expected
+
+
+def test_arguments_and_the_coding_line_survive_a_shell(tmp_path: Path) -> None:
+    place = tmp_path / "with space"
+    place.mkdir()
+    python = place / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    body = b"#!python -E -s\n# -*- coding: latin-1 -*-\nimport sys\n"
+    body += b"print(ascii('\xe9'), sys.flags.ignore_environment, sys.flags.no_user_site, sys.argv[1:])\n"
+    data = scripts.with_shebang(body, scripts.shebang(str(python)))
+    assert data is not None
+    script = tmp_path / "tool"
+    script.write_bytes(data)
+    script.chmod(0o755)
+    done = subprocess.run([script, "a b"], capture_output=True, text=True, check=False)
+    assert done.stdout == "'\\xe9' 1 1 ['a b']\n", done.stderr
+    assert scripts.interpreter_in(data) == str(python)
 
 
 @pytest.mark.parametrize(

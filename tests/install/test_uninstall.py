@@ -223,6 +223,15 @@ def test_easy_install_eggs(env: Environment) -> None:
     assert found.rewrites == ((f"{site}/easy-install.pth", b"./b.egg\n"),)
 
 
+def test_egg_info_with_an_empty_top_level_is_removed_alone(env: Environment) -> None:
+    site = env.paths["purelib"]
+    lay(env, f"{SITE}/alpha-1.0.egg-info/PKG-INFO", f"{SITE}/alpha-1.0.egg-info/top_level.txt", f"{SITE}/alpha/x.py")
+    one = Installed("alpha", "1.0", f"{site}/alpha-1.0.egg-info", "egg-info", site)
+    found = uninstall.clearing([uninstall.footprint(one, env)], env)
+    assert relative(env, found.listings) == [f"{SITE}/alpha-1.0.egg-info"]
+    assert found.paths == ()
+
+
 def test_egg_info_without_any_list_is_refused(env: Environment) -> None:
     site = env.paths["purelib"]
     lay(env, f"{SITE}/alpha-1.0.egg-info/PKG-INFO")

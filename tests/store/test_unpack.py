@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import zlib
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,10 +50,10 @@ def test_good_wheel_is_unpacked_exactly(tmp_path: Path) -> None:
     assert [row[0] for row in found.rows] == sorted(
         path for path in everything_below(str(tree)) if (tree / path).is_file()
     )
-    for name, size, sha256, executable, mtime in found.rows:
+    for name, size, digest, executable, mtime in found.rows:
         facts = (tree / name).lstat()
         assert facts.st_size == size
-        assert sha256_of(tree / name) == sha256
+        assert sha256_of(tree / name) == digest
         assert stat.S_IMODE(facts.st_mode) == (0o555 if executable else 0o444)
         assert facts.st_mtime == mtime == 1580608922
     assert [row[0] for row in found.rows if row[3]] == ["demo/inner/tool"]
@@ -225,8 +226,12 @@ BAD = {
     ),
     "RECORD lists too much": ({"record_extra": ["demo/ghost.py,,"]}, "`demo/ghost.py` is in RECORD, and not in the wheel"),
     "RECORD lists too little": ({"record_without": ["demo/a.py"]}, "`demo/a.py` is not in RECORD"),
-    "RECORD has no hash": ({"record_rows": {"demo/a.py": "demo/a.py,,"}}, "`demo/a.py` has no hash in RECORD"),
-    "RECORD has a weak hash": ({"record_algorithm": "md5"}, "only a hash of md5"),
+    "RECORD has a wrong size without a hash": (
+        {"record_rows": {"demo/a.py": "demo/a.py,,7"}}, "`demo/a.py` has 6 bytes, where RECORD says 7",
+    ),
+    "RECORD has a wrong weak hash": (
+        {"record_rows": {"demo/a.py": record_row("demo/a.py", b"other!", "md5")}}, "`demo/a.py` has md5",
+    ),
     "RECORD has an unknown hash": ({"record_rows": {"demo/a.py": "demo/a.py,foo=YQ,6"}}, "unknown kind `foo`"),
     "RECORD has no hash but text": ({"record_rows": {"demo/a.py": "demo/a.py,what,6"}}, "which is no hash"),
     "RECORD disagrees with itself": ({"record_extra": [record_row("demo/a.py", b"x")]}, "two rows in RECORD"),
@@ -247,6 +252,27 @@ BAD = {
     "file beside schemes": ({"data": {"x.py": "x"}}, "`demo-1.0.data/x.py` has no place"),
     "foreign data": (extra("other-1.0.data/scripts/x"), "`other-1.0.data` is the data directory of something else"),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("knobs", "said"),
+    [
+        ({"record_rows": {"demo/a.py": "demo/a.py,,"}}, "no hash of `demo/a.py`; "),
+        ({"record_rows": {"demo/a.py": "demo/a.py,,6", "demo/__init__.py": "demo/__init__.py,,0"}},
+         "no hash of `demo/__init__.py` and of 1 more; "),
+        ({"record_algorithm": "md5"}, "only a hash of md5 of `demo-1.0.dist-info/METADATA` and of 3 more; "),
+        ({"record_algorithm": "sha1"}, "only a hash of sha1 of "),
+    ],
+)  # fmt: skip
+def test_rows_of_record_that_prove_nothing_are_a_warning_and_hashed(
+    tmp_path: Path, knobs: dict[str, Any], said: str
+) -> None:
+    path = make_wheel(tmp_path / "w", files={"demo/__init__.py": "", "demo/a.py": "a = 1\n"}, **knobs)
+    found = unpacked(path, tmp_path)
+    assert len(found.warnings) == 1
+    assert found.warnings[0].startswith(f"RECORD has {said}")
+    hashes = {row[0]: row[2] for row in found.rows}
+    assert hashes["demo/a.py"] == sha256(b"a = 1\n").hexdigest()
 
 
 @pytest.mark.parametrize(("knobs", "said"), BAD.values(), ids=BAD)

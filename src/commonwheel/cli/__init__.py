@@ -120,7 +120,7 @@ COMMANDS = {
 }
 
 #: Other names, as uv and pip have them.
-ALIASES = {"pip ls": "pip list", "pip versions": "pip index versions"}
+ALIASES = {"cache clear": "cache clean", "pip ls": "pip list", "pip versions": "pip index versions"}
 INTERRUPTED = 130
 INTERNAL = 70
 

@@ -73,7 +73,7 @@ GLOBAL = (
     "Everywhere",
     (
         "quiet verbose color no-color json offline no-progress no-cache cache-dir layers trust refresh refresh-package directory project "
-        "config-file no-config help"
+        "config-file no-config preview preview-features help"
     ),
 )
 EVERYWHERE = Arguments("", groups=(GLOBAL,))
@@ -144,6 +144,8 @@ class _Reader:
             before = self.given.get(option.key)
             words = [*before, value] if isinstance(before, list) else [value]
         else:
+            if option.key in self.given and not option.hidden:
+                raise UsageError(f"`{spelling}` is given twice", hint="leave one of them out")
             words = [value]
         self.given[option.key] = checked(option, words, spelling)
 

@@ -99,7 +99,7 @@ COMPILE = Arguments(
         (
             "Output",
             ("output-file format generate-hashes universal no-strip-extras no-strip-markers no-annotate annotation-style no-header "
-            "custom-compile-command emit-index-url emit-find-links emit-build-options emit-index-annotation no-emit-package"),
+            "custom-compile-command emit-index-url emit-find-links emit-build-options emit-index-annotation no-emit-package pip-tools resolver"),
         ),
         CHOICE, INDEXES, LOOKING, BUILDS, PIP, GLOBAL, ("", "link-mode"),
     ),
@@ -126,8 +126,8 @@ LIST = Arguments(
 )
 SHOW = Arguments(
     "Show what is known of installed packages",
-    "PACKAGE...",
-    1,
+    "[PACKAGE]...",
+    0,
     None,
     (("Output", "files strict format"), LOOKING, PIP, GLOBAL, NETWORK),
 )
@@ -166,7 +166,7 @@ BUILD = Arguments(
     0,
     1,
     (
-        ("Output", "out-dir sdist wheel"),
+        ("Output", "out-dir sdist wheel no-create-gitignore uv-build"),
         ("Building", "build-constraints config-settings no-build-isolation no-build-isolation-package no-build-package no-sources"),
         ("Resolution", "exclude-newer exclude-newer-package"),
         INDEXES, LOOKING, PIP, GLOBAL,

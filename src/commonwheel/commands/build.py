@@ -8,6 +8,7 @@ both from the tree. Results appear in the output directory once all of them are 
 import os
 
 from commonwheel.build import archives, static
+from commonwheel.build.backend import BuildFailed
 from commonwheel.build.builder import Tree
 from commonwheel.build.static import NotAProject
 from commonwheel.commands import gather
@@ -22,25 +23,34 @@ if TYPE_CHECKING:
     from commonwheel.settings.settings import Parsed
 
 
+class NotBuilt(BuildFailed):
+    """Report that what was to be published cannot be built: exit status 2, as of `uv build`."""
+
+    exit_status = 2
+
+
 def build(session: "Session", parsed: "Parsed") -> Fetched:
     """Build what is in a directory (the current one), or the wheel of a source distribution.
 
-    Raises NotAProject, BuildFailed, and the errors of what a build environment needs; nothing is saved then.
+    Raises NotAProject, NotBuilt, and the errors of what a build environment needs; nothing is saved then.
     """
     source = os.path.normpath(
         os.path.join(session.cwd, os.path.expanduser(parsed.positional[0] if parsed.positional else "."))
     )
     target = session.target(session.environment(mutating=False))
     job = session.job(gather.gather(session, (), (), lambda: target))
-    if os.path.isfile(source):
-        made = [_wheel(job, _unpacked(job, source))]
-        place = os.path.dirname(source)
-    else:
-        made = _of_directory(job, source)
-        place = os.path.join(source, "dist")
+    is_archive = os.path.isfile(source)
+    try:
+        made = [_wheel(job, _unpacked(job, source))] if is_archive else _of_directory(job, source)
+    except BuildFailed as error:
+        if error.code != BuildFailed.code:
+            raise
+        raise NotBuilt(error.message, context=error.context, hint=error.hint) from error
+    place = os.path.dirname(source) if is_archive else os.path.join(source, "dist")
     chosen = session.settings.text("out-dir")
     directory = place if chosen is None else os.path.join(session.cwd, chosen)
-    if trees.make_directory(directory, parents=True) and chosen is None:
+    is_new = trees.make_directory(directory, parents=True)
+    if is_new and chosen is None and not session.settings.flag("no-create-gitignore"):
         files.write(os.path.join(directory, ".gitignore"), b"*\n", replace=False)
     return Fetched(
         tuple(save(session.reporter, path, os.path.join(directory, os.path.basename(path))) for path in made)

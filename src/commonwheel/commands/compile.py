@@ -79,17 +79,17 @@ def compile_(session: "Session", parsed: "Parsed") -> str:
 
 def _format(session: "Session") -> str:
     given = session.settings.text("format")
-    if given:
-        return given
     output = os.path.basename(session.settings.text("output-file") or "")
-    if output.endswith(".toml"):
+    if given == "requirements.txt":
+        return given
+    if output.endswith(".toml") or (given and output):
         if not is_lock_name(output):
             raise UsageError(
                 f"`{output}` is not a name for a lock (PEP 751)",
                 hint="call it pylock.toml or pylock.NAME.toml, without a dot in NAME",
             )
         return "pylock.toml"
-    return "requirements.txt"
+    return given or "requirements.txt"
 
 
 def _resolve(session: "Session", files: "Sequence[str]") -> Compiled:

@@ -74,6 +74,7 @@ class _Gatherer:
         self.files: list[str] = []
         self.trees: list[tuple[PathSource, tuple[str, ...], Origin]] = []
         self.requires_python = ""
+        self._has_extras = False
         self.labels: dict[str, str] = {}
 
     def finish(self) -> InstallRequest:
@@ -88,6 +89,12 @@ class _Gatherer:
         build_constraints = self._lines("build-constraints", "build-constraint-dependencies")
         for requirement in self.requirements:
             _refuse_strange(requirement)
+        asked = "all-extras" if settings.flag("all-extras") else "extra" if settings.many("extra") else ""
+        if asked and self.files and not self._has_extras:
+            raise UsageError(
+                f"`--{asked}` asks for extras of a project, and `{self.files[0]}` is none",
+                hint="name a pyproject.toml, setup.cfg, setup.py or pylock.toml, or write `NAME[EXTRA]` in the file",
+            )
         return InstallRequest(
             tuple(map(self._plain, self.requirements)),
             tuple(self.constraints),
@@ -204,6 +211,7 @@ class _Gatherer:
         self.locked += documents.pins_of(lock, target, self._extras(), self._lock_groups(), formats)
 
     def _extras(self) -> "tuple[str, ...]":
+        self._has_extras = True
         return tuple(normalize(extra) for extra in self._session.settings.many("extra"))
 
     def _lock_groups(self) -> "tuple[str, ...]":

@@ -16,8 +16,8 @@ from commonwheel.python.installed import installed as installed_in
 from commonwheel.python.installed_metadata import metadata_of
 from commonwheel.session import environments
 from commonwheel.sources import describe, source_stamps
+from commonwheel.specs import direct_url
 from commonwheel.specs import requirement as specs_requirement
-from commonwheel.specs.names import normalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from commonwheel.commands.install_fast_path import Start
     from commonwheel.install.transaction import Receipt
-    from commonwheel.model import Environment, Installed, Pin, Target
+    from commonwheel.model import Environment, Installed, Pin, Requirement, Target
     from commonwheel.operations.resolve import Answer
     from commonwheel.session.job import Job
     from commonwheel.session.session import Session
@@ -97,19 +97,26 @@ def sync(session: "Session", parsed: "Parsed") -> Changes:
 
 
 def uninstall(session: "Session", parsed: "Parsed") -> Changes:
-    """Remove packages; names that are not installed get a warning."""
+    """Remove packages, by name or by the path or URL that they were installed from; what is not there gets a warning."""
     environment = session.environment(mutating=True)
     target = session.target(environment)
     request = gather.gather(session, (), session.settings.many("requirements"), lambda: target)
-    wanted = [normalize(_name_of(word)) for word in parsed.positional] + [one.name for one in request.requirements]
+    words = [
+        specs_requirement.parse(word, gather.COMMAND_LINE, base_directory=session.cwd) for word in parsed.positional
+    ]
+    wanted = [*words, *request.requirements]
     if not wanted:
         raise UsageError("no packages were named", hint="name them, or a file with `-r`")
     run = _Run(session.job(request), environment, target)
     return _carry_out(run, lambda: run.uninstall(session, wanted))
 
 
-def _name_of(word: str) -> str:
-    return specs_requirement.parse_dependency(word, gather.COMMAND_LINE).name
+def _names_of(asked: "Requirement", installed: "Sequence[Installed]") -> "list[str]":
+    """Return the names of what a requirement means: its own, or what was installed from its source."""
+    if asked.name or asked.source is None:
+        return [asked.name]
+    place = direct_url.place_of(asked.source)
+    return [one.name for one in installed if one.own and place in (direct_url.origin_of(one.direct_url), one.editable)]
 
 
 def _carry_out(run: "_Run", attempt: "Callable[[], _Done]") -> Changes:
@@ -151,12 +158,19 @@ class _Run:
         installed = installed_in(self.environment, self.job.reporter)
         return self._bring(installed, seen, fast_path.reinstalled(self._settings), no_deps=True)
 
-    def uninstall(self, session: "Session", wanted: "Sequence[str]") -> _Done:
+    def uninstall(self, session: "Session", asked: "Sequence[Requirement]") -> _Done:
         """Carry out `pip uninstall`."""
         session.recover(self.environment)
         seen = changeset.stamp(self.environment)
         installed = installed_in(self.environment, self.job.reporter)
         own = {one.name for one in installed if one.own}
+        wanted: list[str] = []
+        for one in asked:
+            names = _names_of(one, installed)
+            if not names and one.source is not None:
+                place = direct_url.url_of(one.source)
+                self.job.reporter.note("warning", f"Skipping `{place}` as nothing is installed from there")
+            wanted += names
         for name in dict.fromkeys(wanted):
             if name not in own:
                 below = any(one.name == name for one in installed)

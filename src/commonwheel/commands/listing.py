@@ -4,6 +4,7 @@ These two are asked for all the time and need nothing but names: what only their
 behind the session.
 """
 
+from commonwheel.errors import UsageError
 from commonwheel.model import Value
 from commonwheel.session import environments
 from commonwheel.specs import file_url
@@ -51,8 +52,18 @@ class Listed(Value):
 
 
 def list_(session: "Session") -> Listed:
-    """List what an environment holds; with `--outdated` only what the indexes have newer versions of."""
+    """List what an environment holds; with `--outdated` only what the indexes have newer versions of.
+
+    Raises UsageError for options that exclude each other.
+    """
     settings = session.settings
+    if settings.flag("only-editable") and settings.flag("exclude-editable"):
+        raise UsageError("`--editable` and `--exclude-editable` leave nothing to list", hint="leave one of them out")
+    if settings.flag("outdated") and settings.text("format") == "freeze":
+        raise UsageError(
+            "`--format freeze` has no place for the newer versions that `--outdated` asks for",
+            hint="pass `--format columns` or `--format json`",
+        )
     environment = session.environment(mutating=False)
     found = shown(session, environment)
     if settings.flag("only-editable"):

@@ -31,6 +31,9 @@ class Details(Value):
 
 def show(session: "Session", parsed: "Parsed") -> Details:
     """Show what is known of some installed packages."""
+    if not parsed.positional:
+        session.reporter.note("warning", "No packages were named: give one name or more")
+        return Details((), ())
     environment = session.environment(mutating=False)
     everything = session.installed(environment)
     by_name = {one.name: one for one in everything}

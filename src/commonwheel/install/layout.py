@@ -212,7 +212,11 @@ class _Spreading:
         if not target:
             return
         if kind == "scripts":
-            text = scripts.with_shebang(self._ground.read(f"{entry.tree}/{path}"), self._first_line)
+            data = self._ground.read(f"{entry.tree}/{path}")
+            text = scripts.with_shebang(data, self._first_line)
+            # a link would keep the mode of the entry, which is that of the archive: many tools write 0644
+            if text is None and not row[3]:
+                text = data
             if text is not None:
                 self._add_text(entry, site, target, text, executable=True)
                 return

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # Linux reads 127 bytes of the line `#!...` (255 since 5.1, but an environment may move to an older kernel).
 SHEBANG_LIMIT = 127
+_EXEC, _ARGUMENTS = b"'''exec' ", b' "$0" "$@"'
+_POLYGLOT = b"#!/bin/sh\n" + _EXEC
 _SUFFIX_SCRIPT, _SUFFIX_EXE = "-script.pyw", ".exe"
 
 
@@ -46,7 +48,7 @@ def shebang(python: str, *, relocatable: bool = False) -> bytes:
 
 
 def _polyglot(command: str) -> bytes:
-    return b"#!/bin/sh\n'''exec' " + _encoded(command) + b" \"$0\" \"$@\"\n' '''"
+    return _POLYGLOT + _encoded(command) + _ARGUMENTS + b"\n' '''"
 
 
 def _shell_quoted(text: str) -> str:
@@ -86,18 +88,25 @@ if __name__ == "__main__":
 
 
 def with_shebang(data: bytes, first_line: bytes) -> bytes | None:
-    """Return a script of a wheel with its `#!python` (or `#!pythonw`) line replaced, or None if it has none.
+    """Return a script of a wheel with its `#!python`, `#!pythonw` or `#!python3` line replaced, or None if it has none.
 
-    What stands after the interpreter on that line is kept where the form allows it: a polyglot has no place for it.
+    The words after the interpreter on that line stay. A line that declares an encoding stays in line 2, as PEP 263 asks.
     """
     if not data.startswith(b"#!python"):
         return None
     line, newline, rest = data.partition(b"\n")
     word, _, arguments = line[2:].strip().partition(b" ")
-    if word not in {b"python", b"pythonw"}:
+    if word.removeprefix(b"python").strip(b"w.0123456789"):
         return None
-    if arguments.strip() and not first_line.startswith(b"#!/bin/sh\n"):
-        first_line = first_line + b" " + arguments.strip()
+    if not first_line.startswith(_POLYGLOT):
+        return b" ".join([first_line, *arguments.split()]) + (newline or b"\n") + rest
+    for argument in arguments.split():
+        quoted = _encoded(_shell_quoted(argument.decode("utf-8", "surrogateescape")))
+        first_line = first_line.replace(_ARGUMENTS, b" " + quoted + _ARGUMENTS, 1)
+    second, end, after = rest.partition(b"\n")
+    if second.lstrip().startswith(b"#") and (b"coding:" in second or b"coding=" in second):
+        first_line = first_line.replace(b"\n", b"\n" + second.rstrip(b"\r") + b"\n", 1)
+        rest = after if end else b""
     return first_line + (newline or b"\n") + rest
 
 
@@ -110,10 +119,13 @@ def interpreter_in(data: bytes) -> str:
         return ""
     first, _, rest = data[2:4096].partition(b"\n")
     text = first.strip()
-    if text == b"/bin/sh" and rest.startswith(b"'''exec' "):
-        command = rest[9:].partition(b"\n")[0].removesuffix(b' "$0" "$@"')
+    if rest.startswith(b"#"):
+        rest = rest.partition(b"\n")[2]
+    if text == b"/bin/sh" and rest.startswith(_EXEC):
+        command = rest.removeprefix(_EXEC).partition(b"\n")[0].removesuffix(_ARGUMENTS)
         if command.startswith(b'"$('):
             return ""
-        return command.decode("utf-8", "surrogateescape").strip("'\"").replace("'\"'\"'", "'")
+        path = command.decode("utf-8", "surrogateescape").partition("' '")[0]
+        return path.strip("'\"").replace("'\"'\"'", "'")
     path = text.partition(b" ")[0].decode("utf-8", "surrogateescape")
     return path if path.startswith("/") and not path.endswith("/env") else ""

@@ -33,6 +33,7 @@ class CannotUninstall(CommonwheelError):
     """Say why a distribution cannot be taken out of an environment without breaking something."""
 
     code = "cannot-uninstall"
+    exit_status = 2
 
 
 class Footprint(Value):
@@ -303,7 +304,8 @@ def _of_egg_info(installed: "Installed", bounds: "_Bounds") -> Footprint:
         files, outside = bounds.placed(relative, installed.site)
         return Footprint(installed, files, (location,), (), outside)
     names = _lines(f"{location}/top_level.txt")
-    if not names:
+    # an empty list is one: `setup.py install` of a project without modules, and packages of distributions, leave it so
+    if not names and not os.path.isfile(f"{location}/top_level.txt"):
         raise CannotUninstall(
             f"`{installed.name}` {installed.version} keeps no list of its files",
             context=(f"installed as: {location}",),

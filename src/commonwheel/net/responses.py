@@ -29,6 +29,7 @@ class Offline(NetworkError):
     """Say that something is needed from the network, which `--offline` forbids."""
 
     code = "offline"
+    exit_status = 1
 
 
 class TooManyRedirects(NetworkError):

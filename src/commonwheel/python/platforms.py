@@ -163,7 +163,10 @@ def retarget(target: Target, python_version: str = "", platform: Platform | None
     markers = dict(target.markers)
     implementation = markers["implementation_name"]
     version = (python_version or markers["python_full_version"]).split(".")
-    if len(version) < 2 or not (version[0].isdigit() and version[1].isdigit()):  # noqa: PLR2004 - X.Y at least
+    # X.Y at least; of X.Y.Z the last may be `0rc1`
+    patch = "".join(version[2:3])
+    is_sound = not patch.strip("0123456789abrc") and (len(version) == 2 or patch[:1].isdigit())  # noqa: PLR2004
+    if not (2 <= len(version) <= 3 and version[0].isdigit() and version[1].isdigit() and is_sound):  # noqa: PLR2004
         raise UsageError(f"`{python_version}` is not a Python version", hint="write it as `3.12` or `3.12.1`")
     if python_version:
         full = ".".join([*version, "0"][:3])

@@ -138,6 +138,19 @@ def requirement_url(text: str) -> str:
     return url_of(read(text))
 
 
+def place_of(source: "Source") -> str:
+    """Return the absolute path or the URL that a source names, without credentials, revision, hash and subdirectory."""
+    return source.path.rstrip("/") if isinstance(source, PathSource) else public(source.url).partition("#")[0]
+
+
+def origin_of(text: str) -> str:
+    """Return the same for the text of a direct_url.json, "" where there is none that can be read."""
+    try:
+        return place_of(read(text)) if text else ""
+    except InvalidDirectUrl:
+        return ""
+
+
 def url_of(source: "Source") -> str:
     """Return a source as one URL, revision, hash and subdirectory in it, without credentials."""
     fragments = []

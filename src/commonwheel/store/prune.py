@@ -126,6 +126,10 @@ def listing(store: "Store", names: "Collection[str]" = ()) -> tuple[Held, ...]:
 # --- removal -----------------------------------------------------------------------------------------------------------
 
 
+#: What became of a path: only what was deleted frees anything, and only that is counted.
+_STAYS, _OUT_OF_USE, _DELETED = range(3)
+
+
 class Removed(Value):
     """What went (or would go): `entries`, and `other` things by path; what that frees.
 
@@ -178,33 +182,33 @@ class _Removal:
         """Remove an entry and its images."""
         self.store.forget(one.digest)
         measure = one.measure
-        gone = self._remove(one.path, one)
-        if gone:
+        outcome = self._remove(one.path, one)
+        if outcome == _DELETED:
             self.entries.append(one)
             self.freed += measure
-        for path, digest in list(inventory.image_paths(one.layer)) if gone else ():
+        for path, digest in list(inventory.image_paths(one.layer)) if outcome else ():
             if digest == one.digest:
                 self.path(path)
 
     def path(self, path: str) -> None:
         """Remove a file or a tree."""
         measure = inventory.measured(path)
-        if self._remove(path):
+        if self._remove(path) == _DELETED:
             self.other.append(path)
             self.freed += measure
 
-    def _remove(self, path: str, one: Held | None = None) -> bool:
+    def _remove(self, path: str, one: Held | None = None) -> int:
         if self.dry:
-            return True
+            return _DELETED
         layer = next(layer for layer in self.store.layers if path.startswith(f"{layer.root}/"))
         try:
             with untrusted_walk.PinnedDirectory(layer, path) as firm:
                 return self._remove_from(os.path.dirname(path), firm, one)
         except OSError as error:
             self.remains.append(f"`{path}` stays: {error.strerror or error}")
-            return False
+            return _STAYS
 
-    def _remove_from(self, directory: str, firm: str, one: Held | None) -> bool:
+    def _remove_from(self, directory: str, firm: str, one: Held | None) -> int:
         """Remove the name `firm`; for people its directory is called `directory`."""
         held = os.path.dirname(firm)
         path = firm.replace(held, directory, 1)
@@ -215,16 +219,19 @@ class _Removal:
         except disk.DiskError as error:
             why = error.message.replace(held, directory)
             self.remains.append(f"`{path}` stays: {inventory.whose(path)} owns it, and {why}")
-            return False
+            return _STAYS
         if retired is not None and one is not None and not self._force:
             wanted_by = self._wanted_now(one)
             if wanted_by and _put_back(retired, firm):
                 self.kept.append(f"{one.label}: `{wanted_by}` begins to reach it through links")
-                return False
-        if retired is not None and not trees.erase(retired):
-            rest = retired.replace(held, directory, 1)
-            self.remains.append(f"`{rest}` is out of use, and can be deleted by {inventory.whose(rest)} alone")
-        return True
+                return _STAYS
+        if retired is None:
+            return _OUT_OF_USE  # another command was faster
+        if trees.erase(retired):
+            return _DELETED
+        rest = retired.replace(held, directory, 1)
+        self.remains.append(f"`{rest}` is out of use, and can be deleted by {inventory.whose(rest)} alone")
+        return _OUT_OF_USE
 
     def _wanted_now(self, one: Held) -> str:
         """Return the environment that has noted since the beginning that it lives on an entry, or ""."""

@@ -106,6 +106,7 @@ class _Unpacking:
         self.verify_record = verify_record
         self.issues: list[str] = []
         self.passed: list[str] = []
+        self.doubts: dict[str, list[str]] = {}
         self.shared: set[str] = set()
         self.search_paths: dict[str, tuple[str, ...]] = {}
 
@@ -128,7 +129,13 @@ class _Unpacking:
         self._stop_if_bad()
         placed = (described.dist_info, described.data)
         plan = foldable.plan(by_name, placed, frozenset(self.shared), self.search_paths)
-        return Unpacked(described, rows, plan, tuple(self.passed), tuple(archive.folding(by_name)))
+        return Unpacked(described, rows, plan, tuple(self.passed), (*archive.folding(by_name), *self._doubted()))
+
+    def _doubted(self) -> "Iterator[str]":
+        """Yield one line for each way in which RECORD proves nothing of some files: PEP 427 asks for a strong hash."""
+        for doubt, names in self.doubts.items():
+            others = f" and of {len(names) - 1} more" if len(names) > 1 else ""
+            yield f"RECORD has {doubt} of `{archive.shown(min(names))}`{others}; cw hashes them itself from now on"
 
     def _stop_if_bad(self) -> None:
         if self.issues or (self.passed and self.verify_record):
@@ -162,7 +169,10 @@ class _Unpacking:
             self._look_inside(member, data)
         if not recorded.has(name, size, raw):
             fault = recorded.fault(name, size, raw, lambda algorithm: self._digest(name, algorithm))
-            self.passed += [fault] if fault else []
+            if fault:
+                self.passed.append(fault)
+            elif doubt := recorded.doubt(name):
+                self.doubts.setdefault(doubt, []).append(name)
         return name, size, raw.hex(), member.executable, mtime
 
     def _digest(self, name: str, algorithm: str) -> bytes:

@@ -212,6 +212,16 @@ class Recorded:
             return ""
         return self._hash_fault(path, field, digest)
 
+    def doubt(self, path: str) -> str:
+        """Return why the row of a file without `fault` proves nothing of its content, or "": no hash, or a weak one."""
+        row = self._rows.get(path)
+        if row is None or path in self._exempt:
+            return ""
+        said = record.digest_of(row[0])
+        if said is None:
+            return "no hash"
+        return f"only a hash of {said.algorithm}" if said.algorithm in _WEAK else ""
+
     @staticmethod
     def _hash_fault(path: str, field: str, digest: "Callable[[str], bytes]") -> str:
         try:
@@ -219,9 +229,7 @@ class Recorded:
         except record.InvalidRecord:
             return f"`{shown(path)}` has `{shown(field)}` in RECORD, which is no hash"
         if said is None:
-            return f"`{shown(path)}` has no hash in RECORD"
-        if said.algorithm in _WEAK:
-            return f"`{shown(path)}` has only a hash of {said.algorithm} in RECORD, which proves nothing"
+            return ""
         try:
             found = digest(said.algorithm).hex()
         except ValueError:
