@@ -100,7 +100,7 @@ def page() -> str:
         "",
     ]
     everywhere = load("arguments:GLOBAL")
-    lines += ["## Everywhere", "", *table(everywhere[1])]
+    lines += ["## Global options", "", *table(everywhere[1])]
     for name, row in COMMANDS.items():
         arguments = load(row[0])
         lines += [f"## cw {name}", "", f"{row[3]}.", "", f"    cw {name} [OPTIONS] {arguments.positional}".rstrip(), ""]

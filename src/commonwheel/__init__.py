@@ -1,3 +1,3 @@
-"""Commonwheel: a Python package installer whose package cache is a commons."""
+"""Commonwheel: a fast Python package installer and environment manager, with a cache a whole team can share safely."""
 
 __version__ = "0.1.0"

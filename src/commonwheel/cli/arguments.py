@@ -70,7 +70,7 @@ class Arguments(Value):
 
 #: The options of every command.
 GLOBAL = (
-    "Everywhere",
+    "Global options",
     (
         "quiet verbose color no-color json offline no-progress no-cache cache-dir layers trust refresh refresh-package directory project "
         "config-file no-config preview preview-features help"

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from commonwheel.store.inventory import Held, Measure
     from commonwheel.store.prune import LayerSize, Verdict
 
-DIR = Arguments("Print the personal store's directory", groups=(GLOBAL,))
+DIR = Arguments("Print the directory of the personal store", groups=(GLOBAL,))
 SIZE = Arguments(
     "Tell how many bytes the stores take on disk; with -H, what takes them", groups=(("Output", "human format"), GLOBAL)
 )
 LIST = Arguments("List what the stores hold", "[PACKAGE]...", 0, None, (("Output", "format"), GLOBAL))
 INFO = Arguments("Tell all that the stores have of packages", "PACKAGE...", 1, None, (("Output", "format"), GLOBAL))
 CLEAN = Arguments(
-    "Remove everything, or some packages, from the stores that are yours to change",
+    "Remove all cache entries, or those of some packages, from the stores that you may change",
     "[PACKAGE]...",
     0,
     None,

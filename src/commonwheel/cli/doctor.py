@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from commonwheel.settings.settings import Settings
 
 DOCTOR = Arguments(
-    "Tell what is wrong around stores and environments, and what to type",
+    "Diagnose cache and environment problems, with the command that fixes each",
     groups=(("Environment", "python system target prefix"), GLOBAL),
 )
 

@@ -23,7 +23,14 @@ _COLUMN = 34
 def overview(console: "Console", commands: "Mapping[str, Row]", family: str = "") -> int:
     """List the commands, or those of one family, and return 0."""
     head = f"cw {family}" if family else "cw"
-    lines = [] if family else ["A Python package installer whose package cache is a commons.", ""]
+    lines = (
+        []
+        if family
+        else [
+            "A fast Python package installer and environment manager, with a cache a whole team can share safely.",
+            "",
+        ]
+    )
     lines += [
         f"{console.style('Usage:', 'bold', out=True)} {head} <COMMAND> [OPTIONS]",
         "",
@@ -81,7 +88,7 @@ def _option_lines(option: "Option") -> "Iterator[str]":
     if option.choices:
         notes.append("one of " + ", ".join(option.choices))
     if option.variables:
-        notes.append("variable CW_" + option.variables[0])
+        notes.append("env: CW_" + option.variables[0])
     text = option.help + (f" [{'; '.join(notes)}]" if notes else "")
     if len(spelled) + 2 >= _COLUMN:
         yield f"  {spelled}"

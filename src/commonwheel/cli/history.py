@@ -22,15 +22,15 @@ _SOURCES = (
 _PLACING = ("Installing", "link-mode no-fold durability dry-run")
 
 LOG = Arguments("List the changes of an environment, newest last", groups=(_WHERE, GLOBAL))
-UNDO = Arguments("Take the last change back", groups=(_WHERE, _SOURCES, _PLACING, GLOBAL))
+UNDO = Arguments("Undo the last change", groups=(_WHERE, _SOURCES, _PLACING, GLOBAL))
 ROLLBACK = Arguments(
     "Go back to the state after change N, or to a snapshot", "STATE", 1, 1, (_WHERE, _SOURCES, _PLACING, GLOBAL)
 )
 DIFF = Arguments(
     "Compare two states: N with M, N with now, or the last recorded one with now", "[N] [M]", 0, 2, (_WHERE, GLOBAL)
 )
-SNAPSHOT = Arguments("Give the present state a name", "NAME", 1, 1, (_WHERE, GLOBAL))
-RELOCATE = Arguments("Mend an environment that was moved", groups=(_WHERE, _SOURCES, _PLACING, GLOBAL))
+SNAPSHOT = Arguments("Save the current state under a name", "NAME", 1, 1, (_WHERE, GLOBAL))
+RELOCATE = Arguments("Repair an environment that was moved", groups=(_WHERE, _SOURCES, _PLACING, GLOBAL))
 VERIFY = Arguments(
     "Check every file of an environment", groups=(("Outcome", "fix"), _WHERE, _SOURCES, _PLACING, GLOBAL)
 )
@@ -97,10 +97,10 @@ def show_verified(console: "Console", value: "Verified", settings: "Settings") -
         console.out(f"{console.style(one.kind, 'yellow', out=True)}  {package}{one.path}{detail}")
     if value.mended:
         console.say(
-            f"Mended {len(value.mended)} package{'' if len(value.mended) == 1 else 's'}: {', '.join(value.mended)}"
+            f"Repaired {len(value.mended)} package{'' if len(value.mended) == 1 else 's'}: {', '.join(value.mended)}"
         )
     if left:
-        hint = "" if settings.flag("fix") else "; `cw verify --fix` mends what can be mended"
+        hint = "" if settings.flag("fix") else "; `cw verify --fix` repairs what can be repaired"
         console.say(f"Found {len(left)} problem{'' if len(left) == 1 else 's'} in {value.count} packages{hint}")
         return 1
     console.say(f"Checked {value.count} package{'' if value.count == 1 else 's'}: every file is as it was installed")

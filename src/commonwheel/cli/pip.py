@@ -57,7 +57,7 @@ PLACING = (
     ),
 )
 OUTCOME = ("Outcome", "dry-run check report format")
-PIP = ("pip's words", "yes ignored ignored-value")
+PIP = ("pip compatibility", "yes ignored ignored-value")
 # Taken by every command, as uv and pip have it, and of no consequence where nothing is asked of an index.
 NETWORK = (
     "",
@@ -73,7 +73,7 @@ INSTALL = Arguments(
     (INPUTS, CHOICE, INDEXES, WHERE, BUILDS, PLACING, OUTCOME, PIP, GLOBAL),
 )
 SYNC = Arguments(
-    "Make an environment match files of pins exactly",
+    "Make an environment match lock files or pinned requirements exactly",
     "FILE...",
     1,
     None,
@@ -90,7 +90,7 @@ UNINSTALL = Arguments(
     (("Requirements", "requirements"), WHERE, ("Outcome", "dry-run format durability"), PIP, GLOBAL, NETWORK),
 )
 COMPILE = Arguments(
-    "Resolve requirements to a file of pins",
+    "Resolve requirements to a file of pinned versions",
     "[FILE]...",
     0,
     None,
@@ -106,11 +106,11 @@ COMPILE = Arguments(
     "requirements.txt pylock.toml",
 )  # fmt: skip
 FREEZE = Arguments(
-    "List what is installed as requirements",
+    "List installed packages in requirements format",
     groups=(("Output", "exclude exclude-editable all local strict format"), LOOKING, PIP, GLOBAL, NETWORK),
 )
 LIST = Arguments(
-    "List what is installed",
+    "List installed packages",
     groups=(
         ("Output", "only-editable exclude-editable exclude outdated uptodate not-required local strict format"),
         LOOKING,
@@ -125,7 +125,7 @@ LIST = Arguments(
     formats="columns freeze json",
 )
 SHOW = Arguments(
-    "Show what is known of installed packages",
+    "Show details of installed packages",
     "[PACKAGE]...",
     0,
     None,
@@ -143,18 +143,18 @@ TREE = Arguments(
     ),
 )
 CHECK = Arguments(
-    "Check that what is installed fits together",
+    "Check that installed packages have compatible dependencies",
     groups=(LOOKING, ("Output", "format"), ("Resolution", "python-version python-platform"), PIP, GLOBAL, NETWORK),
 )
 DOWNLOAD = Arguments(
-    "Download packages and what they need",
+    "Download packages and their dependencies",
     "[REQUIREMENT]...",
     0,
     None,
     (("Output", "dest"), INPUTS, CHOICE, INDEXES, LOOKING, BUILDS, PIP, GLOBAL),
 )
 WHEEL = Arguments(
-    "Make wheels of packages and what they need",
+    "Build wheels of packages and their dependencies",
     "[REQUIREMENT]...",
     0,
     None,

@@ -19,7 +19,7 @@ SOURCES = ("Sources", "no-sources no-sources-package")
 PYTHON = ("Python", "python managed-python python-preference")
 
 LOCK = Arguments(
-    "Write the lock of a project",
+    "Update the lock file of a project",
     "[OURS BASE THEIRS]",
     0,
     3,
@@ -119,7 +119,7 @@ REMOVE = Arguments(
     (PLACE, ("Lock", STATE[1] + " no-sync"), ENVIRONMENT, LEFT_OUT, CHOICE, INDEXES, BUILDS, SOURCES, GLOBAL),
 )
 INIT = Arguments(
-    "Make a new project",
+    "Create a new project",
     "[PATH]",
     0,
     1,
@@ -135,7 +135,7 @@ UNDO = Arguments(
     "Take the last change of the project back", "", 0, 0, (ENVIRONMENT, LEFT_OUT, INDEXES, BUILDS, SOURCES, GLOBAL)
 )
 EXPORT = Arguments(
-    "Write the lock of a project in another form",
+    "Export the lock file of a project to another format",
     "",
     0,
     0,
@@ -159,7 +159,7 @@ EXPORT = Arguments(
     "requirements.txt requirements-txt pylock.toml",
 )
 TREE = Arguments(
-    "Show what the packages of a project need",
+    "Show the dependency tree of a project",
     "",
     0,
     0,
