@@ -36,21 +36,21 @@ class CommonwheelError(Exception):
 
 
 class UsageError(CommonwheelError):
-    """Say that the words or the surroundings of a command do not fit: exit status 2."""
+    """The words or the surroundings of a command do not fit: exit status 2."""
 
     code = "usage"
     exit_status = 2
 
 
 class InternalError(CommonwheelError):
-    """Say that Commonwheel itself is wrong: exit status 70, with a traceback."""
+    """Commonwheel itself is wrong: exit status 70, with a traceback."""
 
     code = "internal"
     exit_status = 70
 
 
 class MetadataUnavailable(CommonwheelError):
-    """Say that the metadata of one version cannot be had or trusted: that version is unusable, and others may do.
+    """The metadata of one version cannot be had or trusted: that version is unusable, and others may do.
 
     The index room raises it and the solver tells it, and those two never import each other: hence its place here.
     `message` completes the sentence "`name` 1.0 cannot be used: ..." in the explanation.

@@ -93,7 +93,7 @@ class SafeUrl(Value):
 
 
 class Origin(Value):
-    """Say where a requirement was written: a file and line, or a label such as `command line`."""
+    """Where a requirement was written: a file and line, or a label such as `command line`."""
 
     __slots__ = ("line", "place")
 

@@ -186,7 +186,7 @@ class Worker:
         return line
 
     def finish(self) -> Finished:
-        """Say that no more lines come, wait for the end, end what it left running, and return what is left of its output."""
+        """Close the input, wait for the end, stop what the process left running, and return the rest of its output."""
         assert self._child.stdin is not None
         self._child.stdin.close()
         exchange = _Exchange(self._child, b"", None)
@@ -355,7 +355,7 @@ class _Exchange:
 
 
 def _has_ended(child: "subprocess.Popen[bytes]") -> bool:
-    """Say whether a child has ended, and leave it to be waited for: until then its number stays its own."""
+    """Return whether a child has ended, and leave it to be waited for: until then its number stays its own."""
     if child.returncode is not None:
         return True
     try:

@@ -158,7 +158,7 @@ def test_internal_error_is_reported_as_a_bug(cw: Cw, monkeypatch: pytest.MonkeyP
     ran = cw("cache", "dir")
     assert ran.code == 70
     assert "of all things" in ran.err
-    assert "fault of Commonwheel" in ran.err
+    assert "bug in Commonwheel" in ran.err
 
 
 def test_interruption_has_its_own_status(cw: Cw, monkeypatch: pytest.MonkeyPatch) -> None:

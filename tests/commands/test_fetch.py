@@ -95,4 +95,4 @@ def test_a_failed_build_leaves_nothing(shop: Workshop) -> None:
 
 
 def test_asking_for_nothing_is_told(shop: Workshop) -> None:
-    assert "nothing was asked for" in shop("pip", "download", "-p", "v").failed(2).err
+    assert "no requirements given" in shop("pip", "download", "-p", "v").failed(2).err

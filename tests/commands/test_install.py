@@ -146,7 +146,7 @@ def test_a_missing_file_says_where_it_was_looked_for(stocked):
 
 
 def test_nothing_asked_is_a_usage_error(stocked):
-    assert "nothing was asked for" in stocked("pip", "install", "-p", "v").failed(2).err
+    assert "no requirements given" in stocked("pip", "install", "-p", "v").failed(2).err
 
 
 def test_no_environment_is_told_with_what_to_type(cw):

@@ -594,6 +594,6 @@ def test_missing_write_permission_fails_before_any_change(place: str, people: tu
         os.chown(directory, alice.uid, alice.gid)
     before = portrait(root, ignoring=())
     out = bob.python(SCRIPT, root, f"{bob.home}/store", "1.0", "copy").ok()
-    assert out.startswith("environment-not-writable you may not change")
+    assert out.startswith("environment-not-writable no write permission for")
     assert portrait(root, ignoring=()) == before
     assert sys.platform != "win32"

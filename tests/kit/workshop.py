@@ -98,7 +98,7 @@ class Workshop(Cw):
         ran = self.install(*words, environ=environ)
         # a backend may well show its own traceback
         assert ran.code == code, f"exit status {ran.code}, not {code}\n{ran.out}\n{ran.err}"
-        assert "fault of Commonwheel" not in ran.err
+        assert "bug in Commonwheel" not in ran.err
         assert self._state() == before
         assert self.scratch() == []
         assert self.left_running() == []

@@ -33,7 +33,7 @@ _EARLIEST = 315_619_200  # 2 January 1980: wheels are zip archives, which know n
 
 
 class BadSource(CommonwheelError):
-    """Say that an archive is not a source distribution, or tries to write where it must not."""
+    """An archive is not a source distribution, or tries to write where it must not."""
 
     code = "bad-source-archive"
 

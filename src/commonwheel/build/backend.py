@@ -65,17 +65,17 @@ if TYPE_CHECKING:
 
 
 class BuildFailed(CommonwheelError):
-    """Say which project could not be built, in which step, what the backend said, and where the rest stands."""
+    """A project could not be built: names the step, what the backend printed, and where the full output is."""
 
     code = "build-failed"
 
 
 class Missing(Exception):
-    """Say that a backend lacks an optional hook."""
+    """A backend lacks an optional hook."""
 
 
 class NoAnswer(Exception):
-    """Say why a hook returned nothing; `absent` where the backend is not there at all."""
+    """A hook returned nothing; `absent` if there is no backend at all."""
 
     def __init__(self, why: str, *, absent: bool = False) -> None:
         super().__init__(why)
@@ -229,7 +229,7 @@ class Hooks:
 
     @property
     def is_open(self) -> bool:
-        """Tell whether a process or a file is kept for further hooks."""
+        """Return whether a process or a file is kept for further hooks."""
         return self._server is not None or self.output.is_open
 
     def renew(self) -> None:

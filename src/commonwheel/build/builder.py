@@ -126,7 +126,7 @@ class Options(Value):
         return {**self.settings, **self.settings_of.get(tree.called, {}), **self.settings_of.get(tree.place, {})}
 
     def isolated(self, name: str) -> bool:
-        """Tell whether a package is built in an environment of its own."""
+        """Return whether a package is built in an environment of its own."""
         return not self.open_to_all and name not in self.open_packages
 
 

@@ -118,7 +118,7 @@ def _forget() -> None:
 
 
 def _is_single() -> bool:
-    """Say whether this process has one thread: whoever is forked beside others may wait for ever for what they hold."""
+    """Return whether this process has one thread: whoever is forked beside others may wait for ever for what they hold."""
     try:
         return len(os.listdir("/proc/self/task")) == 1
     except OSError:

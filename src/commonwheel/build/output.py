@@ -51,7 +51,7 @@ class Output:
 
     @property
     def is_open(self) -> bool:
-        """Tell whether the file is held open."""
+        """Return whether the file is held open."""
         return self._file is not None
 
     @property

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class NotAProject(UsageError):
-    """Say that a directory holds nothing that can be built."""
+    """A directory holds nothing that can be built."""
 
     code = "not-a-project"
     exit_status = 1

@@ -57,7 +57,7 @@ _PATIENCE = 600.0  # seconds that somebody else's fetch is waited for; then both
 
 
 class GitFailed(CommonwheelError):
-    """Say which repository or revision could not be had, and what git said."""
+    """A repository or revision could not be fetched; the context has what git printed."""
 
     code = "git-failed"
 

@@ -186,7 +186,7 @@ def _flushed() -> bool:
 def main(argv: "Sequence[str] | None" = None) -> int:
     """Run the command that the words name and return the exit status.
 
-    0 done, 1 could not, 2 usage or surroundings, 130 interrupted, 70 a fault of Commonwheel itself.
+    0 done, 1 could not, 2 usage or surroundings, 130 interrupted, 70 a bug in cw.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     console = Console()
@@ -263,7 +263,7 @@ def _call(name: str, session: "Session", parsed: "Parsed", *start: object) -> "A
 
 
 def _wants_data(words: "list[str]") -> bool:
-    """Tell whether the result was to be JSON, whatever went wrong while the words were read."""
+    """Return whether the result was to be JSON, whatever went wrong while the words were read."""
     spelled = ("--format", "--output-format")
     return (
         "--json" in words
@@ -305,7 +305,7 @@ def _no_command(named: str, rest: "list[str]", given: "dict[str, object]", conso
 
 
 def _fault(console: Console) -> int:
-    """Say that Commonwheel itself is wrong, with the traceback that a report needs."""
+    """Print an internal error with the traceback that a report needs."""
     console.trouble(load("crash_report:text")())
-    console.trouble(f"This is a fault of Commonwheel {__version__}, not yours. Please report it with the lines above.")
+    console.trouble(f"This is a bug in Commonwheel {__version__}. Please report it with the lines above.")
     return INTERNAL

@@ -158,7 +158,7 @@ class _Reader:
 
 
 class UnknownOption(UsageError):
-    """Say that a command has no such option, and which it may have been."""
+    """A command has no such option, and which it may have been."""
 
     code = "unknown-option"
 

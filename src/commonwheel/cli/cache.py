@@ -204,7 +204,7 @@ def _facts(one: "About") -> "Iterable[tuple[str, str]]":
 
 
 def show_removed(console: "Console", value: "Cleared", settings: "Settings") -> int:
-    """Say what went, what was spared, and what remains and whose it is."""
+    """Print what was removed, what was spared, and what remains and who owns it."""
     removed = value.removed
     if wants_json(settings):
         load("json_output:show")(
@@ -242,7 +242,7 @@ def show_removed(console: "Console", value: "Cleared", settings: "Settings") -> 
 
 
 def show_init(console: "Console", value: "Made", settings: "Settings") -> int:
-    """Say what was made, what was found out, and how others come to use it; status 1 if they cannot."""
+    """Print what was created, what was found out, and how other users can use it; status 1 if they cannot."""
     bad = [one for one in value.checks if one.needed and not one.works]
     if wants_json(settings):
         checks = [
@@ -274,7 +274,7 @@ def show_init(console: "Console", value: "Made", settings: "Settings") -> int:
 
 
 def show_verified(console: "Console", value: "Verified", settings: "Settings") -> int:
-    """Say what is damaged and what was done about it; status 1 if something damaged is still there."""
+    """Print what is damaged and what was done about it; status 1 if damage is left."""
     bad = [one for one in value.verdicts if not one.repaired]
     if wants_json(settings):
         document = {"checked": value.count, "damaged": [_verdict_as_json(one) for one in value.verdicts]}

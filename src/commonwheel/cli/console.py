@@ -44,7 +44,7 @@ class Console:
 
     @property
     def color(self) -> bool:
-        """Tell whether remarks are coloured."""
+        """Return whether remarks are coloured."""
         return self._on_error
 
     def style(self, text: str, *names: str, out: bool = False) -> str:

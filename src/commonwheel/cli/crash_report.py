@@ -1,4 +1,4 @@
-"""What a fault of Commonwheel itself looks like, and one of the system: loaded only when there is one."""
+"""How an internal error, or an error of the system, is shown: loaded only when there is one."""
 
 import os
 import sys

@@ -53,7 +53,7 @@ PYTHON_FIND = Arguments(
 
 
 def show_venv(console: "Console", value: "Created", settings: "Settings") -> int:
-    """Say what was created and how to activate it, on stderr as uv does."""
+    """Print what was created and how to activate it, on stderr as uv does."""
     if settings.flag("json"):
         load("json_output:show")(
             console,

@@ -242,7 +242,7 @@ def show_json(console: "Console", value: object, settings: "Settings") -> int:
 
 
 def wants_json(settings: "Settings") -> bool:
-    """Tell whether the result is to be JSON."""
+    """Return whether the result is to be JSON."""
     return settings.flag("json") or settings.text("format") == "json"
 
 

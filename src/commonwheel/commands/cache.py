@@ -29,7 +29,7 @@ REPLACED, REMOVED = "replaced", "removed"
 
 
 class NotHeld(CommonwheelError):
-    """Say that no store holds a package."""
+    """No store holds a package."""
 
     code = "no-such-entry"
 
@@ -172,7 +172,7 @@ def init(session: "Session", parsed: "Parsed") -> Made:
 
 
 def _is_said(session: "Session", key: str) -> bool:
-    """Say whether a setting was given with this command: what this user does elsewhere is no policy for others."""
+    """Return whether a setting was given with this command: what this user does elsewhere is no policy for others."""
     return session.settings.is_set(key) and session.settings.source(key) == "command line"
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def debug(session: "Session") -> "Iterator[str]":
-    """Tell what decides which files fit: interpreter, markers, tags, indexes."""
+    """Return what decides which files fit: interpreter, markers, tags, indexes."""
     environment = session.environment(mutating=False)
     interpreter = environment.interpreter
     yield f"cw: {__version__}"

@@ -92,7 +92,7 @@ def _of_environment(session: "Session", environment: "Environment") -> "Iterator
     yield Finding(about, OK, f"{environment.root} ({environment.kind}, Python {version}) on {_mount(site)}")
     if not os.access(site, os.W_OK):
         advice = facts.advice(f"{site}/.", errno.EACCES) or "make an environment of your own: cw venv"
-        yield Finding(about, NOTE, f"you may not change it: {site}", advice)
+        yield Finding(about, NOTE, f"no write permission: {site}", advice)
     yield from _room(site, about, "delete something there, or make the environment elsewhere: cw venv")
     yield from _state(histories.state_directory(environment), about, session.trust)
     yield from (
@@ -104,7 +104,7 @@ def _of_environment(session: "Session", environment: "Environment") -> "Iterator
 
 
 def _state(state: str, about: str, trust: "Trust") -> "Iterator[Finding]":
-    """Tell what commands have left in an environment, and who is at work there."""
+    """Yield what commands have left in an environment, and who is changing it."""
     try:
         opened = states.opened(state, trust)
     except states.ForeignState as error:
@@ -164,7 +164,7 @@ def _of_layer(layer: "Layer", environment: "Environment | None") -> "Iterator[Fi
         return
     found = os.stat(layer.root)
     owner = f"{facts.user_name(found.st_uid)}:{facts.group_name(found.st_gid)} {found.st_mode & 0o7777:04o}"
-    mine = "mine" if layer.mine else "not mine alone"
+    mine = "yours" if layer.mine else "shared"
     count = sum(1 for _ in inventory.entry_paths(layer))
     yield Finding(about, OK, f"{layer.sharing}, {mine}, {owner}, {count} entries, on {_mount(layer.root)}")
     yield from _belief(layer, about)
@@ -189,7 +189,7 @@ def _of_layer(layer: "Layer", environment: "Environment | None") -> "Iterator[Fi
 
 
 def _belief(layer: "Layer", about: str) -> "Iterator[Finding]":
-    """Tell what in a layer is not taken as it is, and why."""
+    """Yield what in a layer is not trusted, and why."""
     if layer.exposed:
         text = f"others may replace it: {layer.exposed}; environments get copies from it, and no links to it"
         yield Finding(about, WRONG, text, inits.remedy(layer.way))
@@ -206,8 +206,8 @@ def _belief(layer: "Layer", about: str) -> "Iterator[Finding]":
         except OSError:
             return
         if reason:
-            text = f"`{layer.path(room)}` is not believed: {reason}; a wheel in it with the right hash saves a download"
-            yield Finding(about, NOTE, text, "put the user into `trust` in ~/.config/cw/cw.toml, if you do trust them")
+            text = f"`{layer.path(room)}` is not trusted: {reason}; a wheel in it with the right hash saves a download"
+            yield Finding(about, NOTE, text, "put the user into `trust` in ~/.config/cw/cw.toml, if you trust them")
             return
     strangers: dict[int, int] = {}
     for path, _ in inventory.entry_paths(layer):
@@ -216,11 +216,11 @@ def _belief(layer: "Layer", about: str) -> "Iterator[Finding]":
             strangers[uid] = strangers.get(uid, 0) + 1
     for uid, count in sorted(strangers.items()):
         text = f"{count} entries of {facts.user_name(uid)}, who is not trusted, are not taken as they are"
-        yield Finding(about, NOTE, text, f"CW_TRUST={facts.user_name(uid)}, if you do trust them")
+        yield Finding(about, NOTE, text, f"CW_TRUST={facts.user_name(uid)}, if you trust them")
 
 
 def _of_group(layer: "Layer", about: str) -> Finding:
-    """Tell why the members of a store's group are not trusted."""
+    """Yield why the members of the group of a store are not trusted."""
     gid = os.stat(layer.path(layout.VERSION)).st_gid
     group, owner = facts.group_name(gid), facts.user_name(layer.owner or 0)
     if gid not in facts.my_groups():
@@ -259,7 +259,7 @@ def _room(root: str, about: str, hint: str) -> "Iterator[Finding]":
 
 
 def _uncounted(root: str) -> bool:
-    """Say whether a file system has no fixed number of inodes (btrfs), and therefore none left."""
+    """Return whether a file system has no fixed number of inodes (btrfs), and therefore none left."""
     try:
         return os.statvfs(root).f_files == 0
     except OSError:
@@ -284,7 +284,7 @@ def _of_all_layers(session: "Session", layers: "Sequence[Layer]") -> "Iterator[F
 
 
 def _links(layer: "Layer", environment: "Environment", about: str) -> "Iterator[Finding]":
-    """Tell which ways of linking work from a layer to the environment, and why others do not: tried with its own files."""
+    """Yield which link modes work from a layer to the environment, and why others do not: tried with its own files."""
     site = environment.paths["purelib"]
     static = facts.link_reasons(layer.root, site)
     samples = _samples(layer)

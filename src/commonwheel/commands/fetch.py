@@ -75,7 +75,7 @@ def _pins(session: "Session", job: "Job") -> "tuple[Pin, ...]":
     if asked.locked and not asked.requirements:
         return pylock_pins.completed(job.sources, asked.locked)
     if not asked.requirements:
-        raise UsageError("nothing was asked for", hint="name packages, or a file with `-r`")
+        raise UsageError("no requirements given", hint="name packages, or a file with `-r`")
     hashed = session.settings.flag("require-hashes") or asked.requires_hashes
     question = resolve.Question(
         asked.requirements,

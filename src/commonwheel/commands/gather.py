@@ -268,7 +268,7 @@ class _Gatherer:
 def _refuse_strange(requirement: "Requirement") -> None:
     """Refuse a file of requirements that is named as a package, and repositories that are none of git's."""
     source = requirement.source
-    where = [f"asked for at: {requirement.origin}"] if requirement.origin else []
+    where = [f"from: {requirement.origin}"] if requirement.origin else []
     if (source is None or isinstance(source, PathSource)) and requirement.text.endswith((".txt", ".in")):
         raise UsageError(
             f"`{requirement.text}` looks like a file of requirements, and is named as a package",

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class NoSuchState(CommonwheelError):
-    """Say that an environment has no state of that number or name."""
+    """An environment has no state of that number or name."""
 
     code = "no-such-state"
 
@@ -121,7 +121,7 @@ def snapshot(session: "Session", parsed: "Parsed") -> str:
         )
     if not history.save_snapshot(environment, name, number):
         raise UsageError(f"there is a snapshot `{name}` already", hint="choose another name")
-    return f"{name} is state {number}"
+    return f"Saved state {number} as `{name}`"
 
 
 def relocate(session: "Session") -> "list[str]":

@@ -36,7 +36,7 @@ _KEPT_BY_SYNC = frozenset({"pip", "setuptools", "wheel"})
 
 
 class WouldChange(CommonwheelError):
-    """Say that a `--check` found something to do."""
+    """A `--check` found something to do."""
 
     code = "would-change"
 
@@ -286,7 +286,7 @@ class _Run:
         return done.changes.replaced(report=report)
 
     def dry(self, plan: "Plan", answered: "Answer | None") -> Changes:
-        """Say what a plan would do."""
+        """Report what a plan would do."""
         _, missing = prepare.at_hand(self.job, plan.add)
         for verb, count in (("download", len(missing)), ("uninstall", len(plan.remove)), ("install", len(plan.add))):
             if count:
@@ -318,7 +318,7 @@ class _Run:
             self.job.reporter.note("warning", sentence)
 
     def say(self, verb: str, count: int, started: float) -> None:
-        """Say a summary line in uv's words."""
+        """Report a summary line in the form of uv."""
         self.job.reporter.note("info", summary_lines.done(verb, count, started))
 
     # --- inner ------------------------------------------------------------------------------------------------------

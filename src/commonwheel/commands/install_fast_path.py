@@ -78,7 +78,7 @@ def begin(session: "Session", parsed: "Parsed") -> Start:
     settings, started = session.settings, time.perf_counter()
     files = settings.many("requirements")
     if not (parsed.positional or files or any(map(settings.many, ("editable", "group", "from-script")))):
-        raise UsageError("nothing was asked for", hint="name packages, or a file with `-r`")
+        raise UsageError("no requirements given", hint="name packages, or a file with `-r`")
     # before the environment, whose interpreter may have to be asked: pages can come meanwhile
     request = gather.gather(
         session, parsed.positional, files, lambda: session.target(session.environment(mutating=True))
@@ -98,7 +98,7 @@ def begin(session: "Session", parsed: "Parsed") -> Start:
 
 
 def nothing_to_do(settings: "Settings", reporter: "Reporter", count: int, started: float) -> Changes:
-    """Say that there was nothing to do."""
+    """Report that there was nothing to do."""
     reporter.note("info", summary_lines.done("Checked", count, started))
     dry = settings.flag("dry-run")
     if dry:

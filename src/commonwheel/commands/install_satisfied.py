@@ -1,4 +1,4 @@
-"""Tell whether an environment already holds all that is asked for, without asking anybody: the no-op install.
+"""Return whether an environment already holds all that is asked for, without asking anybody: the no-op install.
 
 Followed are the requirements, their extras, and the metadata of what is installed, to the end; any doubt is a no.
 """
@@ -39,7 +39,7 @@ class Satisfaction:
         self.reached: dict[str, set[str]] = {}
 
     def holds(self) -> bool:
-        """Tell whether everything that is asked for, and everything that this needs, is there and fits."""
+        """Return whether everything that is asked for, and everything that this needs, is there and fits."""
         waiting = []
         for requirement in self._asked.requirements:
             if requirement.marker and not markers.evaluate(requirement.marker, self._markers):

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def done(verb: str, count: int, started: float) -> str:
-    """Say what was done to how many packages, and how long it took since `started` (of `perf_counter`)."""
+    """Return a summary line: what was done to how many packages, and how long it took since `started` (of `perf_counter`)."""
     return f"{verb} {count} package{'' if count == 1 else 's'} in {duration(time.perf_counter() - started)}"
 
 

@@ -46,7 +46,7 @@ def worthwhile(*, waiting: bool = False) -> int:
 
 
 def possible(harmless: int = 0) -> bool:
-    """Say whether this process may be copied now; of its threads so many are `harmless`: they make system calls, and hold no lock."""
+    """Return whether this process may be copied now; of its threads so many are `harmless`: they make system calls, and hold no lock."""
     return sys.platform == "linux" and _thread._count() <= harmless  # noqa: SLF001 - known without importing `threading`
 
 

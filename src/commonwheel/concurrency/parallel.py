@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Halted(CommonwheelError):
-    """Say that work was ended because something else had failed."""
+    """Work was ended because something else had failed."""
 
     code = "halted"
 

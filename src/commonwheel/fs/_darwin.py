@@ -210,7 +210,7 @@ def volume(path: str) -> tuple[int | None, int | None, int | None, bool]:
 
 
 def has_acl(path: str) -> bool:
-    """Say whether rights beyond the mode bits apply (acl_get_link_np)."""
+    """Return whether rights beyond the mode bits apply (acl_get_link_np)."""
     function = _libc.acl_get_link_np
     function.restype = ctypes.c_void_p
     acl = function(os.fsencode(path), 0x100)  # ACL_TYPE_EXTENDED
@@ -278,7 +278,7 @@ def boot_id() -> str:
 
 
 def links_are_protected() -> bool:
-    """Say whether the kernel lets only those link a foreign file who may write it."""
+    """Return whether the kernel lets only those link a foreign file who may write it."""
     return False
 
 

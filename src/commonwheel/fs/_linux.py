@@ -227,7 +227,7 @@ def volume(path: str) -> tuple[int | None, int | None, int | None, bool]:
 
 
 def has_acl(path: str) -> bool:
-    """Say whether rights beyond the mode bits apply: a POSIX access or default list, or one of NFSv4."""
+    """Return whether rights beyond the mode bits apply: a POSIX access or default list, or one of NFSv4."""
     try:
         names = os.listxattr(path, follow_symlinks=False)
     except OSError:
@@ -332,7 +332,7 @@ def boot_id() -> str:
 
 
 def links_are_protected() -> bool:
-    """Say whether the kernel lets only those link a foreign file who may write it (fs.protected_hardlinks)."""
+    """Return whether the kernel lets only those link a foreign file who may write it (fs.protected_hardlinks)."""
     try:
         with open("/proc/sys/fs/protected_hardlinks", "rb") as file:
             return file.read().strip() != b"0"

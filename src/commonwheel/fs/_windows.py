@@ -154,7 +154,7 @@ def volume(path: str) -> tuple[int | None, int | None, int | None, bool]:
 
 
 def has_acl(path: str) -> bool:
-    """Say yes: everything here has an ACL, and nothing else."""
+    """Return True: every file here has an ACL, and nothing else."""
     return bool(path)
 
 
@@ -194,7 +194,7 @@ def boot_id() -> str:
 
 
 def links_are_protected() -> bool:
-    """Say whether the kernel lets only those link a foreign file who may write it."""
+    """Return whether the kernel lets only those link a foreign file who may write it."""
     return False
 
 

@@ -79,7 +79,7 @@ def observe(hook: "Hook | None") -> "Hook | None":
 
 
 def is_observed() -> bool:
-    """Say whether somebody wants to see every change, who would not see those of another process."""
+    """Return whether somebody wants to see every change, who would not see those of another process."""
     return current_hook is not None
 
 

@@ -176,7 +176,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def is_shared(path: str) -> bool:
-    """Say whether other machines may see the file system of `path`: asked once for each device."""
+    """Return whether other machines may see the file system of `path`: asked once for each device."""
     try:
         device = os.stat(_existing(path)).st_dev
     except OSError:
@@ -193,7 +193,7 @@ def stamp(found: os.stat_result) -> str:
 
 
 def read_only(path: str) -> bool:
-    """Say whether `path` lies on a file system mounted read-only, whatever the mode bits claim."""
+    """Return whether `path` lies on a file system mounted read-only, whatever the mode bits claim."""
     try:
         return platform.volume(_existing(path))[3]
     except OSError:

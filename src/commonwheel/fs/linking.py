@@ -258,7 +258,7 @@ def _copied(fd: int, path: str, mode: int, size: int) -> int:
 
 
 def _is_readable(fd: int) -> bool:
-    """Say whether an open file can be read to its end."""
+    """Return whether an open file can be read to its end."""
     try:
         os.lseek(fd, 0, os.SEEK_SET)
         while os.read(fd, files.PART):

@@ -31,7 +31,7 @@ _LIFELESS = 90.0
 
 
 class LockTimeout(CommonwheelError):
-    """Say for whom a lock was waited in vain."""
+    """Timed out waiting for a lock; the context names its holder."""
 
     code = "lock-timeout"
 

@@ -229,7 +229,7 @@ def _empty(fd: int | None, path: str, top: int | None, depth: int) -> bool:
 
 
 def _has_moved_up(fd: int | None, path: str) -> bool:
-    """Say whether `_move_up` has left directories to delete; other names may stay for ever (NFS and its open files)."""
+    """Return whether `_move_up` has left directories to delete; other names may stay for ever (NFS and its open files)."""
     with os.scandir(path if fd is None else fd) as found:
         return any(entry.name.startswith(disk.TRASH) and entry.is_dir(follow_symlinks=False) for entry in found)
 

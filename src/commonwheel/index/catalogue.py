@@ -179,7 +179,7 @@ class Catalogue:
 
     @property
     def online(self) -> bool:
-        """Tell whether anything had to be asked yet."""
+        """Return whether anything had to be asked yet."""
         return self._search.online
 
     def project(self, name: str) -> Project:

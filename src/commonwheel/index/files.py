@@ -26,13 +26,13 @@ _TOLD = 10  # files that an error lists; the rest would not help
 
 
 class NoSuchFile(CommonwheelError):
-    """Say that a version has no file that can be used."""
+    """A version has no file that can be used."""
 
     code = "no-usable-file"
 
 
 class NoAllowedHash(CommonwheelError):
-    """Say that none of the files of a version has one of the hashes that were demanded."""
+    """None of the files of a version has one of the hashes that were demanded."""
 
     code = "hash-not-offered"
 
@@ -177,9 +177,9 @@ class Files:
             if not self.judge.objection(row, offer.terms)
         ]
         return NoAllowedHash(
-            f"no file of `{project.name}` {version} that can be used here has one of the demanded hashes",
+            f"no file of `{project.name}` {version} that can be used here matches one of the expected hashes",
             context=(f"demanded: {', '.join(sorted(allowed))}", *offered[:_TOLD]),
-            hint="add the hash of the file that is meant, or check who changed it",
+            hint="add the hash of the file that is meant, or find out why the file changed",
         )
 
 
@@ -193,7 +193,7 @@ def digests_of(text: str) -> tuple[Digest, ...]:
 
 
 def contradicts(row: Row, allowed: frozenset[str]) -> bool:
-    """Tell whether a file is known to have none of the allowed hashes; one whose hash is not known may have it."""
+    """Return whether a file is known to have none of the allowed hashes; one whose hash is not known may have it."""
     if not allowed.isdisjoint(row.digests.split(",")):
         return False
     algorithms = {word.partition(":")[0] for word in allowed}

@@ -31,7 +31,7 @@ _PAGE_FILES = ("index.json", "index.html", "index.htm")
 
 
 class FolderUnreadable(CommonwheelError):
-    """Say that a place given with `--find-links`, or a `file:` index, cannot be read."""
+    """A place given with `--find-links`, or a `file:` index, cannot be read."""
 
     code = "folder-unreadable"
     exit_status = 2

@@ -150,7 +150,7 @@ class Reply(Value):
 
 
 class OutOfReach(Exception):
-    """Say that metadata can only be had from the whole file: there is no PEP 658 file, and no part of it is served."""
+    """Metadata can only be had from the whole file: there is no PEP 658 file, and no part of it is served."""
 
 
 def reply_for(page: "page_record.Page", index: "Index") -> Reply:
@@ -159,7 +159,7 @@ def reply_for(page: "page_record.Page", index: "Index") -> Reply:
 
 
 def unknown(index: "Index") -> str:
-    """Say that an index does not know a name."""
+    """Remember that an index does not know a name."""
     return f"`{index}` does not have it"
 
 

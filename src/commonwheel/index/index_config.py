@@ -53,7 +53,7 @@ class Index(Value):
 
     @property
     def personal(self) -> bool:
-        """Tell whether its answers are remembered for this user alone: private ones, and those that others may have given."""
+        """Return whether its answers are remembered for this user alone: private ones, and those that others may have given."""
         return self.private or is_unprotected(self.url.bare)
 
     @property

@@ -223,7 +223,7 @@ class Lookup:
         get = self._sdist_metadata if row.sdist else self._wheel_metadata
         offline = self._search.rules.offline and not row.url.startswith("file:")
         if offline or get is None:
-            why = "is not in the cache, and the network is not to be used (`--offline`)" if offline else "cannot be had"
+            why = "is not in the cache, and `--offline` is set" if offline else "cannot be had"
             project.known[version] = MetadataUnavailable(f"the metadata of its {kind} {why}")
             return
         try:

@@ -141,7 +141,7 @@ class MergedListing:
 
 
 def _note(offers: "Sequence[Offer]", notes: "Sequence[str]") -> str:
-    """Say why there are no versions."""
+    """Return why there are no versions."""
     empty = [f"`{offer.index}` has it, without a file that can be used" for offer in offers if not offer.linked]
     return "; ".join(dict.fromkeys([*notes, *empty]))
 

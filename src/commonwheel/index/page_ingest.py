@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class IndexPageMismatch(CommonwheelError):
-    """Say that an index answered with the page of another project."""
+    """An index answered with the page of another project."""
 
     code = "index-page-mismatch"
     exit_status = 2

@@ -87,7 +87,7 @@ class Row(Value):
 
     @property
     def sdist(self) -> bool:
-        """Tell whether this is a source distribution."""
+        """Return whether this is a source distribution."""
         return self.tag.startswith(".")
 
 
@@ -167,7 +167,7 @@ class Page:
 
     @property
     def absent(self) -> bool:
-        """Tell whether the index said that it does not know the project."""
+        """Return whether the index said that it does not know the project."""
         return self.token == ABSENT
 
     @property
@@ -370,7 +370,7 @@ def encode_head(page: Page) -> bytes:
 
 
 def lies_apart(page: Page) -> bool:
-    """Tell whether the rows of a page are kept in a file of their own."""
+    """Return whether the rows of a page are kept in a file of their own."""
     return page.rows is not None and len(page.rows) > APART
 
 

@@ -30,13 +30,13 @@ _FALSE = frozenset(("n", "no", "f", "false", "off", "0"))
 
 
 class PipConfigurationError(UsageError):
-    """Say that a configuration file of pip cannot be read, or a value in it not be understood."""
+    """A configuration file of pip cannot be read, or a value in it not be understood."""
 
     code = "pip-configuration"
 
 
 class NoDefaultIndex(UsageError):
-    """Say that no index is configured, and no pip is installed whose default could be used."""
+    """No index is configured, and no pip is installed whose default could be used."""
 
     code = "no-default-index"
 

@@ -18,13 +18,13 @@ FIRST_INDEX, FIRST_MATCH, BEST_MATCH = STRATEGIES = ("first-index", "unsafe-firs
 
 
 class UnknownIndex(UsageError):
-    """Say that a name is bound to an index that is not configured."""
+    """A name is bound to an index that is not configured."""
 
     code = "unknown-index"
 
 
 class Formats(Value):
-    """Say which kinds of files may be used: names, or `:all:`; a name given by itself outweighs `:all:`."""
+    """Which kinds of files may be used: names, or `:all:`; a single name outweighs `:all:`."""
 
     __slots__ = ("no_sdists", "no_wheels")
 
@@ -33,13 +33,13 @@ class Formats(Value):
         self.no_sdists: Final = no_sdists
 
     def wheels(self, name: str) -> bool:
-        """Tell whether wheels of a project may be used."""
+        """Return whether wheels of a project may be used."""
         if name in self.no_wheels:
             return False
         return ALL not in self.no_wheels or name in self.no_sdists
 
     def sdists(self, name: str) -> bool:
-        """Tell whether source distributions of a project may be used."""
+        """Return whether source distributions of a project may be used."""
         if name in self.no_sdists:
             return False
         return ALL not in self.no_sdists or name in self.no_wheels
@@ -98,7 +98,7 @@ class Rules(Value):
         self.build_python: Final = build_python
 
     def refreshes(self, project: str) -> bool:
-        """Tell whether a project's page is to be asked for again, whatever is remembered."""
+        """Return whether a project's page is to be asked for again, whatever is remembered."""
         return self.refresh if isinstance(self.refresh, bool) else project in self.refresh
 
     def terms(self, project: str, index: "Index") -> Terms:

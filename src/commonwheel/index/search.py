@@ -51,10 +51,10 @@ if TYPE_CHECKING:
             """Get a file's metadata without downloading it whole; fails with OutOfReach where that cannot be."""
 
         def keeps(self, index: Index, url: SafeUrl) -> bool:
-            """Tell whether what came from a URL may be remembered of an index."""
+            """Return whether what came from a URL may be remembered of an index."""
 
         def learns(self, index: Index, project: str, row: Row, *, whole: bool = False) -> bool:
-            """Tell whether the metadata of a file may be remembered; `whole`: it was read from the file itself."""
+            """Return whether the metadata of a file may be remembered; `whole`: it was read from the file itself."""
 
         def sha256(self, path: str) -> str:
             """Return the hash of a local file in hexadecimal; raises OSError."""
@@ -142,7 +142,7 @@ class Search:
 
     @property
     def online(self) -> bool:
-        """Tell whether anything had to be asked yet."""
+        """Return whether anything had to be asked yet."""
         return self._remote is not None
 
     def remote(self) -> "Remote":
@@ -163,7 +163,7 @@ class Search:
         return self.remote().page(offer.index, offer.page.project, None).result().page
 
     def learns(self, offer: Offer, row: "Row", *, whole: bool) -> bool:
-        """Tell whether the metadata of a file may be remembered (`registry.Registry.learns`)."""
+        """Return whether the metadata of a file may be remembered (`registry.Registry.learns`)."""
         # a file may have been fetched though no index was asked: only who asks knows from whom
         asked = self._remote is not None or (whole and not row.digests)
         learns = not asked or self.remote().learns(offer.index, offer.page.project, row, whole=whole)
@@ -289,9 +289,7 @@ class Search:
 
     def _offline(self, known: "Page | None", index: Index, name: str) -> Reply:
         if known is None:
-            return Reply(
-                None, f"it is not in the cache, and the network is not to be used (`--offline`) to ask `{index}`"
-            )
+            return Reply(None, f"not in the cache, and `--offline` is set (index `{index}`)")
         age = max(0, int(self._now - known.provenance.fetched)) // 60
         self._reporter.note("debug", f"offline: using what `{index}` said of `{name}` {age} minutes ago")
         self.pages_remembered += 1

@@ -83,7 +83,7 @@ class Judge:
         return min([tags[plain] for plain in expand_tags(*parts) if plain in tags], default=None)
 
     def admits(self, requires_python: str, sdist: bool) -> bool | None:
-        """Tell whether a file's Requires-Python admits the target, and for a sdist the building Python; None: unreadable."""
+        """Return whether a file's Requires-Python admits the target, and for a sdist the building Python; None: unreadable."""
         if not requires_python:
             return True
         answer = self._admits(requires_python, self._python)
@@ -124,7 +124,7 @@ class Judge:
 
     @staticmethod
     def cuts(page: "Page", terms: "Terms") -> bool:
-        """Tell whether an upload limit cuts through a version, so that its rows are needed."""
+        """Return whether an upload limit cuts through a version, so that its rows are needed."""
         newest = terms.newest
         if newest is None:
             return False
@@ -196,7 +196,7 @@ class Judge:
         return chosen
 
     def objection(self, row: "Row", terms: "Terms") -> str:
-        """Say why a file cannot be used on the target, or "" when it can (yanked ones can, on demand)."""
+        """Return why a file cannot be used on the target, or "" when it can (yanked ones can, on request)."""
         outcome = self.outcome(row, terms)
         if outcome >= _YANKED:
             return ""
@@ -213,7 +213,7 @@ class Judge:
         }[outcome]
 
     def _misfit(self, tag: str) -> str:
-        """Say which part of a tag set does not fit: interpreter, ABI or platform, in the order a person would look."""
+        """Return which part of a tag set does not fit: interpreter, ABI or platform, in the order a person would look."""
         python, abi, platform = tag.split("-")
         known = [plain.split("-") for plain in self._tags]
         if not {p[0] for p in known}.intersection(python.split(".")):
@@ -272,7 +272,7 @@ def _release_of(python: str) -> str:
 
 
 def admits_python(requires_python: str, python: str) -> bool | None:
-    """Tell whether a Requires-Python admits a Python version; None when it cannot be read.
+    """Return whether a Requires-Python admits a Python version; None when it cannot be read.
 
     Only what excludes old or named versions counts. An upper bound (`<4`, `==3.8.*`, `~=3.8`) is a guess about Pythons
     that did not exist yet; taken at its word, it would make a resolver go back to releases from before the author

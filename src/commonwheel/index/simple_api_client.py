@@ -119,14 +119,14 @@ class Registry:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def keeps(self, index: Index, url: SafeUrl) -> bool:
-        """Tell whether what came from a URL may be remembered of an index: not if others may have posed as its host.
+        """Return whether what came from a URL may be remembered of an index: not if others may have posed as its host.
 
         What is asked over plain http is remembered all the same, apart, for the user who asks that way (`Index.personal`).
         """
         return index.personal or url.bare not in self._fetcher.unverified
 
     def learns(self, index: Index, project: str, row: "Row", *, whole: bool = False) -> bool:
-        """Tell whether the metadata of a file may be remembered; `whole` says that it was read from the file itself."""
+        """Return whether the metadata of a file may be remembered; `whole` says that it was read from the file itself."""
         doubted = row.url in self._doubted or (whole and not row.digests and not self.keeps(index, SafeUrl(row.url)))
         page = index.url if index.flat else index.page_url(project)
         return index.personal or (not doubted and self.keeps(index, page))
@@ -375,7 +375,7 @@ class Registry:
             self._from_pieces(result, project, version, row)
 
     def _is_true(self, body: bytes, row: "Row") -> bool:
-        """Tell whether a metadata file has the hash that the page gave it."""
+        """Return whether a metadata file has the hash that the page gave it."""
         for algorithm, digest in _hashes(row.metadata):
             if hashlib.new(algorithm, body, usedforsecurity=False).hexdigest() != digest:
                 self._reporter.note(
@@ -412,7 +412,7 @@ class Registry:
 
 
 def _is_same(response: "Response", known: Provenance) -> bool:
-    """Tell whether an index without validators sent the same page again."""
+    """Return whether an index without validators sent the same page again."""
     return known.checksum != "" and known.checksum == _checksum(response)
 
 
@@ -423,7 +423,7 @@ def _hashes(text: str) -> "list[tuple[str, str]]":
 
 
 def _checksum(response: "Response") -> str:
-    """Tell one body from another: of an index without validators, a page that did not change need not be read again."""
+    """Return a digest of a body: a page without validators that did not change is not parsed again."""
     body = response.opened().body
     return f"{len(body):x}-{crc32(body):08x}"
 

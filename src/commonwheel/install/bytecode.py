@@ -32,7 +32,7 @@ _AHEAD = 4
 
 
 class CompileFailed(CommonwheelError):
-    """Say that the workers could not be started, died, or did not answer in time."""
+    """The workers could not be started, died, or did not answer in time."""
 
     code = "compile-bytecode"
 

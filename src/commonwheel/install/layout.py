@@ -44,7 +44,7 @@ if TYPE_CHECKING:
             """
 
     class Surroundings(Protocol):
-        """Tell what stands in the environment; `ground.Ground` is the real one."""
+        """Return what is in the environment (`site_view.Ground`)."""
 
         def kind(self, path: str) -> str:
             """Return `directory`, `file`, `link` or ""."""
@@ -166,7 +166,7 @@ class _Spreading:
             self._add_text(entry, site, f"{self._paths['scripts']}/{name}", text, executable=True)
 
     def _is_foreign(self, entry: "Entry", site: str, path: str) -> bool:
-        """Say whether a path is in the dist-info of another package, and forbid it then."""
+        """Return whether a path is in the dist-info of another package, and forbid it then."""
         is_foreign = path.partition("/")[0].endswith((".dist-info", ".data"))
         if is_foreign:
             self._forbid(f"{site}/{path}", "the dist-info of another package", entry.name)
@@ -374,7 +374,7 @@ class _Spreading:
                 self._put(f"{path}/{inner}", node, tree.entry.name)
 
     def _may_go(self, path: str, tree: Tree) -> bool:
-        """Say whether what is in the way of a directory can go as a whole: a file, or this very link of a lost RECORD."""
+        """Return whether what is in the way of a directory can go as a whole: a file, or this very link of a lost RECORD."""
         kind = self._ground.kind(path)
         return kind == FILE or (kind == LINK and self._ground.target(path) == f"{tree.entry.tree}/{tree.path}")
 
@@ -477,7 +477,7 @@ class _Spreading:
                 found.append(Placement(inner, node, replaces=inner in self._ways, listing=inner in self._dist_infos))
 
     def _leads_to_listing(self, path: str) -> bool:
-        """Say whether a site directory with new listings is at a path or below it."""
+        """Return whether a site directory with new listings is at a path or below it."""
         return path in self._sites or any(site.startswith(f"{path}/") for site in self._sites)
 
     def _bare(self, folder: Folder, path: str) -> Folder:
@@ -535,7 +535,7 @@ def _owner(node: "Node") -> str:
 
 
 def _is_bytecode(path: str) -> bool:
-    """Say whether a path is that of a compiled module, which nobody lists, and which goes the way of its module."""
+    """Return whether a path is that of a compiled module, which nobody lists, and which goes the way of its module."""
     return path.endswith(".pyc") and path.rpartition("/")[0].endswith(f"/{CACHE}")
 
 

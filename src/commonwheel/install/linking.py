@@ -26,7 +26,7 @@ _UNSTEADY = "its store is temporary, or others may replace it (`cw doctor` tells
 
 
 class LinkRefused(CommonwheelError):
-    """Say why a strict link mode cannot be kept to."""
+    """The requested link mode (such as `hardlink!`) is not possible here."""
 
     code = "link-refused"
 

@@ -102,7 +102,7 @@ def removal(installed: "Sequence[Installed]", names: "Collection[str]") -> Plan:
 
 
 def satisfies(pin: "Pin", installed: "Installed", wishes: Wishes | None = None) -> bool:
-    """Say whether what is installed is what the pin says: version, source, and hashes where they are demanded.
+    """Return whether what is installed is what the pin says: version, source, and hashes where they are demanded.
 
     A pin from an index is content with the same version from a direct source, as pip and uv are; an exact plan (`sync`)
     is not, since its result would be frozen as something else.
@@ -122,7 +122,7 @@ def satisfies(pin: "Pin", installed: "Installed", wishes: Wishes | None = None) 
 
 
 def meets(requirement: "Requirement", installed: "Installed") -> bool:
-    """Say whether an installed distribution is what a requirement asks for: version range and direct source.
+    """Return whether an installed distribution is what a requirement asks for: version range and direct source.
 
     Markers and extras are the caller's; a requirement with hashes is never met here, since they bind a file.
     """
@@ -135,7 +135,7 @@ def meets(requirement: "Requirement", installed: "Installed") -> bool:
 
 
 def came_from(source: "UrlSource | VcsSource | PathSource", text: str) -> bool:
-    """Say whether the text of a `direct_url.json` (PEP 610) tells the same source.
+    """Return whether the text of a `direct_url.json` (PEP 610) tells the same source.
 
     A directory is never the same: nobody knows what changed in it since (an editable one may have got another script, or
     another dependency). A revision whose commit is not known yet is the same when it was asked for by the same name.

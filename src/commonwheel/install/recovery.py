@@ -54,13 +54,13 @@ _ABANDONED_AFTER = 600.0
 
 
 class EnvironmentBusy(CommonwheelError):
-    """Say that somebody else is changing the environment, on a file system without locks."""
+    """Somebody else is changing the environment, on a file system without locks."""
 
     code = "environment-busy"
 
 
 class RecoveryFailed(CommonwheelError):
-    """Say that an interrupted change could not be undone now; its journal stays for the next attempt."""
+    """An interrupted change could not be undone now; its journal stays for the next attempt."""
 
     code = "recovery-failed"
 
@@ -125,7 +125,7 @@ def recover(
 
 
 def _pending(names: "Iterable[str]") -> bool:
-    """Say whether the names in a state directory tell of something to be done."""
+    """Return whether the names in a state directory tell of something to be done."""
     current = f"{_UNSETTLED}{facts.boot_id()}-"
     return any(
         name.startswith((disk.TEMPORARY, disk.TRASH)) or (name.startswith(_UNSETTLED) and not name.startswith(current))
@@ -268,7 +268,7 @@ def _mend(
 
 
 def is_committed(state: str, work: str, number: int) -> bool:
-    """Say whether the transaction that worked in `work` has its record in the history: the one thing that commits it."""
+    """Return whether the transaction that worked in `work` has its record in the history: the one thing that commits it."""
     record = history.read(state, number)
     return record is not None and record.work == os.path.basename(work)
 

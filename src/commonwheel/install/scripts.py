@@ -19,7 +19,7 @@ _SUFFIX_SCRIPT, _SUFFIX_EXE = "-script.pyw", ".exe"
 
 
 class InvalidScript(CommonwheelError):
-    """Say that an entry point or a file must not become a script of the environment."""
+    """An entry point or a file must not become a script of the environment."""
 
     code = "invalid-script"
 

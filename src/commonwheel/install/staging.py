@@ -49,7 +49,7 @@ _SOUND, _DOUBTFUL, _FAILED, _AGAIN = b"+", b"-", b"!", b"?"
 
 
 class StagingLost(CommonwheelError):
-    """Say that somebody killed a process that placed files; nothing of it has appeared."""
+    """Somebody killed a process that placed files; nothing of it has appeared."""
 
     code = "staging-lost"
 

@@ -53,14 +53,14 @@ _ELSEWHERE = frozenset({errno.EXDEV, errno.EACCES, errno.EPERM})
 
 
 class NotWritable(CommonwheelError):
-    """Say that an environment cannot be changed by this user, before anything was tried."""
+    """An environment cannot be changed by this user, before anything was tried."""
 
     code = "environment-not-writable"
     exit_status = 2
 
 
 class EnvironmentChanged(CommonwheelError):
-    """Say that somebody else changed the environment since the plan was made: make a new one."""
+    """Somebody else changed the environment since the plan was made: make a new one."""
 
     code = "environment-changed"
 
@@ -432,7 +432,7 @@ def _check_rights(environment: "Environment", moves: "Sequence[Move]") -> None:
     for directory in (os.path.dirname(history.state_directory(environment)), *parents):
         if not os.access(directory, os.W_OK | os.X_OK) and os.path.lexists(directory):
             raise NotWritable(
-                f"you may not change `{directory}`",
+                f"no write permission for `{directory}`",
                 context=facts.describe(f"{directory}/."),
                 hint=facts.advice(f"{directory}/.", errno.EACCES) or "make an environment of your own: cw venv",
             )

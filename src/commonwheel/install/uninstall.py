@@ -30,7 +30,7 @@ EASY_INSTALL = "easy-install.pth"
 
 
 class CannotUninstall(CommonwheelError):
-    """Say why a distribution cannot be taken out of an environment without breaking something."""
+    """A distribution cannot be removed from an environment without breaking something."""
 
     code = "cannot-uninstall"
     exit_status = 2
@@ -221,7 +221,7 @@ def _not_behind(paths: "list[str]", site: str) -> "list[str]":
 
 
 class _Bounds:
-    """Tell which paths of a list lie inside an environment; the disk is asked once for each directory."""
+    """Return which paths of a list lie inside an environment; the disk is asked once for each directory."""
 
     def __init__(self, environment: "Environment") -> None:
         self._root = environment.root
@@ -252,7 +252,7 @@ class _Bounds:
         return tuple(inside), tuple(outside)
 
     def _is_of_environment(self, path: str) -> bool:
-        """Tell whether a path makes the environment one, so that no distribution can own it: an interpreter, its settings."""
+        """Return whether a path makes the environment one, so that no distribution can own it: an interpreter, its settings."""
         directory, _, name = path.rpartition("/")
         if directory == self._scripts:
             return entry_points.is_interpreter(name) or name.lower().partition(".")[0] in _ACTIVATION
@@ -535,7 +535,7 @@ class _Sweep:
         return False
 
     def _is_mount_point(self, directory: str) -> bool:
-        """Say whether a file system is mounted here, which cannot be moved. Nobody mounts anything among modules."""
+        """Return whether a file system is mounted here, which cannot be moved. Nobody mounts anything among modules."""
         if directory.startswith(self._sites):
             return False
         if self._mounts is None:
@@ -561,6 +561,6 @@ class _Sweep:
 
 
 def _bare(directory: str) -> bool:
-    """Say whether a directory holds nothing but empty directories."""
+    """Return whether a directory holds nothing but empty directories."""
     with os.scandir(directory) as scan:
         return all(entry.is_dir(follow_symlinks=False) and _bare(entry.path) for entry in scan)

@@ -61,7 +61,7 @@ def to_reinstall(findings: "Sequence[Finding]") -> "tuple[str, ...]":
 
 
 def is_sound(location: str) -> bool:
-    """Say whether a distribution is whole: its RECORD is there, and every file has the size and hash that it tells."""
+    """Return whether a distribution is whole: its RECORD is there, and every file has the size and hash that it tells."""
     site = location.rpartition("/")[0]
     try:
         rows = record.parse(_read(f"{location}/RECORD"))

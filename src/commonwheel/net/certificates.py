@@ -29,7 +29,7 @@ _MARKS = (b"-----BEGIN CERTIFICATE-----", b"-----BEGIN TRUSTED CERTIFICATE-----"
 
 
 class CertificateError(UsageError):
-    """Say that a named file or directory of certificates is of no use."""
+    """A named file or directory of certificates is of no use."""
 
     code = "certificates"
 
@@ -132,7 +132,7 @@ def _system() -> Trust:
 
 
 def _hash_name(name: str) -> bool:
-    """Tell whether a name is one of `c_rehash`: eight hexadecimal digits, a dot, a number."""
+    """Return whether a name is one of `c_rehash`: eight hexadecimal digits, a dot, a number."""
     head, dot, tail = name.partition(".")
     return bool(dot) and len(head) == 8 and tail.isdigit() and all(char in "0123456789abcdef" for char in head)  # noqa: PLR2004
 

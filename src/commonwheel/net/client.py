@@ -78,7 +78,7 @@ class Client:
     # ------------------------------------------------------------------ what callers use
 
     def tolerates(self, url: SafeUrl) -> bool:
-        """Tell whether the user lets the host of a URL go without checks."""
+        """Return whether the user lets the host of a URL go without checks."""
         return self._rules.tolerates(url.secret)
 
     def get(

@@ -113,7 +113,7 @@ class Credentials:
             self._named.setdefault(origin(url), []).append(known)
 
     def _is_named(self, place: "Origin") -> bool:
-        """Tell whether what a netrc file has for a host may go to this origin."""
+        """Return whether what a netrc file has for a host may go to this origin."""
         return (
             (place[0] == "https" and place[2] == _HTTPS)
             or place in self._places

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 
 
 def failure(number: int, text: str, url: str) -> Failure:
-    """Say what a curl error means for the next attempt, and to people."""
+    """Return the failure that a curl error means: its text, and whether another attempt may help."""
     text = text.rstrip(".") or pycurl.easy_strerror(number)
     host = origin(url)[1]
     if number == pycurl.E_OPERATION_TIMEDOUT:

@@ -20,15 +20,15 @@ _WITH_HEADER = 31
 
 
 class Unreadable(Exception):
-    """Say why a body cannot be unpacked."""
+    """A response body cannot be decompressed."""
 
 
 class TooLarge(Exception):
-    """Say that a body unpacks to more than it may."""
+    """A body unpacks to more than it may."""
 
 
 def is_packed(encoding: str) -> bool:
-    """Say whether a Content-Encoding changes anything."""
+    """Return whether a Content-Encoding changes anything."""
     return encoding.strip().lower() not in ("", "identity")
 
 

@@ -77,12 +77,12 @@ def lifetime(headers: "Mapping[str, str]", now: float, default: float = DEFAULT)
 
 
 def storable(headers: "Mapping[str, str]") -> bool:
-    """Tell whether an answer may be kept at all."""
+    """Return whether an answer may be kept at all."""
     return "no-store" not in directives(headers)
 
 
 def shareable(headers: "Mapping[str, str]", *, authorized: bool) -> bool:
-    """Tell whether an answer may be kept where other users read it (RFC 9111 §3, §3.5).
+    """Return whether an answer may be kept where other users read it (RFC 9111 §3, §3.5).
 
     `authorized`: the request carried credentials, so that the answer may be for that user alone.
     """

@@ -39,7 +39,7 @@ _METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 
 
 class NoRanges(NetworkError):
-    """Say that a file cannot be read in pieces: the server sends it whole, or it changed meanwhile."""
+    """A file cannot be read in pieces: the server sends it whole, or it changed meanwhile."""
 
     code = "no-ranges"
 

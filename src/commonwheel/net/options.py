@@ -82,11 +82,11 @@ class Rules:
         return None if self._login is None else self._login(url)
 
     def tolerates(self, url: str) -> bool:
-        """Tell whether the host of a URL may go without TLS checks."""
+        """Return whether the host of a URL may go without TLS checks."""
         return host_listed(url, self._tolerated)
 
     def verifies(self, url: str) -> bool:
-        """Tell whether nobody but the host of a URL can answer: TLS that is checked, or no network in between."""
+        """Return whether nobody but the host of a URL can answer: TLS that is checked, or no network in between."""
         if url[:6].lower() == "https:":
             return not self.tolerates(url)
         return is_loopback(origin(url)[1]) and not self.route(url)

@@ -19,45 +19,45 @@ FLEETING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class NetworkError(CommonwheelError):
-    """Say that something could not be fetched."""
+    """Something could not be fetched."""
 
     code = "network"
     exit_status = 2
 
 
 class Offline(NetworkError):
-    """Say that something is needed from the network, which `--offline` forbids."""
+    """Something is needed from the network, which `--offline` forbids."""
 
     code = "offline"
     exit_status = 1
 
 
 class TooManyRedirects(NetworkError):
-    """Say that a server sends us in a circle, or too far; the context is the chain."""
+    """A server sends us in a circle, or too far; the context is the chain."""
 
     code = "too-many-redirects"
 
 
 class BodyTooSlow(NetworkError):
-    """Say that a body crawled below the floor for too long."""
+    """A body crawled below the floor for too long."""
 
     code = "body-too-slow"
 
 
 class BodyTooLarge(NetworkError):
-    """Say that a body which is kept in memory is larger than its limit."""
+    """A body which is kept in memory is larger than its limit."""
 
     code = "body-too-large"
 
 
 class Refused(NetworkError):
-    """Say that a server answered, with a status that is of no use."""
+    """A server answered, with a status that is of no use."""
 
     code = "http-status"
 
 
 class Cancelled(NetworkError):
-    """Say that a request was given up by whoever made it, or by closing the client."""
+    """A request was given up by whoever made it, or by closing the client."""
 
     code = "cancelled"
 

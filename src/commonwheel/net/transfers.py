@@ -53,16 +53,16 @@ if TYPE_CHECKING:
             """Return user and password for a URL, from what is known without asking anybody."""
 
         def tolerates(self, url: str) -> bool:
-            """Tell whether the user lets this host go without TLS checks."""
+            """Return whether the user lets this host go without TLS checks."""
 
         def verifies(self, url: str) -> bool:
-            """Tell whether nobody but the host of a URL can answer."""
+            """Return whether nobody but the host of a URL can answer."""
 
         def dice(self) -> float:
             """Return a number in [0, 1), another one each time."""
 
         def route(self, url: str) -> str:
-            """Say which proxy the URL is fetched through, without credentials, or ""."""
+            """Return the proxy that the URL is fetched through, without credentials, or ""."""
 
 
 KEPT = 65_536  # bytes kept of the body of a download that is no success: enough for an explanation
@@ -74,7 +74,7 @@ PROGRESS = 1_048_576  # bytes after which a resumed download has earned its atte
 
 
 class Failure:
-    """Say how an attempt broke: the text of curl, and what kind of thing it is.
+    """How an attempt failed: the text of curl, and the kind of failure.
 
     `kind` is `fleeting` (worth another attempt), `lookup` (worth one), `slow`, or `final`; `hint` is what to do.
     """
@@ -260,7 +260,7 @@ class Transfer(Future["Response"]):
 
     @property
     def idle(self) -> bool:
-        """Tell whether it only holds a place, since its buffer is full and nobody waits for it yet."""
+        """Return whether it only holds a place, since its buffer is full and nobody waits for it yet."""
         return False
 
     def flush(self) -> None:
@@ -427,7 +427,7 @@ class Download(Transfer):
 
     @property
     def idle(self) -> bool:
-        """Tell whether it only holds a place, since its buffer is full and nobody waits for it yet."""
+        """Return whether it only holds a place, since its buffer is full and nobody waits for it yet."""
         return self.paused and not self.wanted
 
     def request_headers(self) -> list[str]:
@@ -446,7 +446,7 @@ class Download(Transfer):
 
     @property
     def _builds(self) -> bool:
-        """Tell whether another attempt could build on what has arrived."""
+        """Return whether another attempt could build on what has arrived."""
         return not self.whole_only and bool(self.validator or self.immutable)
 
     def take(self, chunk: bytes) -> int | None:
@@ -626,7 +626,7 @@ class Download(Transfer):
             self.gate.acquire()
 
     def _enough(self) -> bool:
-        """Tell whether there is enough to write, or nothing more to wait for."""
+        """Return whether there is enough to write, or nothing more to wait for."""
         return self.outcome is not None or self.paused or self.received - self.consumed >= _PORTION
 
     def _move(self, queue: "deque[bytes | Rewind]") -> int:

@@ -84,7 +84,7 @@ def file_path(url: str) -> str:
 
 
 def host_listed(url: str, hosts: "tuple[str, ...]") -> bool:
-    """Tell whether the host of `url` is one of `hosts` (`name`, `name:port`, or a whole URL)."""
+    """Return whether the host of `url` is one of `hosts` (`name`, `name:port`, or a whole URL)."""
     if not hosts:
         return False
     _, name, port = origin(url)

@@ -50,7 +50,7 @@ LINKS, FILES = "symlink", "copy"
 
 
 class EntriesVanished(CommonwheelError):
-    """Say that somebody removed entries from a store while they were being placed; nothing was changed."""
+    """Somebody removed entries from a store while they were being placed; nothing was changed."""
 
     code = "entries-vanished"
 

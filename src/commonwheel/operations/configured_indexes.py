@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 class InvalidIndex(UsageError):
-    """Say that a text names no index."""
+    """A text names no index."""
 
     code = "invalid-index"
 

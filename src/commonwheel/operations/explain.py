@@ -89,7 +89,7 @@ def _uploads(files: "Sequence[Candidate]") -> str:
 
 
 def _platforms(files: "Sequence[Candidate]") -> str:
-    """Say for which Pythons and platforms there are wheels."""
+    """Return for which Pythons and platforms there are wheels."""
     pythons: set[str] = set()
     platforms: set[str] = set()
     for file in files:

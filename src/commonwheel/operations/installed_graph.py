@@ -155,7 +155,7 @@ def problems(installed: "Sequence[Installed]", environment: "Environment", targe
 
 
 def _fits(one: "Installed", admitted: "frozenset[str]") -> bool:
-    """Tell whether one of the tags of an installed wheel is among those of the target; what has no tags fits."""
+    """Return whether one of the tags of an installed wheel is among those of the target; what has no tags fits."""
     if one.form != "dist-info":
         return True
     try:

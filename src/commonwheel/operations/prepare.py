@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 class NotInStore(CommonwheelError):
-    """Say what is missing from the store, where nothing may be fetched."""
+    """Packages are missing from the store, and nothing may be fetched."""
 
     code = "not-in-store"
 

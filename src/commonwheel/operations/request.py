@@ -59,7 +59,7 @@ class InstallRequest(Value):
 
     @property
     def requires_hashes(self) -> bool:
-        """Tell whether a file switches hash mode on, by option or by having a hash (as pip and uv have it)."""
+        """Return whether a file switches hash mode on, by option or by having a hash (as pip and uv have it)."""
         last = next((o for o in reversed(self.options) if o.name in ("require-hashes", "no-require-hashes")), None)
         if last is not None:
             return last.name == "require-hashes"

@@ -108,12 +108,12 @@ def recall(records: "Records", name: str, installed: "Collection[str]") -> Known
 
 
 def holds(records: "Records", known: Known, now: float) -> bool:
-    """Tell whether an answer is what would be found out, from its records alone."""
+    """Return whether an answer is what would be found out, from its records alone."""
     return now < known.until and all(records.stamp(one.space, one.key) == one.stamp for one in known.grounds)
 
 
 def confirmed(records: "Records", name: str, known: Known, catalogue: "Catalogue") -> bool:
-    """Tell whether the indexes still say what an answer rests on, and remember it for as long as they say so now.
+    """Return whether the indexes still say what an answer rests on, and remember it for as long as they say so now.
 
     What has to be asked is asked all at once.
     """

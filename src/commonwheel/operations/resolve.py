@@ -112,13 +112,13 @@ _EVERYWHERE = Target({"python_full_version": "99"}, ())
 
 
 class HashesMissing(UsageError):
-    """Say which lines lack what hash mode demands of every line."""
+    """Requirements lack the pinned version or the hash that hash mode requires."""
 
     code = "hashes-missing"
 
 
 class Unhashed(CommonwheelError):
-    """Say what a resolution in hash mode needs beyond what the lines name."""
+    """A resolution in hash mode needs packages that no line names."""
 
     code = "unhashed"
 

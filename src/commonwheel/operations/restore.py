@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class CannotRestore(CommonwheelError):
-    """Say which packages of an earlier state cannot be had any more; nothing was changed."""
+    """Packages of an earlier state are no longer available; nothing was changed."""
 
     code = "cannot-restore"
 

@@ -258,7 +258,7 @@ class _Sourcing:
         if len(named) > 1 or known != index or covered != marker_text.ALWAYS:
             raise BadDeclaration(
                 f"`{requirement.name}` comes from different indexes under different conditions, which cw cannot lock yet",
-                context=(f"asked for at: {requirement.origin}", f"named: {', '.join(sorted({known, *named}))}"),
+                context=(f"from: {requirement.origin}", f"named: {', '.join(sorted({known, *named}))}"),
                 hint="name one index for it, without a marker",
             )
 
@@ -267,7 +267,7 @@ class _Sourcing:
         if member is None:
             raise BadDeclaration(
                 f"`{requirement.name}` is said to be a member of the workspace, and is none",
-                context=(f"asked for at: {requirement.origin}",),
+                context=(f"from: {requirement.origin}",),
                 hint="add its directory to `[tool.uv.workspace] members`, or give it another source",
             )
         return PathSource(member.directory, self._kinds[requirement.name] == "editable")

@@ -31,7 +31,7 @@ _USUAL = ("/usr/local/bin", "/usr/bin")
 
 
 class NoInterpreter(InterpreterError):
-    """Say that no interpreter at hand is what was asked for, what was seen, and what failed."""
+    """No interpreter at hand is what was asked for, what was seen, and what failed."""
 
     code = "no-interpreter"
 
@@ -402,7 +402,7 @@ def _uv(where: Surroundings) -> "list[str]":
 
 
 def _may_fit(place: str, wanted: PythonRequest) -> bool:
-    """Tell from the name of a directory, such as `3.12.1`, whether it is worth asking the interpreter in it."""
+    """Return whether the name of a directory, such as `3.12.1`, makes it worth asking the interpreter in it."""
     told = _release(os.path.basename(place))
     return not told or all(one == other for one, other in zip(told, wanted.numbers, strict=False))
 

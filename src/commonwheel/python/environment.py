@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 
 
 class NoEnvironment(UsageError):
-    """Say that a command which changes an environment was given none."""
+    """A command which changes an environment was given none."""
 
     code = "no-environment"
 
 
 class BrokenEnvironment(UsageError):
-    """Say that an environment was found and cannot be used."""
+    """An environment was found and cannot be used."""
 
     code = "broken-environment"
 
 
 class ExternallyManaged(UsageError):
-    """Say that somebody else manages an environment (PEP 668), in that somebody's words."""
+    """Somebody else manages an environment (PEP 668), in that somebody's words."""
 
     code = "externally-managed"
 
@@ -201,7 +201,7 @@ def _active(request: EnvironmentRequest, where: Surroundings) -> "Iterator[Inter
             raise BrokenEnvironment(
                 f"`{root}` has no interpreter",
                 context=(f"it was found through {source}",),
-                hint=f"run `cw venv --clear {root}` to make it anew",
+                hint=f"run `cw venv --clear {root}` to recreate it",
             )
         try:
             yield where.probe(executable)
@@ -209,7 +209,7 @@ def _active(request: EnvironmentRequest, where: Surroundings) -> "Iterator[Inter
             raise BrokenEnvironment(
                 f"the environment `{root}` does not work",
                 context=(f"it was found through {source}", error.message, *error.context),
-                hint=f"run `cw venv --clear {root}` to make it anew",
+                hint=f"run `cw venv --clear {root}` to recreate it",
             ) from error
 
 
@@ -231,7 +231,7 @@ def _roots(where: Surroundings) -> "Iterator[tuple[str, str]]":
 
 
 def _is_child(prefix: str, environ: "Mapping[str, str]") -> bool:
-    """Tell whether a conda environment is not the base one, which others depend on.
+    """Return whether a conda environment is not the base one, which others depend on.
 
     conda tells by CONDA_DEFAULT_ENV: the name of a child, or its path; `base`, `root` or anything else is the base. pixi knows no base.
     """

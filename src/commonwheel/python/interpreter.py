@@ -66,14 +66,14 @@ _MEDDLERS = ("sitecustomize.py", "sitecustomize", "_manylinux.py")
 
 
 class InterpreterError(CommonwheelError):
-    """Say that an executable gave no answer that makes it a usable interpreter."""
+    """An executable gave no answer that makes it a usable interpreter."""
 
     code = "interpreter"
     exit_status = 2
 
 
 class UnsupportedInterpreter(InterpreterError):
-    """Say that an interpreter answered, and is too old."""
+    """An interpreter answered, and is too old."""
 
     code = "unsupported-interpreter"
 
@@ -224,7 +224,7 @@ def _refuse_if_old(path: str, version: str) -> None:
 
 
 def _is_complete(facts: "Facts") -> bool:
-    """Tell whether all is there that is read without asking twice."""
+    """Return whether all is there that is read without asking twice."""
     version = tags.one(facts, "version").split(".")
     return (
         len(version) == 3  # noqa: PLR2004 - major, minor, patch
@@ -288,7 +288,7 @@ def _recall(data: bytes, identity: str) -> "Facts | None":
 
 
 def _same_module(facts: "Facts", key: str, name: str) -> bool:
-    """Tell whether the first site directory that holds a module is still the one that held it when the probe looked.
+    """Return whether the first site directory that holds a module is still the one that held it when the probe looked.
 
     One `stat` for each directory, so that a `_manylinux` module which an administrator adds is heeded from the next command on.
     """
@@ -343,7 +343,7 @@ def _base_executable(home: str, real: str, name: str) -> str:
 
 
 def _is_base(known: "Facts", home: str, config: "Mapping[str, str]") -> bool:
-    """Tell whether the facts are those of an installed interpreter in the directory and version that `pyvenv.cfg` names."""
+    """Return whether the facts are those of an installed interpreter in the directory and version that `pyvenv.cfg` names."""
     prefix = tags.one(known, "base-prefix")
     told = config.get("version_info") or config.get("version") or tags.one(known, "version")
     return (
@@ -374,7 +374,7 @@ def _as_environment(known: "Facts", path: str, root: str, include_system: bool) 
 
 
 def _is_plain(known: "Facts", facts: "Facts") -> bool:
-    """Tell whether an environment is there, and nothing in its or its base's site directories changes the answer."""
+    """Return whether an environment is there, and nothing in its or its base's site directories changes the answer."""
     if not os.path.isdir(tags.one(facts, "path-purelib")):
         return False
     module = tags.one(known, "manylinux-module")

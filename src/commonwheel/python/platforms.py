@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class UnknownPlatform(UsageError):
-    """Say that a `--python-platform` names nothing known."""
+    """A `--python-platform` names nothing known."""
 
     code = "unknown-platform"
 

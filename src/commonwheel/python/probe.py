@@ -1,4 +1,4 @@
-"""Tell what an interpreter is: run by it, with `-I -S -B`, and read by `interpreter.py`.
+"""Describe an interpreter: run by it, with `-I -S -B`, and read by `interpreter.py`.
 
 Laws of this file: it is a guest in somebody else's interpreter: standard library only, and the syntax of Python 3.6, so that
 one which is too old can still say so. It changes nothing but its own process.
@@ -147,7 +147,7 @@ def environment_paths() -> "dict[str, str]":
 
 
 def tell_abi() -> str:
-    """Tell what the ABI tags follow from; return `sysconfig.get_platform()`."""
+    """Describe what the ABI tags follow from; return `sysconfig.get_platform()`."""
     import sysconfig  # noqa: PLC0415
     from importlib.machinery import EXTENSION_SUFFIXES  # noqa: PLC0415
 
@@ -259,7 +259,7 @@ def manylinux_allows(module: "ModuleType", major: int, minor: int, arch: str) ->
 
 
 def tell_manylinux(platform: str, libc: str) -> None:
-    """Tell which versions of glibc the `_manylinux` module denies, and where it is."""
+    """Describe which versions of glibc the `_manylinux` module denies, and where it is."""
     module = manylinux_module()
     if module is None:
         return
@@ -363,7 +363,7 @@ def customize() -> None:
 
 
 def tell_places(python_path: "list[str]") -> None:
-    """Tell prefixes, `sys.path` and schemes, and leave `sys.path` as `site` would have."""
+    """Describe prefixes, `sys.path` and schemes, and leave `sys.path` as `site` would have."""
     standard = list(dict.fromkeys(os.path.abspath(path) for path in sys.path if path))
     include_system = enter_environment()
     own = list(dict.fromkeys([sys.prefix, sys.exec_prefix]))
@@ -399,7 +399,7 @@ def tell_places(python_path: "list[str]") -> None:
 
 
 def tell_platform() -> None:
-    """Tell what compatibility tags follow from."""
+    """Describe what compatibility tags follow from."""
     platform = tell_abi()
     if sys.platform == "darwin":
         version, machine = mac_version()

@@ -25,7 +25,7 @@ _FREE_THREADED = "+freethreaded"
 
 
 class InvalidRequest(UsageError):
-    """Say that a text asks for a Python that cannot be."""
+    """A text asks for a Python that cannot be."""
 
     code = "invalid-python-request"
 
@@ -64,11 +64,11 @@ class PythonRequest(Value):
 
     @property
     def explains_prerelease(self) -> bool:
-        """Tell whether a pre-release was asked for by name."""
+        """Return whether a pre-release was asked for by name."""
         return bool(self.specifier) and versions.names_prerelease(self.specifier)
 
     def fits(self, interpreter: Interpreter) -> bool:
-        """Tell whether an interpreter is what was asked for; paths and names are not looked at."""
+        """Return whether an interpreter is what was asked for; paths and names are not looked at."""
         if self.implementation and interpreter.implementation != self.implementation:
             return False
         if self.kind == "version" and self.free_threaded != is_free_threaded(interpreter):
@@ -80,13 +80,13 @@ class PythonRequest(Value):
 
 
 def is_free_threaded(interpreter: Interpreter) -> bool:
-    """Tell whether an interpreter was built without the global lock."""
+    """Return whether an interpreter was built without the global lock."""
     abi = interpreter.tags[0].split("-")[1]
     return interpreter.implementation == "cpython" and abi.rstrip("d").endswith("t")
 
 
 def is_prerelease(interpreter: Interpreter) -> bool:
-    """Tell whether an interpreter is an alpha, beta or release candidate."""
+    """Return whether an interpreter is an alpha, beta or release candidate."""
     return not interpreter.markers["python_full_version"].partition("+")[0].replace(".", "").isdigit()
 
 

@@ -155,7 +155,7 @@ def _linux_platforms(facts: "Facts", arch: str) -> "Iterator[str]":
 
 
 def _suits_manylinux(elf: str, archs: "Sequence[str]") -> bool:
-    """Tell whether an executable follows the ABI that manylinux asks for: on 32 bits x86, or ARM with hard floats."""
+    """Return whether an executable follows the ABI that manylinux asks for: on 32 bits x86, or ARM with hard floats."""
     if not ("armv7l" in archs or "i686" in archs):
         return any(arch in _MANYLINUX for arch in archs)
     if elf.count(" ") != 3:  # noqa: PLR2004 - class, byte order, machine, flags

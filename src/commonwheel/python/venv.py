@@ -36,7 +36,7 @@ _FIXED = frozenset({numbers.EBUSY, numbers.EACCES, numbers.EPERM, numbers.EROFS,
 
 
 class EnvironmentExists(UsageError):
-    """Say that there is something where an environment was to be made."""
+    """There is something where an environment was to be made."""
 
     code = "environment-exists"
 
@@ -184,7 +184,7 @@ def _replace(place: str, root: str, interpreter: Interpreter, options: Options) 
 
 
 def _is_fixed(place: str) -> bool:
-    """Tell whether somebody stands in a directory (this process, and so most likely its shell) or it is a mount."""
+    """Return whether somebody stands in a directory (this process, and so most likely its shell) or it is a mount."""
     try:
         here = os.path.realpath(os.getcwd())
     except OSError:

@@ -111,7 +111,7 @@ class Rules:
         return (*filter(None, pinned), *self._inputs.preferred(name))
 
     def lowest(self, name: str) -> bool:
-        """Tell whether the oldest version of a project is wanted."""
+        """Return whether the oldest version of a project is wanted."""
         mode = self._inputs.resolution
         return mode == "lowest" or (mode == "lowest-direct" and name in self.direct)
 
@@ -161,7 +161,7 @@ def _extras_alone(marker: "Marker") -> "Marker":
 
 
 def same_source(one: "Source", other: "Source") -> bool:
-    """Tell whether two sources name one place; credentials, hashes and how it is installed do not count."""
+    """Return whether two sources name one place; credentials, hashes and how it is installed do not count."""
     if isinstance(one, PathSource) and isinstance(other, PathSource):
         return one.path.rstrip("/") == other.path.rstrip("/") and one.subdirectory == other.subdirectory
     if isinstance(one, UrlSource) and isinstance(other, UrlSource):

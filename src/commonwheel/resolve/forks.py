@@ -81,7 +81,7 @@ class Part:
 
 
 class Split(Exception):
-    """Say that a part has to be divided: `parts` in the order in which they are put off, the last one is solved first.
+    """A part has to be divided: `parts` in the order in which they are put off, the last one is solved first.
 
     `resolved` is the (name, extra, position) whose dependencies divide it, or None.
     """
@@ -186,7 +186,7 @@ class Fork:
 
 
 class Failed(Exception):
-    """Say that there is no solution in one part."""
+    """There is no solution in one part."""
 
     def __init__(self, part: Part, failure: Unsatisfiable) -> None:
         super().__init__()
@@ -286,12 +286,12 @@ class ForkProvider(CatalogueProvider):
         return diagrams.assuming_extras(diagrams.diagram(marker), extras)
 
     def _meets(self, marker: "Diagram") -> bool:
-        """Tell whether a marker holds anywhere in this part, on any Python there is."""
+        """Return whether a marker holds anywhere in this part, on any Python there is."""
         here = diagrams.conjunction(self.part.marker, self.question.pythons)
         return not diagrams.disjoint(marker, here)
 
     def applies(self, marker: str) -> bool:
-        """Tell whether a marker holds anywhere here. Raises InvalidMarker."""
+        """Return whether a marker holds anywhere here. Raises InvalidMarker."""
         try:
             return self._holds[marker]
         except (KeyError, AttributeError):
@@ -389,7 +389,7 @@ class ForkProvider(CatalogueProvider):
         return universe
 
     def _is_lowest(self, name: str) -> bool:
-        """Tell whether the oldest version of a project is wanted here."""
+        """Return whether the oldest version of a project is wanted here."""
         if self._inputs.resolution != "lowest-direct":
             return self._inputs.resolution == "lowest"
         return any(self._meets(marker) for marker in self.question.direct.get(name, ()))
@@ -543,7 +543,7 @@ class _Dividing:
         return found
 
     def _divides(self, group: "Sequence[Need]") -> bool:
-        """Tell whether requirements on one project divide the part: by different markers, or by a newer Python."""
+        """Return whether requirements on one project divide the part: by different markers, or by a newer Python."""
         if any(marker != group[0][1] for _, marker in group):
             return True
         return diagrams.lowest_python(group[0][1]) > self._question.lowest(self._part.marker)
@@ -609,7 +609,7 @@ def _all_of(member: "Member") -> "Iterable[Requirement]":
 
 
 def _is_capped(requirement: "Requirement") -> bool:
-    """Tell whether a requirement has an upper bound."""
+    """Return whether a requirement has an upper bound."""
     specifier = repaired(requirement.specifier) or ""
     return any(clause.operator in ("<", "<=", "==", "===", "~=") for clause in clauses(specifier))
 

@@ -159,7 +159,7 @@ class _Graph:
         return reached
 
     def _exists(self, marker: "Diagram") -> bool:
-        """Tell whether a marker holds on any Python there is."""
+        """Return whether a marker holds on any Python there is."""
         return not diagrams.disjoint(marker, self._question.pythons)
 
     # --- the lock -----------------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ class _Graph:
 
     @staticmethod
     def _allows(marker: "Diagram", way: "frozenset[Item]") -> bool:
-        """Tell whether an edge can be followed with these items chosen and no others."""
+        """Return whether an edge can be followed with these items chosen and no others."""
         return diagrams.assuming_extras(marker, tuple(item.variable for item in way)) != diagrams.NEVER
 
     def _inferred(self, way: "frozenset[Item]") -> "Iterable[tuple[str, bool]]":
@@ -275,7 +275,7 @@ class _Graph:
         return found
 
     def _adds(self, node: "Node") -> bool:
-        """Tell whether an extra brings in anything that is in the lock."""
+        """Return whether an extra brings in anything that is in the lock."""
         return any(target in self._reached for target in self._edges.get(node, ()))
 
     def _opened(self, marker: "Diagram") -> "Diagram":

@@ -376,7 +376,7 @@ def _unheard_of(size: int, index: int, word: str) -> tuple[str, ...]:
 
 
 def _points_text(axis: Axis, chosen: set[int], free: set[int], odd: "Mapping[str, Comparison]") -> "Marker":
-    """Say that the world is at one of these points of an axis; what is said of `free` points does not matter."""
+    """Return a marker for these points of an axis; the `free` points may be in it or not."""
     if len(chosen) + len(free) == len(axis.points):
         return ALWAYS
     if axis.variables == _PYTHON:
@@ -396,7 +396,7 @@ def _points_text(axis: Axis, chosen: set[int], free: set[int], odd: "Mapping[str
 
 
 def _two_values_text(axis: Axis, chosen: set[int], free: set[int]) -> "Marker | None":
-    """Say a set of points by one variable, and what is still too much by another; None if that does not do either."""
+    """Return a marker for a set of points with two variables, None if two are not enough."""
     everywhere = set(range(len(axis.points)))
     best: Marker | None = None
     for first in axis.variables:
@@ -412,7 +412,7 @@ def _two_values_text(axis: Axis, chosen: set[int], free: set[int]) -> "Marker | 
 
 
 def _values_text(axis: Axis, variable: str, chosen: set[int], free: set[int]) -> "Marker | None":
-    """Say a set of points by the values of one variable, or None if that variable cannot tell them apart."""
+    """Return a marker for a set of points with one variable, None if that variable cannot tell them apart."""
     yes = dict.fromkeys(point[variable] for i, point in enumerate(axis.points) if i in chosen)
     no = dict.fromkeys(point[variable] for i, point in enumerate(axis.points) if i not in chosen | free)
     if not yes.keys().isdisjoint(no):
@@ -423,7 +423,7 @@ def _values_text(axis: Axis, variable: str, chosen: set[int], free: set[int]) ->
 
 
 def _point_text(axis: Axis, point: "Point") -> "Marker":
-    """Say one point by all of its variables."""
+    """Return a marker for one point with all of its variables."""
     parts: list[Marker] = []
     for variable in axis.variables:
         if point[variable] != _OTHER:
@@ -435,7 +435,7 @@ def _point_text(axis: Axis, point: "Point") -> "Marker":
 
 
 def _python_text(axis: Axis, chosen: set[int], free: set[int]) -> "Marker":
-    """Say a set of Python versions as ranges between breaks, each as wide as what is free allows."""
+    """Return a marker for a set of Python versions: ranges between breaks, each as wide as the free points allow."""
     parts: list[Marker] = []
     last = len(axis.points)
     start = 0
@@ -450,7 +450,7 @@ def _python_text(axis: Axis, chosen: set[int], free: set[int]) -> "Marker":
 
 
 def _range_text(axis: Axis, start: int, end: int, last: int) -> "Marker":
-    """Say the Pythons from point `start` up to but without point `end`."""
+    """Return a marker for the Pythons from point `start` up to, but without, point `end`."""
     parts: list[Marker] = []
     if start > 0:
         parts.append(_bound(">=", axis.points[start]["python_full_version"]))
@@ -478,7 +478,7 @@ def _one_minor(parts: "list[Marker]") -> "Marker | None":
 
 
 def _negated(comparison: Comparison) -> "Marker":
-    """Say the opposite of an odd comparison, as well as markers can: for `~=` there is no such thing."""
+    """Return the opposite of an unusual comparison, as far as markers have one: `~=` has none."""
     opposite = _OPPOSITE.get(comparison.operator)
     return (
         ALWAYS if opposite is None else Comparison(comparison.variable, opposite, comparison.value, comparison.reversed)

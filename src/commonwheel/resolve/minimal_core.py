@@ -150,7 +150,7 @@ def _merged(facts: list[Fact]) -> list[Fact]:
 
 
 def _coarsened(groups: list[list[Fact]], court: "_Court") -> list[list[Fact]]:
-    """Say less of each group, as long as it is enough."""
+    """Shrink each group as long as the rest is enough."""
     coarse = [_coarse(group) for group in groups]
     if court.contradicts(coarse):
         return coarse
@@ -227,7 +227,7 @@ def _needed(groups: list[list[Fact]], court: "_Court") -> list[list[Fact]]:
 
 
 def _sharpened(groups: list[list[Fact]], court: "_Court") -> list[list[Fact]]:
-    """Say that versions are barred only of those that somebody wants, if that is enough."""
+    """Limit barred versions to those that a requirement wants, if that is enough."""
     chosen = list(groups)
     for i, group in enumerate(groups):
         barred = group[0]
@@ -253,7 +253,7 @@ class _Court:
         self._patience = _PATIENCE
 
     def contradicts(self, groups: list[list[Fact]]) -> bool:
-        """Tell whether facts contradict each other; False when we are out of patience."""
+        """Return whether facts contradict each other; False when we are out of patience."""
         self._patience -= sum(map(len, groups))
         return self._patience > 0 and self.verdict(groups) is not None
 

@@ -35,7 +35,7 @@ class Incompatibility:
         self.cause: Final = cause
 
     def forbids(self, package: "Package") -> bool:
-        """Tell whether every other package is within its set, so that `package` must be outside of its own."""
+        """Return whether every other package is within its set, so that `package` must be outside of its own."""
         for other, within in self.terms.items():  # noqa: SIM110 - a generator costs more than it runs, here above all
             if other.domain & ~within and other is not package:
                 return False
@@ -179,7 +179,7 @@ class Package:
 
     @property
     def open(self) -> bool:
-        """Tell whether it is needed and not yet decided."""
+        """Return whether it is needed and not yet decided."""
         return not self.decided and not self.domain & ABSENT
 
     def first_within(self, states: int) -> Assignment:

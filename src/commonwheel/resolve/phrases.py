@@ -1,4 +1,4 @@
-"""Say facts and conclusions as parts of a sentence.
+"""Phrase facts and conclusions as parts of a sentence.
 
 The user's own lines are named (`requirements.txt:3`), versions are told as ranges over the versions that are known, a set
 that somebody wrote as a specifier in his words, and `all versions of x` where that is so.
@@ -21,7 +21,7 @@ _MOST_RUNS = 4
 
 
 class Phrases:
-    """Say facts and conclusions as parts of a sentence."""
+    """Phrase facts and conclusions as parts of a sentence."""
 
     def __init__(self, inputs: "Inputs", facts: list[Incompatibility]) -> None:
         self._inputs = inputs
@@ -48,7 +48,7 @@ class Phrases:
         return f"{first} and {second}"
 
     def fact(self, leaf: Incompatibility) -> str:
-        """Say a fact."""
+        """Phrase a fact."""
         cause = leaf.cause
         if isinstance(cause, Asked):
             return f"{_asker(cause.requirement)} {_wanted(cause.requirement, cause.package, cause.wanted)}"
@@ -78,7 +78,7 @@ class Phrases:
         return f"{subject} {text}"
 
     def conclusion(self, terms: "dict[Package, int]") -> str:
-        """Say what follows, that is to say that the terms cannot all hold."""
+        """Phrase a conclusion: the terms cannot all hold."""
         if not terms:
             return NEVER
         present = [_shown(package, states) for package, states in terms.items() if not states & ABSENT]
@@ -95,7 +95,7 @@ class Phrases:
         return f"{subjects} {'depend' if plural else 'depends'} on {objects}"
 
     def _needed(self, package: "Package", states: int) -> str:
-        """Say which versions are left when a package must be outside of some states."""
+        """Phrase which versions are left when a package must be outside of some states."""
         universe = package.universe
         wanted = universe.everything & ~states
         if not wanted:
@@ -176,7 +176,7 @@ _REASONS = {
 
 
 def _older(one: Incompatibility, other: Incompatibility) -> bool:
-    """Tell whether one fact speaks of older versions of the very package that another fact speaks of."""
+    """Return whether one fact speaks of older versions of the very package that another fact speaks of."""
     mine, yours = one.cause, other.cause
     if not isinstance(mine, Needs) or not isinstance(yours, Needs) or mine.package is not yours.package:
         return False
@@ -198,7 +198,7 @@ def _asker(requirement: "Requirement") -> str:
 
 
 def _wanted(requirement: "Requirement", package: "Package", wanted: int) -> str:
-    """Say a requirement as it was written; or, where it stands for several, as the versions that are meant."""
+    """Phrase a requirement as it was written; or, where it stands for several, as the versions that are meant."""
     extras = f"[{','.join(requirement.extras)}]" if requirement.extras else ""
     name = f"{requirement.name}{extras}"
     if requirement.source is not None:
@@ -274,7 +274,7 @@ def _list(parts: list[str], word: str) -> str:
 
 
 def _available(universe: "Universe", requirement: "Requirement") -> str:
-    """Say why no version matches a requirement."""
+    """Phrase why no version matches a requirement."""
     name = universe.name
     if not universe.versions:
         return f"{name} was not found{f' ({universe.note})' if universe.note else ''}"

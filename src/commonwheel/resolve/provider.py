@@ -39,7 +39,7 @@ _BATCH_LIMIT = 50
 
 
 class Widen(Exception):
-    """Say that the installed version of a project is not good enough, so that the index has to be asked: begin anew."""
+    """The installed version of a project is not good enough, so that the index has to be asked: begin anew."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -47,7 +47,7 @@ class Widen(Exception):
 
 
 class Sourced(Exception):
-    """Say that a dependency names the source of a project whose universe is already in use: begin anew with it."""
+    """A dependency names the source of a project whose universe is already in use: begin anew with it."""
 
     def __init__(self, name: str, source: "Source", metadata: "Metadata") -> None:
         super().__init__(name)
@@ -57,7 +57,7 @@ class Sourced(Exception):
 
 
 class SourceConflict(CommonwheelError):
-    """Say that one project is asked for from two places."""
+    """One project is asked for from two places."""
 
     code = "source-conflict"
 
@@ -254,7 +254,7 @@ class CatalogueProvider:
             raise Unusable("requires-python", requires_python)
 
     def applies(self, marker: str) -> bool:
-        """Tell whether a marker holds for the target, without any extra. Raises InvalidMarker."""
+        """Return whether a marker holds for the target, without any extra. Raises InvalidMarker."""
         try:
             return self._holds[marker]
         except KeyError:
@@ -262,7 +262,7 @@ class CatalogueProvider:
             return answer
 
     def _holds_here(self, marker: str, extra: str) -> bool:
-        """Tell whether a marker holds; for an extra: whether it holds because of it."""
+        """Return whether a marker holds; for an extra: whether it holds because of it."""
         if not extra:
             return self.applies(marker)
         key = marker, extra

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Unusable(Exception):
-    """Say that a version cannot be used after all: `reason` is a word, `detail` completes its sentence."""
+    """A version cannot be used after all: `reason` is a word, `detail` completes its sentence."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(reason, detail)

@@ -1,4 +1,4 @@
-"""Tell in prose why there is no solution, and what could be done about it.
+"""Explain in prose why there is no solution, and what to do about it.
 
 Laws of this file: it gets the proof from `core.essence`, reduced to the facts that matter, and follows the chain of
 derivations as PubGrub's authors do: "Because ... and ..., .... And because ..., ...". That `x[extra]` and `x` have one
@@ -25,7 +25,7 @@ _LISTED = 15
 
 
 class NoSolution(CommonwheelError):
-    """Say that no choice of versions meets all requirements; `context` is the explanation, sentence by sentence."""
+    """No choice of versions meets all requirements; `context` is the explanation, sentence by sentence."""
 
     code = "no-solution"
 
@@ -59,7 +59,7 @@ def no_solution(proof: Incompatibility, inputs: "Inputs") -> NoSolution:
 
 
 def _readable(proof: Incompatibility, facts: list[Incompatibility]) -> bool:
-    """Tell whether a proof is short enough to be told (and for the recursion below)."""
+    """Return whether a proof is short enough to be told (and for the recursion below)."""
     waiting, seen = [proof], {id(proof)}
     while waiting and len(seen) <= _MOST_STEPS + _MOST_FACTS:
         cause = waiting.pop().cause
@@ -191,7 +191,7 @@ class _Story:
             self._number(step)
 
     def _tell_one(self, step: Step, derived: Step, fact: Incompatibility) -> None:
-        """Tell a conclusion from a conclusion and a fact."""
+        """Explain a conclusion that follows from a conclusion and a fact."""
         if id(derived) in self._numbers:
             self._say(step, f"Because {self._known(derived)} and {self._phrases.fact(fact)}")
             return
@@ -214,7 +214,7 @@ class _Story:
         return None if id(before) in self._numbers else (before, fact)
 
     def _tell_two(self, step: Step, left: Step, right: Step) -> None:
-        """Tell a conclusion from two conclusions."""
+        """Explain a conclusion that follows from two conclusions."""
         if id(left) in self._numbers and id(right) in self._numbers:
             self._say(step, f"Because {self._known(left)} and {self._known(right)}")
             return
@@ -233,7 +233,7 @@ class _Story:
         self._say(step, f"And because {self._known(left)}")
 
     def _told_with_facts(self, step: Step, left: Step, right: Step) -> bool:
-        """Tell one conclusion, and give the two facts of the other as they are, if it has but two and is used once."""
+        """Explain one conclusion, and give the two facts of the other directly, if it has only two and is used once."""
         pairs = [(_pair(right), left), (_pair(left), right)]
         if pairs[0][0] is not None and any(isinstance(fact.cause, Missing) for fact in pairs[0][0]):
             pairs.reverse()  # what is missing makes the better beginning

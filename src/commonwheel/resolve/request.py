@@ -102,7 +102,7 @@ class Inputs(Value):
         self.details: Final = details
 
     def upgrades(self, name: str) -> bool:
-        """Tell whether newer versions of a project are wanted."""
+        """Return whether newer versions of a project are wanted."""
         return self.upgrade or name in self.upgrade_packages
 
     def preferred(self, name: str) -> tuple[str, ...]:

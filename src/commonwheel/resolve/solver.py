@@ -87,11 +87,11 @@ CONFLICTS = 5
 
 
 class Exhausted(Exception):
-    """Say that there were more conflicts than whoever asked wanted to wait for."""
+    """There were more conflicts than whoever asked wanted to wait for."""
 
 
 class Unsatisfiable(Exception):
-    """Say that there is no solution; `proof` is an incompatibility without terms, whose causes are the reasons."""
+    """There is no solution; `proof` is an incompatibility without terms, whose causes are the reasons."""
 
     def __init__(self, proof: Incompatibility) -> None:
         super().__init__()
@@ -462,7 +462,7 @@ class Solver:
     # --- looking ahead, and the order -------------------------------------------------------------------------
 
     def _foresee(self) -> None:
-        """Tell the provider which projects have to be decided, so that it can fetch while others are."""
+        """Pass the provider the projects that have to be decided, so that it can fetch ahead."""
         for package in self._unforeseen:
             if package.open:
                 self._provider.foresee(package.universe, package.domain)

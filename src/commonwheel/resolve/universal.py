@@ -84,7 +84,7 @@ def _full(version: str) -> str:
 
 
 class _Texts:
-    """Say diagrams as requirements files have their markers, which is shorter than as locks have them."""
+    """Write diagrams as markers in the short form of requirements files."""
 
     def __init__(self, python: str, all_of_them: "Sequence[Diagram]") -> None:
         self._worlds = MarkerSets(python)

@@ -117,7 +117,7 @@ class Universe:
         return copy
 
     def bar(self, reason: str, detail: str, versions: int) -> None:
-        """Say that versions cannot be used; only those that no earlier reason speaks against are counted."""
+        """Bar versions for a reason; only those that no earlier reason bars are counted."""
         versions &= self.usable
         if versions:
             self.bars.append((reason, detail, versions))

@@ -109,7 +109,7 @@ def drop(temporary: str, settings: "Settings", reporter: "Reporter", reasons: "C
 
     if not settings.flag("no-cache") and os.path.isdir(os.path.join(temporary, layout.ENTRIES)):
         told = "; ".join(reasons())
-        reporter.note("warning", f"nothing could be kept for the next time, since no store takes it: {told}")
+        reporter.note("warning", f"the packages could not be cached: {told}")
     trees.erase(temporary)
 
 

@@ -56,7 +56,7 @@ def project_files(start: str, read: "Callable[[str], bytes | None]") -> "list[tu
 
 
 def speaks(path: str, data: bytes) -> bool:
-    """Tell whether a file of a project may hold settings, without a TOML parser: a word that looks like our table is enough."""
+    """Return whether a file of a project may hold settings, without a TOML parser: a word that looks like our table is enough."""
     return not path.endswith("pyproject.toml") or _has_tables(data)
 
 

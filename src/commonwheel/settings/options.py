@@ -57,12 +57,12 @@ class Option(Value):
 
     @property
     def many(self) -> bool:
-        """Tell whether the option collects values."""
+        """Return whether the option collects values."""
         return self.kind in ("list", "paths")
 
     @property
     def takes_value(self) -> bool:
-        """Tell whether a word must follow the option."""
+        """Return whether a word must follow the option."""
         return self.kind not in ("flag", "count")
 
 

@@ -48,7 +48,7 @@ _FALSE = frozenset({"0", "false", "no", "off", "f", "n", ""})
 
 
 class ConfigError(UsageError):
-    """Say that a configuration file or variable holds what no setting takes."""
+    """A configuration file or variable holds what no setting takes."""
 
     code = "bad-configuration"
 
@@ -113,7 +113,7 @@ class Settings:
         return bool(self.setting(key).value)
 
     def is_set(self, key: str) -> bool:
-        """Tell whether anybody set the key at all."""
+        """Return whether anybody set the key at all."""
         return self.setting(key).value is not None
 
     def count(self, key: str) -> int:

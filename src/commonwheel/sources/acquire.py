@@ -128,7 +128,7 @@ class Acquisition:
             return self._metadata(requirement)
         except CommonwheelError as error:
             if requirement.origin is not None:
-                error.context += (f"asked for at: {requirement.origin}",)
+                error.context += (f"from: {requirement.origin}",)
             raise
 
     def _metadata(self, requirement: "Requirement") -> "tuple[Requirement, Metadata]":
@@ -211,7 +211,7 @@ class Acquisition:
     # --- where the dependencies of a project come from ----------------------------------------------------------------
 
     def _has_own_sources(self, source: "Source") -> bool:
-        """Tell whether a directory says where its dependencies come from, which the wheel that is built of it does not."""
+        """Return whether a directory says where its dependencies come from, which the wheel that is built of it does not."""
         return isinstance(source, PathSource) and built_wheels.has_sources(
             os.path.join(source.path, source.subdirectory or "")
         )
@@ -544,7 +544,7 @@ def _is_download(pin: Pin) -> bool:
 
 
 def _is_for(marker: str, extra: str) -> bool:
-    """Tell whether a marker holds for an extra alone."""
+    """Return whether a marker holds for an extra alone."""
     if "extra" not in marker:
         return False
     parsed = markers.parse(marker)

@@ -36,13 +36,13 @@ _NOT_MODIFIED = 304
 
 
 class SourceMismatch(CommonwheelError):
-    """Say that a source is another project, or has another hash, than was asked for."""
+    """A source is another project, or has another hash, than was asked for."""
 
     code = "source-mismatch"
 
 
 class NoSuchSource(CommonwheelError):
-    """Say that nothing usable is at a path or URL."""
+    """Nothing usable is at a path or URL."""
 
     code = "no-such-source"
     exit_status = 1
@@ -159,7 +159,7 @@ class Archives:
         self._known.write_record(url, built_wheels.Record(digest, found.until, etag, modified))
 
     def remembers(self, url: "SafeUrl") -> bool:
-        """Tell whether it is remembered where a URL led: not if others may have answered for its host.
+        """Return whether it is remembered where a URL led: not if others may have answered for its host.
 
         What is asked over plain http is remembered all the same, for the user who asks that way.
         """
@@ -173,7 +173,7 @@ class Archives:
         try:
             key = built_wheels.file_key(path)
         except OSError as error:
-            raise NoSuchSource(f"there is nothing at `{path}`", hint="check the path") from error
+            raise NoSuchSource(f"`{path}` does not exist", hint="check the path") from error
 
         def fill(file: "NewFile") -> None:
             try:

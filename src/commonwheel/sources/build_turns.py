@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class CyclicBuild(BuildFailed):
-    """Say which projects need each other to be built."""
+    """Projects need each other to be built."""
 
     code = "cyclic-build"
 

@@ -70,7 +70,7 @@ def with_digests(source: "Source", digests: "tuple[Digest, ...]") -> "Source":
 
 
 def has_sources(tree: str) -> bool:
-    """Tell whether a project may say where its dependencies come from (`[tool.uv.sources]`)."""
+    """Return whether a project may say where its dependencies come from (`[tool.uv.sources]`)."""
     try:
         with open(os.path.join(tree, "pyproject.toml"), "rb") as stream:
             data = stream.read()
@@ -191,7 +191,7 @@ class Recall:
         return self._store.ready(digest) if digest is not None else None
 
     def may_recall(self, source: "Source", name: str) -> bool:
-        """Tell whether what was made of a source before may be used at all."""
+        """Return whether what was made of a source before may be used at all."""
         if self.refreshes(name) or getattr(source, "editable", False):
             return False
         if isinstance(source, PathSource) and os.path.isdir(source.path):
@@ -199,7 +199,7 @@ class Recall:
         return True
 
     def refreshes(self, name: str = "") -> bool:
-        """Tell whether what is remembered is not wanted."""
+        """Return whether what is remembered is not wanted."""
         return self._settings.flag("refresh") or self._names("refresh-package", name)
 
     def rebuilds(self, source: PathSource) -> bool:

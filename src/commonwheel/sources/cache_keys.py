@@ -24,7 +24,7 @@ _MOST = 100_000  # files of one project: beyond, a pattern is a mistake
 
 
 class BadCacheKeys(UsageError):
-    """Say what is wrong in the `cache-keys` of a project."""
+    """The `cache-keys` of a project are invalid."""
 
     code = "bad-cache-keys"
 

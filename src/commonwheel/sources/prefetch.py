@@ -83,7 +83,7 @@ class WheelPrefetch:
             coming.settle(None)
 
     def take(self, pin: "Pin") -> bool:
-        """Say whether a pin was begun with; if not, it is left to who asks, and not begun with any more."""
+        """Return whether a pin was begun with; if not, it is left to who asks, and not begun with any more."""
         with self._lock:
             self._waiting.pop(_url(pin), None)
             return _url(pin) in self._begun

@@ -25,7 +25,7 @@ _specifiers: dict[str, str] = {"": "", "UNKNOWN": ""}
 
 
 class InvalidMetadata(Malformed):
-    """Say that the metadata of a distribution cannot be used; `issues` has every fault."""
+    """The metadata of a distribution cannot be used; `issues` has every fault."""
 
     code = "invalid-metadata"
 

@@ -23,7 +23,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class InvalidMoment(UsageError):
-    """Say that a text is neither a time, nor a date, nor an age."""
+    """A text is neither a time, nor a date, nor an age."""
 
     code = "invalid-time"
 

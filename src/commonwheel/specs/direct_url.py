@@ -23,7 +23,7 @@ _DEEPEST = 50
 
 
 class InvalidDirectUrl(Malformed):
-    """Say that a direct_url.json cannot be understood."""
+    """A direct_url.json cannot be understood."""
 
     code = "invalid-direct-url"
 
@@ -53,7 +53,7 @@ def write(source: "Source", hashes: "Iterable[Digest]" = ()) -> str:
 
 
 def is_archive(path: str) -> bool:
-    """Say whether a path is that of a wheel or an sdist and not of a directory, by its name."""
+    """Return whether a path is that of a wheel or an sdist and not of a directory, by its name."""
     return path.lower().endswith(sources.ARCHIVES)
 
 

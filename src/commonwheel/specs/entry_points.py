@@ -17,7 +17,7 @@ _INTERPRETERS = ("pythonw", "python", "pypy")  # the longer one first
 
 
 class InvalidEntryPoint(Malformed):
-    """Say that an entry point must not become a script."""
+    """An entry point must not become a script."""
 
     code = "invalid-entry-point"
 
@@ -92,7 +92,7 @@ def name_fault(name: str) -> str:
 
 
 def is_interpreter(name: str) -> bool:
-    """Say whether a file of this name in the scripts directory would stand for an interpreter: `Python3.12.exe`."""
+    """Return whether a file of this name in the scripts directory would stand for an interpreter: `Python3.12.exe`."""
     stem = name.lower().removesuffix(".exe")
     for interpreter in _INTERPRETERS:
         if stem.startswith(interpreter):

@@ -15,7 +15,7 @@ EGG_LINK = ".egg-link"
 
 
 class InvalidInstalled(Malformed):
-    """Say that a directory claims to be an installed distribution and does not say which."""
+    """A directory claims to be an installed distribution and does not say which."""
 
     code = "invalid-installed"
 
@@ -42,7 +42,7 @@ def split_directory(basename: str) -> tuple[str, str] | None:
 
 
 def _is_word(version: str) -> bool:
-    """Tell whether a text may be a version, of whatever age: visible, and without blanks."""
+    """Return whether a text may be a version, of whatever age: visible, and without blanks."""
     return version != "" and version.isprintable() and " " not in version
 
 

@@ -119,7 +119,7 @@ def without(one: "Diagram", other: "Diagram") -> "Diagram":
 
 
 def disjoint(one: "Diagram", other: "Diagram") -> bool:
-    """Tell whether there is no environment, as far as we know, in which both are true."""
+    """Return whether there is no environment, as far as we know, in which both are true."""
     return conjunction(one, other) == NEVER
 
 

@@ -40,7 +40,7 @@ _SYMBOLS = ("===", "==", "~=", "!=", "<=", ">=", "<", ">")
 
 
 class InvalidMarker(Malformed):
-    """Say that a text is no PEP 508 marker; the context shows where reading stopped."""
+    """A text is no PEP 508 marker; the context shows where reading stopped."""
 
     code = "invalid-marker"
     exit_status = 2
@@ -61,7 +61,7 @@ class Comparison:
         self.reversed: Final = reversed
 
     def holds(self, environment: "Mapping[str, str]", extras: "Collection[str]", groups: "Collection[str]") -> bool:
-        """Tell whether this comparison is true; `extras` and `groups` are normalised names."""
+        """Return whether this comparison is true; `extras` and `groups` are normalised names."""
         if self.variable == "extra":
             return self._holds_for_extras(extras)
         if self.variable in _SETS:
@@ -174,7 +174,7 @@ def holds(
     extras: "Collection[str]" = (),
     groups: "Collection[str]" = (),
 ) -> bool:
-    """Tell whether a marker tree is true of an environment."""
+    """Return whether a marker tree is true of an environment."""
     if isinstance(marker, Comparison):
         return marker.holds(environment, extras, groups)
     answers = (holds(part, environment, extras, groups) for part in marker.parts)
@@ -187,7 +187,7 @@ def evaluate(
     extras: "Collection[str]" = (),
     groups: "Collection[str]" = (),
 ) -> bool:
-    """Tell whether a marker is true of an environment (PEP 508 variables to values); "" always is.
+    """Return whether a marker is true of an environment (PEP 508 variables to values); "" always is.
 
     `extras` are the normalised extras asked for: `extra == "x"` is true when `x` is among them, `extra != "x"` when it
     is not. A variable that the environment lacks counts as empty. Raises InvalidMarker.
@@ -196,7 +196,7 @@ def evaluate(
 
 
 def depends_on_extras(marker: "Marker") -> bool:
-    """Tell whether a marker asks for an extra."""
+    """Return whether a marker asks for an extra."""
     return any(comparison.variable in ("extra", "extras") for comparison in comparisons(marker))
 
 
@@ -225,7 +225,7 @@ def parse(text: str) -> "Marker":
 
 
 def is_marker(text: str) -> bool:
-    """Tell whether a text is a valid marker."""
+    """Return whether a text is a valid marker."""
     try:
         parse(text)
     except InvalidMarker:

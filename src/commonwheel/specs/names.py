@@ -13,7 +13,7 @@ def normalize(name: str) -> str:
 
 
 def is_valid(name: str) -> bool:
-    """Say whether a name, not necessarily normalised, may name a project or an extra (PEP 508)."""
+    """Return whether a name, not necessarily normalised, may name a project or an extra (PEP 508)."""
     return (
         name.isascii()
         and name[:1].isalnum()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Malformed(CommonwheelError):
-    """Say that a text does not follow its specification; `issues` has every fault that was found."""
+    """A text does not follow its specification; `issues` has every fault that was found."""
 
     code = "malformed"
 

@@ -30,20 +30,20 @@ LOCK_VERSION = "1.0"
 
 
 class InvalidLock(Malformed):
-    """Say that a file is no valid lock; the issue begins with the dotted path of what is wrong."""
+    """A file is no valid lock; the issue begins with the dotted path of what is wrong."""
 
     code = "invalid-lock"
     exit_status = 2
 
 
 class LockDoesNotFit(Malformed):
-    """Say that a valid lock has nothing to install for this interpreter, or not what was asked for."""
+    """A valid lock has nothing to install for this interpreter, or not what was asked for."""
 
     code = "lock-does-not-fit"
 
 
 class CannotLock(Malformed):
-    """Say that something cannot be written into a lock, such as a file whose hash nobody knows."""
+    """Something cannot be written into a lock, such as a file whose hash nobody knows."""
 
     code = "cannot-lock"
 

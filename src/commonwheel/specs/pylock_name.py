@@ -2,7 +2,7 @@
 
 
 def is_lock_name(filename: str) -> bool:
-    """Say whether a file may be called so: `pylock.toml`, or `pylock.NAME.toml` where NAME has no dot."""
+    """Return whether a file may be called so: `pylock.toml`, or `pylock.NAME.toml` where NAME has no dot."""
     if filename == "pylock.toml":
         return True
     name = filename.removeprefix("pylock.").removesuffix(".toml")

@@ -24,14 +24,14 @@ _DEEPEST = 100
 
 
 class InvalidPyproject(Malformed):
-    """Say what is wrong in a pyproject.toml; each issue begins with its dotted path."""
+    """A pyproject.toml is invalid; each issue begins with its dotted path."""
 
     code = "invalid-pyproject"
     exit_status = 2
 
 
 class UnknownGroup(InvalidPyproject):
-    """Say that a project has no such extra or dependency group."""
+    """A project has no such extra or dependency group."""
 
     code = "unknown-group"
 
@@ -98,7 +98,7 @@ class Project(Value):
 
     @property
     def dynamic_dependencies(self) -> bool:
-        """Say that only a build can tell the dependencies (also when there is no `[project]`)."""
+        """Return whether only a build can tell the dependencies (also when there is no `[project]`)."""
         return not self.declared or not self.dynamic.isdisjoint(("dependencies", "optional-dependencies"))
 
     def tool(self, name: str) -> "Table":

@@ -21,7 +21,7 @@ _FROM_URLSAFE = str.maketrans("-_", "+/")
 
 
 class InvalidRecord(Malformed):
-    """Say that a RECORD cannot be read."""
+    """A RECORD cannot be read."""
 
     code = "invalid-record"
 

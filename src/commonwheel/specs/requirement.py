@@ -25,7 +25,7 @@ _specifiers: dict[str, str] = {"": ""}
 
 
 class InvalidRequirement(Malformed):
-    """Say that a text is no requirement, and where in it; `what` is the fault alone, without text and origin."""
+    """A text is no requirement, and where in it; `what` is the fault alone, without text and origin."""
 
     code = "invalid-requirement"
     exit_status = 2
@@ -169,7 +169,7 @@ def _bad_clause(part: str, text: str) -> _Fault:
     operator = next((operator for operator in _OPERATORS if part.startswith(operator)), "")
     if not operator:
         if part.startswith("="):
-            return _Fault("`=` is not a comparison", start, start + 1, "write `==`")
+            return _Fault("`=` is not an operator", start, start + 1, "write `==`")
         hint = f"write `=={part}`" if part[0].isdigit() else None
         return _Fault("a comparison such as `>=1.0`, a `;` or the end is expected here", start, end, hint)
     version = part[len(operator) :].strip(_BLANK)
@@ -269,6 +269,6 @@ def _error(text: str, origin: "Origin | None", fault: _Fault) -> InvalidRequirem
     shown = sources.mask(text)
     # where credentials were masked the columns no longer fit
     drawn = (shown,) if shown != text else fault.drawn or underline(text, *fault.span)
-    error = InvalidRequirement(f"cannot read the requirement{where}: {fault.message}", context=drawn, hint=fault.hint)
+    error = InvalidRequirement(f"invalid requirement{where}: {fault.message}", context=drawn, hint=fault.hint)
     error.what = fault.message
     return error

@@ -50,7 +50,7 @@ _DEEPEST = 100
 
 
 class InvalidRequirementsFile(Malformed):
-    """Say that a requirements file cannot be read, or what is wrong in which of its lines."""
+    """A requirements file cannot be read, or what is wrong in which of its lines."""
 
     code = "invalid-requirements-file"
     exit_status = 2

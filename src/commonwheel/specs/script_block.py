@@ -16,7 +16,7 @@ _CLOSE = "# ///"
 
 
 class InvalidScript(Malformed):
-    """Say what is wrong in the metadata block of a script."""
+    """The metadata block of a script is invalid."""
 
     code = "invalid-script-metadata"
     exit_status = 2

@@ -26,14 +26,14 @@ _HOUR = 13
 
 
 class InvalidIndexPage(Malformed):
-    """Say that what an index answered is no page of a project."""
+    """What an index answered is no page of a project."""
 
     code = "invalid-index-page"
     exit_status = 2
 
 
 class UnsupportedIndexVersion(InvalidIndexPage):
-    """Say that an index speaks a later major version of the API (PEP 629)."""
+    """An index speaks a later major version of the API (PEP 629)."""
 
     code = "unsupported-index-version"
 
@@ -169,7 +169,7 @@ def _absolute(url: str, base: str, heads: dict[str, str]) -> str:
 
 
 def _leaves_the_network(url: str, base: str) -> bool:
-    """Tell whether a page of the network links to what its author cannot know: files of this machine, and other schemes."""
+    """Return whether a page of the network links to what its author cannot know: files of this machine, and other schemes."""
     return base[:5].lower() != "file:" and url[:7].lower() != "http://" and url[:8].lower() != "https://"
 
 

@@ -57,7 +57,7 @@ def _attributes(text: str) -> "Attributes":
 
 
 def looks_like_html(text: str) -> bool:
-    """Say whether a text has a tag in it at all: the least that tells a page from an error message."""
+    """Return whether a text has a tag in it at all: the least that tells a page from an error message."""
     return re.search(r"<\s*[!a-z/]", text[:65536], re.IGNORECASE) is not None and "\x00" not in text
 
 

@@ -23,7 +23,7 @@ ARCHIVES = (".whl", *wheel_file.SDIST_SUFFIXES, *wheel_file.LEGACY_SDIST_SUFFIXE
 
 
 class SourceFault(ValueError):
-    """Say inside this room why a place is none: the caller knows the line, and makes it an error with an origin."""
+    """A source is invalid: used inside this package, callers add the line of the requirement."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -55,7 +55,7 @@ def scheme_of(text: str) -> str:
 
 
 def is_place(text: str) -> bool:
-    """Say whether a requirement's text begins with a URL or a path instead of a name."""
+    """Return whether a requirement's text begins with a URL or a path instead of a name."""
     return bool(scheme_of(text)) or looks_like_path(text) or _looks_like_repository(text)
 
 
@@ -66,7 +66,7 @@ def _looks_like_repository(text: str) -> bool:
 
 
 def looks_like_path(text: str) -> bool:
-    """Say whether a text can only be meant as a path: `.`, `./x`, `/x`, `dir/x`, or an archive's file name."""
+    """Return whether a text can only be meant as a path: `.`, `./x`, `/x`, `dir/x`, or an archive's file name."""
     if text.startswith((".", "/", "~")):
         return True
     head = text.partition("@")[0]
@@ -273,7 +273,7 @@ def _path(path: str, extras: tuple[str, ...], base_directory: str, members: dict
 
 
 def file_is_wheel(source: "UrlSource | VcsSource | PathSource") -> bool:
-    """Say whether a source is a wheel by its name."""
+    """Return whether a source is a wheel by its name."""
     if isinstance(source, PathSource):
         return source.path.endswith(".whl")
     return isinstance(source, UrlSource) and source.url.secret.partition("?")[0].endswith(".whl")

@@ -18,7 +18,7 @@ _KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{_MOST_PARTS}}}")
 
 
 class InvalidToml(ValueError):
-    """Say inside this project why a text is no TOML: the caller knows the file, and makes it an error."""
+    """A text is not valid TOML: used inside this package, callers add the file."""
 
 
 def loads(text: str) -> "dict[str, Any]":

@@ -159,7 +159,7 @@ def applied(requirement: Requirement, rules: "Rules", extra: str = "", group: st
     if any(rule.kind == "workspace" for rule in mine):
         raise WorkspaceSource(
             f"`{requirement.name}` comes from the workspace (`workspace = true`), which this command does not look at",
-            context=[f"asked for at: {requirement.origin}"] if requirement.origin else [],
+            context=[f"from: {requirement.origin}"] if requirement.origin else [],
             hint="use `cw sync`, or `cw export` for a file of requirements",
         )
     mine = [rule for rule in mine if rule.source is not None]

@@ -13,7 +13,7 @@ def split_root(url: str) -> tuple[str, str]:
 
 
 def is_absolute(url: str) -> bool:
-    """Say whether a URL has a scheme of its own."""
+    """Return whether a URL has a scheme of its own."""
     scheme, colon, _ = url.partition(":")
     plain = scheme.replace("+", "").replace("-", "").replace(".", "")
     return colon != "" and plain.isascii() and plain.isalnum() and scheme[0].isalpha()
@@ -57,7 +57,7 @@ def _without_dots(path: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host (lower case, without port) is this machine: what goes there passes no network.
+    """Return whether a host (lower case, without port) is this machine: what goes there passes no network.
 
     `localhost` and its subdomains, 127.0.0.0/8 and ::1, as W3C's Secure Contexts (section 3.1) has it.
     """
@@ -68,7 +68,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_unprotected(url: str) -> bool:
-    """Tell whether anybody on the way may answer for a URL: plain http to another machine."""
+    """Return whether anybody on the way may answer for a URL: plain http to another machine."""
     if url[:7].lower() != "http://":
         return False
     authority = split_root(url)[0][7:].rpartition("@")[2].lower()

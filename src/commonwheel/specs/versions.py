@@ -46,14 +46,14 @@ HIGHEST: "Final[Bound]" = (_INFINITY,)
 
 
 class InvalidVersion(Malformed):
-    """Say that a text is no PEP 440 version."""
+    """A text is no PEP 440 version."""
 
     code = "invalid-version"
     exit_status = 2
 
 
 class InvalidSpecifier(Malformed):
-    """Say that a text is no list of PEP 440 version specifiers."""
+    """A text is no list of PEP 440 version specifiers."""
 
     code = "invalid-specifier"
     exit_status = 2
@@ -233,7 +233,7 @@ def canonical(text: str) -> str:
 
 
 def is_prerelease(text: str) -> bool:
-    """Tell whether a version is a pre-release or a development release. Raises InvalidVersion."""
+    """Return whether a version is a pre-release or a development release. Raises InvalidVersion."""
     key = version_key(text)
     return key[2] != _FINAL or key[5] != _INFINITY
 
@@ -252,7 +252,7 @@ def without_local(text: str) -> str:
 
 
 def same_version(one: str, other: str) -> bool:
-    """Tell whether two texts name one version (`1.0` and `1.0.0` do); texts that are no versions must be equal."""
+    """Return whether two texts name one version (`1.0` and `1.0.0` do); texts that are no versions must be equal."""
     if one == other:
         return True
     key = parsed_key(one)
@@ -284,7 +284,7 @@ class Clause:
         return f"{self.operator}{self.version}{'.*' if self.wildcard else ''}"
 
     def admits(self, text: str) -> bool:
-        """Tell whether a version satisfies this comparison, pre-releases like any other."""
+        """Return whether a version satisfies this comparison, pre-releases like any other."""
         if self.operator == "===":
             return text.lower() == self.version.lower()
         key = parsed_key(text)
@@ -305,7 +305,7 @@ def clauses(specifier: str) -> "tuple[Clause, ...]":
 
 
 def is_specifier(text: str) -> bool:
-    """Tell whether a text is a valid list of version specifiers."""
+    """Return whether a text is a valid list of version specifiers."""
     try:
         clauses(text)
     except InvalidSpecifier:
@@ -392,7 +392,7 @@ def _below(key: "Key") -> "Bound":
 
 
 def contains(specifier: str, version: str, prereleases: bool | None = None) -> bool:
-    """Tell whether a list of specifiers admits a version; `prereleases=False` refuses every pre-release.
+    """Return whether a list of specifiers admits a version; `prereleases=False` refuses every pre-release.
 
     A text that is no version is admitted by `===` alone, as `packaging` has it. Raises InvalidSpecifier.
     """
@@ -424,7 +424,7 @@ def select(specifier: str, versions: "Sequence[str]") -> int:
 
 
 def names_prerelease(specifier: str) -> bool:
-    """Tell whether a specifier speaks of a pre-release (`>=1.0a1`, not `!=1.0a1`). Raises InvalidSpecifier."""
+    """Return whether a specifier speaks of a pre-release (`>=1.0a1`, not `!=1.0a1`). Raises InvalidSpecifier."""
     return any(
         clause.operator != "!=" and not clause.wildcard and parsed_key(clause.version) and is_prerelease(clause.version)
         for clause in clauses(specifier)
@@ -450,13 +450,13 @@ def lower_bound(specifier: str) -> str:
 
 
 def wants_newer(specifier: str, version: str) -> bool:
-    """Tell whether all that a specifier admits is newer than a version. Raises InvalidSpecifier, InvalidVersion."""
+    """Return whether all that a specifier admits is newer than a version. Raises InvalidSpecifier, InvalidVersion."""
     key = version_key(version)
     return any(clause.intervals and key < clause.intervals[0][0] for clause in clauses(specifier))
 
 
 def wants_older(specifier: str, version: str) -> bool:
-    """Tell whether all that a specifier admits is older than a version. Raises InvalidSpecifier, InvalidVersion."""
+    """Return whether all that a specifier admits is older than a version. Raises InvalidSpecifier, InvalidVersion."""
     key = version_key(version)
     return any(clause.intervals and clause.intervals[-1][1] <= key for clause in clauses(specifier))
 
@@ -465,7 +465,7 @@ _pythons: dict[tuple[str, str], bool] = {}
 
 
 def admits_python(requires_python: str, python: str) -> bool:
-    """Tell whether a `Requires-Python` text admits a Python version; one that cannot be read forbids nothing.
+    """Return whether a `Requires-Python` text admits a Python version; one that cannot be read forbids nothing.
 
     Upper bounds are ignored, as uv does: `<4` says what was tested, not what fails, and taken at its word it makes a
     resolver dig up old releases that happened not to say it. So `==3.8.*` and `~=3.8` mean `>=3.8`; `!=3.9.*` counts.

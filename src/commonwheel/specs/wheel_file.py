@@ -24,19 +24,19 @@ _LONGEST_NAME = 255  # bytes that file systems allow
 
 
 class InvalidWheelName(Malformed):
-    """Say that a file name is not that of a wheel."""
+    """A file name is not that of a wheel."""
 
     code = "invalid-wheel-name"
 
 
 class InvalidWheelFile(Malformed):
-    """Say that a WHEEL file cannot be understood."""
+    """A WHEEL file cannot be understood."""
 
     code = "invalid-wheel-file"
 
 
 class UnsupportedWheelVersion(InvalidWheelFile):
-    """Say that a wheel follows a later major version of the format, which must not be installed (PEP 427)."""
+    """A wheel follows a later major version of the format, which must not be installed (PEP 427)."""
 
     code = "unsupported-wheel-version"
 

@@ -213,7 +213,7 @@ class _Reader:
         return start
 
     def _differing(self, raw: bytes, said: "_Said", offset: int) -> int:
-        """Say so if a local header that is not the same says something else, and return where its packed bytes begin."""
+        """Return where the packed bytes of a member begin; raise if its local header contradicts the directory."""
         flags, method, crc, packed_size, size = said
         magic, _, l_flags, l_method, _, _, l_crc, l_packed, l_size, name_length, extra_length = _LOCAL.unpack_from(
             self.view, offset
@@ -351,7 +351,7 @@ def _fault(
 
 
 def are_plain(names: "Iterable[str]") -> bool:
-    """Say whether `name_fault` has nothing to say of any of many names; False where it has to be asked."""
+    """Return whether `name_fault` has nothing to say of any of many names; False where it has to be asked."""
     # each question is put to all of them at once, which takes a tenth of the time
     joined = f"/{'/'.join([name.removesuffix('/') for name in names])}/"
     return (

@@ -40,7 +40,7 @@ def sound(store: "Store", entry: "Entry", tag: str) -> "Entry | None":
 
 
 def is_sound(store: "Store", image: "Entry") -> bool:
-    """Say whether an image is as it was published; one that is not is taken out of use, with a warning."""
+    """Return whether an image is as it was published; one that is not is taken out of use, with a warning."""
     layer, root = store.layer_of(image), os.path.dirname(image.tree)
     if layer is None or store.is_left(root):
         return False

@@ -52,7 +52,7 @@ def at_hand(store: "Layers", entry: "Entry", tag: str) -> "Entry | None":
 
 
 def is_image(entry: "Entry") -> bool:
-    """Say whether the tree of an entry is that of an image."""
+    """Return whether the tree of an entry is that of an image."""
     return entry.tree != f"{entry.root}/{layout.TREE}"
 
 

@@ -42,7 +42,7 @@ _KEPT_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class DigestMismatch(CommonwheelError):
-    """Say that a file is not the one that was asked for."""
+    """A file is not the one that was asked for."""
 
     code = "hash-mismatch"
 
@@ -62,7 +62,7 @@ class DigestMismatch(CommonwheelError):
 
 
 class _Unreadable(Exception):
-    """Say that the copy of a wheel that was just made cannot be read; `failure` has the facts."""
+    """The copy of a wheel that was just made cannot be read; `failure` has the facts."""
 
     def __init__(self, failure: disk.DiskError) -> None:
         super().__init__(failure.message)
@@ -70,7 +70,7 @@ class _Unreadable(Exception):
 
 
 class NoLayer(CommonwheelError):
-    """Say that no store takes a wheel."""
+    """No store takes a wheel."""
 
     code = "no-store"
 
@@ -137,7 +137,7 @@ class Ingest:
         return remaking.remake(self.store, entry, rows, doubts)
 
     def is_image_sound(self, image: Entry) -> bool:
-        """Say whether each file of an image is as published; a bad image is taken out of use."""
+        """Return whether each file of an image is as published; a bad image is taken out of use."""
         return build_image.is_sound(self.store, image)
 
     def admit(
@@ -404,7 +404,7 @@ class Ingest:
 
 
 def fits(expected: "tuple[Digest, ...]", found: "dict[str, str]") -> bool:
-    """Say whether a file with these hashes is one of those expected."""
+    """Return whether a file with these hashes is one of those expected."""
     wanted = strongest(expected)
     return not wanted or any(found.get(digest.algorithm) == digest.hex.lower() for digest in wanted)
 
@@ -422,7 +422,7 @@ def _remove(path: str) -> None:
 
 
 def _looks_like_wheel(fd: int, found: os.stat_result, size: int | None) -> bool:
-    """Say whether a file has the size of the wheel and the two ends of an archive: a stranger's hole of a terabyte is not worth reading.
+    """Return whether a file has the size of the wheel and the two ends of an archive: a stranger's hole of a terabyte is not worth reading.
 
     Where nobody tells the size, a file with holes is none, as compressed data has none, nor is one of more than 4 GiB.
     """

@@ -38,7 +38,7 @@ _SEARCHABLE_BY_ALL, _SEARCHABLE_BY_GROUP = 0o001, 0o010
 
 
 class StoreError(CommonwheelError):
-    """Say why a directory cannot be made a store."""
+    """A directory cannot become a store."""
 
     code = "store-init"
 

@@ -137,7 +137,7 @@ class QuickCheck:
         return os.open(f"{self._tree}/{directory}", _DIRECTORY if self._is_shared else _PLACE)
 
     def is_untouched(self, directory: str, fd: int, names: "Sequence[str]", expected: "Sequence[Facts]") -> bool:
-        """Say whether files of an open directory look as expected, and nothing else is there than the list says. Raises OSError."""
+        """Return whether files of an open directory look as expected, and nothing else is there than the list says. Raises OSError."""
         try:
             here = os.fstat(fd)
             if here.st_uid != self._owner or here.st_mode & _WRITABLE_BY_OTHERS:
@@ -166,7 +166,7 @@ class QuickCheck:
         return seen == expected and self._are_known(directory, names, entries)
 
     def _are_known(self, directory: str, names: "Iterable[str]", entries: "Iterable[os.DirEntry[str]]") -> bool:
-        """Say whether what is in a directory belongs there: the names that were looked at, and those of other parts."""
+        """Return whether what is in a directory belongs there: the names that were looked at, and those of other parts."""
         prefix = f"{directory}/" if directory else ""
         seen = frozenset(names)
         for entry in entries:
@@ -219,7 +219,7 @@ def examine(
 
 
 def keeps_modes(listing: str) -> bool:
-    """Say whether files of an entry have the modes that they were given, from its list, which no environment shares; raise OSError."""
+    """Return whether files of an entry have the modes that they were given, from its list, which no environment shares; raise OSError."""
     return stat.S_IMODE(os.lstat(listing).st_mode) == FILE_MODE
 
 
@@ -235,7 +235,7 @@ def looks(tree: str, rows: "Iterable[Row]") -> bytes:
 
 
 def is_as_published(path: str, row: "Row") -> bool:
-    """Say whether one file has the size, time and mode of its publication."""
+    """Return whether one file has the size, time and mode of its publication."""
     examination = _Examination("", {}, None)
     try:
         examination.compare(row, os.lstat(path))
@@ -337,7 +337,7 @@ class _Examination:
 
 
 def _is_expected(path: str, entry: "os.DirEntry[str]", directories: "Collection[str]") -> bool:
-    """Say whether what is not in the list belongs here: a directory of listed files, or what a file server keeps for open files."""
+    """Return whether what is not in the list belongs here: a directory of listed files, or what a file server keeps for open files."""
     if not entry.is_dir(follow_symlinks=False):
         return entry.name.startswith(".nfs")
     return path in directories

@@ -254,7 +254,7 @@ def _is_real_directory(path: str) -> bool:
 
 
 def is_abandoned(path: str, name: str, clock: "Callable[[], float]" = time.time) -> bool:
-    """Say whether whoever made this unfinished thing is gone. What is on its way out may always go.
+    """Return whether whoever made this unfinished thing is gone. What is on its way out may always go.
 
     A process of this host that no longer runs leaves nothing behind for long; but another container may have this host's
     name and numbers of its own, so that even its work is given an hour.

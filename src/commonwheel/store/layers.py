@@ -46,17 +46,17 @@ HOPELESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errn
 
 
 class Refused(CommonwheelError):
-    """Say why a layer takes nothing: for whoever asks the next one."""
+    """A layer takes nothing; the caller asks the next one."""
 
     code = "layer-refused"
 
 
 class Untrusted(OSError):
-    """Say that something is there, and cannot be believed."""
+    """Something is there, and cannot be believed."""
 
 
 class NotAFile(Untrusted):
-    """Say that what should be a file is a link, a pipe, a directory, or a device."""
+    """What should be a file is a link, a pipe, a directory, or a device."""
 
 
 class Place:
@@ -127,7 +127,7 @@ class Layer:
 
     @property
     def exists(self) -> bool:
-        """Say whether there is a directory."""
+        """Return whether there is a directory."""
         self.open()
         return "" in self._places
 
@@ -172,12 +172,12 @@ class Layer:
 
     @property
     def mine(self) -> bool:
-        """Say whether the store is mine alone: its owner, and shared with nobody (or not made yet)."""
+        """Return whether the store is mine alone: its owner, and shared with nobody (or not made yet)."""
         return self.sharing == PRIVATE and self._owner in {None, self.trust.me}
 
     @property
     def keeps_archives(self) -> bool:
-        """Say whether wheels are kept beside their trees, for readers who do not trust whoever unpacked them."""
+        """Return whether wheels are kept beside their trees, for readers who do not trust whoever unpacked them."""
         kept = self.policy.keep_archives
         if kept is None and self.mine:
             kept = self._keep_archives
@@ -294,9 +294,7 @@ class Layer:
             believed = self.trust.owner(found.st_uid)
             # who owns the directory says how it is shared; who merely could write there does not
             if not stat.S_ISREG(found.st_mode) or not (believed or found.st_uid == root.st_uid):
-                self.note(
-                    f"`{self.path(layout.POLICY)}` is not believed: it belongs to {facts.user_name(found.st_uid)}"
-                )
+                self.note(f"`{self.path(layout.POLICY)}` is not trusted: it belongs to {facts.user_name(found.st_uid)}")
                 return Policy()
             data = os.read(file, _MOST_POLICY + 1)
             if len(data) > _MOST_POLICY:
@@ -458,7 +456,7 @@ class Layer:
             raise Refused(f"the store `{self.root}` takes nothing: {self.refusal}")
 
     def mark(self) -> None:
-        """Tell backup programs and git that this is a cache."""
+        """Mark the store as a cache for backup programs and git."""
         for name, text in ((layout.CACHE_TAG, layout.CACHE_TAG_TEXT), (layout.GITIGNORE, layout.GITIGNORE_TEXT)):
             files.write(self.path(name), text, RECORD_MODE, replace=False)
 

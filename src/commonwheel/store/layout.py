@@ -93,7 +93,7 @@ _LONGEST = 200
 
 
 def is_digest(text: str) -> bool:
-    """Say whether `text` is a sha256 as it stands in names: 64 lower-case hexadecimal digits."""
+    """Return whether `text` is a sha256 as it stands in names: 64 lower-case hexadecimal digits."""
     return len(text) == _DIGEST and _HEX.issuperset(text)
 
 
@@ -194,7 +194,7 @@ def lease(digest: str) -> str:
 
 
 def is_leftover(name: str) -> bool:
-    """Say whether this is the name of something unfinished, or on its way out."""
+    """Return whether this is the name of something unfinished, or on its way out."""
     return name.startswith((TEMPORARY, TRASH))
 
 

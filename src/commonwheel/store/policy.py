@@ -28,7 +28,7 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 class InvalidPolicy(Malformed):
-    """Say that a store.toml cannot be followed."""
+    """A store.toml cannot be followed."""
 
     code = "invalid-store-policy"
 

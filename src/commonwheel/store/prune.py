@@ -358,7 +358,7 @@ class PruneOptions(Value):
         return PruneOptions(self.older_than, limit, self.ci, self.unreferenced)
 
     def takes(self, one: Held, now: float) -> bool:
-        """Say whether an entry is to go, if nothing lives on it."""
+        """Return whether an entry is to go, if nothing lives on it."""
         if one.header is None:
             # damaged: the next who asks for it would rename it away
             return True
@@ -457,7 +457,9 @@ def _shrink(layer: "Layer", left: list[Held], limit: int, removal: _Removal) -> 
             removal.entry(one)
             total -= one.measure.disk
     if total > limit:
-        removal.kept.append(f"`{layer.root}` still takes {total} bytes: the rest is new, or environments use it")
+        removal.kept.append(
+            f"`{layer.root}` still takes {total} bytes after pruning: the rest is new, or environments use it"
+        )
 
 
 # --- verify ------------------------------------------------------------------------------------------------------------
@@ -481,7 +483,7 @@ class Verdict(Value):
 
 
 class _NotAtHand(Exception):
-    """Say that a wheel would have to be fetched."""
+    """A wheel would have to be fetched."""
 
 
 def verify_entries(

@@ -46,7 +46,7 @@ class Records:
         return None if newest is None else newest[1]
 
     def knows(self, space: str) -> bool:
-        """Say whether there may be a record of a space."""
+        """Return whether there may be a record of a space."""
         return any(os.path.isdir(layer.path(f"{layout.VERSION}/{space}")) for layer in self._lasting)
 
     def stamp(self, space: str, key: str) -> str:

@@ -61,12 +61,12 @@ class Root(Value):
 
     @property
     def here(self) -> bool:
-        """Say whether the environment is where this process can look at it: the host's name does not prove that."""
+        """Return whether the environment is where this process can look at it: the host's name does not prove that."""
         place = facts.place()
         return self.place == place if place else self.host == facts.host()
 
     def stale(self, now: float) -> bool:
-        """Say whether the environment is gone."""
+        """Return whether the environment is gone."""
         if os.path.isdir(self.environment):
             return False
         return self.here or now - self.written > BELIEVED
@@ -248,7 +248,7 @@ def _leads_to(link: str, starts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def holds(environment: str, inodes: "set[tuple[int, int]]") -> bool:
-    """Say whether one of these files (device, inode) has a name in an environment."""
+    """Return whether one of these files (device, inode) has a name in an environment."""
     numbers = {inode for _, inode in inodes}
     pending = [environment]
     while pending:

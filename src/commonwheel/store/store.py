@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         """What a store needs beyond finding: `admission.Admission`, loaded when something is missing or in doubt."""
 
         def is_image_sound(self, image: Entry) -> bool:
-            """Say whether each file of an image is as published; a bad image is taken out of use."""
+            """Return whether each file of an image is as published; a bad image is taken out of use."""
 
         def admit(
             self,
@@ -74,7 +74,7 @@ _MADE = 1_000_000_000
 
 
 class EntryLost(CommonwheelError):
-    """Say that an entry which was found cannot be read any more: somebody removed it, or the disk failed."""
+    """An entry which was found cannot be read any more: somebody removed it, or the disk failed."""
 
     code = "entry-lost"
 
@@ -181,17 +181,17 @@ class Store(Records):
         self._examined.add(entry.root)
 
     def take_remade(self, entry: Entry) -> bool:
-        """Say whether an entry was made again since this was last asked: what was placed before has the modes of the old one."""
+        """Return whether an entry was made again since this was last asked: what was placed before has the modes of the old one."""
         found = entry.root in self._remade
         self._remade.discard(entry.root)
         return found
 
     def is_examined(self, entry: Entry) -> bool:
-        """Say whether this process has seen every file of an entry to be as published."""
+        """Return whether this process has seen every file of an entry to be as published."""
         return entry.root in self._examined
 
     def is_untouched(self, entry: Entry, part: int = 0, parts: int = 1) -> bool:
-        """Say whether every file of an entry (or image) is as published, as far as a glance tells; False needs a closer look.
+        """Return whether every file of an entry (or image) is as published, as far as a glance tells; False needs a closer look.
 
         Of several `parts` this looks at one.
         """
@@ -327,11 +327,11 @@ class Store(Records):
         self._spoiled.add(path)
 
     def is_left(self, path: str) -> bool:
-        """Say whether what is at `path` is passed over."""
+        """Return whether what is at `path` is passed over."""
         return path in self._spoiled
 
     def is_image_sound(self, image: Entry) -> bool:
-        """Say whether each file of an image is as published; a bad image is taken out of use."""
+        """Return whether each file of an image is as published; a bad image is taken out of use."""
         return self._cold().is_image_sound(image)
 
     def reread(self, entry: Entry) -> None:

@@ -215,7 +215,7 @@ class Trust:
         return "" if is_closed and path in _decisive() else reason
 
     def _member(self, uid: int, group: int, *, named: bool = False) -> bool:
-        """Say whether a user belongs to a group.
+        """Return whether a user belongs to a group.
 
         A number without a name (containers run as any) cannot be asked about. That it could make something in a place
         where only the group may, which `place` has checked on the way, is then what tells; not so for a group that only settings
@@ -227,7 +227,7 @@ class Trust:
         return (not named and uid != _NOBODY) if known is None else known
 
     def _all_trusted(self, group: int) -> bool:
-        """Say whether a group has only members who are trusted anyway: the group of one user that many systems make."""
+        """Return whether a group has only members who are trusted anyway: the group of one user that many systems make."""
         if group in self.groups:
             return True
         known = self._sole.get(group)
@@ -284,7 +284,7 @@ def _decisive() -> "set[str]":
 
 
 def _hides_users() -> bool:
-    """Say whether this process sees less than all users of the machine (a user namespace)."""
+    """Return whether this process sees less than all users of the machine (a user namespace)."""
     try:
         with open("/proc/self/uid_map", "rb") as file:
             fields = file.read().split()

@@ -39,7 +39,7 @@ def read(path: str) -> tuple[bytes, float]:
 
 
 def has_holes(fd: int, found: os.stat_result) -> bool:
-    """Say whether parts of an open file are not on disk, as far as its file system tells (lseek(2), SEEK_HOLE).
+    """Return whether parts of an open file are not on disk, as far as its file system tells (lseek(2), SEEK_HOLE).
 
     The file is read from its beginning then.
     """

@@ -27,7 +27,7 @@ _NO_ROW = ("", "")
 
 
 class BadWheel(Malformed):
-    """Say that a file is not a wheel that can be trusted to be what it says; `issues` has every fault."""
+    """A file is not a wheel that can be trusted to be what it says; `issues` has every fault."""
 
     code = "bad-wheel"
 
@@ -193,7 +193,7 @@ class Recorded:
         self._exempt: Final = exempt
 
     def has(self, path: str, size: int, raw: bytes) -> bool:
-        """Say whether a file of this size and sha256 is plainly what its row says; `fault` tells what is wrong if not."""
+        """Return whether a file of this size and sha256 is plainly what its row says; `fault` tells what is wrong if not."""
         field, length = self._rows.get(path, _NO_ROW)
         return length == str(size) and field == record.sha256_field(raw)
 
