@@ -474,7 +474,7 @@ def test_built_wheels_go_to_the_personal_store_only(place: str) -> None:
 def test_directory_without_project_is_reported(shop: Workshop) -> None:
     os.mkdir(shop.path("empty"))
     assert "does not look like a Python project" in shop.fails("./empty")
-    assert "nothing at" in shop.fails("./nowhere")
+    assert "does not exist" in shop.fails("./nowhere")
 
 
 def test_broken_build_is_reported_with_its_log(shop: Workshop) -> None:
